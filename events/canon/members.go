@@ -1,0 +1,503 @@
+package canon
+
+import (
+	"encoding/base64"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// TimeLayout is how an instant is written: UTC, milliseconds, always 24 characters.
+const TimeLayout = "2006-01-02T15:04:05.000Z"
+
+// String is a member that is always there.
+func (c *Codec) String(name string, s *string, rule *Rule) {
+	if c.member(name, true, true) {
+		c.describe(rule.schema())
+		c.text(s, rule)
+		c.done()
+	}
+}
+
+// OptionalString is a member that is left out when s is empty.
+func (c *Codec) OptionalString(name string, s *string, rule *Rule) {
+	if c.member(name, false, *s != "") {
+		c.describe(rule.schema().atLeast(1))
+		c.text(s, rule)
+		if c.mode == reading && *s == "" {
+			c.Failf("an empty string is left out")
+		}
+		c.done()
+	}
+}
+
+// Change is a member that says what a text becomes; it is left out when nothing is said, and may be empty.
+func (c *Codec) Change(name string, s **string, rule *Rule) {
+	if c.member(name, false, *s != nil) {
+		c.describe(rule.schema())
+		if c.mode == reading {
+			*s = new(string)
+		}
+		c.text(*s, rule)
+		c.done()
+	}
+}
+
+// Const is a member that always holds the same string.
+func (c *Codec) Const(name, value string) {
+	if c.member(name, true, true) {
+		c.describe(&Schema{Const: value})
+		got := value
+		if c.mode != describing {
+			c.text(&got, &Rule{Name: "a constant", Max: len(value) + 256})
+		}
+		if got != value {
+			c.Failf("want %q", value)
+		}
+		c.done()
+	}
+}
+
+// Uint is a member that is always there.
+func (c *Codec) Uint(name string, n *uint64) {
+	if c.member(name, true, true) {
+		c.describe(&Schema{Type: "integer", Minimum: new(int), Maximum: MaxInteger})
+		c.integer(n)
+		c.done()
+	}
+}
+
+// OptionalUint is a member that is left out when n is 0.
+func (c *Codec) OptionalUint(name string, n *uint64) {
+	if c.member(name, false, *n != 0) {
+		one := 1
+		c.describe(&Schema{Type: "integer", Minimum: &one, Maximum: MaxInteger})
+		c.integer(n)
+		if c.mode == reading && *n == 0 {
+			c.Failf("0 is left out")
+		}
+		c.done()
+	}
+}
+
+// Flag is a member that is true or left out.
+func (c *Codec) Flag(name string, v *bool) {
+	if c.member(name, false, *v) {
+		c.describe(&Schema{Const: true})
+		switch c.mode {
+		case writing:
+			c.b = append(c.b, "true"...)
+		case reading:
+			if len(c.b)-c.i < 4 || string(c.b[c.i:c.i+4]) != "true" {
+				c.Failf("want true, found %s", c.found())
+				return
+			}
+			c.i += 4
+			*v = true
+		}
+		c.done()
+	}
+}
+
+// ULID is a member that is always there: 26 capital Crockford characters.
+func (c *Codec) ULID(name string, id *ulid.ULID) {
+	if c.member(name, true, true) {
+		c.describe(ulidSchema())
+		c.ulid(id)
+		c.done()
+	}
+}
+
+// OptionalULID is a member that is left out when id is zero.
+func (c *Codec) OptionalULID(name string, id *ulid.ULID) {
+	if c.member(name, false, *id != ulid.ULID{}) {
+		c.describe(ulidSchema())
+		c.ulid(id)
+		c.done()
+	}
+}
+
+// ULIDs is a member that is always there and holds a set of ids in ascending order.
+func (c *Codec) ULIDs(name string, ids *[]ulid.ULID) {
+	if c.member(name, true, true) {
+		c.describe(&Schema{Type: "array", Items: ulidSchema(), UniqueItems: true})
+		c.ulids(ids)
+		c.done()
+	}
+}
+
+// OptionalULIDs is ULIDs, left out when empty.
+func (c *Codec) OptionalULIDs(name string, ids *[]ulid.ULID) {
+	if c.member(name, false, len(*ids) > 0) {
+		c.describe(&Schema{Type: "array", Items: ulidSchema(), UniqueItems: true, MinItems: 1})
+		c.ulids(ids)
+		if c.mode == reading && len(*ids) == 0 {
+			c.Failf("an empty list is left out")
+		}
+		c.done()
+	}
+}
+
+func (c *Codec) ulids(ids *[]ulid.ULID) {
+	array(c, ids, func(id *ulid.ULID, before *ulid.ULID) {
+		c.ulid(id)
+		if before != nil && id.Compare(*before) <= 0 {
+			c.Failf("ids are not in ascending order")
+		}
+	})
+}
+
+func (c *Codec) ulid(id *ulid.ULID) {
+	switch c.mode {
+	case writing:
+		if *id == (ulid.ULID{}) {
+			c.Failf("the id is missing")
+			return
+		}
+		c.b = append(c.b, '"')
+		c.b = append(c.b, id.String()...)
+		c.b = append(c.b, '"')
+	case reading:
+		if len(c.b)-c.i < 28 || c.b[c.i] != '"' || c.b[c.i+27] != '"' {
+			c.Failf("want a ULID, found %s", c.found())
+			return
+		}
+		got, err := ParseULID(string(c.b[c.i+1 : c.i+27]))
+		if err != nil {
+			c.Failf("%v", err)
+			return
+		}
+		*id = got
+		c.i += 28
+	}
+}
+
+// Time is a member that is always there.
+func (c *Codec) Time(name string, t *time.Time) {
+	if c.member(name, true, true) {
+		c.describe(timeSchema())
+		c.instant(t)
+		c.done()
+	}
+}
+
+// OptionalTime is a member that is left out when t is zero.
+func (c *Codec) OptionalTime(name string, t *time.Time) {
+	if c.member(name, false, !t.IsZero()) {
+		c.describe(timeSchema())
+		c.instant(t)
+		c.done()
+	}
+}
+
+func (c *Codec) instant(t *time.Time) {
+	switch c.mode {
+	case writing:
+		u := t.UTC()
+		if u.Year() < 1970 || u.Year() > 9999 || u.Nanosecond()%1e6 != 0 {
+			c.Failf("%v is no instant of whole milliseconds in the years 1970 to 9999", u)
+			return
+		}
+		c.b = append(c.b, '"')
+		c.b = u.AppendFormat(c.b, TimeLayout)
+		c.b = append(c.b, '"')
+	case reading:
+		if len(c.b)-c.i < 26 || c.b[c.i] != '"' || c.b[c.i+25] != '"' {
+			c.Failf("want an instant like %s, found %s", TimeLayout, c.found())
+			return
+		}
+		got, ok := parseTime(c.b[c.i+1 : c.i+25])
+		if !ok {
+			c.Failf("want an instant like %s", TimeLayout)
+			return
+		}
+		*t = got
+		c.i += 26
+	}
+}
+
+// parseTime reads the one spelling of TimeLayout; time.Parse would take others too and is slower.
+func parseTime(b []byte) (time.Time, bool) {
+	const form = "dddd-dd-ddTdd:dd:dd.dddZ"
+	for i := range form {
+		if digit := b[i] >= '0' && b[i] <= '9'; digit != (form[i] == 'd') || !digit && b[i] != form[i] {
+			return time.Time{}, false
+		}
+	}
+	n := func(from, to int) (v int) {
+		for _, d := range b[from:to] {
+			v = v*10 + int(d-'0')
+		}
+		return v
+	}
+	y, mo, d, h, mi, s := n(0, 4), n(5, 7), n(8, 10), n(11, 13), n(14, 16), n(17, 19)
+	t := time.Date(y, time.Month(mo), d, h, mi, s, n(20, 23)*1e6, time.UTC)
+	// time.Date normalises 31 February; then the parts differ.
+	if y < 1970 || t.Year() != y || int(t.Month()) != mo || t.Day() != d || t.Hour() != h || t.Minute() != mi || t.Second() != s {
+		return time.Time{}, false
+	}
+	return t, true
+}
+
+// Digest is a member that is always there: SHA-256 in base64url without padding.
+func (c *Codec) Digest(name string, d *[32]byte) {
+	if c.member(name, true, true) {
+		c.describe(digestSchema())
+		c.digest(d)
+		c.done()
+	}
+}
+
+// OptionalDigest is a member that is left out when d is zero.
+func (c *Codec) OptionalDigest(name string, d *[32]byte) {
+	if c.member(name, false, *d != [32]byte{}) {
+		c.describe(digestSchema())
+		c.digest(d)
+		if c.mode == reading && *d == ([32]byte{}) {
+			c.Failf("a digest of zeros is left out")
+		}
+		c.done()
+	}
+}
+
+func (c *Codec) digest(d *[32]byte) {
+	c.octets(func() []byte { return d[:] }, 32, func(b []byte) { copy(d[:], b) })
+}
+
+// Signature is a member that is always there: 64 bytes in base64url without padding.
+func (c *Codec) Signature(name string, sig *[64]byte) {
+	if c.member(name, true, true) {
+		c.describe(&Schema{Type: "string", Pattern: `^[A-Za-z0-9_-]{86}$`})
+		c.octets(func() []byte { return sig[:] }, 64, func(b []byte) { copy(sig[:], b) })
+		c.done()
+	}
+}
+
+func (c *Codec) octets(value func() []byte, size int, set func([]byte)) {
+	enc := base64.RawURLEncoding.Strict()
+	n := enc.EncodedLen(size)
+	switch c.mode {
+	case writing:
+		c.b = append(c.b, '"')
+		c.b = enc.AppendEncode(c.b, value())
+		c.b = append(c.b, '"')
+	case reading:
+		if len(c.b)-c.i < n+2 || c.b[c.i] != '"' || c.b[c.i+n+1] != '"' {
+			c.Failf("want %d bytes in base64url, found %s", size, c.found())
+			return
+		}
+		var out [64]byte
+		// Decode skips line breaks; a string of the right length that holds one comes out short.
+		if m, err := enc.Decode(out[:], c.b[c.i+1:c.i+1+n]); err != nil || m != size {
+			c.Failf("want %d bytes in base64url", size)
+			return
+		}
+		set(out[:size])
+		c.i += n + 2
+	}
+}
+
+// Digests is a member that is left out when empty: digests in the order given.
+func (c *Codec) Digests(name string, list *[][32]byte) {
+	if c.member(name, false, len(*list) > 0) {
+		c.describe(&Schema{Type: "array", Items: digestSchema(), MinItems: 1})
+		array(c, list, func(d, _ *[32]byte) { c.digest(d) })
+		if c.mode == reading && len(*list) == 0 {
+			c.Failf("an empty list is left out")
+		}
+		c.done()
+	}
+}
+
+// Set is a member that is always there: strings in ascending byte order, none twice.
+func (c *Codec) Set(name string, list *[]string, rule *Rule) {
+	if c.member(name, true, true) {
+		c.describe(&Schema{Type: "array", Items: rule.schema(), UniqueItems: true})
+		c.set(list, rule)
+		c.done()
+	}
+}
+
+// OptionalSet is Set, left out when empty.
+func (c *Codec) OptionalSet(name string, list *[]string, rule *Rule) {
+	if c.member(name, false, len(*list) > 0) {
+		c.describe(&Schema{Type: "array", Items: rule.schema(), UniqueItems: true, MinItems: 1})
+		c.set(list, rule)
+		if c.mode == reading && len(*list) == 0 {
+			c.Failf("an empty list is left out")
+		}
+		c.done()
+	}
+}
+
+func (c *Codec) set(list *[]string, rule *Rule) {
+	array(c, list, func(s, before *string) {
+		c.text(s, rule)
+		if before != nil && *s <= *before {
+			c.Failf("the names are not in ascending order, or one stands twice")
+		}
+	})
+}
+
+// Object is a member that is always there.
+func (c *Codec) Object(name string, members func(*Codec)) {
+	if c.member(name, true, true) {
+		c.nested(members)
+		c.done()
+	}
+}
+
+// OptionalObject is a member that is left out when present is false; when one is read, members fills it in.
+func (c *Codec) OptionalObject(name string, present bool, members func(*Codec)) bool {
+	if !c.member(name, false, present) {
+		return false
+	}
+	c.nested(members)
+	c.done()
+	return true
+}
+
+func (c *Codec) nested(members func(*Codec)) {
+	if c.mode == describing {
+		outer := c.node
+		c.node = outer.last()
+		c.node.beObject()
+		members(c)
+		c.node = outer
+		return
+	}
+	c.object(members)
+}
+
+// Objects is a member that holds a list of objects. Where required is false, an empty list is left out; a list that is
+// present and empty is read as an empty list that is not nil. check, if any, compares an element with the one before.
+func Objects[T any](c *Codec, name string, list *[]T, required bool, members func(*Codec, *T), check func(before, t *T) error) {
+	if !c.member(name, required, len(*list) > 0) {
+		return
+	}
+	if c.mode == describing {
+		item := &Schema{}
+		item.beObject()
+		outer := c.node
+		outer.fill(&Schema{Type: "array", Items: item})
+		c.node = item
+		var t T
+		members(c, &t)
+		c.node = outer
+	} else {
+		array(c, list, func(t, before *T) {
+			c.object(func(c *Codec) { members(c, t) })
+			if before != nil && check != nil && c.err == nil {
+				if err := check(before, t); err != nil {
+					c.Failf("%v", err)
+				}
+			}
+		})
+		if c.mode == reading && !required && len(*list) == 0 {
+			c.Failf("an empty list is left out")
+		}
+	}
+	c.done()
+}
+
+// array walks over the elements of a list; each is told the one before it.
+func array[T any](c *Codec, list *[]T, element func(t, before *T)) {
+	if c.mode == describing || c.err != nil || !c.enter('[') {
+		return
+	}
+	if c.mode == writing {
+		for i := range *list {
+			if i > 0 {
+				c.b = append(c.b, ',')
+				element(&(*list)[i], &(*list)[i-1])
+			} else {
+				element(&(*list)[i], nil)
+			}
+		}
+		c.leave(']')
+		return
+	}
+	out := []T{}
+	for c.err == nil && c.i < len(c.b) && c.b[c.i] != ']' {
+		var t T
+		if n := len(out); n == 0 {
+			element(&t, nil)
+		} else {
+			if c.b[c.i] != ',' {
+				c.Failf("want a comma, found %s", c.found())
+				return
+			}
+			c.i++
+			element(&t, &out[n-1])
+		}
+		out = append(out, t)
+	}
+	*list = out
+	c.leave(']')
+}
+
+// Raw is a member that is always there and holds an object read elsewhere: its exact bytes. Reading finds where it
+// ends by its strings and its depth and checks nothing else of it; the result aliases the input.
+func (c *Codec) Raw(name string, raw *[]byte) {
+	if !c.member(name, true, true) {
+		return
+	}
+	switch c.mode {
+	case writing:
+		c.b = append(c.b, *raw...)
+	case reading:
+		end := c.skip()
+		if c.err != nil {
+			return
+		}
+		*raw = c.b[c.i:end:end]
+		c.i = end
+	case describing:
+		c.describe(&Schema{Type: "object"})
+	}
+	c.done()
+}
+
+func (c *Codec) skip() int {
+	if c.i >= len(c.b) || c.b[c.i] != '{' {
+		c.Failf("want an object, found %s", c.found())
+		return 0
+	}
+	depth := 0
+	for i := c.i; i < len(c.b); i++ {
+		switch c.b[i] {
+		case '"':
+			for i++; i < len(c.b) && c.b[i] != '"'; i++ {
+				if c.b[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			if depth++; depth > MaxDepth {
+				c.Failf("nested deeper than %d", MaxDepth)
+				return 0
+			}
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	c.Failf("the object does not end")
+	return 0
+}
+
+// ParseULID reads the one spelling of a ULID: 26 capital characters of Crockford's base 32, at most
+// 7ZZZZZZZZZZZZZZZZZZZZZZZZZ.
+func ParseULID(s string) (ulid.ULID, error) {
+	id, err := ulid.ParseStrict(s)
+	if err != nil {
+		return ulid.ULID{}, err
+	}
+	if id.String() != s || id == (ulid.ULID{}) {
+		return ulid.ULID{}, errSpelling
+	}
+	return id, nil
+}
+
+var errSpelling = &Error{Problem: "not the one spelling of a ULID"}

@@ -1,0 +1,290 @@
+// Package events holds the facts of the ledger: what can have happened, the exact bytes that say so, and the reading
+// of old spellings.
+//
+// An event is a CloudEvents 1.0 event in canonical JSON. Its data has at most five members: auth (how the actor proved
+// itself), command (what was asked), effect (what the rules made of it, where that is more than what was asked),
+// origin (for imported and derived events) and reason (a commitment to the words somebody gave). So an event holds
+// every input of the decision that led to it, and [CommandOf] takes them out again.
+//
+// Every type has a version, named in dataschema. Bytes of all versions stay readable for ever: reading lifts an old
+// version to the Go type of today, and [Event.Encode] writes the version the event came in. docs/format.md specifies
+// the bytes; schemas/ holds a JSON Schema for each type and version; a test holds the three together.
+//
+// The package knows no rule: whether an event may happen is decided in ledger/rules.
+package events
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events/canon"
+)
+
+// MaxEntry is the size of the largest entry, in bytes: what the length prefix of a tlog-tiles entry bundle can say.
+const MaxEntry = 65_535
+
+// A Type is the kind of an event, in the past tense, as it is written.
+type Type string
+
+// Data says what happened. The set of types is closed: [Types] lists it.
+type Data interface {
+	// Type gives the kind of event this is the data of.
+	Type() Type
+	// About gives what the event is about, as CloudEvents' subject: kind/id.
+	About() string
+	// command walks over the members of what was asked, in the given version of the type.
+	command(c *canon.Codec, version int)
+	// effect walks over what the rules made of it; of types embedding none it is never asked.
+	effect(c *canon.Codec, version int)
+	// asked gives a copy without effect.
+	asked() Data
+}
+
+// none is embedded by types of which the event says nothing that the command did not.
+type none struct{}
+
+func (none) effect(*canon.Codec, int) {}
+func (none) noEffect()                {}
+
+// An Event is one fact, at its place in one ledger.
+type Event struct {
+	ID       ulid.ULID // the command's; unique in the ledger for ever
+	Source   string    // the ledger: host/organization
+	Sequence uint64    // the position, from 1
+	Prev     string    // CID of the entry before; empty in the first
+	Time     time.Time // UTC, whole milliseconds; never below the entry before
+	Actor    ulid.ULID // the subject whose command it was
+	Auth     Auth
+	Origin   Origin
+	Reason   Digest // commitment to the reason given; zero: none was
+	Version  int    // of the type; 0 means the newest
+	Data     Data
+}
+
+// A Digest is a SHA-256. Zero stands for none.
+type Digest = [32]byte
+
+// Auth says how the actor proved itself. It never holds a secret.
+type Auth struct {
+	Method     string // see the Method constants
+	Credential string // what it proved itself with; for keys the did:key
+}
+
+// Methods of authentication.
+const (
+	MethodSignature = "signature" // the entry carries the actor's own signature over the command, as evidence
+	MethodNode      = "node"      // the ledger's own actor: the node that signed the entry
+)
+
+// Origin says where a command's id comes from, and so how it is unique. The zero Origin is a live command's.
+type Origin struct {
+	Import  *Import
+	Derived *Derived
+}
+
+// Import marks a command taken from somebody else's records.
+type Import struct {
+	Format   string    // of the records, as role-history
+	Source   string    // the name of the source, the same in every run; never a path
+	Record   string    // names the record within the source
+	Part     uint64    // a record may need several commands
+	Occurred time.Time // when the source says it happened; zero: it does not say
+}
+
+// Derived marks work that follows from something recorded: the ledger's own, or a row of a bulk.
+type Derived struct {
+	From ulid.ULID // what it follows from
+	Row  uint64
+}
+
+// Types lists every type with its newest version.
+func Types() map[Type]int {
+	all := make(map[Type]int, len(kinds))
+	for t, k := range kinds {
+		all[t] = k.version
+	}
+	return all
+}
+
+// New gives empty data of a type; false when no such type is known.
+func New(t Type) (Data, bool) {
+	k, ok := kinds[t]
+	if !ok {
+		return nil, false
+	}
+	return k.new(), true
+}
+
+type kind struct {
+	version int // the newest; all from 1 on are read
+	new     func() Data
+}
+
+func schemaVersion(v int) string { return strconv.Itoa(v) }
+
+// schemaOf names type and version, as in dataschema.
+func schemaOf(t Type, version int) string {
+	return "urn:permledger:" + string(t) + ":" + strconv.Itoa(version)
+}
+
+// parseSchema is schemaOf read back. It accepts only versions this program knows.
+func parseSchema(s string) (Type, int, kind, error) {
+	rest, ok := strings.CutPrefix(s, "urn:permledger:")
+	name, number, cut := strings.Cut(rest, ":")
+	version, err := strconv.Atoi(number)
+	if !ok || !cut || err != nil || strconv.Itoa(version) != number {
+		return "", 0, kind{}, fmt.Errorf("%q names no type of event", s)
+	}
+	k, known := kinds[Type(name)]
+	if !known || version < 1 || version > k.version {
+		return "", 0, kind{}, &UnknownTypeError{Schema: s}
+	}
+	return Type(name), version, k, nil
+}
+
+// An UnknownTypeError says that an event is of a type or version this program does not know: a newer release wrote it.
+type UnknownTypeError struct{ Schema string }
+
+func (e *UnknownTypeError) Error() string {
+	return fmt.Sprintf("the type %s is not known to this release; a newer one is needed to read on", e.Schema)
+}
+
+// Subject gives the NATS subject of an event of type t in an organization's ledger.
+func Subject(organization string, t Type) string { return "ledger." + organization + "." + string(t) }
+
+// Organization gives the organization a source names: what follows the last slash.
+func Organization(source string) string { return source[strings.LastIndexByte(source, '/')+1:] }
+
+// Encode gives the canonical bytes of the event.
+func (e *Event) Encode() ([]byte, error) {
+	b, err := canon.Encode(e.members)
+	if err != nil {
+		return nil, fmt.Errorf("event %s: encode: %w", e.ID, err)
+	}
+	return b, nil
+}
+
+// Decode reads an event from its canonical bytes, and nothing else: what it accepts, Encode gives back byte for byte.
+func Decode(b []byte) (*Event, error) {
+	e := new(Event)
+	if err := canon.Decode(b, e.members); err != nil {
+		return nil, fmt.Errorf("not an event: %w", err)
+	}
+	return e, nil
+}
+
+// members walks over the event. Data stands before the members that name its type, so reading keeps its bytes until
+// the type is known.
+func (e *Event) members(c *canon.Codec) {
+	var data []byte
+	var schema, typ, about, sequence string
+	k := kind{}
+	if !c.Reading() && !c.Describing() {
+		typ = string(e.Data.Type())
+		k = kinds[Type(typ)]
+		if e.Version == 0 {
+			e.Version = k.version
+		}
+		schema, about, sequence = schemaOf(Type(typ), e.Version), e.Data.About(), strconv.FormatUint(e.Sequence, 10)
+	}
+	c.ULID("actor", &e.Actor)
+	if c.Reading() {
+		c.Raw("data", &data)
+	} else {
+		c.Object("data", e.data)
+	}
+	c.String("dataschema", &schema, canon.EventSchema)
+	c.ULID("id", &e.ID)
+	c.OptionalString("prev", &e.Prev, canon.CID)
+	c.String("sequence", &sequence, canon.Decimal)
+	c.String("source", &e.Source, canon.Source)
+	c.Const("specversion", "1.0")
+	c.String("subject", &about, canon.About)
+	c.Time("time", &e.Time)
+	c.String("type", &typ, canon.Token)
+	if !c.Reading() {
+		return
+	}
+	t, version, k, err := parseSchema(schema)
+	if err != nil {
+		if schema != "" { // else an earlier member was wrong already
+			c.Fail(err)
+		}
+		return
+	}
+	e.Version, e.Data = version, k.new()
+	e.Sequence, _ = strconv.ParseUint(sequence, 10, 64) // the rule admits only decimals that fit
+	if typ != string(t) {
+		c.Failf("type is %q, but dataschema says %q", typ, t)
+		return
+	}
+	if err := canon.Decode(data, e.data); err != nil {
+		c.Fail(fmt.Errorf("data: %w", err))
+		return
+	}
+	if about != e.Data.About() {
+		c.Failf("subject is %q, but the data is about %q", about, e.Data.About())
+	}
+	if (e.Prev == "") != (e.Sequence == 1) {
+		c.Failf("the first event, and no other, has no prev; this one is at %d", e.Sequence)
+	}
+}
+
+func (e *Event) data(c *canon.Codec) {
+	c.Object("auth", e.Auth.members)
+	c.Object("command", func(c *canon.Codec) { e.Data.command(c, e.Version) })
+	if HasEffect(e.Data, e.Version) {
+		c.Object("effect", func(c *canon.Codec) { e.Data.effect(c, e.Version) })
+	}
+	e.Origin.member(c)
+	c.OptionalDigest("reason", &e.Reason)
+}
+
+// HasEffect says whether events of this type carry an effect.
+func HasEffect(d Data, version int) bool {
+	_, none := d.(interface{ noEffect() })
+	return !none
+}
+
+func (a *Auth) members(c *canon.Codec) {
+	c.String("credential", &a.Credential, canon.DIDKey)
+	c.String("method", &a.Method, canon.Token)
+}
+
+func (o *Origin) member(c *canon.Codec) {
+	c.OptionalObject("origin", o.Import != nil || o.Derived != nil, func(c *canon.Codec) {
+		c.OptionalObject("derived", o.Derived != nil, func(c *canon.Codec) {
+			if o.Derived == nil {
+				o.Derived = new(Derived)
+			}
+			c.ULID("from", &o.Derived.From)
+			c.Uint("row", &o.Derived.Row)
+		})
+		c.OptionalObject("import", o.Import != nil, func(c *canon.Codec) {
+			if o.Import == nil {
+				o.Import = new(Import)
+			}
+			i := o.Import
+			c.String("format", &i.Format, canon.Token)
+			c.OptionalTime("occurred", &i.Occurred)
+			c.Uint("part", &i.Part)
+			c.String("record", &i.Record, canon.Key)
+			c.String("source", &i.Source, canon.Key)
+		})
+		if (o.Import == nil) == (o.Derived == nil) {
+			c.Failf("an origin is either imported or derived")
+		}
+	})
+}
+
+// Occurred gives when the event happened: what the source of an import says, else the event's own time.
+func (e *Event) Occurred() time.Time {
+	if i := e.Origin.Import; i != nil && !i.Occurred.IsZero() {
+		return i.Occurred
+	}
+	return e.Time
+}

@@ -1,0 +1,231 @@
+package events_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/eventtest"
+)
+
+// -rewrite writes the golden files anew. Bytes of a version that a release has written never change: commit only what
+// you understand, and nothing that changes a file there was.
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
+
+var (
+	at    = time.Date(2026, 3, 1, 12, 30, 0, 250e6, time.UTC)
+	actor = id(1)
+)
+
+// id gives a ULID of 2026-03-01 that is easy to tell from others.
+func id(n byte) ulid.ULID {
+	var u ulid.ULID
+	_ = u.SetTime(uint64(at.UnixMilli()))
+	u[15] = n
+	return u
+}
+
+func digest(n byte) events.Digest { return events.Digest(bytes.Repeat([]byte{n}, 32)) }
+
+func did(n byte) string { return eventtest.KeyOf(eventtest.PrivateKey(n)) }
+
+// text has every character that a writer may spell in two ways.
+const text = "a \"quoted\" \\ word,\nü 日本 \U0001f511 </b> & \u00a0"
+
+// examples say everything that a kind can say.
+var examples = map[eventtest.Kind]events.Data{
+	{Type: "catalogue.published", Version: 1}: &events.CataloguePublished{
+		Catalogue: "acme", Title: "What ACME allows",
+		Permissions: []events.Permission{
+			{Name: "asset.mint", Category: "Assets", Entity: "asset", Action: "mint", Description: text, DependsOn: []string{"asset.view"},
+				Guards: []string{"role.create", "role.update"}, Level: events.LevelToken, Reserved: true},
+			{Name: "asset.view", Category: "Assets", Entity: "asset", Action: "view"},
+		},
+		Number: 2, Added: []string{"asset.mint"}, Retired: []string{"asset.burn"},
+	},
+	{Type: "document.issued", Version: 1}: &events.DocumentIssued{Thing: "role/" + id(7).String()},
+	{Type: "grant.ended", Version: 1}: &events.GrantEnded{
+		Grant: id(9), Subject: id(2), Role: id(7), Permission: "asset.view", Scope: "token/EU-1",
+	},
+	{Type: "key.registered", Version: 1}: &events.KeyRegistered{Key: did(6), Purpose: events.PurposeCredential, Subject: id(2)},
+	{Type: "key.reported", Version: 1}:   &events.KeyReported{Key: did(1), From: 41},
+	{Type: "key.revoked", Version: 1}:    &events.KeyRevoked{Key: did(6)},
+	{Type: "key.rotated", Version: 1}:    &events.KeyRotated{Old: did(1), New: did(6), Purpose: events.PurposeEvent},
+	{Type: "key.succeeded", Version: 1}:  &events.KeySucceeded{Lost: did(1), Key: did(6)},
+	{Type: "organization.opened", Version: 1}: &events.OrganizationOpened{
+		Organization: "acme", Name: "ACME \U0001f511 Ltd.", DID: "did:web:acme.example", Rules: 1, Node: id(3),
+		Profile: events.Profile{Name: "plain", Dependencies: true, DirectGrants: true, Documents: true, EmptyRoles: true,
+			NewPermissions: true, UniqueNames: true},
+		Owner:    events.Owner{Subject: id(1), Key: "owner", Kind: events.KindHuman, DID: "did:web:ann.example", Credential: did(5)},
+		Keys:     events.Keys{Event: did(1), Document: did(2), Root: did(3), Operator: did(4)},
+		Evidence: []string{"key.registered", "key.revoked"},
+	},
+	{Type: "permission.granted", Version: 1}: &events.PermissionGranted{Subject: id(2), Permission: "acme:asset.view"},
+	{Type: "permission.granted", Version: 2}: &events.PermissionGranted{
+		Subject: id(2), Permission: "acme:asset.view", Scope: "token/EU-1", Until: at.Add(24 * time.Hour),
+	},
+	{Type: "permission.revoked", Version: 1}: &events.PermissionRevoked{
+		Subject: id(2), Permission: "asset.view", Scope: "token/EU-1", Grant: id(9),
+	},
+	{Type: "permissions.recorded", Version: 1}: &events.PermissionsRecorded{
+		Permissions: []string{`"\`, "asset.view"}, Part: events.PartDigest([]string{`"\`, "asset.view"}),
+	},
+	{Type: "permissions.set", Version: 1}: &events.PermissionsSet{
+		Subject: id(2), Scope: "token/EU-1/desk/7", Permissions: []string{"asset.mint", "asset.view"}, Parts: []events.Digest{digest(9), digest(8)},
+		Before: events.Extent{Set: events.SetDigest(nil)}, After: events.Extent{Count: 3, Set: digest(1)},
+		Added: []string{"asset.mint"}, Removed: []string{"asset.burn"},
+	},
+	{Type: "role.assigned", Version: 1}: &events.RoleAssigned{Subject: id(2), Role: id(7), Scope: "token/EU-1", Until: at.Add(time.Hour)},
+	{Type: "role.created", Version: 1}: &events.RoleCreated{
+		Role: id(7), Key: "Minter (EU)", Name: "Minter", Description: text, Labels: []events.Label{{Name: "stage", Value: "BETA"}, {Name: "tier"}},
+		Permissions: []string{"asset.mint"}, Parts: []events.Digest{digest(9)},
+		Included: []string{"asset.view"}, Count: 2, Set: events.SetDigest([]string{"asset.mint", "asset.view"}),
+	},
+	{Type: "role.deleted", Version: 1}: &events.RoleDeleted{Role: id(7)},
+	{Type: "role.revoked", Version: 1}: &events.RoleRevoked{Subject: id(2), Role: id(7), Scope: "token/EU-1", Grant: id(9)},
+	{Type: "role.updated", Version: 1}: &events.RoleUpdated{
+		Role: id(7), Name: new("Burner"), Description: new(string), Labels: []events.Label{},
+		Add: []string{"asset.burn"}, AddParts: []events.Digest{digest(9)}, Remove: []string{"asset.mint"}, RemoveParts: []events.Digest{digest(8)},
+		Included: []string{"asset.view"}, Count: 2, Set: events.SetDigest([]string{"asset.burn", "asset.view"}),
+	},
+	{Type: "roles.set", Version: 1}: &events.RolesSet{
+		Subject: id(2), Roles: []ulid.ULID{id(7), id(8)}, Added: []ulid.ULID{id(8)}, Removed: []ulid.ULID{id(6)},
+	},
+	{Type: "subject.added", Version: 1}: &events.SubjectAdded{
+		Subject: id(2), Key: "ben@acme", Kind: events.KindWallet, DID: "did:pkh:eip155:1:0xb9c5714089478a327f09197987f16f9e5d936e8a",
+		Credential: did(6), DisplayName: events.Commit([32]byte{1}, "Ben"), Email: events.Commit([32]byte{2}, "ben@acme.example"),
+	},
+	{Type: "subject.deactivated", Version: 1}: &events.SubjectDeactivated{Subject: id(2)},
+}
+
+// example gives the event of a kind; imported, derived and live ones take turns.
+func example(k eventtest.Kind, turn int) *events.Event {
+	e := &events.Event{
+		ID: id(9), Source: "ledger.example:4443/acme", Sequence: 41, Time: at, Actor: actor, Version: k.Version, Data: examples[k],
+		Prev: "bafkreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy",
+		Auth: events.Auth{Method: events.MethodSignature, Credential: did(5)},
+	}
+	if k.Type == "organization.opened" {
+		e.Sequence, e.Prev = 1, ""
+		return e
+	}
+	switch turn % 3 {
+	case 0:
+		e.Reason = events.Commit([32]byte{3}, "because I can")
+	case 1:
+		e.Origin.Import = &events.Import{Format: "role-history", Source: "roles.json", Record: "roles/7 #2", Part: 1, Occurred: at.Add(-time.Hour)}
+		e.ID = events.ImportID(*e.Origin.Import)
+	case 2:
+		e.Origin.Derived = &events.Derived{From: id(4), Row: 17}
+		e.Auth.Method = events.MethodNode
+	}
+	return e
+}
+
+func goldenFile(k eventtest.Kind) string {
+	return filepath.Join("testdata", "golden", k.String()+".json")
+}
+
+// Given the bytes that a release wrote, when they are read, then they say what they said, and are written again as
+// they were.
+func TestGolden(t *testing.T) {
+	for turn, k := range eventtest.Kinds() {
+		t.Run(k.String(), func(t *testing.T) {
+			if examples[k] == nil {
+				t.Fatalf("there is no example of %v: a new kind needs one, and a golden file (-rewrite)", k)
+			}
+			want := example(k, turn)
+			b, err := want.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *rewrite {
+				if err := os.WriteFile(goldenFile(k), b, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			golden, err := os.ReadFile(goldenFile(k))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := different(string(golden), string(b)); diff != "" {
+				t.Errorf("other bytes than before (-golden +now):\n%s", diff)
+			}
+			got, err := events.Decode(golden)
+			if err != nil {
+				t.Fatalf("the golden file is not read: %v", err)
+			}
+			if diff := different(want, got); diff != "" {
+				t.Errorf("it is read as something else (-want +got):\n%s", diff)
+			}
+			again, err := got.Encode()
+			if err != nil || !bytes.Equal(again, golden) {
+				t.Errorf("it is written again as %s (%v)", again, err)
+			}
+		})
+	}
+}
+
+// Given a folder of golden files, then none is of a kind that is gone: kinds grow, and never shrink.
+func TestGoldenFilesAllRead(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "golden", "*.json"))
+	if err != nil || len(files) < len(eventtest.Kinds()) {
+		t.Fatalf("%d golden files (%v)", len(files), err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := events.Decode(b); err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
+	}
+}
+
+// Given a grant as version 1 wrote it, with "user" and neither scope nor end, when it is read, then it is the grant of
+// today on the whole organization for good, and it is written again as version 1.
+func TestVersion1OfPermissionGranted(t *testing.T) {
+	const frame = `{"actor":"01KJMP10HT0000000000000001","data":{"auth":{"credential":"%s","method":"signature"},` +
+		`"command":%s},"dataschema":"urn:permledger:permission.granted:%s","id":"01KJMP10HT0000000000000009","sequence":"1",` +
+		`"source":"h/acme","specversion":"1.0","subject":"subject/01KJMP10HT0000000000000002","time":"2026-03-01T12:30:00.250Z","type":"permission.granted"}`
+	const command = `{"permission":"asset.view","user":"01KJMP10HT0000000000000002"}`
+	old := sprintf(frame, did(5), command, "1")
+
+	e, err := events.Decode(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &events.PermissionGranted{Subject: id(2), Permission: "asset.view"}
+	if diff := different(events.Data(want), e.Data); diff != "" || e.Version != 1 {
+		t.Errorf("read as version %d (-want +got):\n%s", e.Version, diff)
+	}
+	if b, err := e.Encode(); err != nil || !bytes.Equal(b, old) {
+		t.Errorf("written again as %s (%v)", b, err)
+	}
+	c := events.CommandOf(e)
+	signed, err := c.Bytes(events.Signed{})
+	if err != nil || !bytes.Contains(signed, []byte(`"command":`+command)) {
+		t.Errorf("the command's bytes are not those of version 1: %s (%v)", signed, err)
+	}
+
+	if _, err := events.Decode(sprintf(frame, did(5), command, "2")); err == nil {
+		t.Error("the members of version 1 were read as version 2")
+	}
+	for name, d := range map[string]*events.PermissionGranted{
+		"scope": {Subject: id(2), Permission: "p", Scope: "token/1"},
+		"until": {Subject: id(2), Permission: "p", Until: at},
+	} {
+		e := example(eventtest.Kind{Type: "permission.granted", Version: 1}, 0)
+		e.Data = d
+		if b, err := e.Encode(); err == nil {
+			t.Errorf("version 1 was written with %s, which it cannot say: %s", name, b)
+		}
+	}
+}

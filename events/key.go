@@ -1,0 +1,100 @@
+package events
+
+import (
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events/canon"
+)
+
+// Purposes of keys. A key has one purpose for ever.
+const (
+	PurposeEvent      = "event"      // signs entries
+	PurposeDocument   = "document"   // signs documents
+	PurposeRoot       = "root"       // replaces event keys, and itself
+	PurposeOperator   = "operator"   // whoever runs the ledger
+	PurposeCredential = "credential" // a subject signs its commands with it
+)
+
+// KeyRegistered makes a key known: a further event key, or a credential of a subject.
+type KeyRegistered struct {
+	none
+	Key     string // did:key
+	Purpose string
+	Subject ulid.ULID // whose credential it is; zero for other purposes
+}
+
+func (*KeyRegistered) Type() Type      { return "key.registered" }
+func (d *KeyRegistered) About() string { return "key/" + d.Key }
+func (d *KeyRegistered) asked() Data   { return new(*d) }
+
+func (d *KeyRegistered) command(c *canon.Codec, _ int) {
+	c.String("key", &d.Key, canon.DIDKey)
+	c.String("purpose", &d.Purpose, canon.Token)
+	c.OptionalULID("subject", &d.Subject)
+}
+
+// KeyRotated puts one key in the place of another of the same purpose and owner. The old key signs nothing after this
+// position; an event key still signs this entry.
+type KeyRotated struct {
+	Old string
+	New string
+
+	Purpose string
+}
+
+func (*KeyRotated) Type() Type      { return "key.rotated" }
+func (d *KeyRotated) About() string { return "key/" + d.New }
+func (d *KeyRotated) asked() Data   { return &KeyRotated{Old: d.Old, New: d.New} }
+
+func (d *KeyRotated) command(c *canon.Codec, _ int) {
+	c.String("new", &d.New, canon.DIDKey)
+	c.String("old", &d.Old, canon.DIDKey)
+}
+
+func (d *KeyRotated) effect(c *canon.Codec, _ int) { c.String("purpose", &d.Purpose, canon.Token) }
+
+// KeySucceeded puts an event key in the place of one that is lost. The entry is signed with the key it registers, and
+// its evidence is the root key's.
+type KeySucceeded struct {
+	none
+	Lost string
+	Key  string
+}
+
+func (*KeySucceeded) Type() Type      { return "key.succeeded" }
+func (d *KeySucceeded) About() string { return "key/" + d.Key }
+func (d *KeySucceeded) asked() Data   { return new(*d) }
+
+func (d *KeySucceeded) command(c *canon.Codec, _ int) {
+	c.String("key", &d.Key, canon.DIDKey)
+	c.String("lost", &d.Lost, canon.DIDKey)
+}
+
+// KeyRevoked says that a key signs nothing after this position, and that no other takes its place.
+type KeyRevoked struct {
+	none
+	Key string
+}
+
+func (*KeyRevoked) Type() Type      { return "key.revoked" }
+func (d *KeyRevoked) About() string { return "key/" + d.Key }
+func (d *KeyRevoked) asked() Data   { return new(*d) }
+
+func (d *KeyRevoked) command(c *canon.Codec, _ int) { c.String("key", &d.Key, canon.DIDKey) }
+
+// KeyReported says that somebody else may have had a key from a position on. It changes no state: verification lists
+// what the key signed from there, and whoever decides so undoes it with commands.
+type KeyReported struct {
+	none
+	Key  string
+	From uint64 // the first position in doubt
+}
+
+func (*KeyReported) Type() Type      { return "key.reported" }
+func (d *KeyReported) About() string { return "key/" + d.Key }
+func (d *KeyReported) asked() Data   { return new(*d) }
+
+func (d *KeyReported) command(c *canon.Codec, _ int) {
+	c.Uint("from", &d.From)
+	c.String("key", &d.Key, canon.DIDKey)
+}

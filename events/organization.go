@@ -1,0 +1,194 @@
+package events
+
+import (
+	"fmt"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events/canon"
+)
+
+// OrganizationOpened is the first event of every ledger: who owns it, by which rules it goes, and with which keys.
+type OrganizationOpened struct {
+	none
+	Organization string
+	Name         string
+	DID          string // of the organization, where it has one elsewhere; empty: that of its document key
+	Rules        uint64 // the version of the rules
+	Profile      Profile
+	Owner        Owner
+	Node         ulid.ULID // the ledger's own actor
+	Keys         Keys
+	Evidence     []string // types whose commands must carry their author's signature, sorted
+}
+
+// Profile is a set of switches, named after the document whose rules it gives.
+type Profile struct {
+	Name           string
+	Dependencies   bool // a role takes in what its permissions depend on
+	DirectGrants   bool // permissions may be given without a role
+	Documents      bool // each change of a role, or of what a user holds, carries a signed document and a topic message
+	EmptyRoles     bool // a role may be without permissions
+	NewPermissions bool // names that no catalogue knows enter the organization's own
+	UniqueNames    bool // no two roles have the same name
+}
+
+// Owner is the subject that a ledger begins with. It holds every permission.
+type Owner struct {
+	Subject    ulid.ULID
+	Key        string
+	Kind       string
+	DID        string
+	Credential string // the did:key that the owner signs commands with
+}
+
+// Keys are the did:keys a ledger begins with. No two are the same key.
+type Keys struct {
+	Event    string // signs entries
+	Document string // signs documents
+	Root     string // replaces event keys, and itself
+	Operator string // whoever runs the ledger
+}
+
+func (*OrganizationOpened) Type() Type      { return "organization.opened" }
+func (d *OrganizationOpened) About() string { return "organization/" + d.Organization }
+func (d *OrganizationOpened) asked() Data   { return new(*d) }
+
+func (d *OrganizationOpened) command(c *canon.Codec, _ int) {
+	c.OptionalString("did", &d.DID, canon.DID)
+	c.OptionalSet("evidence", &d.Evidence, canon.Token)
+	c.Object("keys", func(c *canon.Codec) {
+		c.String("document", &d.Keys.Document, canon.DIDKey)
+		c.String("event", &d.Keys.Event, canon.DIDKey)
+		c.String("operator", &d.Keys.Operator, canon.DIDKey)
+		c.String("root", &d.Keys.Root, canon.DIDKey)
+	})
+	c.String("name", &d.Name, canon.Name)
+	c.ULID("node", &d.Node)
+	c.String("organization", &d.Organization, canon.Organization)
+	c.Object("owner", func(c *canon.Codec) {
+		c.String("credential", &d.Owner.Credential, canon.DIDKey)
+		c.OptionalString("did", &d.Owner.DID, canon.DID)
+		c.String("key", &d.Owner.Key, canon.Key)
+		c.String("kind", &d.Owner.Kind, canon.Token)
+		c.ULID("subject", &d.Owner.Subject)
+	})
+	c.Object("profile", func(c *canon.Codec) {
+		p := &d.Profile
+		c.Flag("dependencies", &p.Dependencies)
+		c.Flag("directGrants", &p.DirectGrants)
+		c.Flag("documents", &p.Documents)
+		c.Flag("emptyRoles", &p.EmptyRoles)
+		c.String("name", &p.Name, canon.Token)
+		c.Flag("newPermissions", &p.NewPermissions)
+		c.Flag("uniqueNames", &p.UniqueNames)
+	})
+	c.Uint("rules", &d.Rules)
+}
+
+// CataloguePublished says which permissions there are. A later one of the same catalogue takes the place of the former.
+type CataloguePublished struct {
+	Catalogue   string
+	Title       string
+	Permissions []Permission // sorted by name
+
+	Number  uint64   // how often this catalogue was published, this time included
+	Added   []string // names that the one before had not; not said the first time
+	Retired []string // names that the one before had
+}
+
+// Permission is one permission of a catalogue.
+type Permission struct {
+	Name        string // as its document spells it, without the catalogue
+	Category    string
+	Entity      string
+	Action      string
+	Description string
+	DependsOn   []string
+	Guards      []string // actions of the ledger itself that holding it allows
+	Level       string   // LevelToken, or empty for the platform
+	Reserved    bool     // cannot be put into a role
+}
+
+// LevelToken marks permissions of the token level, which only wallets hold.
+const LevelToken = "token"
+
+func (*CataloguePublished) Type() Type      { return "catalogue.published" }
+func (d *CataloguePublished) About() string { return "catalogue/" + d.Catalogue }
+func (d *CataloguePublished) asked() Data {
+	return &CataloguePublished{Catalogue: d.Catalogue, Title: d.Title, Permissions: d.Permissions}
+}
+
+func (d *CataloguePublished) command(c *canon.Codec, _ int) {
+	c.String("catalogue", &d.Catalogue, canon.Organization)
+	canon.Objects(c, "permissions", &d.Permissions, true, func(c *canon.Codec, p *Permission) {
+		c.String("action", &p.Action, canon.Name)
+		c.String("category", &p.Category, canon.Name)
+		c.OptionalSet("dependsOn", &p.DependsOn, canon.Permission)
+		c.OptionalString("description", &p.Description, canon.Text)
+		c.String("entity", &p.Entity, canon.Name)
+		c.OptionalSet("guards", &p.Guards, canon.Token)
+		c.OptionalString("level", &p.Level, canon.Token)
+		c.String("name", &p.Name, canon.Permission)
+		c.Flag("reserved", &p.Reserved)
+	}, func(before, p *Permission) error {
+		if p.Name <= before.Name {
+			return fmt.Errorf("permission %q does not stand in ascending order", p.Name)
+		}
+		return nil
+	})
+	c.OptionalString("title", &d.Title, canon.Name)
+}
+
+func (d *CataloguePublished) effect(c *canon.Codec, _ int) {
+	c.OptionalSet("added", &d.Added, canon.Permission)
+	c.Uint("number", &d.Number)
+	c.OptionalSet("retired", &d.Retired, canon.Permission)
+}
+
+// SubjectAdded says that somebody, or something, can now be given permissions.
+type SubjectAdded struct {
+	none
+	Subject     ulid.ULID
+	Key         string // unique in the organization
+	Kind        string
+	DID         string
+	Credential  string // a did:key it signs commands with; empty: none yet
+	DisplayName Digest // commitment
+	Email       Digest // commitment
+}
+
+// Kinds of subjects.
+const (
+	KindHuman     = "human"
+	KindTechnical = "technical"
+	KindAPIKey    = "api-key"
+	KindWallet    = "wallet"
+	KindDID       = "did"
+)
+
+func (*SubjectAdded) Type() Type      { return "subject.added" }
+func (d *SubjectAdded) About() string { return "subject/" + d.Subject.String() }
+func (d *SubjectAdded) asked() Data   { return new(*d) }
+
+func (d *SubjectAdded) command(c *canon.Codec, _ int) {
+	c.OptionalString("credential", &d.Credential, canon.DIDKey)
+	c.OptionalString("did", &d.DID, canon.DID)
+	c.OptionalDigest("displayName", &d.DisplayName)
+	c.OptionalDigest("email", &d.Email)
+	c.String("key", &d.Key, canon.Key)
+	c.String("kind", &d.Kind, canon.Token)
+	c.ULID("subject", &d.Subject)
+}
+
+// SubjectDeactivated says that a subject can no longer act, and that no check of it is answered with yes.
+type SubjectDeactivated struct {
+	none
+	Subject ulid.ULID
+}
+
+func (*SubjectDeactivated) Type() Type      { return "subject.deactivated" }
+func (d *SubjectDeactivated) About() string { return "subject/" + d.Subject.String() }
+func (d *SubjectDeactivated) asked() Data   { return new(*d) }
+
+func (d *SubjectDeactivated) command(c *canon.Codec, _ int) { c.ULID("subject", &d.Subject) }
