@@ -1,0 +1,234 @@
+package chain
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/events/didkey"
+)
+
+// The checks a [BrokenError] can name.
+const (
+	CheckForm      = "form"      // the bytes are an entry in canonical form
+	CheckPosition  = "position"  // the sequence is the next one
+	CheckLink      = "link"      // prev is the CID of the entry before
+	CheckSource    = "source"    // the entry is of this ledger
+	CheckSubject   = "subject"   // it stands under the subject its event implies
+	CheckTime      = "time"      // it is not before the entry before
+	CheckKey       = "key"       // an event key registered before, and not replaced, signed
+	CheckSignature = "signature" // the signature is that key's over these bytes
+	CheckEvidence  = "evidence"  // the actor's own signature is there where it must be, and holds
+	CheckRules     = "rules"     // the rules, given the state before, make this event of its command
+	CheckDocument  = "document"  // the document is there where it must be, and is what the state gives
+	CheckCopy      = "copy"      // journal and stream hold the same bytes
+	CheckGenesis   = "genesis"   // the first entry is the one that is pinned
+	CheckHead      = "head"      // the history reaches the position and root that were recorded
+)
+
+// A BrokenError says which entry does not hold, by which check, and what was expected and found.
+type BrokenError struct {
+	Position uint64
+	Check    string
+	Expected string
+	Found    string
+	Err      error // the reason, where there is more to say
+}
+
+func (e *BrokenError) Error() string {
+	s := fmt.Sprintf("event %d: %s does not hold", e.Position, e.Check)
+	if e.Expected != "" {
+		s += fmt.Sprintf(": expected %s, found %s", e.Expected, e.Found)
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *BrokenError) Unwrap() error { return e.Err }
+
+// Parsed is what can be checked of an entry without its neighbours, and so by many at once.
+type Parsed struct {
+	Entry *Entry
+	CID   string
+	Err   *BrokenError // the first check that does not hold; its position is not set
+}
+
+// Load parses an entry and gives its CID, without a look at any signature.
+func Load(raw []byte) Parsed {
+	p := Parsed{CID: CID(raw)}
+	var err error
+	if p.Entry, err = Parse(raw); err != nil {
+		p.Err = &BrokenError{Check: CheckForm, Err: err}
+	}
+	return p
+}
+
+// Inspect is Load, and checks the signatures in the entry: that the key it names signed the event, and that the key its
+// evidence names signed the command. Whose keys they are is for [Verifier.Next].
+func Inspect(raw []byte) Parsed {
+	p := Load(raw)
+	if p.Err != nil {
+		return p
+	}
+	key, err := didkey.Parse(p.Entry.Key)
+	if err != nil {
+		p.Err = &BrokenError{Check: CheckKey, Err: err}
+		return p
+	}
+	if !ed25519.Verify(key, events.PAE(EventType, p.Entry.rawEvent), p.Entry.Signature[:]) {
+		p.Err = &BrokenError{Check: CheckSignature, Expected: "a signature of " + p.Entry.Key + " over the event", Found: "another"}
+		return p
+	}
+	if err := p.Entry.Evidence.Fits(p.Entry.Event); err != nil {
+		p.Err = &BrokenError{Check: CheckEvidence, Err: err}
+		return p
+	}
+	if ev := p.Entry.Evidence; ev != nil {
+		c := events.CommandOf(p.Entry.Event)
+		if err := ev.Check(&c); err != nil {
+			p.Err = &BrokenError{Check: CheckEvidence, Err: err}
+		}
+	}
+	return p
+}
+
+// Fits says whether the evidence, nil where there is none, is what the event needs: it is there where the event says
+// that its actor signed, and nowhere else; of the key the event names; and not expired. [Evidence.Check] looks at the
+// signature itself.
+func (ev *Evidence) Fits(e *events.Event) error {
+	switch signed := e.Auth.Method == events.MethodSignature; {
+	case signed && ev == nil:
+		return fmt.Errorf("%w: the event says its actor signed, and there is no evidence", ErrEvidence)
+	case !signed && ev != nil:
+		return fmt.Errorf("%w: the event does not say that its actor signed, yet there is evidence", ErrEvidence)
+	case ev == nil:
+		return nil
+	case ev.Key != e.Auth.Credential:
+		return fmt.Errorf("%w: it is of %s, the event says %s", ErrEvidence, ev.Key, e.Auth.Credential)
+	case !e.Time.Before(ev.Signed.Expires):
+		return fmt.Errorf("%w: the command was void from %s on", ErrEvidence, ev.Signed.Expires.Format(canon.TimeLayout))
+	case e.Origin.Import == nil && ev.Signed.Expires.Sub(e.ID.Timestamp()) > MaxExpiry:
+		// An imported id says when the record happened, not when its command was signed, so it bounds no expiry.
+		return fmt.Errorf("%w: it expires more than 24 h after the command's id was made", ErrEvidence)
+	}
+	return nil
+}
+
+// A Verifier checks the entries of one ledger in order: place, link, time, and the history of the event keys. It needs
+// no rules: a stranger can write it from docs/format.md. The zero Verifier stands before the first entry.
+type Verifier struct {
+	next   uint64 // the position that comes next, 0 before the first entry
+	prev   string
+	source string
+	last   *events.Event
+	keys   map[string]bool // event keys that may sign
+	root   string          // the root key
+}
+
+// ErrUnknownSigner says that an entry is signed with a key that may not sign at its position.
+var ErrUnknownSigner = errors.New("no event key of this ledger at this position")
+
+// Head gives the last position that was verified and its CID; 0 before the first entry.
+func (v *Verifier) Head() (uint64, string) {
+	if v.next == 0 {
+		return 0, ""
+	}
+	return v.next - 1, v.prev
+}
+
+// Source gives the ledger the entries are of.
+func (v *Verifier) Source() string { return v.source }
+
+// Next checks that p is the entry that comes next. subject is the one it was read under; empty where it was read from
+// a place that keeps none. After an error the verifier stands where it stood.
+func (v *Verifier) Next(p Parsed, subject string) error {
+	at := max(v.next, 1)
+	broken := func(check, expected, found string, err error) error {
+		return &BrokenError{Position: at, Check: check, Expected: expected, Found: found, Err: err}
+	}
+	if p.Err != nil && (p.Err.Check == CheckForm || p.Entry == nil) {
+		b := *p.Err
+		b.Position = at
+		return &b
+	}
+	e := p.Entry.Event
+	if e.Sequence != at {
+		return broken(CheckPosition, fmt.Sprint("sequence ", at), fmt.Sprint(e.Sequence), nil)
+	}
+	if e.Prev != v.prev {
+		return broken(CheckLink, "prev "+v.prev, e.Prev, nil)
+	}
+	if v.source != "" && e.Source != v.source {
+		return broken(CheckSource, v.source, e.Source, nil)
+	}
+	if want := p.Entry.Subject(); subject != "" && subject != want {
+		return broken(CheckSubject, want, subject, nil)
+	}
+	if v.last != nil && e.Time.Before(v.last.Time) {
+		return broken(CheckTime, "a time from "+v.last.Time.Format(canon.TimeLayout)+" on", e.Time.Format(canon.TimeLayout), nil)
+	}
+	if p.Err != nil {
+		b := *p.Err
+		b.Position = at
+		return &b
+	}
+	if err := v.signer(p.Entry); err != nil {
+		return broken(CheckKey, "an event key of this ledger", p.Entry.Key, err)
+	}
+	v.note(e)
+	v.next, v.prev, v.source, v.last = at+1, p.CID, e.Source, e
+	return nil
+}
+
+// signer says whether the key of the entry may sign at its position: one registered before it, but for the two events
+// that sign with the key they register.
+func (v *Verifier) signer(en *Entry) error {
+	switch d := en.Event.Data.(type) {
+	case *events.OrganizationOpened:
+		if en.Event.Sequence == 1 && en.Key == d.Keys.Event {
+			return nil
+		}
+	case *events.KeySucceeded:
+		if en.Key == d.Key && en.Evidence != nil && en.Evidence.Key == v.root {
+			return nil
+		}
+	default:
+		if v.keys[en.Key] {
+			return nil
+		}
+	}
+	return ErrUnknownSigner
+}
+
+// note takes in what an event does to the event keys.
+func (v *Verifier) note(e *events.Event) {
+	if v.keys == nil {
+		v.keys = map[string]bool{}
+	}
+	switch d := e.Data.(type) {
+	case *events.OrganizationOpened:
+		v.keys[d.Keys.Event] = true
+		v.root = d.Keys.Root
+	case *events.KeyRegistered:
+		if d.Purpose == events.PurposeEvent {
+			v.keys[d.Key] = true
+		}
+	case *events.KeyRotated:
+		switch {
+		case v.keys[d.Old]:
+			delete(v.keys, d.Old)
+			v.keys[d.New] = true
+		case d.Old == v.root:
+			v.root = d.New
+		}
+	case *events.KeySucceeded:
+		delete(v.keys, d.Lost)
+		v.keys[d.Key] = true
+	case *events.KeyRevoked:
+		delete(v.keys, d.Key)
+	}
+}

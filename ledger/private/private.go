@@ -1,0 +1,217 @@
+// Package private keeps the words that a ledger only holds commitments to: reasons, display names, e-mail addresses.
+// They are personal data, so they can be erased, and the ledger still verifies: an entry holds SHA-256 over a salt and
+// the text, this store holds salt and text.
+//
+// The store of one organization is a file of JSON lines, {"commitment":…,"salt":…,"text":…}, base64url without padding.
+// A text is synced here before the entry that commits to it is written anywhere. Whoever can read the file can read the
+// texts; whoever changes it is found out, for the commitment no longer fits; whoever deletes it erases.
+package private
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/permledger/permledger/events"
+)
+
+// A Text is a private text and the salt of its commitment.
+type Text struct {
+	Salt [32]byte
+	Text string
+}
+
+// New salts a text.
+func New(text string) Text {
+	t := Text{Text: text}
+	rand.Read(t.Salt[:]) // never fails: crypto/rand ends the process instead
+	return t
+}
+
+// Commitment gives what entries say of the text.
+func (t Text) Commitment() events.Digest { return events.Commit(t.Salt, t.Text) }
+
+// ErrBroken says that a text could not be written and synced; nothing more is written until the store is opened again.
+var ErrBroken = errors.New("private texts cannot be written")
+
+// Store holds the texts of one organization. It is safe for concurrent use.
+type Store struct {
+	path string
+
+	mu     sync.RWMutex
+	texts  map[events.Digest]Text
+	f      *os.File
+	broken error
+}
+
+type line struct {
+	Commitment string `json:"commitment"`
+	Salt       string `json:"salt"`
+	Text       string `json:"text"`
+}
+
+var b64 = base64.RawURLEncoding
+
+// Open reads the store at path, and makes it where there is none. A last line that a crash cut off is dropped: no entry
+// commits to a text whose line was not synced whole. Any other line that does not fit its commitment is an error.
+func Open(path string) (*Store, error) {
+	s := &Store{path: path, texts: map[events.Digest]Text{}}
+	content, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("private texts: %w", err)
+	}
+	whole := bytes.LastIndexByte(content, '\n') + 1
+	scan := bufio.NewScanner(bytes.NewReader(content[:whole]))
+	scan.Buffer(nil, 1<<20)
+	for n := 1; scan.Scan(); n++ {
+		t, commitment, err := parse(scan.Bytes())
+		if err != nil {
+			return nil, fmt.Errorf("private texts: %s, line %d: %w", filepath.Base(path), n, err)
+		}
+		s.texts[commitment] = t
+	}
+	if err := scan.Err(); err != nil {
+		return nil, fmt.Errorf("private texts: %w", err)
+	}
+	if s.f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return nil, fmt.Errorf("private texts: %w", err)
+	}
+	if err := errors.Join(s.f.Truncate(int64(whole)), seekEnd(s.f), s.f.Sync(), syncDir(filepath.Dir(path))); err != nil {
+		s.f.Close()
+		return nil, fmt.Errorf("private texts: %w", err)
+	}
+	return s, nil
+}
+
+func parse(b []byte) (Text, events.Digest, error) {
+	var l line
+	if err := json.Unmarshal(b, &l); err != nil {
+		return Text{}, events.Digest{}, errors.New("not a line of this store")
+	}
+	salt, err1 := b64.DecodeString(l.Salt)
+	commitment, err2 := b64.DecodeString(l.Commitment)
+	if err1 != nil || err2 != nil || len(salt) != 32 || len(commitment) != 32 {
+		return Text{}, events.Digest{}, errors.New("not a line of this store")
+	}
+	t := Text{Salt: [32]byte(salt), Text: l.Text}
+	if t.Commitment() != events.Digest(commitment) {
+		return Text{}, events.Digest{}, errors.New("the text does not fit its commitment")
+	}
+	return t, events.Digest(commitment), nil
+}
+
+func seekEnd(f *os.File) error {
+	_, err := f.Seek(0, 2)
+	return err
+}
+
+// Put stores texts. When it returns nil they are synced.
+func (s *Store) Put(texts []Text) error {
+	if len(texts) == 0 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return s.broken
+	}
+	var b bytes.Buffer
+	for _, t := range texts {
+		write(&b, t)
+	}
+	_, err := s.f.Write(b.Bytes())
+	if err == nil {
+		err = s.f.Sync()
+	}
+	if err != nil {
+		s.broken = fmt.Errorf("%w: %w", ErrBroken, err)
+		return s.broken
+	}
+	for _, t := range texts {
+		s.texts[t.Commitment()] = t
+	}
+	return nil
+}
+
+func write(b *bytes.Buffer, t Text) {
+	c := t.Commitment()
+	enc := json.NewEncoder(b) // ends the line
+	enc.SetEscapeHTML(false)
+	// A struct of three strings always encodes.
+	_ = enc.Encode(line{b64.EncodeToString(c[:]), b64.EncodeToString(t.Salt[:]), t.Text})
+}
+
+// Get gives the text of a commitment; false where it was erased, or never was here.
+func (s *Store) Get(commitment events.Digest) (Text, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	t, ok := s.texts[commitment]
+	return t, ok
+}
+
+// Erase removes texts for good: the file is written anew without them and synced. It says how many there were.
+func (s *Store) Erase(commitments ...events.Digest) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return 0, s.broken
+	}
+	left := make(map[events.Digest]Text, len(s.texts))
+	for c, t := range s.texts {
+		if !slices.Contains(commitments, c) {
+			left[c] = t
+		}
+	}
+	erased := len(s.texts) - len(left)
+	if erased == 0 {
+		return 0, nil
+	}
+	var b bytes.Buffer
+	for _, t := range left {
+		write(&b, t)
+	}
+	f, err := os.OpenFile(s.path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return 0, fmt.Errorf("erase private texts: %w", err)
+	}
+	_, err = f.Write(b.Bytes())
+	if err = errors.Join(err, f.Sync()); err == nil {
+		err = os.Rename(s.path+".new", s.path)
+	}
+	if err != nil {
+		f.Close()
+		return 0, fmt.Errorf("erase private texts: %w", err)
+	}
+	s.f.Close()
+	s.f, s.texts = f, left
+	if err := syncDir(filepath.Dir(s.path)); err != nil {
+		s.broken = fmt.Errorf("%w: %w", ErrBroken, err)
+		return erased, s.broken
+	}
+	return erased, nil
+}
+
+// Close closes the file.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = fmt.Errorf("%w: the store is closed", ErrBroken)
+	return s.f.Close()
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

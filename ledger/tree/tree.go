@@ -1,0 +1,62 @@
+// Package tree computes the Merkle tree over the entries of a ledger, as RFC 6962 section 2.1 defines it: a leaf is
+// SHA-256(0x00 || entry), a node SHA-256(0x01 || left || right).
+//
+// A [Frontier] holds only what the root of a growing tree needs: at most 64 hashes. The root is part of the head record,
+// so that an old or another history of the same length is noticed.
+package tree
+
+import (
+	"crypto/sha256"
+	"math/bits"
+)
+
+// Hash is a hash of the tree.
+type Hash = [32]byte
+
+// Leaf gives the leaf hash of an entry.
+func Leaf(entry []byte) Hash {
+	h := sha256.New()
+	h.Write([]byte{0})
+	h.Write(entry)
+	return Hash(h.Sum(nil))
+}
+
+func node(left, right Hash) Hash {
+	var b [65]byte
+	b[0] = 1
+	copy(b[1:], left[:])
+	copy(b[33:], right[:])
+	return sha256.Sum256(b[:])
+}
+
+// A Frontier is the right edge of a tree. The zero Frontier is the empty tree's.
+type Frontier struct {
+	size  uint64
+	edges []Hash // roots of the perfect subtrees, the largest first: one for each bit set in size
+}
+
+// Append adds the leaf of an entry.
+func (f *Frontier) Append(leaf Hash) {
+	for n := bits.TrailingZeros64(^f.size); n > 0; n-- {
+		last := len(f.edges) - 1
+		leaf = node(f.edges[last], leaf)
+		f.edges = f.edges[:last]
+	}
+	f.edges = append(f.edges, leaf)
+	f.size++
+}
+
+// Size gives the number of entries in the tree.
+func (f *Frontier) Size() uint64 { return f.size }
+
+// Root gives the root hash.
+func (f *Frontier) Root() Hash {
+	if f.size == 0 {
+		return sha256.Sum256(nil)
+	}
+	root := f.edges[len(f.edges)-1]
+	for i := len(f.edges) - 2; i >= 0; i-- {
+		root = node(f.edges[i], root)
+	}
+	return root
+}

@@ -1,0 +1,47 @@
+package tree_test
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"testing"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/permledger/permledger/ledger/tree"
+)
+
+func TestEmptyRoot(t *testing.T) {
+	root := new(tree.Frontier).Root()
+	if got := base64.StdEncoding.EncodeToString(root[:]); got != "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" {
+		t.Errorf("root of the empty tree is %s", got)
+	}
+}
+
+// TestRootEqualsSumdb compares every root up to 3,000 leaves with the one of the Go checksum database's own tree.
+func TestRootEqualsSumdb(t *testing.T) {
+	var f tree.Frontier
+	var stored []tlog.Hash
+	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+		out := make([]tlog.Hash, len(indexes))
+		for i, x := range indexes {
+			out[i] = stored[x]
+		}
+		return out, nil
+	})
+	for n := range int64(3000) {
+		entry := binary.BigEndian.AppendUint64(nil, uint64(n*n))
+		hashes, err := tlog.StoredHashes(n, entry, reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored = append(stored, hashes...)
+		f.Append(tree.Leaf(entry))
+		want, err := tlog.TreeHash(n+1, reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Root() != tree.Hash(want) || f.Size() != uint64(n+1) {
+			t.Fatalf("size %d: root %x, want %x", n+1, f.Root(), want)
+		}
+	}
+}
