@@ -1,0 +1,384 @@
+package rules
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+)
+
+// How far the time in a live id may lie from the instant of the decision, and how long a signed command may wait.
+const (
+	idSkew   = 5 * time.Minute
+	idSigned = 24 * time.Hour
+	partLife = 24 * time.Hour
+)
+
+// Decide gives the event that a command makes of the state at an instant, or the [*Refusal] that says why it makes
+// none. The event has its effect filled in, and neither sequence nor prev. Nothing is changed, the command included.
+func Decide(s *State, c events.Command, at time.Time) (events.Event, error) {
+	e := c.Event(at)
+	if r := s.decide(&e); r != nil {
+		return events.Event{}, r
+	}
+	return e, nil
+}
+
+func (s *State) decide(e *events.Event) *Refusal {
+	if open, ok := e.Data.(*events.OrganizationOpened); ok {
+		return s.decideOpen(e, open)
+	}
+	switch {
+	case s.opened == nil:
+		return refuse(NotOpened, "The ledger has no first entry yet")
+	case s.opened.Rules != Version:
+		return refuse(UnknownRules, "The ledger goes by version %d of the rules, which this release does not know", s.opened.Rules)
+	case e.Source != s.source:
+		return refuse(WrongLedger, "The command is for %s, this is %s", e.Source, s.source)
+	case e.Time.Before(s.time):
+		return refuse(Invalid, "The instant lies before that of the last event")
+	}
+	if at := max(s.ids[e.ID], s.kept[e.ID]); at != 0 {
+		r := refuse(Repeated, "A command with this id is recorded at %d", at)
+		r.At = at
+		return r
+	}
+	if r := s.decideID(e); r != nil {
+		return r
+	}
+	if r := s.decideAuth(e); r != nil {
+		return r
+	}
+	if s.evidence[e.Data.Type()] && e.Auth.Method != events.MethodSignature && e.Actor != s.opened.Node {
+		return refuse(NotProven, "The ledger demands its author's signature on a command for %s", e.Data.Type())
+	}
+	if e.Origin.Import != nil {
+		if r := s.need(e.Actor, ActionImport, "", e.Time); r != nil {
+			return r
+		}
+	}
+	switch d := e.Data.(type) {
+	case *events.CataloguePublished:
+		return s.decideCatalogue(e, d)
+	case *events.SubjectAdded:
+		return s.decideSubjectAdded(e, d)
+	case *events.SubjectDeactivated:
+		return s.decideSubjectDeactivated(e, d)
+	case *events.RoleCreated:
+		return s.decideRoleCreated(e, d)
+	case *events.RoleUpdated:
+		return s.decideRoleUpdated(e, d)
+	case *events.RoleDeleted:
+		return s.decideRoleDeleted(e, d)
+	case *events.RoleAssigned:
+		return s.decideRoleAssigned(e, d)
+	case *events.RoleRevoked:
+		return s.decideRoleRevoked(e, d)
+	case *events.RolesSet:
+		return s.decideRolesSet(e, d)
+	case *events.PermissionGranted:
+		return s.decideGranted(e, d)
+	case *events.PermissionRevoked:
+		return s.decideRevoked(e, d)
+	case *events.PermissionsSet:
+		return s.decidePermissionsSet(e, d)
+	case *events.PermissionsRecorded:
+		return s.decideRecorded(e, d)
+	case *events.GrantEnded:
+		return s.decideEnded(e, d)
+	case *events.DocumentIssued:
+		return s.decideDocument(e, d)
+	case *events.KeyRegistered:
+		return s.decideKeyRegistered(e, d)
+	case *events.KeyRotated:
+		return s.decideKeyRotated(e, d)
+	case *events.KeySucceeded:
+		return s.decideKeySucceeded(e, d)
+	case *events.KeyRevoked:
+		return s.decideKeyRevoked(e, d)
+	case *events.KeyReported:
+		return s.decideKeyReported(e, d)
+	}
+	return refuse(Invalid, "Version %d of the rules knows no %s", Version, e.Data.Type())
+}
+
+// decideID judges the id by its class. That it is new was judged before: within the window, live ids are remembered;
+// outside it they are refused.
+func (s *State) decideID(e *events.Event) *Refusal {
+	switch o := e.Origin; {
+	case o.Import != nil:
+		if e.ID != events.ImportID(*o.Import) {
+			return refuse(Invalid, "The id is not the one of the imported record")
+		}
+		i := o.Import
+		if last := s.sources[i.Format+" "+i.Source]; !i.Occurred.IsZero() && i.Occurred.Before(last) {
+			return refuse(Invalid, "The record occurred at %s, before one of %s that is recorded already", i.Occurred.Format(time.RFC3339), i.Source)
+		}
+		if i.Occurred.After(e.Time) {
+			return refuse(Invalid, "The record says that it occurred in the future, at %s", i.Occurred.Format(time.RFC3339))
+		}
+	case o.Derived != nil:
+		d, ok := e.Data.(*events.GrantEnded)
+		if !ok {
+			return refuse(Invalid, "No %s follows from another event", e.Data.Type())
+		}
+		g := s.ending[d.Grant]
+		if g == nil {
+			return refuse(NotFound, "No grant %s is to end", d.Grant)
+		}
+		if o.Derived.From != d.Grant || e.ID != events.DerivedID(d.Type(), *o.Derived, g.until) {
+			return refuse(Invalid, "The id is not the one that follows from the grant")
+		}
+	default:
+		old := e.Time.Sub(e.ID.Timestamp())
+		limit := idSkew
+		if e.Auth.Method == events.MethodSignature {
+			limit = idSigned
+		}
+		if old > limit || old < -idSkew {
+			return refuse(Stale, "The time in the id is %s, the ledger's is %s", e.ID.Timestamp().UTC().Format(time.RFC3339), e.Time.Format(time.RFC3339)).
+				hint("Send the command again with a new id, or set the clock")
+		}
+	}
+	return nil
+}
+
+// decideAuth judges whether the actor is one, and proved itself with something that is its own.
+func (s *State) decideAuth(e *events.Event) *Refusal {
+	k, known := s.keys[e.Auth.Credential]
+	if !known || k.revoked != 0 {
+		return refuse(NotProven, "%s is no key of this ledger, or is one no more", e.Auth.Credential)
+	}
+	switch e.Auth.Method {
+	case events.MethodNode:
+		if e.Actor != s.opened.Node || k.purpose != events.PurposeEvent {
+			return refuse(NotProven, "Only the ledger's own actor, with its event key, acts as the node")
+		}
+		switch d := e.Data.(type) {
+		case *events.GrantEnded:
+		case *events.KeyRegistered:
+			if d.Purpose != events.PurposeEvent {
+				return refuse(NotPermitted, "The node registers event keys only")
+			}
+		case *events.KeyRotated:
+			if d.Old != e.Auth.Credential {
+				return refuse(NotPermitted, "The node rotates the key it signs with only")
+			}
+		default:
+			return refuse(NotPermitted, "The node only records what is due, and its own keys")
+		}
+		return nil
+	case events.MethodSignature:
+	default:
+		return refuse(NotProven, "Version %d of the rules knows no method %q of authentication", Version, e.Auth.Method)
+	}
+	if rooted(e.Data, e.Auth.Credential) {
+		if e.Actor != s.opened.Owner.Subject || e.Auth.Credential != s.current[events.PurposeRoot] && e.Auth.Credential != s.current[events.PurposeOperator] {
+			return refuse(NotProven, "This takes the ledger's root key, in the owner's name")
+		}
+		return nil
+	}
+	if k.purpose != events.PurposeCredential || k.subject != e.Actor {
+		return refuse(NotProven, "%s is not a credential of %s", e.Auth.Credential, e.Actor)
+	}
+	if s.subjects[e.Actor].deactivated != 0 {
+		return refuse(Inactive, "%s is deactivated", s.subjects[e.Actor].key)
+	}
+	return nil
+}
+
+// rooted says whether a command is proven with the root or operator key itself, not with somebody's credential.
+func rooted(d events.Data, credential string) bool {
+	switch d := d.(type) {
+	case *events.KeySucceeded:
+		return true
+	case *events.KeyRotated:
+		return d.Old == credential
+	}
+	return false
+}
+
+func (s *State) decideOpen(e *events.Event, d *events.OrganizationOpened) *Refusal {
+	if s.opened != nil {
+		return refuse(AlreadyOpened, "The ledger has its first entry")
+	}
+	keys := []string{d.Keys.Event, d.Keys.Document, d.Keys.Root, d.Keys.Operator, d.Owner.Credential}
+	slices.Sort(keys)
+	switch {
+	case d.Rules != Version:
+		return refuse(UnknownRules, "This release opens ledgers with version %d of the rules, not %d", Version, d.Rules)
+	case events.Organization(e.Source) != d.Organization:
+		return refuse(Invalid, "The source %s is not of the organization %s", e.Source, d.Organization)
+	case len(slices.Compact(keys)) != 5:
+		return refuse(Invalid, "One key has two purposes")
+	case d.Owner.Subject == d.Node:
+		return refuse(Invalid, "The owner is not the node")
+	case e.Actor != d.Owner.Subject:
+		return refuse(NotProven, "The owner opens the ledger")
+	case e.Auth.Method != events.MethodSignature || e.Auth.Credential != d.Owner.Credential:
+		return refuse(NotProven, "The owner opens the ledger with its own signature")
+	case d.Owner.Kind != events.KindHuman && d.Owner.Kind != events.KindTechnical && d.Owner.Kind != events.KindDID:
+		return refuse(Invalid, "An owner is no %s", d.Owner.Kind)
+	case e.Origin != events.Origin{}:
+		return refuse(Invalid, "A first entry is neither imported nor derived")
+	}
+	for _, t := range d.Evidence {
+		if _, ok := events.Types()[events.Type(t)]; !ok {
+			return refuse(Invalid, "Evidence is demanded for %q, which is no type of event", t)
+		}
+	}
+	return s.decideID(e)
+}
+
+func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *Refusal {
+	if r := s.need(e.Actor, ActionCataloguePublish, "", e.Time); r != nil {
+		return r
+	}
+	if d.Catalogue == Own {
+		return refuse(Taken, "The catalogue %q is the ledger's own", Own)
+	}
+	names := map[string]bool{}
+	for _, p := range d.Permissions {
+		if indexColon(p.Name) {
+			return refuse(Invalid, "The catalogue's permission %q names a catalogue itself", p.Name)
+		}
+		if p.Level != "" && p.Level != events.LevelToken {
+			return refuse(Invalid, "There is no level %q", p.Level)
+		}
+		names[p.Name] = true
+	}
+	for _, p := range d.Permissions {
+		for _, other := range p.DependsOn {
+			if !names[other] {
+				return refuse(Unknown, "%s depends on %s, which the catalogue does not have", p.Name, other)
+			}
+		}
+		for _, action := range p.Guards {
+			if !slices.Contains(Actions(), action) {
+				return refuse(Unknown, "%s guards %s, which is no action of the ledger", p.Name, action)
+			}
+		}
+	}
+	d.Number = 1
+	if before := s.catalogues[d.Catalogue]; before != nil {
+		if before.title == d.Title && slices.EqualFunc(before.permissions, d.Permissions, samePermission) {
+			return refuse(NoChange, "The catalogue %s says this already", d.Catalogue)
+		}
+		d.Number = before.number + 1
+		had := map[string]bool{}
+		for _, p := range before.permissions {
+			had[p.Name] = true
+			if !names[p.Name] {
+				d.Retired = append(d.Retired, p.Name)
+			}
+		}
+		for _, p := range d.Permissions {
+			if !had[p.Name] {
+				d.Added = append(d.Added, p.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func samePermission(a, b events.Permission) bool {
+	return a.Name == b.Name && a.Category == b.Category && a.Entity == b.Entity && a.Action == b.Action &&
+		a.Description == b.Description && a.Level == b.Level && a.Reserved == b.Reserved &&
+		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards)
+}
+
+func indexColon(name string) bool { return slices.Contains([]byte(name), ':') }
+
+func (s *State) decideSubjectAdded(e *events.Event, d *events.SubjectAdded) *Refusal {
+	if r := s.need(e.Actor, ActionSubjectAdd, "", e.Time); r != nil {
+		return r
+	}
+	if _, ok := s.subjectKey[d.Key]; ok {
+		return refuse(Taken, "Somebody has the key %q already", d.Key)
+	}
+	if _, ok := s.subjects[d.Subject]; ok || d.Subject == s.opened.Node {
+		return refuse(Taken, "The id %s is another subject's", d.Subject)
+	}
+	switch d.Kind {
+	case events.KindHuman, events.KindTechnical, events.KindAPIKey, events.KindWallet, events.KindDID:
+	default:
+		return refuse(Invalid, "There is no kind of subject %q", d.Kind)
+	}
+	if d.Credential != "" {
+		return s.newKey(d.Credential)
+	}
+	return nil
+}
+
+func (s *State) decideSubjectDeactivated(e *events.Event, d *events.SubjectDeactivated) *Refusal {
+	if r := s.need(e.Actor, ActionSubjectDeactivate, "", e.Time); r != nil {
+		return r
+	}
+	u, r := s.subject(d.Subject)
+	if r != nil {
+		return r
+	}
+	if d.Subject == s.opened.Owner.Subject {
+		return refuse(InUse, "The owner cannot be deactivated").hint("Make somebody else the owner first")
+	}
+	if u.deactivated != 0 {
+		return refuse(NoChange, "%s is deactivated since %d", u.key, u.deactivated)
+	}
+	return nil
+}
+
+func (s *State) subject(id ulid.ULID) (*subject, *Refusal) {
+	u, ok := s.subjects[id]
+	if !ok {
+		return nil, refuse(NotFound, "There is no subject %s", id)
+	}
+	return u, nil
+}
+
+// receiver gives a subject that may be given something.
+func (s *State) receiver(id ulid.ULID) (*subject, *Refusal) {
+	u, r := s.subject(id)
+	if r == nil && u.deactivated != 0 {
+		return nil, refuse(Inactive, "%s is deactivated since %d", u.key, u.deactivated)
+	}
+	return u, r
+}
+
+func (s *State) decideDocument(e *events.Event, d *events.DocumentIssued) *Refusal {
+	if r := s.need(e.Actor, ActionDocumentIssue, "", e.Time); r != nil {
+		return r
+	}
+	kind, id, ok := Thing(d.Thing)
+	switch {
+	case ok && kind == "role" && s.roles[id] != nil && s.roles[id].deleted == 0:
+		return nil
+	case ok && kind == "subject" && s.subjects[id] != nil:
+		return nil
+	}
+	return refuse(NotFound, "There is no %s to issue a document about", d.Thing)
+}
+
+// decideEnded judges what the id says already: that the grant is there. Whether it has ended is left to ask.
+func (s *State) decideEnded(e *events.Event, d *events.GrantEnded) *Refusal {
+	if e.Auth.Method != events.MethodNode {
+		return refuse(NotPermitted, "Only the ledger's own actor records that a grant ended")
+	}
+	g := s.ending[d.Grant]
+	if g == nil || e.Origin.Derived == nil {
+		return refuse(NotFound, "No grant %s is to end", d.Grant)
+	}
+	if g.holds(e.Time) {
+		return refuse(Invalid, "The grant holds until %s", g.until.Format(time.RFC3339))
+	}
+	d.Subject, d.Role, d.Permission, d.Scope = g.subject, g.role, g.permission, g.scope
+	return nil
+}
+
+// sortedIDs gives ids in ascending order.
+func sortedIDs(ids []ulid.ULID) []ulid.ULID {
+	slices.SortFunc(ids, func(a, b ulid.ULID) int { return cmp.Compare(string(a[:]), string(b[:])) })
+	return ids
+}

@@ -1,0 +1,140 @@
+package rules
+
+import (
+	"github.com/permledger/permledger/events"
+)
+
+// newKey judges a key that is to become known. That it is a point of large order was seen when it was read.
+func (s *State) newKey(did string) *Refusal {
+	if _, ok := s.keys[did]; ok {
+		return refuse(Taken, "The key %s is, or was, of this ledger: a key has one purpose for ever", did)
+	}
+	return nil
+}
+
+func (s *State) decideKeyRegistered(e *events.Event, d *events.KeyRegistered) *Refusal {
+	if e.Auth.Method != events.MethodNode {
+		if r := s.need(e.Actor, ActionKeyRegister, "", e.Time); r != nil {
+			return r
+		}
+	}
+	switch d.Purpose {
+	case events.PurposeCredential:
+		u, r := s.receiver(d.Subject)
+		if r != nil {
+			return r
+		}
+		if u.id == s.opened.Owner.Subject && e.Actor != u.id {
+			return refuse(NotPermitted, "Only the owner registers a credential of the owner")
+		}
+	case events.PurposeEvent:
+		if d.Subject != (ulidZero) {
+			return refuse(Invalid, "An event key is no subject's")
+		}
+	default:
+		return refuse(Invalid, "A key for %q is rotated, not registered beside the one there is", d.Purpose)
+	}
+	return s.newKey(d.Key)
+}
+
+func (s *State) decideKeyRotated(e *events.Event, d *events.KeyRotated) *Refusal {
+	k, r := s.activeKey(d.Old)
+	if r != nil {
+		return r
+	}
+	switch {
+	case e.Auth.Method == events.MethodNode: // its own key: judged with the authentication
+	case e.Auth.Credential == d.Old: // with the old key itself
+	case k.purpose == events.PurposeRoot || k.purpose == events.PurposeOperator:
+		return refuse(NotProven, "A %s key is replaced with its own signature", k.purpose)
+	default:
+		if r := s.need(e.Actor, ActionKeyRotate, "", e.Time); r != nil {
+			return r
+		}
+		if k.subject == s.opened.Owner.Subject && e.Actor != k.subject {
+			return refuse(NotPermitted, "Only the owner replaces a credential of the owner")
+		}
+	}
+	d.Purpose = k.purpose
+	return s.newKey(d.New)
+}
+
+func (s *State) decideKeySucceeded(e *events.Event, d *events.KeySucceeded) *Refusal {
+	if e.Auth.Credential != s.current[events.PurposeRoot] {
+		return refuse(NotProven, "A lost event key is succeeded with the root key's signature")
+	}
+	k, r := s.activeKey(d.Lost)
+	if r != nil {
+		return r
+	}
+	if k.purpose != events.PurposeEvent {
+		return refuse(Invalid, "%s signs no entries", d.Lost)
+	}
+	return s.newKey(d.Key)
+}
+
+func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal {
+	k, r := s.activeKey(d.Key)
+	if r != nil {
+		return r
+	}
+	if e.Actor != k.subject || k.purpose != events.PurposeCredential { // anybody gives up its own
+		if r := s.need(e.Actor, ActionKeyRevoke, "", e.Time); r != nil {
+			return r
+		}
+	}
+	switch k.purpose {
+	case events.PurposeCredential:
+		if k.subject == s.opened.Owner.Subject && s.credentials(k.subject) < 2 {
+			return refuse(InUse, "The owner's last credential cannot be revoked").hint("Rotate it")
+		}
+	case events.PurposeEvent:
+		if s.eventKeys() < 2 {
+			return refuse(InUse, "The last event key cannot be revoked").hint("Rotate it")
+		}
+	default:
+		return refuse(InUse, "A %s key is rotated, not revoked", k.purpose)
+	}
+	return nil
+}
+
+func (s *State) decideKeyReported(e *events.Event, d *events.KeyReported) *Refusal {
+	if r := s.need(e.Actor, ActionKeyReport, "", e.Time); r != nil {
+		return r
+	}
+	if _, ok := s.keys[d.Key]; !ok {
+		return refuse(NotFound, "%s is no key of this ledger", d.Key)
+	}
+	if d.From == 0 || d.From > s.position {
+		return refuse(Invalid, "There is no position %d yet", d.From)
+	}
+	return nil
+}
+
+func (s *State) activeKey(did string) (*key, *Refusal) {
+	k, ok := s.keys[did]
+	if !ok || k.revoked != 0 {
+		return nil, refuse(NotFound, "%s is no key of this ledger, or is one no more", did)
+	}
+	return k, nil
+}
+
+func (s *State) eventKeys() int {
+	n := 0
+	for _, k := range s.keys {
+		if k.purpose == events.PurposeEvent && k.revoked == 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *State) credentials(of [16]byte) int {
+	n := 0
+	for _, k := range s.keys {
+		if k.purpose == events.PurposeCredential && k.revoked == 0 && k.subject == of {
+			n++
+		}
+	}
+	return n
+}

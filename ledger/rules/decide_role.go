@@ -1,0 +1,305 @@
+package rules
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+)
+
+func (s *State) decideRoleCreated(e *events.Event, d *events.RoleCreated) *Refusal {
+	if r := s.need(e.Actor, ActionRoleCreate, "", e.Time); r != nil {
+		return r
+	}
+	if _, ok := s.roles[d.Role]; ok {
+		return refuse(Taken, "The id %s is, or was, another role's", d.Role)
+	}
+	if _, ok := s.roleKeys[d.Key]; ok {
+		return refuse(Taken, "A role has the key %q already", d.Key)
+	}
+	if r := s.roleName(d.Name, ""); r != nil {
+		return r
+	}
+	asked, r := s.resolve(d.Permissions, d.Parts, e.Time)
+	if r != nil {
+		return r
+	}
+	if len(asked) == 0 && !s.opened.Profile.EmptyRoles {
+		return refuse(Invalid, "No permissions selected").hint("Select at least one permission")
+	}
+	if r := s.admit(e, asked, ""); r != nil {
+		return r
+	}
+	if d.Included, r = s.include(e, empty, asked, nil); r != nil {
+		return r
+	}
+	extent, _ := empty.extent(s.perms, union(asked, d.Included), nil)
+	d.Count, d.Set = extent.Count, extent.Set
+	return s.messageFits(d.Name, d.Description)
+}
+
+func (s *State) decideRoleUpdated(e *events.Event, d *events.RoleUpdated) *Refusal {
+	if r := s.need(e.Actor, ActionRoleUpdate, "", e.Time); r != nil {
+		return r
+	}
+	ro, r := s.role(d.Role)
+	if r != nil {
+		return r
+	}
+	name, description := ro.name, ro.description
+	if d.Name != nil {
+		name = *d.Name
+		if r := s.roleName(name, ro.name); r != nil {
+			return r
+		}
+	}
+	if d.Description != nil {
+		description = *d.Description
+	}
+	add, r := s.resolve(d.Add, d.AddParts, e.Time)
+	if r != nil {
+		return r
+	}
+	remove, r := s.resolve(d.Remove, d.RemoveParts, e.Time)
+	if r != nil {
+		return r
+	}
+	for _, n := range add {
+		if ro.set.hasName(s.perms, n) {
+			return refuse(NoChange, "The role %s has %s already", ro.key, n)
+		}
+	}
+	for _, n := range remove {
+		if !ro.set.hasName(s.perms, n) {
+			return refuse(NoChange, "The role %s does not have %s", ro.key, n)
+		}
+	}
+	if len(add) == 0 && len(remove) == 0 && name == ro.name && description == ro.description && (d.Labels == nil || slices.Equal(d.Labels, ro.labels)) {
+		return refuse(NoChange, "The role %s says this already", ro.key)
+	}
+	if r := s.admit(e, add, ""); r != nil {
+		return r
+	}
+	if d.Included, r = s.include(e, ro.set, add, remove); r != nil {
+		return r
+	}
+	extent, _ := ro.set.extent(s.perms, union(add, d.Included), remove)
+	if extent.Count == 0 && ro.set.count > 0 && !s.opened.Profile.EmptyRoles {
+		return refuse(Invalid, "No permissions selected").hint("Leave at least one permission in the role, or delete it")
+	}
+	d.Count, d.Set = extent.Count, extent.Set
+	return s.messageFits(name, description)
+}
+
+func (s *State) decideRoleDeleted(e *events.Event, d *events.RoleDeleted) *Refusal {
+	if r := s.need(e.Actor, ActionRoleDelete, "", e.Time); r != nil {
+		return r
+	}
+	ro, r := s.role(d.Role)
+	if r != nil {
+		return r
+	}
+	if len(ro.holders) > 0 {
+		r := refuse(InUse, "The role %s is assigned to %d", ro.key, len(ro.holders)).
+			hint("Remove the role from all users and keys first")
+		for id := range ro.holders {
+			r.Holders = append(r.Holders, id)
+		}
+		sortedIDs(r.Holders)
+		return r
+	}
+	return nil
+}
+
+func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Refusal {
+	if r := s.need(e.Actor, ActionRoleAssign, d.Scope, e.Time); r != nil {
+		return r
+	}
+	u, r := s.receiver(d.Subject)
+	if r != nil {
+		return r
+	}
+	ro, r := s.role(d.Role)
+	if r != nil {
+		return r
+	}
+	if r := end(d.Until, e.Time); r != nil {
+		return r
+	}
+	if g := u.roles[roleScope{d.Role, d.Scope}]; g != nil && g.holds(e.Time) {
+		return refuse(NoChange, "%s has the role %s on %s already, since %d", u.key, ro.key, scopeText(d.Scope), g.position)
+	}
+	return s.guardRole(e, ro, d.Scope)
+}
+
+func (s *State) decideRoleRevoked(e *events.Event, d *events.RoleRevoked) *Refusal {
+	if r := s.need(e.Actor, ActionRoleRevoke, d.Scope, e.Time); r != nil {
+		return r
+	}
+	u, r := s.subject(d.Subject)
+	if r != nil {
+		return r
+	}
+	g := u.roles[roleScope{d.Role, d.Scope}]
+	if g == nil {
+		return refuse(NotFound, "%s does not have this role on %s", u.key, scopeText(d.Scope))
+	}
+	d.Grant = g.id
+	return nil
+}
+
+func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
+	if r := s.need(e.Actor, ActionRoleSet, "", e.Time); r != nil {
+		return r
+	}
+	u, r := s.receiver(d.Subject)
+	if r != nil {
+		return r
+	}
+	for _, id := range d.Roles {
+		ro, r := s.role(id)
+		if r != nil {
+			return r
+		}
+		if g := u.roles[roleScope{id, ""}]; g != nil && g.holds(e.Time) {
+			continue
+		}
+		if r := s.guardRole(e, ro, ""); r != nil {
+			return r
+		}
+		d.Added = append(d.Added, id)
+	}
+	for at := range u.roles {
+		if at.scope == "" && !slices.Contains(d.Roles, at.role) {
+			d.Removed = append(d.Removed, at.role)
+		}
+	}
+	sortedIDs(d.Removed)
+	if len(d.Added) == 0 && len(d.Removed) == 0 {
+		return refuse(NoChange, "%s has these roles already", u.key)
+	}
+	return nil
+}
+
+func (s *State) role(id ulid.ULID) (*role, *Refusal) {
+	r, ok := s.roles[id]
+	if !ok || r.deleted != 0 {
+		return nil, refuse(NotFound, "There is no role %s", id)
+	}
+	return r, nil
+}
+
+// roleName judges a name that a role is to have; had is the one it has.
+func (s *State) roleName(name, had string) *Refusal {
+	if strings.TrimSpace(name) == "" {
+		return refuse(Invalid, "A role has a name").hint("Choose a name that says who does what")
+	}
+	if s.opened.Profile.UniqueNames && name != had && s.roleNames[name] > 0 {
+		return refuse(Taken, "Role name already exists").hint("Choose a unique role name")
+	}
+	return nil
+}
+
+func (s *State) guardRole(e *events.Event, ro *role, scope string) *Refusal {
+	if e.Actor == s.opened.Owner.Subject {
+		return nil
+	}
+	return s.guard(e.Actor, ro.set.names(s.perms), scope, e.Time)
+}
+
+func end(until, now time.Time) *Refusal {
+	if !until.IsZero() && !until.After(now) {
+		return refuse(Invalid, "The end, %s, is not after now", until.Format(time.RFC3339))
+	}
+	return nil
+}
+
+// resolve gives all the names of a set that is given in part by name and in part by the digests of recorded parts,
+// sorted, none twice.
+func (s *State) resolve(names []string, parts []events.Digest, at time.Time) ([]string, *Refusal) {
+	if len(parts) == 0 {
+		return names, nil
+	}
+	all := slices.Clone(names)
+	for _, digest := range parts {
+		p, ok := s.parts[digest]
+		if !ok || at.Sub(p.at) > partLife {
+			return nil, refuse(PartMissing, "The part %x was not recorded in the last 24 h", digest[:8]).hint("Record it again")
+		}
+		all = append(all, p.names...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// admit judges names that come into a role, or into somebody's hands: each is known, or may become so; none is reserved
+// or retired; and the actor holds each itself.
+func (s *State) admit(e *events.Event, names []string, scope string) *Refusal {
+	for _, name := range names {
+		p, known := s.perms.lookup(name)
+		switch {
+		case known && p.retired:
+			return refuse(Unknown, "The permission %s was retired from its catalogue", name)
+		case known && p.reserved:
+			return refuse(Invalid, "The permission %s cannot be given", name)
+		case !known && (indexColon(name) || !s.opened.Profile.NewPermissions):
+			r := refuse(Unknown, "There is no permission %q", name)
+			r.Permission, r.Nearest = name, s.perms.nearest(name)
+			if len(r.Nearest) > 0 {
+				r.Hint = "Did you mean " + strings.Join(r.Nearest, " or ") + "?"
+			}
+			return r
+		}
+	}
+	return s.guard(e.Actor, names, scope, e.Time)
+}
+
+// include gives the names that come into a role because others depend on them, sorted.
+func (s *State) include(e *events.Event, have *set, add, remove []string) ([]string, *Refusal) {
+	if !s.opened.Profile.Dependencies {
+		return nil, nil
+	}
+	in := map[string]bool{}
+	have.each(func(n uint32) { in[s.perms.names[n]] = true })
+	for _, n := range remove {
+		delete(in, n)
+	}
+	for _, n := range add {
+		in[n] = true
+	}
+	wanted := make([]string, 0, len(in))
+	for n := range in {
+		wanted = append(wanted, n)
+	}
+	var included []string
+	for len(wanted) > 0 {
+		n := wanted[len(wanted)-1]
+		wanted = wanted[:len(wanted)-1]
+		p, _ := s.perms.lookup(n)
+		for _, other := range p.dependsOn {
+			if in[other] {
+				continue
+			}
+			if slices.Contains(remove, other) {
+				return nil, refuse(Invalid, "%s depends on %s, which is to be removed", n, other).hint("Remove both")
+			}
+			in[other] = true
+			included = append(included, other)
+			wanted = append(wanted, other)
+		}
+	}
+	slices.Sort(included)
+	return included, s.guard(e.Actor, included, "", e.Time)
+}
+
+func union(a, b []string) []string {
+	if len(b) == 0 {
+		return a
+	}
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}

@@ -1,0 +1,133 @@
+package rules
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/permledger/permledger/events"
+)
+
+// permissions numbers the permissions of an organization, so that a set of them is a bitset. Numbers are given in the
+// order of the log and never change.
+type permissions struct {
+	names   []string
+	number  map[string]uint32
+	info    []permission
+	buckets [256][]uint32       // by events.Bucket, sorted by name
+	guards  map[string][]string // action of the ledger to the permissions that allow it, sorted
+}
+
+type permission struct {
+	catalogue string // empty: the organization's own
+	retired   bool
+	reserved  bool
+	token     bool // of the token level
+	dependsOn []string
+}
+
+func newPermissions() *permissions {
+	return &permissions{number: map[string]uint32{}, guards: map[string][]string{}}
+}
+
+// enter gives the number of a name, a new one where it has none.
+func (p *permissions) enter(name string) uint32 {
+	if n, ok := p.number[name]; ok {
+		return n
+	}
+	n := uint32(len(p.names))
+	p.names = append(p.names, name)
+	p.info = append(p.info, permission{})
+	p.number[name] = n
+	b := events.Bucket(name)
+	at, _ := slices.BinarySearchFunc(p.buckets[b], name, func(have uint32, want string) int {
+		return cmp.Compare(p.names[have], want)
+	})
+	p.buckets[b] = slices.Insert(p.buckets[b], at, n)
+	return n
+}
+
+func (p *permissions) lookup(name string) (permission, bool) {
+	n, ok := p.number[name]
+	if !ok {
+		return permission{}, false
+	}
+	return p.info[n], true
+}
+
+// publish takes in a catalogue: its permissions, and the retirement of those it no longer has.
+func (p *permissions) publish(d *events.CataloguePublished) {
+	for _, name := range d.Retired {
+		n := p.enter(Qualified(d.Catalogue, name))
+		p.info[n].retired = true
+	}
+	for action, names := range p.guards {
+		p.guards[action] = slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(n, d.Catalogue+":") })
+	}
+	for _, one := range d.Permissions {
+		name := Qualified(d.Catalogue, one.Name)
+		n := p.enter(name)
+		p.info[n] = permission{catalogue: d.Catalogue, reserved: one.Reserved, token: one.Level == events.LevelToken}
+		for _, other := range one.DependsOn {
+			p.info[n].dependsOn = append(p.info[n].dependsOn, Qualified(d.Catalogue, other))
+		}
+		for _, action := range one.Guards {
+			p.guards[action] = append(p.guards[action], name)
+			slices.Sort(p.guards[action])
+		}
+	}
+}
+
+// Qualified gives the name under which entries speak of a catalogue's permission.
+func Qualified(catalogue, name string) string { return catalogue + ":" + name }
+
+// nearest gives up to three known names that differ little from name.
+func (p *permissions) nearest(name string) []string {
+	type near struct {
+		name string
+		far  int
+	}
+	bare := name[strings.LastIndexByte(name, ':')+1:]
+	limit := max(2, len(bare)/4)
+	var found []near
+	for _, have := range p.names {
+		other := have[strings.LastIndexByte(have, ':')+1:]
+		if d := len(other) - len(bare); d > limit || -d > limit {
+			continue
+		}
+		if far := distance(strings.ToLower(bare), strings.ToLower(other), limit); far <= limit {
+			found = append(found, near{have, far})
+		}
+	}
+	slices.SortFunc(found, func(a, b near) int { return cmp.Or(cmp.Compare(a.far, b.far), cmp.Compare(a.name, b.name)) })
+	var names []string
+	for _, n := range found[:min(3, len(found))] {
+		names = append(names, n.name)
+	}
+	return names
+}
+
+// distance counts the insertions, deletions and substitutions between two names, giving up above limit.
+func distance(a, b string, limit int) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal, least := row[0], i
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := diagonal
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			diagonal = row[j]
+			row[j] = min(change, row[j]+1, row[j-1]+1)
+			least = min(least, row[j])
+		}
+		if least > limit {
+			return limit + 1
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,332 @@
+// Package rules decides. It holds the state that a ledger's events make, and answers three questions about it: may this
+// be recorded (Decide), what is so once it is (Evolve), and who may do what (Check).
+//
+// The package is pure: no clock, no randomness, no input or output. The same state and the same command give the same
+// event or the same refusal, on every machine and in every release, because a verifier decides each command of the log
+// again and demands the recorded event back. Rules therefore have versions: the first entry names the version in force,
+// and Decide goes by it for ever. This is version 1.
+//
+// The ledger uses itself: whoever would create a role needs, in this same state, the permission to create roles. There
+// is no second authorization system and no super-user flag. The owner, whom the first entry names, holds every
+// permission.
+package rules
+
+import (
+	"cmp"
+	"container/heap"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+)
+
+// Version is the newest version of the rules this release knows.
+const Version = 1
+
+// State is what the events of one ledger, up to a position, make so. It is not safe for concurrent use; Decide and
+// Check only read it.
+type State struct {
+	position uint64
+	time     time.Time
+	source   string
+	opened   *events.OrganizationOpened
+	evidence map[events.Type]bool // types whose commands must be signed
+
+	perms      *permissions
+	catalogues map[string]*catalogue
+	roles      map[ulid.ULID]*role // deleted ones too
+	roleKeys   map[string]ulid.ULID
+	roleNames  map[string]int // how many roles have the name
+	subjects   map[ulid.ULID]*subject
+	subjectKey map[string]ulid.ULID
+	keys       map[string]*key // those that were replaced too: a key has one purpose for ever
+	current    map[string]string
+	parts      map[events.Digest]part
+	ids        map[ulid.ULID]uint64 // of live commands: those whose time may still be decided on
+	kept       map[ulid.ULID]uint64 // of imported and derived commands, for ever
+	sources    map[string]time.Time // of imports: the last occurred time
+	ending     map[ulid.ULID]*grant // with an end, not yet recorded as ended
+	due        dueHeap
+	documents  uint64 // entries that carry one
+}
+
+type catalogue struct {
+	title       string
+	number      uint64
+	position    uint64
+	permissions []events.Permission
+}
+
+type role struct {
+	id          ulid.ULID
+	key         string
+	name        string
+	description string
+	labels      []events.Label
+	set         *set
+	created     uint64
+	changed     uint64
+	deleted     uint64            // position; 0: it is not
+	holders     map[ulid.ULID]int // subjects that hold it, with the number of scopes
+}
+
+type subject struct {
+	id          ulid.ULID
+	key         string
+	kind        string
+	did         string
+	credential  string // the first it had
+	added       uint64
+	deactivated uint64 // position; 0: it is not
+	roles       map[roleScope]*grant
+	direct      map[permissionScope]*grant
+}
+
+type roleScope struct {
+	role  ulid.ULID
+	scope string
+}
+
+type permissionScope struct {
+	permission uint32
+	scope      string
+}
+
+// grant is what gives something to a subject, and the event that did.
+type grant struct {
+	id         ulid.ULID // of the event
+	position   uint64
+	subject    ulid.ULID
+	role       ulid.ULID // zero: a permission
+	permission string
+	scope      string
+	until      time.Time
+}
+
+func (g *grant) holds(at time.Time) bool { return g.until.IsZero() || at.Before(g.until) }
+
+type key struct {
+	purpose string
+	subject ulid.ULID
+	revoked uint64 // position from which it signs nothing more; 0: it may
+}
+
+type part struct {
+	names []string
+	at    time.Time
+}
+
+// New gives the state before the first event.
+func New() *State {
+	return &State{
+		perms: newPermissions(), catalogues: map[string]*catalogue{},
+		roles: map[ulid.ULID]*role{}, roleKeys: map[string]ulid.ULID{}, roleNames: map[string]int{},
+		subjects: map[ulid.ULID]*subject{}, subjectKey: map[string]ulid.ULID{},
+		keys: map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
+		ids: map[ulid.ULID]uint64{}, kept: map[ulid.ULID]uint64{}, sources: map[string]time.Time{}, ending: map[ulid.ULID]*grant{},
+		evidence: map[events.Type]bool{},
+	}
+}
+
+// Position gives the last position that the state has taken in.
+func (s *State) Position() uint64 { return s.position }
+
+// Time gives the time of the last event.
+func (s *State) Time() time.Time { return s.time }
+
+// Source gives the ledger's name: host and organization.
+func (s *State) Source() string { return s.source }
+
+// Opened gives what the first event says; nil before it.
+func (s *State) Opened() *events.OrganizationOpened { return s.opened }
+
+// Key gives the key that now serves a purpose for the whole ledger; empty for credentials.
+func (s *State) Key(purpose string) string { return s.current[purpose] }
+
+// Documents says how many entries carry a document, the last one included.
+func (s *State) Documents() uint64 { return s.documents }
+
+// DID gives the organization's DID: the one it named, else that of its document key.
+func (s *State) DID() string {
+	if s.opened != nil && s.opened.DID != "" {
+		return s.opened.DID
+	}
+	return s.current[events.PurposeDocument]
+}
+
+// Role is a role as it is.
+type Role struct {
+	ID          ulid.ULID
+	Key         string
+	Name        string
+	Description string
+	Labels      []events.Label
+	Count       int
+	Set         events.Digest
+	Holders     int
+	Created     uint64 // position
+	Changed     uint64 // position of the last change
+	Deleted     uint64 // position; 0: it is not
+}
+
+// Role gives the role of an id, deleted ones too.
+func (s *State) Role(id ulid.ULID) (Role, bool) {
+	r, ok := s.roles[id]
+	if !ok {
+		return Role{}, false
+	}
+	return Role{r.id, r.key, r.name, r.description, r.labels, r.set.count, r.set.digest, len(r.holders), r.created, r.changed, r.deleted}, true
+}
+
+// RoleByKey gives the id of the role that has the key now.
+func (s *State) RoleByKey(key string) (ulid.ULID, bool) {
+	id, ok := s.roleKeys[key]
+	return id, ok
+}
+
+// RolePermissions gives the names of the permissions in a role, sorted.
+func (s *State) RolePermissions(id ulid.ULID) []string {
+	if r, ok := s.roles[id]; ok {
+		return r.set.names(s.perms)
+	}
+	return nil
+}
+
+// Subject is a subject as it is.
+type Subject struct {
+	ID          ulid.ULID
+	Key         string
+	Kind        string
+	DID         string // of the subject: its own, else its credential, else a urn:uuid of its id
+	Added       uint64
+	Deactivated uint64 // position; 0: it is not
+}
+
+// Subject gives the subject of an id.
+func (s *State) Subject(id ulid.ULID) (Subject, bool) {
+	u, ok := s.subjects[id]
+	if !ok {
+		return Subject{}, false
+	}
+	did := cmp.Or(u.did, u.credential, "urn:uuid:"+UUID(u.id))
+	return Subject{u.id, u.key, u.kind, did, u.added, u.deactivated}, true
+}
+
+// SubjectByKey gives the id of the subject that has the key.
+func (s *State) SubjectByKey(key string) (ulid.ULID, bool) {
+	id, ok := s.subjectKey[key]
+	return id, ok
+}
+
+// Held is one thing that a subject holds, and the event that gave it.
+type Held struct {
+	Grant      ulid.ULID
+	Role       ulid.ULID // zero where it is a permission
+	Permission string
+	Scope      string
+	Until      time.Time // zero: no end
+}
+
+// Held gives what a subject was given and still has at the instant, roles first, in a fixed order.
+func (s *State) Held(subject ulid.ULID, at time.Time) []Held {
+	u, ok := s.subjects[subject]
+	if !ok {
+		return nil
+	}
+	var held []Held
+	add := func(g *grant) {
+		if g.holds(at) {
+			held = append(held, Held{g.id, g.role, g.permission, g.scope, g.until})
+		}
+	}
+	for _, g := range u.roles {
+		add(g)
+	}
+	for _, g := range u.direct {
+		add(g)
+	}
+	slices.SortFunc(held, func(a, b Held) int {
+		return cmp.Or(cmp.Compare(a.Permission, b.Permission), a.Role.Compare(b.Role), cmp.Compare(a.Scope, b.Scope))
+	})
+	return held
+}
+
+// UUID gives the text form of a ULID as a UUID: both are 128 bits.
+func UUID(id ulid.ULID) string {
+	const digits = "0123456789abcdef"
+	b := make([]byte, 0, 36)
+	for i, v := range id {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			b = append(b, '-')
+		}
+		b = append(b, digits[v>>4], digits[v&15])
+	}
+	return string(b)
+}
+
+// KeyOwner gives the active subject that may sign commands with a key.
+func (s *State) KeyOwner(did string) (ulid.ULID, bool) {
+	k, ok := s.keys[did]
+	if !ok || k.revoked != 0 || k.purpose != events.PurposeCredential {
+		return ulid.ULID{}, false
+	}
+	return k.subject, true
+}
+
+// Permission gives the canonical name of a permission that somebody named with or without its catalogue. It says
+// nothing where no catalogue has it or, without a catalogue, several have; near names are then worth showing.
+func (s *State) Permission(name string) (canonical string, alternatives []string) {
+	if _, ok := s.perms.lookup(name); ok {
+		return name, nil
+	}
+	for c := range s.catalogues {
+		if q := Qualified(c, name); s.known(q) {
+			alternatives = append(alternatives, q)
+		}
+	}
+	slices.Sort(alternatives)
+	if len(alternatives) == 1 {
+		return alternatives[0], nil
+	}
+	if len(alternatives) == 0 {
+		alternatives = s.perms.nearest(name)
+	}
+	return "", alternatives
+}
+
+func (s *State) known(name string) bool {
+	_, ok := s.perms.lookup(name)
+	return ok
+}
+
+// Ended is a grant that has reached its end and is not yet recorded as ended.
+type Ended struct {
+	Grant ulid.ULID
+	Until time.Time
+}
+
+// NextEnd gives the earliest end that is not yet recorded; false when there is none.
+func (s *State) NextEnd() (Ended, bool) {
+	for len(s.due) > 0 {
+		if g := s.due[0]; s.ending[g.id] == g {
+			return Ended{g.id, g.until}, true
+		}
+		heap.Pop(&s.due) // revoked or ended since: of no meaning to any answer
+	}
+	return Ended{}, false
+}
+
+type dueHeap []*grant
+
+func (h dueHeap) Len() int           { return len(h) }
+func (h dueHeap) Less(i, j int) bool { return h[i].until.Before(h[j].until) }
+func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *dueHeap) Push(g any)        { *h = append(*h, g.(*grant)) }
+func (h *dueHeap) Pop() any {
+	old := *h
+	g := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return g
+}
