@@ -1,0 +1,167 @@
+package stream
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Conn is where streams are made and opened. Its methods may be called from several goroutines.
+type Conn struct {
+	storeDir string // of the embedded server
+	maxAge   time.Duration
+	ackWait  time.Duration
+
+	// Publishing and reading have a connection each: the server answers small reads in the goroutine that takes in the
+	// connection's messages, and entries must not queue behind them.
+	write, read *nats.Conn
+	js          jetstream.JetStream // on read
+}
+
+func connect(o Options, log *slog.Logger, opts []nats.Option) (*Conn, error) {
+	opts = slices.Concat(opts, []nats.Option{
+		nats.Name("permledger"),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(10 * time.Millisecond),
+		nats.ReconnectJitter(0, 0),
+		// Nothing may be kept while there is no connection and be published later, when the append that wrote it has
+		// been answered.
+		nats.ReconnectBufSize(-1),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			log.Warn("connection to nats-server", "error", err)
+		}),
+	})
+	c := &Conn{storeDir: o.StoreDir, maxAge: o.ActivityMaxAge, ackWait: o.AckWait}
+	if c.ackWait <= 0 {
+		c.ackWait = defaultAckWait
+	}
+	var err error
+	if c.write, err = nats.Connect("", opts...); err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	if c.read, err = nats.Connect("", opts...); err != nil {
+		c.write.Close()
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	if c.js, err = jetstream.New(c.read); err != nil {
+		c.write.Close()
+		c.read.Close()
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return c, nil
+}
+
+// close hands over what was published and disconnects. Readers that are under way end with an error.
+func (c *Conn) close() error {
+	var err error
+	if c.write.IsConnected() {
+		err = c.write.FlushTimeout(drainTimeout)
+	}
+	c.write.Close()
+	c.read.Close()
+	if err != nil {
+		return fmt.Errorf("stream: close: %w", err)
+	}
+	return nil
+}
+
+// awaitConnected waits until nc is connected.
+func awaitConnected(ctx context.Context, nc *nats.Conn) error {
+	changed := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
+	defer nc.RemoveStatusListener(changed)
+	for !nc.IsConnected() {
+		if nc.IsClosed() {
+			return nats.ErrConnectionClosed
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// What the JetStream API answers to a request about a stream. Its schema is io.nats.jetstream.api.v1.
+type reply struct {
+	Error   *apiError `json:"error"`
+	Config  members   `json:"config"`
+	Created bool      `json:"did_create"`
+	State   struct {
+		Msgs       uint64          `json:"messages"`
+		FirstSeq   uint64          `json:"first_seq"`
+		LastSeq    uint64          `json:"last_seq"`
+		NumDeleted uint64          `json:"num_deleted"`
+		Lost       json.RawMessage `json:"lost"`
+	} `json:"state"`
+}
+
+// members is a JSON object whose numbers are kept as they were written.
+type members map[string]any
+
+func (m *members) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	return d.Decode((*map[string]any)(m))
+}
+
+type apiError struct {
+	ErrCode     int    `json:"err_code"`
+	Description string `json:"description"`
+}
+
+func (e *apiError) Error() string { return fmt.Sprintf("%s (%d)", e.Description, e.ErrCode) }
+
+// Error codes of nats-server, server/errors.json.
+const (
+	codeStreamNotFound    = 10059
+	codeStreamNameInUse   = 10058
+	codeWrongLastSequence = 10071
+	codeWrongLastConstant = 10164 // what a replicated stream says instead while another message is in flight
+)
+
+func isCode(err error, code int) bool {
+	var e *apiError
+	return errors.As(err, &e) && e.ErrCode == code
+}
+
+// api asks the JetStream API, which the leader of a stream answers.
+func (c *Conn) api(ctx context.Context, verb, stream string, body any) (*reply, error) {
+	var data []byte
+	if body != nil {
+		var err error
+		if data, err = json.Marshal(body); err != nil {
+			return nil, fmt.Errorf("%s: %w", verb, err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.ackWait)
+	defer cancel()
+	m, err := c.read.RequestWithContext(ctx, "$JS.API."+verb+"."+stream, data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", verb, err)
+	}
+	var r reply
+	if err := json.Unmarshal(m.Data, &r); err != nil {
+		return nil, fmt.Errorf("%s: %w", verb, err)
+	}
+	if r.Error != nil {
+		return nil, fmt.Errorf("%s: %w", verb, r.Error)
+	}
+	return &r, nil
+}
+
+func (c *Conn) info(ctx context.Context, stream string) (*reply, error) {
+	r, err := c.api(ctx, "STREAM.INFO", stream, nil)
+	if isCode(err, codeStreamNotFound) {
+		return nil, ErrMissing
+	}
+	return r, err
+}

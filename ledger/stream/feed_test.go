@@ -1,0 +1,123 @@
+package stream
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestFeeds(t *testing.T) {
+	dir := t.TempDir()
+	s := run(t, dir)
+	data := [][]byte{[]byte("one"), []byte("two"), []byte("three")}
+	for k, suffix := range map[FeedKind]string{Topic: "", Activity: "sign-in"} {
+		f, err := s.OpenFeed(deadline(t), k, "acme")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := f.Len(deadline(t)); n != 0 || err != nil {
+			t.Fatalf("%s: got %d, %v; want 0", k, n, err)
+		}
+		if err := f.Append(deadline(t), 0, suffix, data); err != nil {
+			t.Fatal(err)
+		}
+		var stale *StaleError
+		if err := f.Append(deadline(t), 1, suffix, data); !errors.As(err, &stale) {
+			t.Fatalf("%s: got %v; want a StaleError", k, err)
+		}
+		var name *NameError
+		for _, bad := range []string{"a.b", "*", "A", "x y"} {
+			if err := f.Append(deadline(t), 3, bad, data); !errors.As(err, &name) {
+				t.Errorf("%s %q: got %v; want a NameError", k, bad, err)
+			}
+		}
+		wrong := map[FeedKind]string{Topic: "x", Activity: ""}[k]
+		if err := f.Append(deadline(t), 3, wrong, data); !errors.As(err, &name) {
+			t.Errorf("%s %q: got %v; want a NameError", k, wrong, err)
+		}
+		if f, err = s.OpenFeed(deadline(t), k, "acme"); err != nil { // again
+			t.Fatal(err)
+		}
+		n := 0
+		for e, err := range f.Entries(deadline(t), 1) {
+			if err != nil || string(e.Data) != string(data[n]) {
+				t.Fatalf("%s: got %v %v", k, e, err)
+			}
+			n++
+		}
+		got, err := scanAll(dir, f.name)
+		if n != 3 || err != nil || len(got) != 3 {
+			t.Fatalf("%s: %d entries, %d records, %v; want 3", k, n, len(got), err)
+		}
+	}
+	if err := s.RemoveTopic(deadline(t), "acme"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RemoveTopic(deadline(t), "acme"); !errors.Is(err, ErrMissing) {
+		t.Fatalf("got %v; want %v", err, ErrMissing)
+	}
+	f, err := s.OpenFeed(deadline(t), Topic, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := f.Len(deadline(t)); n != 0 || err != nil {
+		t.Fatalf("rebuilt: got %d, %v; want 0", n, err)
+	}
+	if _, err := s.OpenFeed(deadline(t), "LEDGER", "acme"); err == nil {
+		t.Fatal("opened a ledger as a feed")
+	}
+}
+
+// Given an activity feed, when the retention is set and its oldest messages age away, then it is still whole, begins with
+// what is left, and positions go on.
+func TestActivityAges(t *testing.T) {
+	dir := t.TempDir()
+	s := run(t, dir)
+	f, err := s.OpenFeed(deadline(t), Activity, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := make([][]byte, 500)
+	for i := range old {
+		old[i] = fmt.Appendf(nil, "old %d", i)
+	}
+	if err := f.Append(deadline(t), 0, "check", old); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = runWith(t, Options{StoreDir: dir, ActivityMaxAge: 300 * time.Millisecond})
+	if f, err = s.OpenFeed(deadline(t), Activity, "acme"); err != nil {
+		t.Fatal(err)
+	}
+	ctx := deadline(t)
+	for st, err := f.Check(ctx); st.Msgs > 0 || err != nil; st, err = f.Check(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := f.Len(ctx); n != 500 || err != nil {
+		t.Fatalf("got %d, %v; want 500", n, err)
+	}
+	if err := f.Append(ctx, 500, "check", old[:3]); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for e, err := range f.Entries(ctx, 1) {
+		if err != nil || e.Seq < 501 {
+			t.Fatalf("got %d, %v", e.Seq, err)
+		}
+		n++
+	}
+	if n > 3 {
+		t.Fatalf("got %d entries; want at most 3", n)
+	}
+	if _, err := f.Read(ctx, 1); !errors.Is(err, ErrNoEntry) {
+		t.Fatalf("got %v; want %v", err, ErrNoEntry)
+	}
+	if _, err := scanAll(dir, "ACTIVITY_acme"); err != nil {
+		t.Fatal(err)
+	}
+}
