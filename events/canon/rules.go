@@ -134,7 +134,7 @@ var (
 	// Source names a ledger: host and organization.
 	Source = rule("a source", `^[a-z0-9]([a-z0-9.:-]*[a-z0-9])?/[a-z0-9-]{1,32}$`, 3, 255)
 	// DID is a decentralized identifier.
-	DID = rule("a DID", `^did:[a-z0-9]+:[A-Za-z0-9._:%-]*[A-Za-z0-9._-]$`, 7, 512)
+	DID = rule("a DID", `^did:[a-z0-9]+:([A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*([A-Za-z0-9._-]|%[0-9A-Fa-f]{2})$`, 7, 256)
 	// DIDKey is an Ed25519 public key as did:key.
 	DIDKey = rule("a did:key of an Ed25519 key", `^did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}$`, 56, 56)
 	// CID is the address of an entry or a document: CIDv1, raw, sha2-256, base32.

@@ -64,23 +64,11 @@ var b64 = base64.RawURLEncoding
 // Open reads the store at path, and makes it where there is none. A last line that a crash cut off is dropped: no entry
 // commits to a text whose line was not synced whole. Any other line that does not fit its commitment is an error.
 func Open(path string) (*Store, error) {
-	s := &Store{path: path, texts: map[events.Digest]Text{}}
-	content, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("private texts: %w", err)
-	}
-	whole := bytes.LastIndexByte(content, '\n') + 1
-	scan := bufio.NewScanner(bytes.NewReader(content[:whole]))
-	scan.Buffer(nil, 1<<20)
-	for n := 1; scan.Scan(); n++ {
-		t, commitment, err := parse(scan.Bytes())
-		if err != nil {
-			return nil, fmt.Errorf("private texts: %s, line %d: %w", filepath.Base(path), n, err)
-		}
-		s.texts[commitment] = t
-	}
-	if err := scan.Err(); err != nil {
-		return nil, fmt.Errorf("private texts: %w", err)
+	s := &Store{path: path}
+	var whole int
+	var err error
+	if s.texts, whole, err = read(path); err != nil {
+		return nil, err
 	}
 	if s.f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, fmt.Errorf("private texts: %w", err)
@@ -90,6 +78,35 @@ func Open(path string) (*Store, error) {
 		return nil, fmt.Errorf("private texts: %w", err)
 	}
 	return s, nil
+}
+
+// Read gives the texts of the store at path, none where there is no store, and changes nothing.
+func Read(path string) (map[events.Digest]Text, error) {
+	texts, _, err := read(path)
+	return texts, err
+}
+
+// read gives the texts and how many bytes of the file are whole lines.
+func read(path string) (texts map[events.Digest]Text, whole int, err error) {
+	content, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, fmt.Errorf("private texts: %w", err)
+	}
+	texts = map[events.Digest]Text{}
+	whole = bytes.LastIndexByte(content, '\n') + 1
+	scan := bufio.NewScanner(bytes.NewReader(content[:whole]))
+	scan.Buffer(nil, 1<<20)
+	for n := 1; scan.Scan(); n++ {
+		t, commitment, err := parse(scan.Bytes())
+		if err != nil {
+			return nil, 0, fmt.Errorf("private texts: %s, line %d: %w", filepath.Base(path), n, err)
+		}
+		texts[commitment] = t
+	}
+	if err := scan.Err(); err != nil {
+		return nil, 0, fmt.Errorf("private texts: %w", err)
+	}
+	return texts, whole, nil
 }
 
 func parse(b []byte) (Text, events.Digest, error) {

@@ -35,6 +35,9 @@ func (s *State) messageFits(name, description string) *Refusal {
 	const frame = len(`{"id":"","status":"ISSUE","type":"Guardian-Role-Document","action":"create-role","lang":"en-US","issuer":"",`+
 		`"encodedData":false,"cid":"","uri":"ipfs://","uuid":"","name":,"description":}`) + 36 + 59 + 59 + 36
 	size := frame + len(s.DID()) + written([]string{name, description}) - 2
+	if description == "" {
+		size -= len(`,"description":""`) // a message leaves an empty one out
+	}
 	if size > MaxMessage {
 		return refuse(MessageTooLong, "Name and description make a topic message of %d bytes, at most %d are allowed", size, MaxMessage).
 			hint("Shorten the description by %d bytes", size-MaxMessage)

@@ -1,0 +1,311 @@
+// Package wire holds what the HTTP API of permledger sends and takes, as Go types of its JSON. Server and client share
+// it. Names of members are stable; members are only added.
+//
+// Ids are ULIDs in text. Times are RFC 3339 in UTC with milliseconds. Every answer about the ledger says as of when it
+// holds.
+package wire
+
+import "encoding/json"
+
+// AsOf says as of which position and instant an answer holds: position N means what the first N entries make so.
+type AsOf struct {
+	Seq      uint64 `json:"seq"`
+	CID      string `json:"cid"`
+	Time     string `json:"time"`               // of the entry
+	Instant  string `json:"instant"`            // at which grants with an end were looked at
+	Occurred string `json:"occurred,omitempty"` // only changes that had occurred by then count
+}
+
+// Problem is an error, as RFC 9457 says it. Type is stable: urn:permledger:problem:<code>.
+type Problem struct {
+	Type       string   `json:"type"`
+	Title      string   `json:"title"`
+	Status     int      `json:"status"`
+	Detail     string   `json:"detail,omitempty"`
+	Hint       string   `json:"hint,omitempty"`
+	Permission string   `json:"permission,omitempty"` // missing or unknown
+	Nearest    []string `json:"nearest,omitempty"`
+	Holders    []string `json:"holders,omitempty"` // keys of subjects
+	At         uint64   `json:"at,omitempty"`      // the position the problem speaks of
+}
+
+// Organization is one organization of a node.
+type Organization struct {
+	ID      string         `json:"id"`
+	Name    string         `json:"name"`
+	Ledger  string         `json:"ledger"` // host/organization
+	DID     string         `json:"did"`
+	Profile map[string]any `json:"profile"`
+	Owner   string         `json:"owner"` // key of the subject
+	Rules   uint64         `json:"rules"`
+	Genesis string         `json:"genesis"` // CID of the first entry
+	AsOf    AsOf           `json:"asOf"`
+}
+
+// Opening asks for the command that opens an organization.
+type Opening struct {
+	Organization string `json:"organization"`
+	Name         string `json:"name"`
+	Profile      string `json:"profile"`
+	DID          string `json:"did,omitempty"`
+	OwnerKey     string `json:"ownerKey"`
+	OwnerKind    string `json:"ownerKind"`
+	OwnerDID     string `json:"ownerDid,omitempty"`
+	Credential   string `json:"credential"`
+	Root         string `json:"root"`
+	OperatorKey  string `json:"operatorKey"`
+}
+
+// Intent is a change somebody wants, in the names people use: roles and subjects by key (or id), permissions with or
+// without catalogue. [Prepared] answers it. Members that a kind does not use are absent.
+type Intent struct {
+	Kind       string `json:"kind"`       // see the Intent constants
+	Credential string `json:"credential"` // did:key that will sign
+
+	Role        string   `json:"role,omitempty"` // key or id
+	Name        *string  `json:"name,omitempty"`
+	Description *string  `json:"description,omitempty"`
+	Permissions []string `json:"permissions,omitempty"` // of a new role, or a whole set
+	Add         []string `json:"add,omitempty"`
+	Remove      []string `json:"remove,omitempty"`
+
+	Subject     string   `json:"subject,omitempty"` // key or id
+	SubjectKind string   `json:"subjectKind,omitempty"`
+	DID         string   `json:"did,omitempty"`
+	SubjectKey  string   `json:"subjectCredential,omitempty"` // did:key that a new subject signs with
+	DisplayName string   `json:"displayName,omitempty"`       // commitment, base64url
+	Email       string   `json:"email,omitempty"`             // commitment, base64url
+	Roles       []string `json:"roles,omitempty"`             // of set-role
+
+	Permission string `json:"permission,omitempty"`
+	Scope      string `json:"scope,omitempty"`
+	Until      string `json:"until,omitempty"` // RFC 3339
+
+	Catalogue json.RawMessage `json:"catalogue,omitempty"` // of schemas/catalogues' form
+	Embedded  string          `json:"embedded,omitempty"`  // or the name of a catalogue the program brings along
+
+	Key     string `json:"key,omitempty"`     // did:key
+	Old     string `json:"old,omitempty"`     // did:key
+	Purpose string `json:"purpose,omitempty"` // of a key
+	From    uint64 `json:"from,omitempty"`    // position
+
+	About  string `json:"about,omitempty"`  // role:<key> or subject:<key>, of a document
+	Reason string `json:"reason,omitempty"` // commitment, base64url
+}
+
+// Kinds of intents.
+const (
+	PublishCatalogue  = "publish-catalogue"
+	AddSubject        = "add-subject"
+	DeactivateSubject = "deactivate-subject"
+	CreateRole        = "create-role"
+	UpdateRole        = "update-role"
+	DeleteRole        = "delete-role"
+	AssignRole        = "assign-role"
+	RevokeRole        = "revoke-role"
+	SetRoles          = "set-role"
+	GrantPermission   = "grant-permission"
+	RevokePermission  = "revoke-permission"
+	SetPermissions    = "set-permissions"
+	IssueDocument     = "issue-document"
+	RegisterKey       = "register-key"
+	RotateKey         = "rotate-key"
+	SucceedKey        = "succeed-key"
+	RevokeKey         = "revoke-key"
+	ReportKey         = "report-key"
+)
+
+// Prepared is a command ready to be signed. Where a set is too big for one entry, Parts come first, in order.
+type Prepared struct {
+	Parts   []json.RawMessage `json:"parts,omitempty"` // canonical bytes of the commands that record them
+	Command json.RawMessage   `json:"command"`         // canonical bytes, without expiry
+	// Preview says what recording it would do to what people may do; Refusal why it would not be recorded.
+	Preview *Preview `json:"preview,omitempty"`
+	Refusal *Problem `json:"refusal,omitempty"`
+	Seq     uint64   `json:"seq"` // the position the preview was made at
+}
+
+// Preview says who would gain and lose what.
+type Preview struct {
+	Type   string      `json:"type"` // of the event
+	Gains  []Effective `json:"gains,omitempty"`
+	Losses []Effective `json:"losses,omitempty"`
+	More   int         `json:"more,omitempty"` // gains and losses left out
+}
+
+// Effective is a permission a subject has, or would have.
+type Effective struct {
+	Subject    string `json:"subject"`
+	Permission string `json:"permission"`
+	Scope      string `json:"scope,omitempty"`
+}
+
+// Submission asks to record a command.
+type Submission struct {
+	Command  json.RawMessage `json:"command"`  // canonical bytes, expiry included
+	Evidence json.RawMessage `json:"evidence"` // canonical bytes
+	Texts    []Text          `json:"texts,omitempty"`
+}
+
+// Text is a private text, with the salt of its commitment.
+type Text struct {
+	Salt string `json:"salt"` // base64url
+	Text string `json:"text"`
+}
+
+// Outcome answers one submission. Either Recorded or Problem is there.
+type Outcome struct {
+	Recorded *Receipt `json:"recorded,omitempty"`
+	Problem  *Problem `json:"problem,omitempty"`
+}
+
+// Receipt says where a command is recorded.
+type Receipt struct {
+	Seq      uint64 `json:"seq"`
+	CID      string `json:"cid"`
+	Time     string `json:"time"`
+	Type     string `json:"type"`
+	Repeated bool   `json:"repeated,omitempty"`
+}
+
+// Role is a role as of a position.
+type Role struct {
+	ID          string            `json:"id"`
+	Key         string            `json:"key"`
+	Name        string            `json:"name"`
+	Type        string            `json:"type"`
+	Description string            `json:"description"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Permissions []string          `json:"permissions"` // left null where they were not asked for
+	Count       int               `json:"count"`
+	Holders     int               `json:"holders"`
+	Created     uint64            `json:"created"`
+	Changed     uint64            `json:"changed"`
+}
+
+// Subject is a subject as of a position.
+type Subject struct {
+	ID          string   `json:"id"`
+	Key         string   `json:"key"`
+	Kind        string   `json:"kind"`
+	DID         string   `json:"did,omitempty"`
+	Owner       bool     `json:"owner,omitempty"`
+	DisplayName string   `json:"displayName,omitempty"`
+	Email       string   `json:"email,omitempty"`
+	Added       uint64   `json:"added"`
+	Deactivated uint64   `json:"deactivated,omitempty"`
+	Holds       []Holds  `json:"holds,omitempty"` // where one subject was asked for
+	Roles       []string `json:"roles,omitempty"` // keys
+}
+
+// Holds is one thing that a subject was given.
+type Holds struct {
+	Grant      string `json:"grant"` // id of the event that gave it
+	At         uint64 `json:"at"`
+	Role       string `json:"role,omitempty"` // key
+	Permission string `json:"permission,omitempty"`
+	Scope      string `json:"scope,omitempty"`
+	Until      string `json:"until,omitempty"`
+}
+
+// Permission is a permission of a catalogue, or of the organization's own.
+type Permission struct {
+	Name        string   `json:"name"`
+	Catalogue   string   `json:"catalogue,omitempty"`
+	Category    string   `json:"category,omitempty"`
+	Entity      string   `json:"entity,omitempty"`
+	Action      string   `json:"action,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Level       string   `json:"level,omitempty"`
+	DependsOn   []string `json:"dependsOn,omitempty"`
+	Reserved    bool     `json:"reserved,omitempty"`
+	Retired     bool     `json:"retired,omitempty"`
+}
+
+// Because is one reason for a yes.
+type Because struct {
+	Kind         string `json:"kind"` // owner, role, permission
+	Grant        string `json:"grant,omitempty"`
+	At           uint64 `json:"at"`                     // the entry that gave it
+	Role         string `json:"role,omitempty"`         // key
+	RoleID       string `json:"roleId,omitempty"`       //
+	PermissionAt uint64 `json:"permissionAt,omitempty"` // the entry that put the permission into the role
+	Scope        string `json:"scope,omitempty"`
+	Until        string `json:"until,omitempty"`
+	By           string `json:"by,omitempty"` // key of who gave it
+	Reason       string `json:"reason,omitempty"`
+}
+
+// Missing is one thing that stands between a subject and a permission.
+type Missing struct {
+	Kind    string   `json:"kind"` // unknown-subject, deactivated, unknown-permission, level, scope, role
+	Role    string   `json:"role,omitempty"`
+	Since   uint64   `json:"since,omitempty"` // since when the role holds the permission
+	LostAt  uint64   `json:"lostAt,omitempty"`
+	Ended   string   `json:"ended,omitempty"`
+	Scope   string   `json:"scope,omitempty"`
+	Nearest []string `json:"nearest,omitempty"`
+	Text    string   `json:"text"` // for people
+}
+
+// Check answers whether a subject may do something.
+type Check struct {
+	Subject    string    `json:"subject"`
+	Permission string    `json:"permission"`
+	Resource   string    `json:"resource,omitempty"`
+	Allowed    bool      `json:"allowed"`
+	Because    []Because `json:"because"`
+	Missing    []Missing `json:"missing,omitempty"` // of explain, where denied
+	AsOf       AsOf      `json:"asOf"`
+}
+
+// Source is an effective permission with all its reasons.
+type Source struct {
+	Permission string    `json:"permission"`
+	Scope      string    `json:"scope,omitempty"`
+	Because    []Because `json:"because"`
+}
+
+// Holder is a subject that may do something, and why.
+type Holder struct {
+	Subject string    `json:"subject"`
+	Kind    string    `json:"kind"`
+	Because []Because `json:"because"`
+}
+
+// Item is one line of history.
+type Item struct {
+	Seq      uint64   `json:"seq"`
+	CID      string   `json:"cid"`
+	Time     string   `json:"time"`
+	Occurred string   `json:"occurred,omitempty"`
+	Type     string   `json:"type"`
+	Actor    string   `json:"actor"` // key
+	About    string   `json:"about"`
+	What     []string `json:"what"`
+	Reason   string   `json:"reason,omitempty"`
+}
+
+// Entry is one entry for people and programs: the exact bytes, and what they say.
+type Entry struct {
+	Seq     uint64          `json:"seq"`
+	CID     string          `json:"cid"`
+	Subject string          `json:"subject"` // of the NATS message
+	Entry   json.RawMessage `json:"entry"`   // the exact bytes
+	Actor   string          `json:"actor"`   // key
+	Reason  string          `json:"reason,omitempty"`
+}
+
+// List is an answer with several rows.
+type List[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next,omitempty"` // cursor of the next page; absent at the end
+	AsOf  AsOf   `json:"asOf"`
+}
+
+// Server is DIR/run/server.json: where the running server is found.
+type Server struct {
+	URL   string `json:"url"`
+	Token string `json:"token"` // path of the file that holds the token
+	PID   int    `json:"pid"`
+}

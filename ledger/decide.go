@@ -1,0 +1,258 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/document"
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// maxGroup bounds what one group writes, in entries and in bytes: an answer should not wait for thousands of others.
+const (
+	maxGroup      = 512
+	maxGroupBytes = 4 << 20
+)
+
+// group is what is written together.
+type group struct {
+	jobs    []*job
+	entries []*chain.Entry
+	raw     [][]byte
+	texts   []Request // requests that bring private texts
+	size    int
+}
+
+// decideAll takes jobs until the ledger is closed, decides them one after the other and hands groups to the writer.
+func (l *Ledger) decideAll() {
+	defer close(l.groups)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		timer.Reset(l.untilDue())
+		g := &group{}
+		select {
+		case j := <-l.jobs:
+			l.decideJob(g, j)
+		case <-timer.C:
+			l.decideDue(g)
+		case <-l.quit:
+			for { // what was taken before the end is answered
+				select {
+				case j := <-l.jobs:
+					g := &group{}
+					l.decideJob(g, j)
+					l.groups <- g
+				default:
+					return
+				}
+			}
+		}
+		l.fill(g)
+		if len(g.jobs) > 0 || len(g.entries) > 0 {
+			l.groups <- g
+		}
+	}
+}
+
+// fill adds the jobs that wait already.
+func (l *Ledger) fill(g *group) {
+	for len(g.entries) < maxGroup && g.size < maxGroupBytes {
+		select {
+		case j := <-l.jobs:
+			l.decideJob(g, j)
+		default:
+			return
+		}
+	}
+}
+
+// decideJob decides the commands of a job in order. Their answers wait for the writer, refusals too: they speak of a
+// state that is not written yet.
+func (l *Ledger) decideJob(g *group, j *job) {
+	refused := false
+	for i := range j.requests {
+		o := &j.outcomes[i]
+		switch {
+		case refused && j.stop:
+			o.Err = ErrNotTried
+		case o.Err != nil: // not proven
+		default:
+			j.entries[i], o.Receipt, o.Err = l.decide(g, &j.requests[i])
+		}
+		r := (*rules.Refusal)(nil)
+		if !errors.As(o.Err, &r) {
+			refused = refused || o.Err != nil
+		} else if r.Code != rules.NoChange { // what is so already is no reason to stop
+			refused = true
+			if r.Code != rules.NotProven && l.c.Refused != nil {
+				l.c.Refused(j.requests[i].Command, r)
+			}
+		}
+	}
+	g.jobs = append(g.jobs, j)
+}
+
+// decide makes the entry of one command, and adds it to the group. The receipt's CID is filled in.
+func (l *Ledger) decide(g *group, r *Request) (*chain.Entry, Receipt, error) {
+	if err := l.Err(); err != nil {
+		return nil, Receipt{}, fmt.Errorf("%w: %w", ErrStopped, err)
+	}
+	at, err := l.clock.stamp(l.state.Time())
+	if err != nil {
+		return nil, Receipt{}, fmt.Errorf("%w: %w", ErrStopped, err)
+	}
+	e, err := rules.Decide(l.state, r.Command, at)
+	if err != nil {
+		var refusal *rules.Refusal
+		if errors.As(err, &refusal) && refusal.Code == rules.Repeated {
+			receipt, err := l.repeated(r.Command, refusal.At)
+			return nil, receipt, err
+		}
+		return nil, Receipt{}, err
+	}
+	if err := r.Evidence.Fits(&e); err != nil {
+		return nil, Receipt{}, &rules.Refusal{Code: rules.NotProven, Reason: err.Error()}
+	}
+	if r := l.custody(&e); r != nil {
+		return nil, Receipt{}, r
+	}
+	e.Sequence, e.Prev = l.next, l.prev
+	body, err := e.Encode()
+	if err != nil {
+		return nil, Receipt{}, &rules.Refusal{Code: rules.Invalid, Reason: err.Error()}
+	}
+	documented := l.state.Documented(e.Data)
+	if err := chain.Room(len(body), r.Evidence, documented); err != nil {
+		return nil, Receipt{}, &rules.Refusal{Code: rules.Invalid, Reason: err.Error(), Hint: "Record the names in parts first"}
+	}
+	signer := l.signer(&e)
+	key, ok := l.c.Keys.Signer(signer)
+	if !ok {
+		// Nothing is spoilt: with the root key's signature the lost key can be succeeded.
+		return nil, Receipt{}, fmt.Errorf("%w: the node does not hold the event key %s", ErrStopped, signer)
+	}
+	// From here on the state has the event in it: what fails now ends the ledger, which is rebuilt when it is opened.
+	rules.Evolve(l.state, &e)
+	var doc *chain.Document
+	if documented {
+		documentKey, ok := l.c.Keys.Signer(l.state.Key(events.PurposeDocument))
+		if !ok {
+			return nil, Receipt{}, l.end(errors.New("the node does not hold the document key"))
+		}
+		if doc, _, err = document.Sign(l.state, &e, documentKey); err != nil {
+			return nil, Receipt{}, l.end(err)
+		}
+	}
+	en, err := chain.Seal(&e, body, doc, r.Evidence, key, signer)
+	if err != nil {
+		return nil, Receipt{}, l.end(err)
+	}
+	cid := en.CID()
+	l.next, l.prev = l.next+1, cid
+	l.mu.Lock()
+	l.pending[e.Sequence] = en
+	l.mu.Unlock()
+	g.entries, g.raw = append(g.entries, en), append(g.raw, en.Bytes())
+	g.size += len(en.Bytes())
+	if len(r.Texts) > 0 {
+		g.texts = append(g.texts, *r)
+	}
+	return en, Receipt{Position: e.Sequence, CID: cid, Time: e.Time, Event: en.Event}, nil
+}
+
+// end is fail, for a command that was not recorded.
+func (l *Ledger) end(err error) error { return fmt.Errorf("%w: %w", ErrStopped, l.fail(err)) }
+
+// signer gives the key that signs an event: the ledger's event key, but for the events that sign with the key they
+// register.
+func (l *Ledger) signer(e *events.Event) string {
+	switch d := e.Data.(type) {
+	case *events.OrganizationOpened:
+		return d.Keys.Event
+	case *events.KeySucceeded:
+		return d.Key
+	}
+	return l.state.Key(events.PurposeEvent)
+}
+
+// custody refuses to hand the ledger over to a key that this node could not sign with.
+func (l *Ledger) custody(e *events.Event) *rules.Refusal {
+	did := ""
+	switch d := e.Data.(type) {
+	case *events.KeyRotated:
+		if d.Old == l.state.Key(events.PurposeEvent) || d.Old == l.state.Key(events.PurposeDocument) {
+			did = d.New
+		}
+	case *events.KeySucceeded:
+		did = d.Key
+	}
+	if did == "" {
+		return nil
+	}
+	if _, ok := l.c.Keys.Signer(did); ok {
+		return nil
+	}
+	return (&rules.Refusal{Code: rules.NotFound, Reason: "The node does not hold the private key of " + did,
+		Hint: "Make the key on the node first"})
+}
+
+// repeated answers a command whose id is recorded: with its old answer where it is the same command.
+func (l *Ledger) repeated(c events.Command, at uint64) (Receipt, error) {
+	l.mu.Lock()
+	en := l.pending[at]
+	l.mu.Unlock()
+	if en == nil {
+		raw, err := l.c.Journal.Read(at)
+		if err != nil {
+			return Receipt{}, fmt.Errorf("%w: read event %d, which has this id: %w", ErrUnknown, at, err)
+		}
+		if en, err = chain.Parse(raw); err != nil {
+			return Receipt{}, fmt.Errorf("%w: read event %d, which has this id: %w", ErrUnknown, at, err)
+		}
+	}
+	recorded := events.CommandOf(en.Event)
+	c.Version = recorded.Version
+	want, err1 := recorded.Digest()
+	got, err2 := c.Digest()
+	if err := errors.Join(err1, err2); err != nil || want != got {
+		return Receipt{}, &rules.Refusal{Code: rules.Conflict, At: at, Reason: fmt.Sprintf("Another command with this id is recorded at %d", at),
+			Hint: "An id names one command for ever: take a new one"}
+	}
+	return Receipt{Position: at, CID: en.CID(), Time: en.Event.Time, Repeated: true, Event: en.Event}, nil
+}
+
+// untilDue says how long it is until the next grant ends.
+func (l *Ledger) untilDue() time.Duration {
+	if next, ok := l.state.NextEnd(); ok && l.Err() == nil {
+		return max(next.Until.Sub(l.c.Now()), time.Millisecond)
+	}
+	return time.Hour
+}
+
+// decideDue records, as the ledger's own actor, the grants that have ended. What anybody may do never waits for it: an
+// ended grant holds no more from its instant on.
+func (l *Ledger) decideDue(g *group) {
+	for len(g.entries) < maxGroup {
+		next, ok := l.state.NextEnd()
+		if !ok || next.Until.After(l.c.Now()) {
+			return
+		}
+		d := &events.GrantEnded{Grant: next.Grant}
+		origin := events.Derived{From: next.Grant}
+		c := events.Command{
+			ID: events.DerivedID(d.Type(), origin, next.Until), Ledger: l.state.Source(), Actor: l.state.Opened().Node,
+			Auth:   events.Auth{Method: events.MethodNode, Credential: l.state.Key(events.PurposeEvent)},
+			Origin: events.Origin{Derived: &origin}, Data: d,
+		}
+		if _, _, err := l.decide(g, &Request{Command: c}); err != nil {
+			if l.Err() == nil {
+				l.fail(fmt.Errorf("record the end of grant %s: %w", next.Grant, err))
+			}
+			return
+		}
+	}
+}

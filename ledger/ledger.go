@@ -1,0 +1,291 @@
+// Package ledger records commands. [Ledger.Execute] is the only way in: it decides, seals, writes and answers.
+//
+//	command ─► rules.Decide ─► chain.Seal ─► journal, one sync for a group ─► stream ─► projections ─► answer
+//
+// One goroutine decides and seals whatever commands wait, on a state of its own; a second one writes the group before
+// meanwhile. So a group costs one sync however many commands it has, and signing overlaps writing.
+//
+// Recorded means: the entry is synced in the journal and ordered by JetStream at its position. Nobody, a subscriber
+// included, sees an entry before it is synced. A command whose outcome is not clear is answered with [ErrUnknown],
+// never with a guess: sent again with the same id it gets its old answer, or is recorded once.
+package ledger
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/journal"
+	"github.com/permledger/permledger/ledger/private"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/tree"
+)
+
+var (
+	// ErrUnknown says that a command may or may not have been recorded. Sending it again with the same id is harmless.
+	ErrUnknown = errors.New("the outcome is not known; send the command again with the same id")
+	// ErrStopped says that the ledger takes no more commands, and that this one was not recorded.
+	ErrStopped = errors.New("the ledger takes no more commands")
+	// ErrNotTried says that a command before it in its batch was refused.
+	ErrNotTried = errors.New("not tried: a command before it was refused")
+	// ErrRolledBack says that less is here than was recorded: an old copy was put back, or the end was lost.
+	ErrRolledBack = errors.New("the history ends before what was recorded")
+)
+
+// Config says what a ledger is made of. All of it belongs to one organization and to this ledger alone while it is open.
+type Config struct {
+	Organization string
+	Journal      *journal.Journal
+	Head         *journal.HeadFile
+	Log          *stream.Log // holds the same entries as Journal: see [Reconcile]
+	Private      *private.Store
+	Keys         Keys
+	// Applied takes in every entry, those that Open finds too, in order, from one goroutine at a time, before the command
+	// is answered.
+	Applied func(*chain.Entry)
+	// Refused is told of commands of callers who proved who they are. It must not wait.
+	Refused func(events.Command, *rules.Refusal)
+	Now     func() time.Time // nil: time.Now
+	Logger  *slog.Logger     // nil: nothing is said
+}
+
+// Keys holds the private keys that the node signs with.
+type Keys interface {
+	// Signer gives the private key of a did:key; false when the node does not hold it.
+	Signer(did string) (ed25519.PrivateKey, bool)
+}
+
+// A Request is a command with what comes beside it.
+type Request struct {
+	Command  events.Command
+	Evidence *chain.Evidence
+	Texts    []private.Text // what the commitments in the command are of
+}
+
+// A Receipt says where a command is recorded.
+type Receipt struct {
+	Position uint64
+	CID      string
+	Time     time.Time
+	Repeated bool // it was recorded before, by the same command
+	Event    *events.Event
+}
+
+// An Outcome is the answer to one command of a batch: Err is nil, a [*rules.Refusal], or one of this package's errors.
+type Outcome struct {
+	Receipt
+	Err error
+}
+
+// Ledger is one organization's ledger, open for writing. Its methods are safe for concurrent use.
+type Ledger struct {
+	c      Config
+	log    *slog.Logger
+	jobs   chan *job
+	groups chan *group
+	done   chan struct{} // the writer has ended
+
+	stop    sync.Once
+	quit    chan struct{} // closed to end the decider
+	mu      sync.Mutex
+	failed  error                   // why nothing more is written; nil while the ledger writes
+	pending map[uint64]*chain.Entry // sealed, not yet written
+
+	// The decider's own.
+	state *rules.State
+	next  uint64
+	prev  string
+	clock clock
+
+	// The writer's own.
+	frontier tree.Frontier
+	headAt   time.Time
+	written  journal.Head
+}
+
+type job struct {
+	requests []Request
+	stop     bool // at the first refusal
+	outcomes []Outcome
+	entries  []*chain.Entry // by request; nil where there is none
+	done     chan struct{}
+}
+
+// Open reads the journal, checks its form and links and, of the newest entries, the signatures, rebuilds the state and
+// begins to take commands. The journal and the stream must hold the same entries.
+func Open(ctx context.Context, c Config) (*Ledger, error) {
+	l := &Ledger{
+		c: c, log: c.Logger, jobs: make(chan *job, 1024), groups: make(chan *group, 1), done: make(chan struct{}),
+		quit: make(chan struct{}), pending: map[uint64]*chain.Entry{}, state: rules.New(), next: 1,
+	}
+	if l.log == nil {
+		l.log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		l.c.Now = time.Now
+	}
+	l.clock.now = l.c.Now
+	if err := l.load(ctx); err != nil {
+		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
+	}
+	go l.decideAll()
+	go l.writeAll()
+	return l, nil
+}
+
+// signedTail is how many of the newest entries have their signatures checked when a ledger is opened. All of them are
+// checked by verification, which the operator runs; opening must not take half a minute for a million events.
+const signedTail = 1024
+
+func (l *Ledger) load(ctx context.Context) error {
+	head, known, err := l.c.Head.Load()
+	if err != nil {
+		return err
+	}
+	length := l.c.Journal.Len()
+	if known && head.Position > length {
+		return fmt.Errorf("%w: %d entries, %d were recorded", ErrRolledBack, length, head.Position)
+	}
+	var v chain.Verifier
+	for r, err := range l.c.Journal.Range(1, length) {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		raw := append([]byte(nil), r.Entry...)
+		var p chain.Parsed
+		if r.Position+signedTail > length {
+			p = chain.Inspect(raw)
+		} else {
+			p = chain.Load(raw)
+		}
+		if err := v.Next(p, ""); err != nil {
+			return err
+		}
+		rules.Evolve(l.state, p.Entry.Event)
+		l.frontier.Append(tree.Leaf(raw))
+		if known && r.Position == head.Position && (p.CID != head.CID || l.frontier.Root() != head.Root) {
+			return &chain.BrokenError{Position: r.Position, Check: chain.CheckHead, Expected: head.CID, Found: p.CID}
+		}
+		l.prev = p.CID
+		if l.c.Applied != nil {
+			l.c.Applied(p.Entry)
+		}
+	}
+	l.next = length + 1
+	l.written = head
+	return l.storeHead()
+}
+
+// Execute records one command. It returns nil, a [*rules.Refusal] (nothing was changed), [ErrStopped] (nor here), or
+// [ErrUnknown].
+func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
+	o := l.ExecuteAll(ctx, []Request{r}, true)[0]
+	return o.Receipt, o.Err
+}
+
+// ExecuteAll records commands in order, each decided by itself; with stopAtRefusal those after a refusal are not tried.
+// The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
+func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
+	j := &job{requests: rs, stop: stopAtRefusal, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
+	for i := range rs {
+		if r := l.prove(&rs[i]); r != nil {
+			j.outcomes[i].Err = r
+		}
+	}
+	fail := func(err error) []Outcome {
+		out := make([]Outcome, len(rs)) // j's may still be written to
+		for i := range out {
+			out[i].Err = err
+		}
+		return out
+	}
+	select {
+	case <-l.quit:
+		return fail(l.stopped())
+	default:
+	}
+	select {
+	case l.jobs <- j:
+	case <-l.quit:
+		return fail(l.stopped())
+	case <-ctx.Done():
+		return fail(fmt.Errorf("%w: not tried: %w", ErrStopped, context.Cause(ctx)))
+	}
+	select {
+	case <-j.done:
+		return j.outcomes
+	case <-l.done:
+		select {
+		case <-j.done: // answered while ending
+			return j.outcomes
+		default:
+			return fail(fmt.Errorf("%w: %w", ErrUnknown, l.stopped()))
+		}
+	case <-ctx.Done():
+		return fail(fmt.Errorf("%w: %w", ErrUnknown, context.Cause(ctx)))
+	}
+}
+
+// prove checks what a request brings along that needs no state: the author's signature, and that the texts are the
+// ones committed to. Callers do it themselves, side by side.
+func (l *Ledger) prove(r *Request) *rules.Refusal {
+	if r.Command.Auth.Method == events.MethodSignature {
+		if r.Evidence == nil {
+			return &rules.Refusal{Code: rules.NotProven, Reason: "The command says that it is signed, and comes without a signature"}
+		}
+		if err := r.Evidence.Check(&r.Command); err != nil {
+			return &rules.Refusal{Code: rules.NotProven, Reason: "The command's signature does not hold: " + err.Error()}
+		}
+	}
+	for _, t := range r.Texts {
+		c := t.Commitment()
+		if d, ok := r.Command.Data.(*events.SubjectAdded); c != r.Command.Reason && (!ok || c != d.DisplayName && c != d.Email) {
+			return &rules.Refusal{Code: rules.Invalid, Reason: "A private text comes along that the command does not commit to"}
+		}
+	}
+	return nil
+}
+
+// Try says what a command would make of the state as it is now, without recording anything. The event has neither
+// sequence nor prev.
+func Try(s *rules.State, c events.Command, now time.Time) (events.Event, error) {
+	at := now.UTC().Truncate(time.Millisecond)
+	if at.Before(s.Time()) {
+		at = s.Time()
+	}
+	return rules.Decide(s, c, at)
+}
+
+// Err says why the ledger takes no more commands; nil while it does.
+func (l *Ledger) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed
+}
+
+func (l *Ledger) stopped() error {
+	if err := l.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrStopped, err)
+	}
+	return ErrStopped
+}
+
+// Close takes no more commands, waits until those that were taken are answered, and records the head.
+func (l *Ledger) Close() error {
+	l.stop.Do(func() { close(l.quit) })
+	<-l.done
+	if l.Err() != nil {
+		return nil // said already; the head must not be moved to what is unclear
+	}
+	return l.storeHead()
+}

@@ -1,0 +1,109 @@
+package node
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/permledger/permledger/events/didkey"
+)
+
+// ErrKeyFile says that a key file cannot be used as it is.
+var ErrKeyFile = errors.New("key file")
+
+// keys holds the private keys that the node signs with, a file for each, named after the public key.
+type keys struct {
+	dir string
+	mu  sync.RWMutex
+	all map[string]ed25519.PrivateKey
+}
+
+func openKeys(dir string) (*keys, error) {
+	k := &keys{dir: dir, all: map[string]ed25519.PrivateKey{}}
+	files, err := filepath.Glob(filepath.Join(dir, "*.key"))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		key, err := ReadKey(f)
+		if err != nil {
+			return nil, err
+		}
+		k.all[didkey.Encode(key.Public().(ed25519.PublicKey))] = key
+	}
+	return k, nil
+}
+
+// Signer gives the private key of a did:key.
+func (k *keys) Signer(did string) (ed25519.PrivateKey, bool) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	key, ok := k.all[did]
+	return key, ok
+}
+
+// make makes a key, keeps it, and gives its did:key.
+func (k *keys) make() (string, error) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	did := didkey.Encode(public)
+	if err := WriteKey(filepath.Join(k.dir, strings.TrimPrefix(did, "did:key:")+".key"), private); err != nil {
+		return "", err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.all[did] = private
+	return did, nil
+}
+
+// NewKey makes a key that the node can sign with, for a rotation, and gives its did:key.
+func (n *Node) NewKey() (string, error) { return n.keys.make() }
+
+// WriteKey writes a private key as PKCS #8 in PEM, for its owner's eyes alone. A file that is there is not replaced.
+func WriteKey(path string, key ed25519.PrivateKey) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%w %s exists already", ErrKeyFile, path)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	return writeSynced(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+}
+
+// ReadKey reads what WriteKey, or `openssl genpkey -algorithm ed25519`, writes. It refuses a file that others can read.
+func ReadKey(path string) (ed25519.PrivateKey, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("%w %s can be read by others (mode %04o); `chmod 600` it", ErrKeyFile, path, info.Mode().Perm())
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKeyFile, err)
+	}
+	block, _ := pem.Decode(b)
+	if block == nil || block.Type != "PRIVATE KEY" {
+		return nil, fmt.Errorf("%w %s holds no PRIVATE KEY in PEM", ErrKeyFile, path)
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", ErrKeyFile, path, err)
+	}
+	private, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%w %s holds no Ed25519 key", ErrKeyFile, path)
+	}
+	return private, nil
+}

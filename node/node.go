@@ -1,0 +1,285 @@
+// Package node keeps a data directory: its lock, the embedded server, and the organizations whose ledgers lie in it.
+//
+//	DIR/permledger.json     marks the directory; the format's version and the host in the names of its ledgers
+//	DIR/lock                held by the one process that has the directory open
+//	DIR/keys/               keys of people: <org>.owner, <org>.root, operator; nobody needs them here once they are kept elsewhere
+//	DIR/node/               the private keys the node signs with, one file for each
+//	DIR/store/              nats-server's own: the streams
+//	DIR/orgs/<org>/         journal/, head, genesis, private
+//	DIR/run/                what a running server says of itself: server.json, token
+//
+// A ledger is never made because it is missing: only [Node.OpenOrganization] makes one, and only where none has been.
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/ledger/stream"
+)
+
+// Format is the version of the directory's layout.
+const Format = 1
+
+var (
+	// ErrLocked says that another process has the directory open.
+	ErrLocked = errors.New("another process has this directory open")
+	// ErrNotInitialized says that the directory holds no ledgers.
+	ErrNotInitialized = errors.New("no permledger directory; `permledger init DIR` makes one")
+	// ErrInitialized says that the directory holds ledgers already.
+	ErrInitialized = errors.New("this is a permledger directory already")
+	// ErrNoOrganization says that no organization of that name is open here.
+	ErrNoOrganization = errors.New("no such organization here")
+)
+
+// Operator is the organization of whoever runs the node.
+const Operator = "operator"
+
+// Options say how to open a directory.
+type Options struct {
+	Logger *slog.Logger     // nil: nothing is said
+	Now    func() time.Time // nil: time.Now
+}
+
+// Node is an open data directory. Its methods are safe for concurrent use.
+type Node struct {
+	dir  string
+	host string
+	opts Options
+	log  *slog.Logger
+	lock *os.File
+	keys *keys
+	srv  *stream.Server
+
+	mu   sync.RWMutex
+	orgs map[string]*Org
+}
+
+type marker struct {
+	Format int    `json:"format"`
+	Host   string `json:"host"`
+}
+
+// Init makes a data directory without any organization. host is the first part of its ledgers' names.
+func Init(dir, host string) error {
+	if err := canon.Source.Check(host + "/" + Operator); err != nil {
+		return fmt.Errorf("init %s: host %q: %w", dir, host, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "permledger.json")); err == nil {
+		return fmt.Errorf("init %s: %w", dir, ErrInitialized)
+	}
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return fmt.Errorf("init %s: the directory is not empty", dir)
+	}
+	for _, d := range []string{"", "keys", "node", "store", "orgs", "run"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
+			return fmt.Errorf("init: %w", err)
+		}
+	}
+	b, err := json.Marshal(marker{Format, host})
+	if err != nil {
+		return err
+	}
+	if err := writeSynced(filepath.Join(dir, "permledger.json"), append(b, '\n'), 0o600); err != nil {
+		return fmt.Errorf("init %s: %w", dir, err)
+	}
+	return nil
+}
+
+// Open locks the directory, compares the copies of every ledger, starts the embedded server, completes what a crash
+// left, and opens the ledgers. What cannot be completed with certainty is refused, with one line that says why, and
+// nothing is changed.
+func Open(ctx context.Context, dir string, opts Options) (*Node, error) {
+	n := &Node{dir: dir, opts: opts, log: opts.Logger, orgs: map[string]*Org{}}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	if n.opts.Now == nil {
+		n.opts.Now = time.Now
+	}
+	if err := n.open(ctx); err != nil {
+		_ = n.Close()
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	return n, nil
+}
+
+func (n *Node) open(ctx context.Context) error {
+	m, err := readMarker(n.dir)
+	if err != nil {
+		return err
+	}
+	n.host = m.Host
+	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
+		return err
+	}
+	if n.keys, err = openKeys(filepath.Join(n.dir, "node")); err != nil {
+		return err
+	}
+	names, err := n.organizations()
+	if err != nil {
+		return err
+	}
+	var found []*prepared
+	defer func() {
+		for _, p := range found {
+			if p.journal != nil {
+				_ = p.journal.Close()
+			}
+		}
+	}()
+	for _, name := range names {
+		p, err := n.prepare(name)
+		if err != nil {
+			return err
+		}
+		if p != nil {
+			found = append(found, p)
+		}
+	}
+	if n.srv, err = stream.Start(stream.Options{StoreDir: n.store(), Logger: n.log}); err != nil {
+		return err
+	}
+	for i, p := range found {
+		o, err := n.start(ctx, p)
+		if err != nil {
+			return err
+		}
+		found[i] = &prepared{} // the organization closes the journal now
+		n.orgs[p.name] = o
+	}
+	return nil
+}
+
+func readMarker(dir string) (marker, error) {
+	var m marker
+	b, err := os.ReadFile(filepath.Join(dir, "permledger.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, ErrNotInitialized
+	}
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal(b, &m); err != nil {
+		return m, fmt.Errorf("permledger.json: %w", err)
+	}
+	if m.Format != Format {
+		return m, fmt.Errorf("permledger.json: the directory has format %d, this release reads %d", m.Format, Format)
+	}
+	return m, nil
+}
+
+// lock takes the directory for this process. The kernel gives it back however the process ends.
+func lock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, ErrLocked
+		}
+		return nil, fmt.Errorf("lock: %w", err)
+	}
+	return f, nil
+}
+
+func (n *Node) store() string           { return filepath.Join(n.dir, "store") }
+func (n *Node) orgDir(id string) string { return filepath.Join(n.dir, "orgs", id) }
+
+// Dir gives the directory.
+func (n *Node) Dir() string { return n.dir }
+
+// Host gives the host in the names of the ledgers.
+func (n *Node) Host() string { return n.host }
+
+// Stream gives the connection to the embedded server.
+func (n *Node) Stream() *stream.Conn { return n.srv.Conn }
+
+func (n *Node) organizations() ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(n.dir, "orgs"))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && canon.Organization.Check(e.Name()) == nil {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// Organizations gives the ids of the organizations that are open, sorted.
+func (n *Node) Organizations() []string {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	ids := make([]string, 0, len(n.orgs))
+	for id := range n.orgs {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// Org gives an open organization.
+func (n *Node) Org(id string) (*Org, error) {
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	if o, ok := n.orgs[id]; ok {
+		return o, nil
+	}
+	return nil, fmt.Errorf("%q: %w", id, ErrNoOrganization)
+}
+
+// Close closes the ledgers, stops the server and gives the directory back.
+func (n *Node) Close() error {
+	var errs []error
+	n.mu.Lock()
+	for _, o := range n.orgs {
+		errs = append(errs, o.close())
+	}
+	n.orgs = map[string]*Org{}
+	n.mu.Unlock()
+	if n.srv != nil {
+		errs = append(errs, n.srv.Close())
+	}
+	if n.lock != nil {
+		errs = append(errs, n.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// writeSynced writes a file as a whole: after a crash it is there with this content, or as it was before.
+func writeSynced(path string, content []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,236 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/journal"
+	"github.com/permledger/permledger/ledger/private"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/projections"
+	"github.com/permledger/permledger/projections/access"
+	"github.com/permledger/permledger/projections/documents"
+	"github.com/permledger/permledger/projections/history"
+	"github.com/permledger/permledger/projections/topic"
+)
+
+// Org is one organization of a node: its ledger, and what is computed from it.
+type Org struct {
+	ID        string
+	Ledger    *ledger.Ledger
+	Journal   *journal.Reader // the entries, by position
+	Private   *private.Store
+	Fold      *projections.Fold // the state as recorded
+	Access    *access.Index
+	History   *history.Index
+	Documents *documents.Projection
+	Topic     *topic.Projection
+	Activity  *Activity
+
+	journal *journal.Journal
+	stop    context.CancelFunc // ends the feeds
+	feeds   sync.WaitGroup
+	news    *news
+}
+
+// Genesis is what stands outside journal and stream of a ledger that exists.
+type Genesis struct {
+	Source string `json:"source"`
+	CID    string `json:"cid"` // of the first entry
+}
+
+// prepared is an organization that was looked at before the server started.
+type prepared struct {
+	name    string
+	genesis Genesis
+	journal *journal.Journal
+	head    *journal.HeadFile
+	compare ledger.Comparison
+	remake  bool
+}
+
+// prepare opens the journal, compares it with the stream's files and sets those aside that must be made again. It gives
+// nil for what an opening that was interrupted left behind.
+func (n *Node) prepare(name string) (*prepared, error) {
+	dir := n.orgDir(name)
+	p := &prepared{name: name}
+	b, err := os.ReadFile(filepath.Join(dir, "genesis"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, n.abandon(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &p.genesis); err != nil {
+		return nil, fmt.Errorf("%s: genesis: %w", name, err)
+	}
+	if p.head, err = journal.OpenHead(filepath.Join(dir, "head"), false); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if p.journal, err = journal.Open(filepath.Join(dir, "journal"), journal.Options{}); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := n.compare(p); err != nil {
+		_ = p.journal.Close()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return p, nil
+}
+
+func (n *Node) compare(p *prepared) error {
+	if _, torn := p.journal.Torn(); torn > 0 {
+		kept, err := p.journal.CutTorn()
+		if err != nil {
+			return err
+		}
+		n.log.Warn("the last write was cut off; its bytes are set aside", "organization", p.name, "bytes", torn, "kept", kept)
+	}
+	var err error
+	if p.compare, err = ledger.Compare(p.journal.Reader, n.store(), p.name); err != nil {
+		return err
+	}
+	if err := ledger.Extend(p.journal, p.compare.OnlyStream); err != nil {
+		return err
+	}
+	if k := len(p.compare.OnlyStream); k > 0 {
+		n.log.Warn("the journal was completed from the stream", "organization", p.name, "events", k)
+	}
+	head, known, err := p.head.Load()
+	if err != nil {
+		return err
+	}
+	if known && p.journal.Len() < head.Position {
+		return fmt.Errorf("%w: %d events are here, %d were recorded: an old copy was put back, or the end was lost", ledger.ErrRolledBack, p.journal.Len(), head.Position)
+	}
+	if p.compare.Damage == nil {
+		return nil
+	}
+	p.remake = true
+	if p.compare.Missing() {
+		n.log.Warn("the stream is missing and is made again from the journal", "organization", p.name, "events", p.journal.Len())
+		return nil
+	}
+	aside := filepath.Join(n.dir, "orgs", p.name, "stream-aside-"+n.opts.Now().UTC().Format("20060102T150405.000"))
+	n.log.Warn("the stream is damaged; it is set aside and made again from the journal", "organization", p.name, "damage", p.compare.Damage, "kept", aside)
+	return stream.SetAside(n.store(), p.name, aside)
+}
+
+// abandon moves away what an opening left that was interrupted before it was acknowledged.
+func (n *Node) abandon(name string) error {
+	aside := filepath.Join(n.dir, "orgs", "_"+name+"-interrupted-"+n.opts.Now().UTC().Format("20060102T150405.000"))
+	if err := os.Rename(n.orgDir(name), aside); err != nil {
+		return err
+	}
+	n.log.Warn("an organization was never opened to the end; what it left is set aside", "organization", name, "kept", aside)
+	err := stream.SetAside(n.store(), name, filepath.Join(aside, "stream"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// start opens a prepared organization on the running server.
+func (n *Node) start(ctx context.Context, p *prepared) (*Org, error) {
+	var log *stream.Log
+	var err error
+	if p.remake {
+		log, err = n.srv.CreateLog(ctx, p.name)
+	} else {
+		log, err = n.srv.OpenLog(ctx, p.name)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	added, err := ledger.Complete(ctx, p.journal.Reader, log)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", p.name, err)
+	}
+	if added > 0 {
+		n.log.Info("the stream was completed from the journal", "organization", p.name, "events", added)
+	}
+	o, err := n.assemble(ctx, p.name, p.journal, p.head, log)
+	if err != nil {
+		return nil, err
+	}
+	if first, ok := o.Access.At(1); !ok || first.CID != p.genesis.CID {
+		_ = o.close()
+		return nil, fmt.Errorf("%s: %w", p.name, &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: p.genesis.CID, Found: first.CID})
+	}
+	return o, nil
+}
+
+// assemble opens the ledger and folds it.
+func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal, head *journal.HeadFile, log *stream.Log) (*Org, error) {
+	o := &Org{
+		ID: name, Journal: j.Reader, journal: j,
+		Access: access.New(), History: history.New(), Documents: documents.New(), Topic: topic.New(),
+		news: newNews(),
+	}
+	o.Fold = projections.NewFold(o.Access, o.History, o.Documents, o.Topic)
+	var err error
+	if o.Private, err = private.Open(filepath.Join(n.orgDir(name), "private")); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	feeds, stop := context.WithCancel(context.Background())
+	o.stop = stop
+	if o.Activity, err = openActivity(ctx, n.srv.Conn, name, n.log); err != nil {
+		stop()
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	o.Ledger, err = ledger.Open(ctx, ledger.Config{
+		Organization: name, Journal: j, Head: head, Log: log, Private: o.Private, Keys: n.keys, Now: n.opts.Now, Logger: n.log,
+		Applied: func(en *chain.Entry) {
+			o.Fold.Apply(en)
+			o.news.tell()
+		},
+		Refused: func(c events.Command, r *rules.Refusal) { o.Activity.refused(n.opts.Now(), c, r) },
+	})
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	o.feeds.Go(func() { o.Activity.run(feeds) })
+	o.feeds.Go(func() { publishTopic(feeds, n.srv.Conn, o, n.log) })
+	return o, nil
+}
+
+func (o *Org) close() error {
+	err := o.Ledger.Close()
+	o.stop()
+	o.feeds.Wait()
+	return errors.Join(err, o.Private.Close(), o.journal.Close())
+}
+
+// Changed gives a channel that is closed when the next entry is applied.
+func (o *Org) Changed() <-chan struct{} { return o.news.next() }
+
+// news wakes those who wait for the next entry.
+type news struct {
+	mu sync.Mutex
+	c  chan struct{}
+}
+
+func newNews() *news { return &news{c: make(chan struct{})} }
+
+func (n *news) tell() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	close(n.c)
+	n.c = make(chan struct{})
+}
+
+func (n *news) next() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.c
+}

@@ -1,0 +1,29 @@
+package documents
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestPack(t *testing.T) {
+	for _, name := range []string{"role.json", "user.json"} {
+		file, err := os.ReadFile(filepath.Join("..", "..", "ledger", "document", "testdata", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := pack(file)
+		if !bytes.Equal(p.unpack(), file) {
+			t.Errorf("%s: unpacked as %s", name, p.unpack())
+		}
+		if len(p) > 600 {
+			t.Errorf("%s: %d bytes are packed to %d", name, len(file), len(p))
+		}
+	}
+	for _, file := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte("permission "), 20_000)} {
+		if got := pack(file).unpack(); !bytes.Equal(got, file) {
+			t.Errorf("%d bytes come back as %d", len(file), len(got))
+		}
+	}
+}

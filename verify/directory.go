@@ -1,0 +1,270 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/journal"
+	"github.com/permledger/permledger/ledger/private"
+	"github.com/permledger/permledger/ledger/stream"
+)
+
+// ErrNothing says that there is nothing to verify at a path.
+var ErrNothing = errors.New("no ledger here: neither a data directory, nor an organization's, nor a journal")
+
+// Directory verifies every ledger of a data directory, or the one of an organization's directory or a journal in it. It
+// opens files for reading only, whether a server runs on them or not. The reports are in the order of the
+// organizations' names; with an error the last one is of the ledger that does not hold.
+func Directory(ctx context.Context, path string, o Options) ([]*Report, error) {
+	orgs, err := ledgers(path)
+	if err != nil {
+		return nil, fmt.Errorf("verify %s: %w", path, err)
+	}
+	var reports []*Report
+	for _, l := range orgs {
+		r, err := l.verify(ctx, o)
+		if r != nil {
+			reports = append(reports, r)
+		}
+		if err != nil {
+			return reports, fmt.Errorf("%s: %w", l.name, err)
+		}
+	}
+	return reports, nil
+}
+
+// onDisk is one ledger's files.
+type onDisk struct {
+	name    string
+	journal string
+	dir     string // of the organization: head, genesis, private; empty where there is but a journal
+	store   string // nats-server's; empty where there is none
+}
+
+func ledgers(path string) ([]onDisk, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	if exists(filepath.Join(path, "permledger.json")) {
+		entries, err := os.ReadDir(filepath.Join(path, "orgs"))
+		if err != nil {
+			return nil, err
+		}
+		var found []onDisk
+		for _, e := range entries {
+			dir := filepath.Join(path, "orgs", e.Name())
+			if e.IsDir() && exists(filepath.Join(dir, "genesis")) {
+				found = append(found, onDisk{e.Name(), filepath.Join(dir, "journal"), dir, filepath.Join(path, "store")})
+			}
+		}
+		if len(found) == 0 {
+			return nil, ErrNothing
+		}
+		return found, nil
+	}
+	if exists(filepath.Join(path, "journal")) {
+		l := onDisk{filepath.Base(path), filepath.Join(path, "journal"), path, ""}
+		if store := filepath.Join(path, "..", "..", "store"); exists(filepath.Join(path, "..", "..", "permledger.json")) {
+			l.store = store
+		}
+		return []onDisk{l}, nil
+	}
+	if segments, _ := filepath.Glob(filepath.Join(path, "*.seg")); len(segments) > 0 {
+		return []onDisk{{name: filepath.Base(path), journal: path}}, nil
+	}
+	return nil, ErrNothing
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
+	j, err := journal.OpenReader(l.journal, journal.Options{})
+	if err != nil {
+		return nil, broken(err)
+	}
+	if l.dir != "" {
+		if err := l.expect(&o); err != nil {
+			return nil, err
+		}
+	}
+	copies := &copies{}
+	if l.store != "" {
+		copies.next, copies.stop = iter.Pull2(stream.Scan(l.store, stream.LogName(l.name)))
+		defer copies.stop()
+	}
+	disclosed := commitments{}
+	r, err := Entries(ctx, l.entries(j, copies, disclosed), o)
+	if err != nil {
+		return r, err
+	}
+	if err := copies.end(r); err != nil {
+		return r, err
+	}
+	if offset, torn := j.Torn(); torn > 0 {
+		r.note(fmt.Sprintf("The journal ends with %d bytes, from byte %d of its last segment on, that are no whole entry: a write that was cut off, or is going on.", torn, offset))
+	}
+	if l.dir != "" {
+		return r, l.texts(r, disclosed)
+	}
+	return r, nil
+}
+
+// expect reads what stands outside the journal: the genesis, and how far the history went. An operator who changes the
+// ledger can change these too; they find accidents and old copies.
+func (l onDisk) expect(o *Options) error {
+	head, known, err := journal.ReadHead(filepath.Join(l.dir, "head"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return broken(err)
+	}
+	if known && o.Head == nil {
+		o.Head = &Head{head.Position, head.CID, head.Root}
+	}
+	b, err := os.ReadFile(filepath.Join(l.dir, "genesis"))
+	if err != nil {
+		return err
+	}
+	var g struct {
+		CID string `json:"cid"`
+	}
+	if err := json.Unmarshal(b, &g); err != nil {
+		return fmt.Errorf("genesis: %w", err)
+	}
+	if o.Genesis == "" {
+		o.Genesis = g.CID
+	}
+	return nil
+}
+
+// entries yields the journal's entries, each compared with the stream's copy and under the subject it has there.
+func (l onDisk) entries(j *journal.Reader, c *copies, d commitments) iter.Seq2[Raw, error] {
+	return func(yield func(Raw, error) bool) {
+		for rec, err := range j.Range(1, j.Len()) {
+			if err != nil {
+				yield(Raw{}, broken(err))
+				return
+			}
+			raw := Raw{Bytes: append([]byte(nil), rec.Entry...)}
+			if raw.Subject, err = c.compare(rec.Position, raw.Bytes); err != nil {
+				yield(Raw{}, err)
+				return
+			}
+			if l.dir != "" {
+				d.note(raw.Bytes)
+			}
+			if !yield(raw, nil) {
+				return
+			}
+		}
+	}
+}
+
+// copies walks over the stream's copy beside the journal's.
+type copies struct {
+	next func() (stream.Record, error, bool)
+	stop func()
+	n    uint64
+	over bool // the stream has ended
+	gone bool // there is no stream
+}
+
+func (c *copies) compare(position uint64, want []byte) (subject string, err error) {
+	if c.next == nil || c.over {
+		return "", nil
+	}
+	rec, err, ok := c.next()
+	switch {
+	case !ok:
+		c.over = true
+		return "", nil
+	case errors.Is(err, stream.ErrMissing):
+		c.over, c.gone = true, true
+		return "", nil
+	case err != nil:
+		return "", broken(err)
+	case string(rec.Data) != string(want):
+		return "", &chain.BrokenError{Position: position, Check: chain.CheckCopy, Expected: chain.CID(want) + " (journal)", Found: chain.CID(rec.Data) + " (stream)"}
+	}
+	c.n = position
+	return rec.Subject, nil
+}
+
+// end looks at what the stream holds beyond the journal, or lacks.
+func (c *copies) end(r *Report) error {
+	r.Stream = c.n
+	switch {
+	case c.next == nil:
+		r.note("Only the journal was read; a stream's copy was not compared.")
+	case c.gone:
+		r.note("The stream's copy is not here; the server makes it again from the journal.")
+	case c.over:
+		r.note(fmt.Sprintf("The stream's copy ends at %d; the server completes it from the journal.", c.n))
+	default:
+		_, err, ok := c.next()
+		if err != nil {
+			return broken(err)
+		}
+		if ok {
+			r.note("The stream holds more than the journal: what follows was not verified; it may be being written now.")
+		}
+	}
+	return nil
+}
+
+// commitments collects what entries commit to.
+type commitments map[events.Digest]bool
+
+func (d commitments) note(raw []byte) {
+	en, err := chain.Parse(raw)
+	if err != nil {
+		return // the verifier says so
+	}
+	var zero events.Digest
+	if en.Event.Reason != zero {
+		d[en.Event.Reason] = true
+	}
+	if s, ok := en.Event.Data.(*events.SubjectAdded); ok {
+		for _, c := range []events.Digest{s.DisplayName, s.Email} {
+			if c != zero {
+				d[c] = true
+			}
+		}
+	}
+}
+
+// texts checks that the private texts beside the ledger are the ones that entries commit to.
+func (l onDisk) texts(r *Report, d commitments) error {
+	texts, err := private.Read(filepath.Join(l.dir, "private"))
+	if err != nil {
+		return &chain.BrokenError{Position: 0, Check: "private", Err: err}
+	}
+	for c := range d {
+		if _, ok := texts[c]; ok {
+			r.Texts++
+		} else {
+			r.Withheld++
+		}
+	}
+	return nil
+}
+
+// broken says of damage that journal and stream find which event it is at.
+func broken(err error) error {
+	if d := (*journal.DamageError)(nil); errors.As(err, &d) {
+		return &chain.BrokenError{Position: d.Position, Check: chain.CheckForm, Err: err}
+	}
+	if d := (*stream.BlockError)(nil); errors.As(err, &d) {
+		return &chain.BrokenError{Position: d.Seq, Check: chain.CheckCopy, Err: err}
+	}
+	return err
+}

@@ -1,0 +1,320 @@
+// Package verify checks a ledger from its bytes, for somebody who trusts neither the operator nor this program's
+// memory of it. It needs no server, no key and no network.
+//
+// For every entry, in order, it checks: form, position, link, source, subject, time; that an event key registered
+// before, and not replaced, signed it; the actor's own signature where the event says that there is one; and
+// legitimacy: the command that the event came from is decided again on the state before it, by the rules that the
+// ledger names, and must give the event back byte for byte. Documents are rendered again and compared. The first thing
+// that does not hold ends it, with a [*chain.BrokenError]: everything before that event holds, nothing after it is
+// judged.
+//
+// What it does not prove, unless a genesis and a head are pinned: that this is the ledger one thinks it is, and that it
+// does not go on. A [Report] says so, in words.
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"runtime"
+	"sync"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/document"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/tree"
+)
+
+// Options say what to hold a ledger against.
+type Options struct {
+	Genesis  string                                 // CID that the first entry must have; empty: any
+	Head     *Head                                  // what the history must reach; nil: nothing
+	Progress func(organization string, done uint64) // called from one goroutine now and then; may be nil
+	Workers  int                                    // goroutines that check signatures; 0: one for each processor
+}
+
+// Head is a position that somebody remembers.
+type Head struct {
+	Position uint64
+	CID      string
+	Root     tree.Hash
+}
+
+// Raw is an entry as it was read, at the position after the one before.
+type Raw struct {
+	Bytes   []byte // kept by the verifier
+	Subject string // it was read under; empty where the place it was read from keeps none
+}
+
+// Report says what was proven of one ledger.
+type Report struct {
+	Organization string
+	Source       string
+	Genesis      string // CID of the first entry
+	Pinned       bool   // the genesis was given from outside
+	Position     uint64
+	CID          string // of the last entry
+	Root         tree.Hash
+	Rules        uint64
+	Signed       uint64 // commands that carry their author's own signature
+	Node         uint64 // commands of the ledger's own actor
+	Documents    uint64
+	Texts        uint64 // private texts that fit their commitments
+	Withheld     uint64 // commitments whose text is not here
+	Stream       uint64 // entries of which the stream's copy was compared too
+	Suspects     []Suspect
+	Notes        []string // what was not proven, and what a reader should know
+}
+
+// Suspect is a key that was reported as possibly known to others, and what it signed from there on.
+type Suspect struct {
+	Key       string
+	From      uint64
+	Positions []uint64
+}
+
+// batch is what one worker looks at at once.
+type batch struct {
+	raws   []Raw
+	parsed []chain.Parsed
+	done   chan struct{}
+}
+
+const batchSize = 128
+
+// Entries verifies the entries that src yields, from the first on. Errors are a [*chain.BrokenError], or what src
+// yielded, or the cause that ended ctx. The report is there also with an error, for what was proven before.
+func Entries(ctx context.Context, src iter.Seq2[Raw, error], o Options) (*Report, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	f := &fold{opts: o, state: rules.New(), suspects: map[string]uint64{}}
+	workers := o.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	work, ordered := make(chan *batch, workers), make(chan *batch, 4*workers)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for b := range work {
+				for i, r := range b.raws {
+					b.parsed[i] = chain.Inspect(r.Bytes)
+				}
+				close(b.done)
+			}
+		})
+	}
+	var readErr error
+	wg.Go(func() {
+		defer close(ordered)
+		defer close(work)
+		readErr = read(ctx, src, work, ordered)
+	})
+	var err error
+	for b := range ordered {
+		if err != nil {
+			continue // drain, so that the reader ends
+		}
+		<-b.done
+		for i := range b.parsed {
+			if err = f.next(b.parsed[i], b.raws[i].Subject); err != nil {
+				cancel()
+				break
+			}
+		}
+		if err == nil && o.Progress != nil {
+			o.Progress(f.report.Organization, f.report.Position)
+		}
+	}
+	cancel()
+	wg.Wait()
+	if err == nil {
+		err = readErr
+	}
+	if err == nil {
+		err = f.end()
+	}
+	return &f.report, err
+}
+
+func read(ctx context.Context, src iter.Seq2[Raw, error], work, ordered chan<- *batch) error {
+	fresh := func() *batch { return &batch{done: make(chan struct{})} }
+	b := fresh()
+	send := func() bool {
+		b.parsed = make([]chain.Parsed, len(b.raws))
+		select {
+		case work <- b:
+		case <-ctx.Done():
+			return false
+		}
+		select {
+		case ordered <- b:
+		case <-ctx.Done():
+			return false
+		}
+		b = fresh()
+		return true
+	}
+	for r, err := range src {
+		if err != nil {
+			// What was read before is judged first: an earlier entry that does not hold is the better answer.
+			if len(b.raws) > 0 && !send() {
+				return context.Cause(ctx)
+			}
+			return err
+		}
+		b.raws = append(b.raws, r)
+		if len(b.raws) == batchSize && !send() {
+			return context.Cause(ctx)
+		}
+	}
+	if len(b.raws) > 0 && !send() {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// fold is what goes in order.
+type fold struct {
+	opts     Options
+	chain    chain.Verifier
+	state    *rules.State
+	frontier tree.Frontier
+	report   Report
+	signers  [][2]string       // of each position: the event key, and the author's where it signed
+	suspects map[string]uint64 // reported keys, with the first position in doubt
+}
+
+func (f *fold) next(p chain.Parsed, subject string) error {
+	if err := f.chain.Next(p, subject); err != nil {
+		return err
+	}
+	e := p.Entry.Event
+	if e.Sequence == 1 {
+		if f.opts.Genesis != "" && f.opts.Genesis != p.CID {
+			return &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: f.opts.Genesis, Found: p.CID}
+		}
+		f.report.Genesis, f.report.Pinned, f.report.Source = p.CID, f.opts.Genesis != "", e.Source
+		f.report.Organization = events.Organization(e.Source)
+	}
+	if err := f.legitimate(p.Entry); err != nil {
+		return err
+	}
+	documented := f.state.Documented(e.Data)
+	rules.Evolve(f.state, e)
+	if err := f.document(p.Entry, documented); err != nil {
+		return err
+	}
+	f.frontier.Append(tree.Leaf(p.Entry.Bytes()))
+	if h := f.opts.Head; h != nil && h.Position == e.Sequence && (h.CID != p.CID || h.Root != f.frontier.Root()) {
+		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckHead, Expected: h.CID, Found: p.CID}
+	}
+	f.count(p.Entry)
+	f.report.Position, f.report.CID = e.Sequence, p.CID
+	return nil
+}
+
+// legitimate decides the command again: nothing stands in a ledger that its rules, on the state before, did not make
+// of a command. This is what a signature cannot say.
+func (f *fold) legitimate(en *chain.Entry) error {
+	e := en.Event
+	broken := func(found string, err error) error {
+		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckRules, Expected: "what the rules make of the command", Found: found, Err: err}
+	}
+	again, err := rules.Decide(f.state, events.CommandOf(e), e.Time)
+	if err != nil {
+		return broken("an event that the rules refuse", err)
+	}
+	again.Sequence, again.Prev = e.Sequence, e.Prev
+	b, err := again.Encode()
+	if err != nil {
+		return broken("an event that cannot be written again", err)
+	}
+	if string(b) != string(en.EventBytes()) {
+		return broken("another effect", nil)
+	}
+	return nil
+}
+
+func (f *fold) document(en *chain.Entry, documented bool) error {
+	e := en.Event
+	broken := func(expected, found string, err error) error {
+		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckDocument, Expected: expected, Found: found, Err: err}
+	}
+	// The first entry opens the ledger; whether later ones carry documents is in its profile.
+	switch {
+	case documented && en.Document == nil:
+		return broken("a document", "none", nil)
+	case !documented && en.Document != nil:
+		return broken("no document", en.Document.CID, nil)
+	case !documented:
+		return nil
+	}
+	if _, err := document.Rebuild(f.state, e, en.Document); err != nil {
+		return broken("the document that the state gives", en.Document.CID, err)
+	}
+	f.report.Documents++
+	return nil
+}
+
+func (f *fold) count(en *chain.Entry) {
+	keys := [2]string{en.Key}
+	if en.Evidence != nil {
+		keys[1] = en.Evidence.Key
+	}
+	f.signers = append(f.signers, keys)
+	switch en.Event.Auth.Method {
+	case events.MethodSignature:
+		f.report.Signed++
+	case events.MethodNode:
+		f.report.Node++
+	}
+	switch d := en.Event.Data.(type) {
+	case *events.OrganizationOpened:
+		f.report.Rules = d.Rules
+	case *events.KeyReported:
+		if from, known := f.suspects[d.Key]; !known || d.From < from {
+			f.suspects[d.Key] = d.From
+		}
+	}
+}
+
+// end judges what can only be said at the end.
+func (f *fold) end() error {
+	r := &f.report
+	if r.Position == 0 {
+		return errors.New("verify: there is no entry")
+	}
+	r.Root = f.frontier.Root()
+	if h := f.opts.Head; h != nil && h.Position > r.Position {
+		return &chain.BrokenError{Position: r.Position + 1, Check: chain.CheckHead,
+			Expected: fmt.Sprintf("a history up to %d", h.Position), Found: fmt.Sprintf("its end at %d", r.Position)}
+	}
+	for at, keys := range f.signers {
+		for _, key := range keys {
+			if from, ok := f.suspects[key]; ok && uint64(at+1) >= from {
+				r.suspect(key, from, uint64(at+1))
+			}
+		}
+	}
+	if !r.Pinned {
+		r.note("The first entry was taken from the ledger itself: pin it with --genesis to know that this is the ledger you mean.")
+	}
+	if f.opts.Head == nil {
+		r.note("No head was given: that the history does not go on, or was not cut at its end, is not proven.")
+	}
+	return nil
+}
+
+func (r *Report) note(text string) { r.Notes = append(r.Notes, text) }
+
+func (r *Report) suspect(key string, from, position uint64) {
+	for i := range r.Suspects {
+		if r.Suspects[i].Key == key {
+			r.Suspects[i].Positions = append(r.Suspects[i].Positions, position)
+			return
+		}
+	}
+	r.Suspects = append(r.Suspects, Suspect{key, from, []uint64{position}})
+}
