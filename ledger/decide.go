@@ -83,14 +83,10 @@ func (l *Ledger) decideJob(g *group, j *job) {
 		default:
 			j.entries[i], o.Receipt, o.Err = l.decide(g, &j.requests[i])
 		}
-		r := (*rules.Refusal)(nil)
-		if !errors.As(o.Err, &r) {
-			refused = refused || o.Err != nil
-		} else if r.Code != rules.NoChange { // what is so already is no reason to stop
-			refused = true
-			if r.Code != rules.NotProven && l.c.Refused != nil {
-				l.c.Refused(j.requests[i].Command, r)
-			}
+		refused = refused || o.Err != nil
+		// Of whoever did not prove who it is nothing is noted, nor of what is so already.
+		if r := (*rules.Refusal)(nil); errors.As(o.Err, &r) && r.Code != rules.NotProven && r.Code != rules.NoChange && l.c.Refused != nil {
+			l.c.Refused(j.requests[i].Command, r)
 		}
 	}
 	g.jobs = append(g.jobs, j)

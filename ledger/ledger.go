@@ -193,7 +193,8 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 	return o.Receipt, o.Err
 }
 
-// ExecuteAll records commands in order, each decided by itself; with stopAtRefusal those after a refusal are not tried.
+// ExecuteAll records commands in order, each decided by itself; with stopAtRefusal those after
+// a refusal, for whatever reason, are not tried.
 // The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
 	j := &job{requests: rs, stop: stopAtRefusal, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}

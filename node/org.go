@@ -125,14 +125,22 @@ func (n *Node) compare(p *prepared) error {
 	return stream.SetAside(n.store(), p.name, aside)
 }
 
-// abandon moves away what an opening left that was interrupted before it was acknowledged.
+// abandon moves away what an opening left that was interrupted before it was acknowledged. An organization with more
+// than its first entry was opened to the end: without its genesis file it is damaged, and stays where it is.
 func (n *Node) abandon(name string) error {
+	j, err := journal.OpenReader(filepath.Join(n.orgDir(name), "journal"), journal.Options{})
+	if err != nil && !errors.Is(err, journal.ErrMissing) {
+		return fmt.Errorf("%s: the genesis file is missing, and the journal cannot be read: %w", name, err)
+	}
+	if err == nil && j.Len() > 1 {
+		return fmt.Errorf("%s: %w", name, &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: "the file orgs/" + name + "/genesis", Found: "none beside " + fmt.Sprint(j.Len()) + " entries"})
+	}
 	aside := filepath.Join(n.dir, "orgs", "_"+name+"-interrupted-"+n.opts.Now().UTC().Format("20060102T150405.000"))
 	if err := os.Rename(n.orgDir(name), aside); err != nil {
 		return err
 	}
 	n.log.Warn("an organization was never opened to the end; what it left is set aside", "organization", name, "kept", aside)
-	err := stream.SetAside(n.store(), name, filepath.Join(aside, "stream"))
+	err = stream.SetAside(n.store(), name, filepath.Join(aside, "stream"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -1,0 +1,133 @@
+// Package permledger_test holds what is true of the house as a whole.
+package permledger_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers says what each package may import of ours: this is docs/architecture.md as a statement of policy. A prefix
+// ending in /... stands for everything beneath. Tests may import what they like.
+var layers = map[string][]string{
+	"events/canon":                 {},
+	"events/didkey":                {},
+	"events":                       {"events/canon"},
+	"events/eventtest":             {"events/..."},
+	"schemas":                      {},
+	"schemas/catalogues":           {},
+	"schemas/generate":             {"events/...", "ledger/chain"},
+	"ledger/journal":               {},
+	"ledger/stream":                {},
+	"ledger/tree":                  {},
+	"ledger/private":               {"events/..."},
+	"ledger/chain":                 {"events/..."},
+	"ledger/rules":                 {"events/..."},
+	"ledger/credential":            {"events/..."},
+	"ledger/document":              {"events/...", "ledger/chain", "ledger/credential", "ledger/rules"},
+	"ledger/document/documenttest": {"events/...", "ledger/..."},
+	"ledger":                       {"events/...", "ledger/..."},
+	"projections":                  {"events/...", "ledger/chain", "ledger/rules"},
+	"projections/access":           {"events/...", "ledger/chain", "ledger/rules", "projections"},
+	"projections/history":          {"events/...", "ledger/chain", "ledger/rules", "projections"},
+	"projections/topic":            {"events/...", "ledger/chain", "ledger/rules", "ledger/document", "projections"},
+	"projections/documents":        {"events/...", "ledger/chain", "ledger/rules", "ledger/document", "ledger/credential", "projections"},
+	"importer":                     {"events/...", "ledger/rules"},
+	"verify":                       {"events/...", "ledger/chain", "ledger/document", "ledger/journal", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
+	"node":                         {"events/...", "ledger", "ledger/...", "projections", "projections/..."},
+	"api/wire":                     {},
+	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
+	"client":                       {"api/wire", "events/...", "importer", "ledger/chain", "ledger/private", "ledger/rules"},
+	"cmd/permledger/...":           {"api", "api/wire", "client", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "node", "projections/...", "schemas/...", "verify"},
+}
+
+// apart says what a package must not reach, not even through others, and why.
+var apart = []struct{ from, never, why string }{
+	{"ledger/rules", "github.com/nats-io/", "a decision is pure"},
+	{"ledger/rules", "net/http", "a decision is pure"},
+	{"ledger/rules", "crypto/rand", "a decision is pure"},
+	{"ledger/chain", "github.com/nats-io/", "entries are bytes, whatever carries them"},
+	{"projections/access", "github.com/nats-io/", "a projection is computed from entries alone"},
+	{"projections/topic", "github.com/nats-io/", "a projection is computed from entries alone"},
+	{"verify", "net/http", "verification needs no network"},
+	{"verify", "github.com/nats-io/nats.go/jetstream", "verification reads files"},
+	{"importer", "net/http", "an import is told what to write into"},
+}
+
+const module = "github.com/permledger/permledger/"
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func list(t *testing.T) []listed {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []listed
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func matches(pattern, path string) bool {
+	if root, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return path == root || strings.HasPrefix(path, root+"/")
+	}
+	return path == pattern
+}
+
+func TestLayers(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range list(t) {
+		path, ours := strings.CutPrefix(p.ImportPath, module)
+		if !ours {
+			continue // the folder of this test
+		}
+		var may []string
+		found := false
+		for pattern, list := range layers {
+			if matches(pattern, path) {
+				may, found, seen[pattern] = list, true, true
+			}
+		}
+		if !found {
+			t.Errorf("%s stands in no layer: say in layers_test.go and docs/architecture.md what it may import", path)
+			continue
+		}
+		for _, i := range p.Imports {
+			if of, ours := strings.CutPrefix(i, module); ours && !slices.ContainsFunc(may, func(m string) bool { return matches(m, of) }) {
+				t.Errorf("%s imports %s, which lies above or beside it", path, of)
+			}
+		}
+		for _, a := range apart {
+			if a.from != path {
+				continue
+			}
+			for _, d := range p.Deps {
+				if strings.HasPrefix(d, a.never) {
+					t.Errorf("%s reaches %s: %s", path, d, a.why)
+				}
+			}
+		}
+	}
+	for pattern := range layers {
+		if !seen[pattern] {
+			t.Errorf("the layer %s is empty: take it out of the picture", pattern)
+		}
+	}
+}
