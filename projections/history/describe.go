@@ -1,0 +1,135 @@
+package history
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+)
+
+// Names gives the keys people know roles and subjects by.
+type Names interface {
+	RoleKey(ulid.ULID) string
+	SubjectKey(ulid.ULID) string
+}
+
+// shown is how many permissions of an event are listed; the rest is counted.
+const shown = 20
+
+// Describe says in a few lines what an event did.
+func Describe(e *events.Event, names Names) []string {
+	role := func(id ulid.ULID) string { return "role " + names.RoleKey(id) }
+	switch d := e.Data.(type) {
+	case *events.OrganizationOpened:
+		return []string{fmt.Sprintf("organization %s opened with profile %s, owned by %s", d.Organization, d.Profile.Name, d.Owner.Key)}
+	case *events.CataloguePublished:
+		lines := []string{fmt.Sprintf("catalogue %s published: %d permissions", d.Catalogue, len(d.Permissions))}
+		lines = list(lines, "+ ", d.Added)
+		return list(lines, "− ", d.Retired)
+	case *events.SubjectAdded:
+		return []string{fmt.Sprintf("%s %s added", d.Kind, d.Key)}
+	case *events.SubjectDeactivated:
+		return []string{names.SubjectKey(d.Subject) + " deactivated"}
+	case *events.RoleCreated:
+		return list([]string{fmt.Sprintf("role %s created with %s", d.Key, count(d.Count))}, "+ ", d.Permissions)
+	case *events.RoleUpdated:
+		return updated(d, role(d.Role))
+	case *events.RoleDeleted:
+		return []string{role(d.Role) + " deleted"}
+	case *events.RoleAssigned:
+		return []string{fmt.Sprintf("%s + %s%s%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope), until(d.Until))}
+	case *events.RoleRevoked:
+		return []string{fmt.Sprintf("%s − %s%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope))}
+	case *events.RolesSet:
+		lines := []string{fmt.Sprintf("%s now has %d roles", names.SubjectKey(d.Subject), len(d.Roles))}
+		for _, id := range d.Added {
+			lines = append(lines, "+ "+role(id))
+		}
+		for _, id := range d.Removed {
+			lines = append(lines, "− "+role(id))
+		}
+		return lines
+	case *events.PermissionGranted:
+		return []string{fmt.Sprintf("%s + %s%s%s", names.SubjectKey(d.Subject), d.Permission, on(d.Scope), until(d.Until))}
+	case *events.PermissionRevoked:
+		return []string{fmt.Sprintf("%s − %s%s", names.SubjectKey(d.Subject), d.Permission, on(d.Scope))}
+	case *events.PermissionsSet:
+		lines := []string{fmt.Sprintf("%s now has %s without a role%s", names.SubjectKey(d.Subject), count(d.After.Count), on(d.Scope))}
+		lines = list(lines, "+ ", d.Added)
+		return list(lines, "− ", d.Removed)
+	case *events.PermissionsRecorded:
+		return []string{fmt.Sprintf("part of a set recorded: %s", count(uint64(len(d.Permissions))))}
+	case *events.GrantEnded:
+		what := d.Permission
+		if what == "" {
+			what = role(d.Role)
+		}
+		return []string{fmt.Sprintf("%s − %s%s: it ended", names.SubjectKey(d.Subject), what, on(d.Scope))}
+	case *events.DocumentIssued:
+		return []string{"document issued about " + d.Thing}
+	case *events.KeyRegistered:
+		return []string{fmt.Sprintf("%s key registered: %s", d.Purpose, d.Key)}
+	case *events.KeyRotated:
+		return []string{fmt.Sprintf("%s key %s replaced by %s", d.Purpose, d.Old, d.New)}
+	case *events.KeySucceeded:
+		return []string{fmt.Sprintf("lost event key %s succeeded by %s", d.Lost, d.Key)}
+	case *events.KeyRevoked:
+		return []string{"key revoked: " + d.Key}
+	case *events.KeyReported:
+		return []string{fmt.Sprintf("key reported as known to others from %d on: %s", d.From, d.Key)}
+	}
+	return []string{string(e.Data.Type())}
+}
+
+func updated(d *events.RoleUpdated, role string) []string {
+	lines := []string{role + " changed"}
+	if d.Name != nil {
+		lines = append(lines, fmt.Sprintf("name: %q", *d.Name))
+	}
+	if d.Description != nil {
+		lines = append(lines, fmt.Sprintf("description: %q", *d.Description))
+	}
+	for _, l := range d.Labels {
+		lines = append(lines, fmt.Sprintf("%s: %s", l.Name, l.Value))
+	}
+	lines = list(lines, "+ ", d.Add)
+	lines = list(lines, "+ (needed by another) ", d.Included)
+	lines = list(lines, "− ", d.Remove)
+	if n := len(d.AddParts) + len(d.RemoveParts); n > 0 {
+		lines = append(lines, fmt.Sprintf("and what %d recorded parts name; %s in all", n, count(d.Count)))
+	}
+	return lines
+}
+
+func list(lines []string, sign string, names []string) []string {
+	for i, n := range names {
+		if i == shown {
+			return append(lines, fmt.Sprintf("%sand %d more", sign, len(names)-shown))
+		}
+		lines = append(lines, sign+n)
+	}
+	return lines
+}
+
+func count(n uint64) string {
+	if n == 1 {
+		return "1 permission"
+	}
+	return fmt.Sprintf("%d permissions", n)
+}
+
+func on(scope string) string {
+	if scope == "" {
+		return ""
+	}
+	return " on " + scope
+}
+
+func until(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " until " + t.UTC().Format(time.RFC3339)
+}

@@ -1,0 +1,225 @@
+// Package history finds what happened to a role, a subject or a permission, or what somebody did, and says it in a few
+// words. The index keeps positions only, some bytes an entry; the words are made from the entry itself, by [Describe].
+package history
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// Index is a projection. Apply is for one goroutine; the other methods are for any.
+type Index struct {
+	mu          sync.RWMutex
+	entries     []record
+	things      map[ulid.ULID][]uint64 // positions by role or subject: both are ULIDs, and none is the other
+	permissions map[string][]uint64
+	actors      map[ulid.ULID][]uint64
+	parts       map[events.Digest]part
+}
+
+type record struct {
+	typ  events.Type
+	time int64 // milliseconds
+}
+
+type part struct {
+	names []string
+	at    time.Time
+}
+
+// New gives the index before the first entry.
+func New() *Index {
+	return &Index{
+		things: map[ulid.ULID][]uint64{}, permissions: map[string][]uint64{}, actors: map[ulid.ULID][]uint64{},
+		parts: map[events.Digest]part{},
+	}
+}
+
+// Apply implements projections.Projection.
+func (x *Index) Apply(en *chain.Entry, _ *rules.State) {
+	e := en.Event
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.entries = append(x.entries, record{e.Data.Type(), e.Time.UnixMilli()})
+	at := e.Sequence
+	add := func(list []uint64) []uint64 {
+		if n := len(list); n > 0 && list[n-1] == at {
+			return list
+		}
+		return append(list, at)
+	}
+	x.actors[e.Actor] = add(x.actors[e.Actor])
+	for _, id := range things(e.Data) {
+		x.things[id] = add(x.things[id])
+	}
+	if d, ok := e.Data.(*events.PermissionsRecorded); ok {
+		x.parts[d.Part] = part{d.Permissions, e.Time}
+	}
+	names, parts := named(e.Data)
+	for _, digest := range parts {
+		names = append(names, x.parts[digest].names...)
+	}
+	for _, name := range names {
+		x.permissions[name] = add(x.permissions[name])
+	}
+	if at%4096 == 0 {
+		for digest, p := range x.parts { // no later event can name those
+			if e.Time.Sub(p.at) > 48*time.Hour {
+				delete(x.parts, digest)
+			}
+		}
+	}
+}
+
+// things gives the roles and subjects that an event is about.
+func things(d events.Data) []ulid.ULID {
+	switch d := d.(type) {
+	case *events.OrganizationOpened:
+		return []ulid.ULID{d.Owner.Subject}
+	case *events.SubjectAdded:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectDeactivated:
+		return []ulid.ULID{d.Subject}
+	case *events.RoleCreated:
+		return []ulid.ULID{d.Role}
+	case *events.RoleUpdated:
+		return []ulid.ULID{d.Role}
+	case *events.RoleDeleted:
+		return []ulid.ULID{d.Role}
+	case *events.RoleAssigned:
+		return []ulid.ULID{d.Role, d.Subject}
+	case *events.RoleRevoked:
+		return []ulid.ULID{d.Role, d.Subject}
+	case *events.RolesSet:
+		return slices.Concat([]ulid.ULID{d.Subject}, d.Added, d.Removed)
+	case *events.PermissionGranted:
+		return []ulid.ULID{d.Subject}
+	case *events.PermissionRevoked:
+		return []ulid.ULID{d.Subject}
+	case *events.PermissionsSet:
+		return []ulid.ULID{d.Subject}
+	case *events.GrantEnded:
+		if d.Permission != "" {
+			return []ulid.ULID{d.Subject}
+		}
+		return []ulid.ULID{d.Role, d.Subject}
+	case *events.DocumentIssued:
+		_, id, _ := rules.Thing(d.Thing)
+		return []ulid.ULID{id}
+	case *events.KeyRegistered:
+		return []ulid.ULID{d.Subject}
+	}
+	return nil
+}
+
+// named gives the permissions that an event names, and the parts that name more. The result may be appended to.
+func named(d events.Data) ([]string, []events.Digest) {
+	switch d := d.(type) {
+	case *events.RoleCreated:
+		return slices.Concat(d.Permissions, d.Included), d.Parts
+	case *events.RoleUpdated:
+		return slices.Concat(d.Add, d.Included, d.Remove), slices.Concat(d.AddParts, d.RemoveParts)
+	case *events.PermissionGranted:
+		return []string{d.Permission}, nil
+	case *events.PermissionRevoked:
+		return []string{d.Permission}, nil
+	case *events.PermissionsSet:
+		if d.Added == nil && d.Removed == nil {
+			return slices.Clone(d.Permissions), d.Parts
+		}
+		return slices.Concat(d.Added, d.Removed), nil
+	case *events.GrantEnded:
+		if d.Permission != "" {
+			return []string{d.Permission}, nil
+		}
+	}
+	return nil, nil
+}
+
+// Query says which entries are wanted: those that fit all that is said. The zero Query wants all.
+type Query struct {
+	Role       ulid.ULID
+	Subject    ulid.ULID
+	Permission string // canonical name
+	Actor      ulid.ULID
+	Types      []events.Type
+	From, To   uint64 // positions, both included; To 0: to the end
+	Since      time.Time
+	Before     time.Time
+	Newest     bool // first
+	Limit      int  // 0: all
+}
+
+// Find gives the positions of the entries wanted, oldest first unless the query says otherwise, and whether there are
+// more than its limit.
+func (x *Index) Find(q Query) (positions []uint64, more bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var lists [][]uint64
+	var zero ulid.ULID
+	for _, id := range []ulid.ULID{q.Role, q.Subject} {
+		if id != zero {
+			lists = append(lists, x.things[id])
+		}
+	}
+	if q.Permission != "" {
+		lists = append(lists, x.permissions[q.Permission])
+	}
+	if q.Actor != zero {
+		lists = append(lists, x.actors[q.Actor])
+	}
+	slices.SortFunc(lists, func(a, b []uint64) int { return len(a) - len(b) })
+	from, to := max(q.From, 1), uint64(len(x.entries))
+	if q.To > 0 {
+		to = min(to, q.To)
+	}
+	fits := func(at uint64) bool {
+		r := x.entries[at-1]
+		switch t := time.UnixMilli(r.time); {
+		case len(q.Types) > 0 && !slices.Contains(q.Types, r.typ),
+			!q.Since.IsZero() && t.Before(q.Since), !q.Before.IsZero() && !t.Before(q.Before):
+			return false
+		}
+		for _, l := range lists {
+			if _, in := slices.BinarySearch(l, at); !in {
+				return false
+			}
+		}
+		return true
+	}
+	take := func(at uint64) bool {
+		if at < from || at > to || !fits(at) {
+			return true
+		}
+		if q.Limit > 0 && len(positions) == q.Limit {
+			more = true
+			return false
+		}
+		positions = append(positions, at)
+		return true
+	}
+	if len(lists) > 0 {
+		each(len(lists[0]), q.Newest, func(i int) bool { return take(lists[0][i]) })
+	} else if to >= from {
+		each(int(to-from)+1, q.Newest, func(i int) bool { return take(from + uint64(i)) })
+	}
+	return positions, more
+}
+
+func each(n int, backwards bool, f func(int) bool) {
+	for i := range n {
+		if backwards {
+			i = n - 1 - i
+		}
+		if !f(i) {
+			return
+		}
+	}
+}
