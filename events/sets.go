@@ -3,6 +3,7 @@ package events
 import (
 	"crypto/sha256"
 	"slices"
+	"strings"
 
 	"github.com/permledger/permledger/events/canon"
 )
@@ -60,14 +61,16 @@ func CombineBuckets(bucket func(byte) (Digest, bool)) Digest {
 	return sha256.Sum256(b)
 }
 
-// PartsOf divides sorted names into parts of which each fits an entry.
+// PartsOf divides sorted names into parts of which each fits an entry. The division is part of the ids of imported
+// commands: it never changes.
 func PartsOf(sorted []string) [][]string {
 	const room = 48_000 // bytes of names a part; the rest of an entry is the event's frame, signatures and evidence
 	var parts [][]string
 	start, size := 0, 0
 	for i, n := range sorted {
-		if size += len(n) + 4; size > room {
-			parts, start, size = append(parts, sorted[start:i]), i, len(n)+4
+		written := len(n) + 3 + strings.Count(n, `"`) + strings.Count(n, `\`)
+		if size += written; size > room {
+			parts, start, size = append(parts, sorted[start:i]), i, written
 		}
 	}
 	if start < len(sorted) {
