@@ -50,8 +50,8 @@ func SetDigest(names []string) Digest {
 
 // CombineBuckets makes a set's digest from those of its buckets; bucket says false for an empty one.
 func CombineBuckets(bucket func(byte) (Digest, bool)) Digest {
-	b := make([]byte, 0, 64)
-	b = append(b, "permledger set/1\n"...)
+	var room [32 + 256*33]byte // on the stack: a change of one name should not allocate for all buckets
+	b := append(room[:0], "permledger set/1\n"...)
 	for i := range 256 {
 		if d, ok := bucket(byte(i)); ok {
 			b = append(b, byte(i))

@@ -26,7 +26,7 @@ import (
 
 // place is a ledger's files and server in a temporary directory, and the keys of its people.
 type place struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	keys    keyring
 	owner   ulid.ULID
@@ -50,7 +50,7 @@ func (k keyring) Signer(did string) (ed25519.PrivateKey, bool) {
 	return key, ok
 }
 
-func (k keyring) make(t *testing.T) string {
+func (k keyring) make(t testing.TB) string {
 	t.Helper()
 	public, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -64,7 +64,7 @@ func (k keyring) make(t *testing.T) string {
 const source = "localhost/main"
 
 // newPlace makes a ledger and opens it with its first entry.
-func newPlace(t *testing.T) *place {
+func newPlace(t testing.TB) *place {
 	t.Helper()
 	p := &place{t: t, dir: t.TempDir(), keys: keyring{}, now: time.Now}
 	p.owner = p.id()
@@ -91,8 +91,8 @@ func (p *place) id() ulid.ULID {
 	return ulid.MustNew(uint64(p.now().UnixMilli()), rand.Reader)
 }
 
-func must[T any](v T, err error) func(*testing.T) T {
-	return func(t *testing.T) T {
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)

@@ -122,8 +122,8 @@ func guards(actions ...string) func(*events.Permission) {
 	return func(p *events.Permission) { p.Guards = actions }
 }
 
-func token(p *events.Permission)    { p.Level = events.LevelToken }
-func reserved(p *events.Permission) { p.Reserved = true }
+func tokenLevel(p *events.Permission) { p.Level = events.LevelToken }
+func reserved(p *events.Permission)   { p.Reserved = true }
 
 // give gives permissions to a subject by a role that only it has.
 func give(subject string, permissions ...string) []step {

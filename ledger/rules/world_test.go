@@ -7,7 +7,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"testing"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -32,9 +31,17 @@ const ledger = "test.example/acme"
 // start is the time of the first event of every world; each step is a second after the one before.
 var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// A reporter is told what does not hold: a test, or one run of a property.
+type reporter interface {
+	Helper()
+	Errorf(format string, args ...any)
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
 // A world is a ledger without bytes on a disk: the state, and the events that made it.
 type world struct {
-	testing.TB
+	reporter
 	s      *rules.State
 	events []*events.Event
 	prev   string
@@ -49,9 +56,11 @@ type step struct {
 	edits []func(*world, *events.Command)
 }
 
-func (st step) by(actor string) step             { st.actor = actor; return st }
-func (st step) after(d time.Duration) step       { st.wait = d; return st }
-func (st step) signedWith(credential string) step { return st.but(func(c *events.Command) { c.Auth.Credential = credential }) }
+func (st step) by(actor string) step       { st.actor = actor; return st }
+func (st step) after(d time.Duration) step { st.wait = d; return st }
+func (st step) signedWith(credential string) step {
+	return st.but(func(c *events.Command) { c.Auth.Credential = credential })
+}
 
 // but changes the command of a step just before it is asked.
 func (st step) but(f func(*events.Command)) step {
@@ -94,9 +103,9 @@ func opening(p events.Profile) step {
 }
 
 // open gives a world after its first event and the given ones.
-func open(t testing.TB, p events.Profile, given ...any) *world {
+func open(t reporter, p events.Profile, given ...any) *world {
 	t.Helper()
-	w := &world{TB: t, s: rules.New()}
+	w := &world{reporter: t, s: rules.New()}
 	w.do(opening(p))
 	w.do(given...)
 	return w

@@ -94,8 +94,5 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-// LogName is the name of an organization's ledger stream, what [Scan] and [StreamDir] take. It does not judge org.
-func LogName(org string) string { return id{kindLedger, org}.stream() }
-
-// FeedName is the name of an organization's feed of kind k.
+// FeedName is the name of the stream that holds an organization's feed of kind k.
 func FeedName(k FeedKind, org string) string { return id{kind(k), org}.stream() }

@@ -62,7 +62,8 @@ type Record struct {
 // files only for reading, and the server may be running or not: what is written after the iteration begins may or may not
 // be seen. It ends with a *[BlockError] at the first damage. Nothing tells Scan where the stream ought to end: whole
 // records missing at the end are for the head record to notice. Old messages of an activity feed may appear although they
-// have aged away. Where the directory is missing the error wraps [ErrMissing].
+// have aged away. Where the directory is missing the error wraps [ErrMissing]; any other error says that something could
+// not be opened or read (no permission, too many files, the disk), which proves nothing about what is in it.
 func Scan(storeDir, streamName string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		s, blocks, err := openScan(storeDir, streamName)
@@ -134,7 +135,7 @@ func (s *scanner) block(number uint64, newest bool, yield func(Record, error) bo
 	file := filepath.Join(s.dir, strconv.FormatUint(number, 10)+".blk")
 	buf, err := readBlock(file)
 	if err != nil {
-		return false, &BlockError{file, 0, s.next, err.Error()}
+		return false, fmt.Errorf("stream: scan: %w", err)
 	}
 	key := sha256.Sum256(fmt.Appendf(nil, "%s-%d", s.name, number))
 	sum, err := highwayhash.New64(key[:])
@@ -148,7 +149,7 @@ func (s *scanner) block(number uint64, newest bool, yield func(Record, error) bo
 			polls++
 			time.Sleep(tailWait)
 			if buf, err = readBlock(file); err != nil {
-				return false, &BlockError{file, int64(at), s.next, err.Error()}
+				return false, fmt.Errorf("stream: scan: %w", err)
 			}
 			continue
 		}

@@ -260,6 +260,18 @@ func TestScanFindsTheAccount(t *testing.T) {
 			t.Errorf("%q: got %v; want a NameError", name, err)
 		}
 	}
+	// What cannot be read is not what is damaged.
+	file := filepath.Join(js, "LEDGERS", "streams", "LEDGER_acme", "msgs", "2.blk")
+	if err := os.Mkdir(file, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var bad *BlockError
+	if _, err := scanAll(dir, "LEDGER_acme"); err == nil || errors.As(err, &bad) || errors.Is(err, ErrMissing) {
+		t.Errorf("got %v; want the error of reading a directory", err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.CopyFS(filepath.Join(js, "SECOND"), os.DirFS(filepath.Join(js, "LEDGERS"))); err != nil {
 		t.Fatal(err)
 	}

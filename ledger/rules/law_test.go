@@ -1,0 +1,317 @@
+package rules_test
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"pgregory.net/rapid"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// The small world of the random commands.
+var (
+	people      = []string{"owner", "ann", "bob", "wal"}
+	roles       = []string{"staff", "r1", "r2", "r3", "r1#2", "r2#2"}
+	permissions = []string{"a", "b", "ledger:role.create", "ledger:role.update", "ledger:role.assign", "ledger:permission.grant", "ledger:permission.set",
+		"shop:t", "shop:v", "shop:x", "shop:y", "shop:z"}
+	scopes = []string{"", "x/1", "x/1/y/2", "x/2"}
+	shops  = []step{
+		publish("shop", perm("t", tokenLevel), perm("v"), perm("x", guards("role.set", "subject.add")), perm("y", needs("x")), perm("z", needs("t", "y"))),
+		publish("shop", perm("t", tokenLevel), perm("v", reserved), perm("x"), perm("y", needs("v", "x"))),
+		publish("shop", perm("t", tokenLevel), perm("x"), perm("z", needs("x"))),
+	}
+)
+
+// someStep draws what somebody may ask for; much of it is refused.
+func someStep(t *rapid.T, w *world) step {
+	one := func(of []string, label string) string { return rapid.SampledFrom(of).Draw(t, label) }
+	some := func(of []string, label string) []string {
+		return slices.Sorted(slices.Values(rapid.SliceOfNDistinct(rapid.SampledFrom(of), 0, 3, rapid.ID[string]).Draw(t, label)))
+	}
+	who, role, scope := one(people[1:], "who"), one(roles, "role"), one(scopes, "scope")
+	end := func() time.Time {
+		return w.s.Time().Add(time.Duration(rapid.SampledFrom([]int{0, 0, 1, 90, 3000}).Draw(t, "minutes")) * time.Minute)
+	}
+	until := func(st step) step {
+		if rapid.Bool().Draw(t, "ends") {
+			return st.until(end())
+		}
+		return st
+	}
+	// Something that is held by a role, or without, so that taking it away does not fail each time.
+	held := func(direct bool) (rules.Held, bool) {
+		var all []rules.Held
+		for _, h := range w.s.Held(id(who), w.s.Time()) {
+			if direct == (h.Permission != "") {
+				all = append(all, h)
+			}
+		}
+		if len(all) == 0 || rapid.IntRange(0, 3).Draw(t, "another") == 0 {
+			return rules.Held{}, false
+		}
+		return rapid.SampledFrom(all).Draw(t, "held"), true
+	}
+	// A part of what was recorded, or of what was not.
+	parts := func() []string {
+		return rapid.SampledFrom([][]string{{"a", "b"}, {"shop:x", "shop:y"}, {"shop:v"}}).Draw(t, "part")
+	}
+	kinds := map[events.Type]func() step{
+		"catalogue.published": func() step { return rapid.SampledFrom(shops).Draw(t, "catalogue") },
+		"document.issued":     func() step { return issue("role/" + id(role).String()) },
+		"grant.ended": func() step {
+			due, ok := w.s.NextEnd()
+			if !ok {
+				return add("late")
+			}
+			return step{actor: "node"}.but(func(c *events.Command) { *c = ending(*c, due.Grant, due.Until) })
+		},
+		"key.registered": func() step { return register("key of "+who+scope, events.PurposeCredential, who) },
+		"key.reported":   func() step { return report(who, 1) },
+		"key.revoked":    func() step { return revokeKey(one([]string{"bob", "wal", "key of " + who + scope}, "key")) },
+		"key.rotated": func() step {
+			return rotate(one([]string{"bob", "wal", "key of " + who + scope}, "key"), "key "+one(scopes, "with"))
+		},
+		"key.succeeded":      func() step { return succeed("event", "event2") },
+		"permission.granted": func() step { return until(grant(who, one(permissions, "permission")).on(scope)) },
+		"permission.revoked": func() step {
+			if h, ok := held(true); ok {
+				return revoke(who, h.Permission).on(h.Scope)
+			}
+			return revoke(who, one(permissions, "permission")).on(scope)
+		},
+		"permissions.recorded": func() step { return part(parts()...) },
+		"permissions.set": func() step {
+			if rapid.Bool().Draw(t, "by parts") {
+				return byParts(set(who, some(permissions, "permissions")...), parts()).on(scope)
+			}
+			return set(who, some(permissions, "permissions")...).on(scope)
+		},
+		"role.assigned": func() step { return until(assign(who, role).on(scope)) },
+		"role.created": func() step {
+			st := create(role, some(permissions, "permissions")...)
+			if rapid.Bool().Draw(t, "by parts") {
+				return byParts(st, parts())
+			}
+			return st
+		},
+		"role.deleted": func() step {
+			for _, name := range roles {
+				if r, ok := w.s.Role(id(name)); ok && r.Deleted == 0 && r.Holders == 0 && rapid.Bool().Draw(t, "this one") {
+					return remove(name)
+				}
+			}
+			return remove(role)
+		},
+		"role.revoked": func() step {
+			if h, ok := held(false); ok {
+				return step{data: &events.RoleRevoked{Subject: id(who), Role: h.Role, Scope: h.Scope}}
+			}
+			return revokeRole(who, role).on(scope)
+		},
+		"role.updated": func() step {
+			return update(role, func(d *events.RoleUpdated) {
+				have := w.s.RolePermissions(d.Role)
+				d.Add = slices.DeleteFunc(some(permissions, "add"), func(n string) bool { return slices.Contains(have, n) })
+				d.Remove = some(append(have, "a"), "remove")
+			})
+		},
+		"roles.set":           func() step { return setRoles(who, some(roles, "roles")...) },
+		"subject.added":       func() step { return add(one([]string{"new", "newer"}, "key")) },
+		"subject.deactivated": func() step { return deactivate(one([]string{"bob", "new"}, "whom")) },
+	}
+	often := []events.Type{"role.created", "role.updated", "role.assigned", "permission.granted", "roles.set", "permissions.set", "permissions.recorded", "grant.ended"}
+	all := append(slices.Clone(often), often...)
+	for typ := range kinds {
+		all = append(all, typ)
+	}
+	slices.Sort(all)
+	st := kinds[rapid.SampledFrom(all).Draw(t, "kind")]()
+	if st.actor == "" && rapid.IntRange(0, 2).Draw(t, "not the owner") == 0 {
+		st.actor = one(people[1:3], "actor")
+	}
+	st.wait = rapid.SampledFrom([]time.Duration{0, 0, 0, time.Minute, time.Hour, 25 * time.Hour}).Draw(t, "wait")
+	return st
+}
+
+// holdings lists, for one instant, who may do what where.
+func (w *world) holdings(at time.Time) map[[3]string]bool {
+	all := map[[3]string]bool{}
+	for _, who := range append(people, "new") {
+		for _, p := range permissions {
+			for _, scope := range append(scopes, "x/1/y/3") {
+				if w.s.Check(id(who), p, scope, at) {
+					all[[3]string{who, p, scope}] = true
+				}
+			}
+		}
+	}
+	return all
+}
+
+// What holds of every command, whatever came before it.
+func TestLaws(t *testing.T) {
+	recorded := map[events.Type]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		profile := rapid.SampledFrom([]events.Profile{plain, stokr, ipaware, guardian, strict}).Draw(t, "profile")
+		w := open(t, profile, shops[0], add("ann"), add("bob"), addKind("wal", events.KindWallet),
+			create("staff", permissions[2:8]...), assign("ann", "staff"))
+		for range rapid.IntRange(30, 60).Draw(t, "commands") {
+			c, at := w.command(someStep(t, w))
+			if rapid.IntRange(0, 15).Draw(t, "again") == 0 {
+				used := rapid.SampledFrom(w.events).Draw(t, "id of")
+				c.ID = used.ID
+				lawOfIDs(t, w, c, at, used)
+				continue
+			}
+			if e := lawOfDecide(t, w, c, at); e != nil {
+				recorded[e.Data.Type()]++
+				lawOfEffects(t, w, e)
+			}
+		}
+		lawOfCheck(t, w)
+	})
+	if most := len(events.Types()) * 3 / 4; len(recorded) < most && !t.Failed() {
+		t.Errorf("random commands were recorded as %d types of events only, %v; want %d at least", len(recorded), recorded, most)
+	}
+}
+
+// lawOfIDs: an id is used once. Outside the window of live ids their time alone may refuse them.
+func lawOfIDs(t *rapid.T, w *world, c events.Command, at time.Time, used *events.Event) {
+	r := w.refusedCommand(c, at)
+	stale := used.Origin == events.Origin{} && at.Sub(used.ID.Timestamp()) > 24*time.Hour
+	if (r.Code != rules.Repeated || r.At != used.Sequence) && !(stale && r.Code == rules.Stale) {
+		t.Fatalf("the id of event %d, again at %v: %v at %d", used.Sequence, at, &r, r.At)
+	}
+}
+
+// lawOfDecide: Decide changes nothing and says the same twice; what it makes is legitimate, as the verifier finds from
+// the bytes alone; and nobody but the owner gives what it does not hold. It gives the event, if there is one.
+func lawOfDecide(t *rapid.T, w *world, c events.Command, at time.Time) *events.Event {
+	state, command := digest(w.s), digest(c)
+	e, err := rules.Decide(w.s, c, at)
+	again, err2 := rules.Decide(w.s, c, at)
+	if digest(w.s) != state || digest(c) != command {
+		t.Fatalf("deciding %s changed the state: %v, or the command: %v", c.Data.Type(), digest(w.s) != state, digest(c) != command)
+	}
+	if digest(e) != digest(again) || (err == nil) != (err2 == nil) || err != nil && err.Error() != err2.Error() {
+		t.Fatalf("one state, one command, two answers: %+v, %v and %+v, %v", e.Data, err, again.Data, err2)
+	}
+	if err != nil {
+		r := new(rules.Refusal)
+		if !errors.As(err, &r) || r.Code == "" || r.Reason == "" || (e != events.Event{}) {
+			t.Fatalf("refused with %v and %v", err, e)
+		}
+		return nil
+	}
+	e.Sequence, e.Prev = w.s.Position()+1, w.prev
+	b, err := e.Encode()
+	if err != nil {
+		t.Fatalf("what was decided cannot be written: %v", err)
+	}
+	read, err := events.Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	legitimate(t, w.s, read, b)
+	before := w.holdings(at)
+	w.take(e)
+	if c.Actor != id("owner") && c.Data.Type() != "catalogue.published" {
+		for q := range w.holdings(at) {
+			mine := [3]string{"", q[1], q[2]}
+			for _, p := range people {
+				if id(p) == c.Actor {
+					mine[0] = p
+				}
+			}
+			if !before[q] && !before[mine] {
+				t.Fatalf("%s by %s gave %v, which it does not hold: %+v", c.Data.Type(), c.Actor, q, c.Data)
+			}
+		}
+	}
+	if digest(w.events[len(w.events)-1].Data) != digest(read.Data) {
+		t.Fatal("taking an event in changed it")
+	}
+	return read
+}
+
+// legitimate holds an event to being what the rules make of its command in the state before it.
+func legitimate(t reporter, s *rules.State, e *events.Event, want []byte) {
+	t.Helper()
+	got, err := rules.Decide(s, events.CommandOf(e), e.Time)
+	if err != nil {
+		t.Fatalf("event %d, decided again: %v", e.Sequence, err)
+	}
+	got.Sequence, got.Prev = e.Sequence, e.Prev
+	if b, err := got.Encode(); err != nil || !bytes.Equal(b, want) {
+		t.Fatalf("event %d, decided again (%v):\n got %s\nwant %s", e.Sequence, err, b, want)
+	}
+}
+
+// lawOfEffects: digests and counts in an event are those of the names themselves, and what permissions depend on is there.
+func lawOfEffects(t *rapid.T, w *world, e *events.Event) {
+	o := ask(w.events)
+	role := func(r ulid.ULID, count uint64, set events.Digest) {
+		names := o.names(r)
+		if got := w.s.RolePermissions(r); !slices.Equal(got, names) {
+			t.Fatalf("event %d: the role has %v; want %v", e.Sequence, got, names)
+		}
+		if count != uint64(len(names)) || set != events.SetDigest(names) {
+			t.Fatalf("event %d: says %d permissions, digest %x; the role has %v", e.Sequence, count, set, names)
+		}
+		for _, n := range names {
+			for _, other := range o.needs[n] {
+				if !slices.Contains(names, other) && !o.retired[other] && w.s.Opened().Profile.Dependencies {
+					t.Fatalf("event %d: the role has %s and not %s", e.Sequence, n, other)
+				}
+			}
+		}
+	}
+	switch d := e.Data.(type) {
+	case *events.RoleCreated:
+		role(d.Role, d.Count, d.Set)
+	case *events.RoleUpdated:
+		role(d.Role, d.Count, d.Set)
+	case *events.PermissionsSet:
+		before, after := ask(w.events[:len(w.events)-1]).direct(d.Subject, d.Scope, e.Time), o.direct(d.Subject, d.Scope, e.Time)
+		if d.Before != extent(before...) || d.After != extent(after...) {
+			t.Fatalf("event %d: before %+v, after %+v; want those of %v, %v", e.Sequence, d.Before, d.After, before, after)
+		}
+	}
+}
+
+// lawOfCheck: Check says what a reader of all events says, now and later.
+func lawOfCheck(t *rapid.T, w *world) {
+	o := ask(w.events)
+	for _, later := range []time.Duration{0, time.Minute, 90 * time.Minute, 100 * time.Hour} {
+		at := w.s.Time().Add(later)
+		for _, who := range append(people, "new", "nobody", "node") {
+			for _, p := range append(permissions, "none") {
+				for _, resource := range append(scopes, "x/1/y/3", "x/11") {
+					got, want := w.s.Check(id(who), p, resource, at), o.check(id(who), p, resource, at)
+					if got != want {
+						t.Fatalf("Check(%s, %s, %q, %v) = %v; the events say %v", who, p, resource, at, got, want)
+					}
+				}
+			}
+		}
+	}
+	held := 0
+	for _, who := range append(people, "new") {
+		held += len(w.s.Held(id(who), w.s.Time()))
+	}
+	still := 0
+	for _, g := range o.given {
+		if !g.over(w.s.Time()) {
+			still++
+		}
+	}
+	if held != still {
+		t.Fatalf("%d things are held; the events say %d", held, still)
+	}
+}
