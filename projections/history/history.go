@@ -114,14 +114,26 @@ func things(d events.Data) []ulid.ULID {
 		_, id, _ := rules.Thing(d.Thing)
 		return []ulid.ULID{id}
 	case *events.KeyRegistered:
-		return []ulid.ULID{d.Subject}
+		if d.Purpose == events.PurposeCredential {
+			return []ulid.ULID{d.Subject}
+		}
 	}
 	return nil
 }
 
-// named gives the permissions that an event names, and the parts that name more. The result may be appended to.
+// named gives the permissions that an event names, and the parts that name more. The result may be appended to. A
+// permissions.set that does not list what changed counts for all that it sets.
 func named(d events.Data) ([]string, []events.Digest) {
 	switch d := d.(type) {
+	case *events.CataloguePublished:
+		names := make([]string, 0, len(d.Permissions)+len(d.Retired))
+		for _, p := range d.Permissions {
+			names = append(names, rules.Qualified(d.Catalogue, p.Name))
+		}
+		for _, name := range d.Retired {
+			names = append(names, rules.Qualified(d.Catalogue, name))
+		}
+		return names, nil
 	case *events.RoleCreated:
 		return slices.Concat(d.Permissions, d.Included), d.Parts
 	case *events.RoleUpdated:

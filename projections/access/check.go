@@ -1,0 +1,142 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// Answer says whether a subject may do something, and every reason why. Without a reason nothing is allowed.
+type Answer struct {
+	Allowed bool
+	Because []Reason // in the order of their positions
+}
+
+// A Kind says by what a subject holds a permission.
+type Kind string
+
+// The kinds.
+const (
+	ByOwner      Kind = "owner"      // it owns the organization
+	ByRole       Kind = "role"       // it has a role that holds it
+	ByPermission Kind = "permission" // it was given it without a role
+)
+
+// A Reason is one way in which a subject holds a permission. Each alone is enough.
+type Reason struct {
+	Kind         Kind
+	Grant        ulid.ULID // the event that gave it: the opening, where Kind is ByOwner
+	At           uint64    // that event's position
+	By           ulid.ULID // its actor
+	Role         RoleRef   // where Kind is ByRole
+	PermissionAt uint64    // the position that put the permission into the role
+	Scope        string    // what the grant covers; empty: the whole organization
+	Until        time.Time // the first instant it does not hold; zero: it has no end
+}
+
+// RoleRef names a role, as of then.
+type RoleRef struct {
+	ID   ulid.ULID
+	Key  string
+	Name string
+}
+
+// Check says whether a subject, by key or id, may do what a permission, by its canonical name, allows on a resource:
+// a path, or empty for the organization itself. Whom or what nobody knows is denied.
+func (x *Index) Check(subject, permission, resource string, a AsOf) Answer {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(a)
+	u := x.findSubject(subject, v)
+	n, named := x.number[permission]
+	if u == nil || !named {
+		return Answer{}
+	}
+	return answer(x.reasons(nil, u, n, resource, v))
+}
+
+func answer(because []Reason) Answer {
+	inOrder(because)
+	return Answer{len(because) > 0, because}
+}
+
+func inOrder(because []Reason) {
+	if len(because) > 1 {
+		slices.SortStableFunc(because, func(a, b Reason) int {
+			return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Role.Key, b.Role.Key), cmp.Compare(a.Scope, b.Scope))
+		})
+	}
+}
+
+// reasons adds to list every reason why a subject may do something on a resource, in no order.
+func (x *Index) reasons(list []Reason, u *subject, n uint32, resource string, v view) []Reason {
+	if !u.active(v) || !x.known(n, v) {
+		return list
+	}
+	if u.number == x.owner {
+		list = append(list, x.ownerReason())
+	}
+	if !x.fits(n, u.kind, v) {
+		return list
+	}
+	for _, scope := range u.directScopes {
+		if !rules.Covers(x.scopes[scope], resource) {
+			continue
+		}
+		if l := u.direct[permissionScope{n, scope}]; l != nil {
+			if o := x.directOutcome(l, v); o.holds(v.instant) {
+				list = append(list, x.directReason(l, o))
+			}
+		}
+	}
+	for _, l := range u.roles {
+		if !rules.Covers(x.scopes[l.scope], resource) {
+			continue
+		}
+		r := x.roles[l.thing]
+		if v.head && (!l.now.holds(v.instant) || !r.now.has(n)) {
+			continue
+		}
+		o := x.roleOutcome(l, v)
+		if !o.holds(v.instant) || !x.existed(r, v) {
+			continue
+		}
+		if put, _ := x.putAt(r, n, v); put != 0 {
+			list = append(list, x.roleReason(l, o, put, v))
+		}
+	}
+	return list
+}
+
+func (x *Index) ownerReason() Reason {
+	u := x.subjects[x.owner]
+	e := &x.entries[u.added-1]
+	return Reason{Kind: ByOwner, Grant: e.id, At: u.added, By: e.actor}
+}
+
+func (x *Index) directReason(l *line, o outcome) Reason {
+	e := &x.entries[o.given-1]
+	return Reason{Kind: ByPermission, Grant: e.id, At: o.given, By: e.actor, Scope: x.scopes[l.scope], Until: instant(o.until)}
+}
+
+func (x *Index) roleReason(l *line, o outcome, put uint64, v view) Reason {
+	e := &x.entries[o.given-1]
+	return Reason{
+		Kind: ByRole, Grant: e.id, At: o.given, By: e.actor, Role: x.ref(x.roles[l.thing], v), PermissionAt: put,
+		Scope: x.scopes[l.scope], Until: instant(o.until),
+	}
+}
+
+func (x *Index) ref(r *role, v view) RoleRef { return RoleRef{r.id, r.key, lastSaid(x, r.name, v)} }
+
+// instant gives an end as time; zero for none.
+func instant(until int64) time.Time {
+	if until == noEnd {
+		return time.Time{}
+	}
+	return time.UnixMilli(until).UTC()
+}

@@ -1,0 +1,168 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// An Explanation is an [Answer] and, where that is no, what is missing for a yes. What it does not find is left zero.
+type Explanation struct {
+	Answer
+	Subject           SubjectView // zero where it is unknown
+	UnknownSubject    bool
+	Deactivated       uint64   // the position since which the subject may nothing; 0: it is active
+	UnknownPermission bool     // no catalogue, role or grant names it as of then
+	Nearest           []string // known names near an unknown one, at most three
+	Level             string   // the permission's level, where it does not count for the subject's kind: token or platform
+	Elsewhere         []Reason // how it holds the permission on scopes that do not cover the resource
+	Lost              []Loss   // grants of the permission itself that it had on a covering scope, and has no more
+	Roles             []NearRole
+}
+
+// LevelPlatform is the level of permissions that are not of [events.LevelToken]: all kinds of subjects but wallets hold
+// them.
+const LevelPlatform = "platform"
+
+// A NearRole is a role that would give the permission, or did: one that holds it, or one that the subject has and that
+// held it.
+type NearRole struct {
+	Role    RoleRef
+	Since   uint64 // the position that put the permission into it; 0: it does not hold it any more
+	Removed uint64 // the position that took the permission out of it, where Since is 0
+	Held    bool   // the subject has the role, on a covering scope; something else is in the way
+	Lost    []Loss // how the subject had the role on a covering scope, and has it no more
+}
+
+// A Loss says how a subject lost what it had been given.
+type Loss struct {
+	Grant ulid.ULID // the event that gave it
+	At    uint64    // that event's position
+	Scope string
+	Until time.Time // its end; zero: it had none
+	Ended bool      // it reached its end; else it was taken away
+	// LostAt is the position that took it away or recorded the end; 0 where the end is not recorded by then.
+	LostAt uint64
+	By     ulid.ULID // the actor of LostAt; zero where that is 0
+}
+
+// Explain is [Index.Check] with what is missing, where something is.
+func (x *Index) Explain(subject, permission, resource string, a AsOf) Explanation {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(a)
+	var e Explanation
+	u := x.findSubject(subject, v)
+	n, named := x.number[permission]
+	named = named && x.known(n, v)
+	if u != nil {
+		e.Subject = x.subjectView(u, v)
+		e.Deactivated = e.Subject.Deactivated
+	}
+	if u != nil && named {
+		if e.Answer = answer(x.reasons(nil, u, n, resource, v)); e.Allowed {
+			return e
+		}
+	}
+	e.UnknownSubject = u == nil
+	if !named {
+		e.UnknownPermission, e.Nearest = true, x.nearest(permission, v)
+		return e
+	}
+	if u != nil {
+		if !x.fits(n, u.kind, v) {
+			e.Level = cmp.Or(x.infoAt(n, v).level(), LevelPlatform)
+		}
+		x.explainDirect(&e, u, n, resource, v)
+	}
+	x.explainRoles(&e, u, n, resource, v)
+	inOrder(e.Elsewhere)
+	return e
+}
+
+func (i *info) level() string {
+	if i.token() {
+		return events.LevelToken
+	}
+	return ""
+}
+
+func (x *Index) explainDirect(e *Explanation, u *subject, n uint32, resource string, v view) {
+	for _, scope := range u.directScopes {
+		l := u.direct[permissionScope{n, scope}]
+		if l == nil {
+			continue
+		}
+		o, covers := x.directOutcome(l, v), rules.Covers(x.scopes[scope], resource)
+		switch {
+		case o.holds(v.instant) && !covers:
+			e.Elsewhere = append(e.Elsewhere, x.directReason(l, o))
+		case !o.holds(v.instant) && o.given != 0 && covers:
+			e.Lost = append(e.Lost, x.loss(l, o))
+		}
+	}
+	byLoss(e.Lost)
+}
+
+// explainRoles looks at every role that ever held the permission. Those that still hold it come first.
+func (x *Index) explainRoles(e *Explanation, u *subject, n uint32, resource string, v view) {
+	var lines []*line
+	if u != nil {
+		lines = u.roles
+	}
+	for _, number := range x.perms[n].roles {
+		r := x.roles[number]
+		if !x.existed(r, v) {
+			continue
+		}
+		put, removed := x.putAt(r, n, v)
+		near := NearRole{Role: x.ref(r, v), Since: put, Removed: removed}
+		for _, l := range lines {
+			if l.thing != number {
+				continue
+			}
+			o, covers := x.roleOutcome(l, v), rules.Covers(x.scopes[l.scope], resource)
+			holds := o.holds(v.instant)
+			near.Held = near.Held || holds && covers
+			switch {
+			case holds && !covers && put != 0:
+				e.Elsewhere = append(e.Elsewhere, x.roleReason(l, o, put, v))
+			case !holds && o.given != 0 && covers:
+				near.Lost = append(near.Lost, x.loss(l, o))
+			}
+		}
+		if put != 0 || removed != 0 && near.Held {
+			byLoss(near.Lost)
+			e.Roles = append(e.Roles, near)
+		}
+	}
+	slices.SortFunc(e.Roles, func(a, b NearRole) int {
+		return cmp.Or(absent(a.Since)-absent(b.Since), len(b.Lost)-len(a.Lost), cmp.Compare(a.Role.Key, b.Role.Key), a.Role.ID.Compare(b.Role.ID))
+	})
+}
+
+func absent(position uint64) int {
+	if position == 0 {
+		return 1
+	}
+	return 0
+}
+
+func (x *Index) loss(l *line, o outcome) Loss {
+	given := &x.entries[o.given-1]
+	s := Loss{Grant: given.id, At: o.given, Scope: x.scopes[l.scope], Until: instant(o.until), LostAt: o.lost, Ended: o.ended || o.lost == 0}
+	if o.lost != 0 {
+		s.By = x.entries[o.lost-1].actor
+	}
+	return s
+}
+
+// byLoss puts the latest loss first.
+func byLoss(list []Loss) {
+	slices.SortFunc(list, func(a, b Loss) int { return cmp.Or(cmp.Compare(b.At, a.At), cmp.Compare(a.Scope, b.Scope)) })
+}

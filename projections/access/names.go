@@ -1,0 +1,156 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// permission is what is known of a permission, over time.
+type permission struct {
+	entered []entered // when its name became known: the first position, and each later one of an earlier occurred time
+	info    []info    // what catalogues say of it, in the order of the log; always counts
+	roles   []uint32  // that ever held it
+	direct  []*line   // by which subjects were ever given it without a role
+}
+
+type entered struct {
+	position uint64
+	occurred int64
+}
+
+// info is what a catalogue says of a permission from a position on.
+type info struct {
+	position  uint64
+	catalogue string
+	retired   bool // the catalogue no longer has it; roles that hold it still give it
+	says      events.Permission
+}
+
+func (i *info) token() bool { return i != nil && i.says.Level == events.LevelToken }
+
+// enter gives the number of a name, a new one where it has none.
+func (x *Index) enter(name string) uint32 {
+	if n, ok := x.number[name]; ok {
+		return n
+	}
+	n := uint32(len(x.names))
+	name = strings.Clone(name)
+	x.names = append(x.names, name)
+	x.perms = append(x.perms, permission{})
+	x.number[name] = n
+	return n
+}
+
+// know notes that a position makes a name known, to questions of an occurred time from occurred on.
+func (x *Index) know(n uint32, position uint64, occurred int64) {
+	p := &x.perms[n]
+	if k := len(p.entered); k == 0 || occurred < p.entered[k-1].occurred {
+		p.entered = append(p.entered, entered{position, occurred})
+	}
+}
+
+// known says whether a permission has a name in the view.
+func (x *Index) known(n uint32, v view) bool {
+	for _, e := range x.perms[n].entered {
+		if e.position > v.position {
+			return false
+		}
+		if !v.filtered || e.occurred <= v.occurred {
+			return true
+		}
+	}
+	return false
+}
+
+// infoAt gives what the catalogues in force say of a permission; nil where none ever said anything.
+func (x *Index) infoAt(n uint32, v view) *info {
+	list := x.perms[n].info
+	for i := len(list) - 1; i >= 0; i-- {
+		if list[i].position <= v.position {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// fits says whether the permission's level counts for a kind of subject.
+func (x *Index) fits(n uint32, kind string, v view) bool {
+	return rules.LevelFits(x.infoAt(n, v).token(), kind)
+}
+
+// publish takes in a catalogue. What it says again in the same words makes no new info.
+func (x *Index) publish(d *events.CataloguePublished, position uint64) {
+	for _, name := range d.Retired {
+		n := x.enter(rules.Qualified(d.Catalogue, name))
+		x.know(n, position, always)
+		var last info
+		if list := x.perms[n].info; len(list) > 0 {
+			last = list[len(list)-1]
+		}
+		last.position, last.retired = position, true
+		x.perms[n].info = append(x.perms[n].info, last)
+	}
+	catalogue := strings.Clone(d.Catalogue)
+	for _, says := range d.Permissions {
+		n := x.enter(rules.Qualified(d.Catalogue, says.Name))
+		x.know(n, position, always)
+		list := x.perms[n].info
+		if k := len(list); k > 0 && !list[k-1].retired && list[k-1].catalogue == catalogue && same(&list[k-1].says, &says) {
+			continue
+		}
+		x.perms[n].info = append(list, info{position, catalogue, false, says})
+	}
+}
+
+func same(a, b *events.Permission) bool {
+	return a.Name == b.Name && a.Category == b.Category && a.Entity == b.Entity && a.Action == b.Action &&
+		a.Description == b.Description && a.Level == b.Level && a.Reserved == b.Reserved &&
+		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards)
+}
+
+// publishOwn takes in the catalogue of the ledger's own actions, which the opening brings.
+func (x *Index) publishOwn(position uint64) {
+	own := &events.CataloguePublished{Catalogue: rules.Own}
+	for _, action := range rules.Actions() {
+		entity, verb, two := strings.Cut(action, ".")
+		if !two {
+			entity, verb = rules.Own, action
+		}
+		own.Permissions = append(own.Permissions, events.Permission{
+			Name: action, Category: "Ledger", Entity: entity, Action: verb, Guards: []string{action},
+		})
+	}
+	x.publish(own, position)
+}
+
+// byName gives the numbers of permissions in the order of their names; all that are in use now, or more.
+func (x *Index) byName() []uint32 {
+	if p := x.sorted.Load(); p != nil && len(*p) == len(x.names) {
+		return *p
+	}
+	sorted := make([]uint32, len(x.names))
+	for i := range sorted {
+		sorted[i] = uint32(i)
+	}
+	slices.SortFunc(sorted, func(a, b uint32) int { return cmp.Compare(x.names[a], x.names[b]) })
+	x.sorted.Store(&sorted)
+	return sorted
+}
+
+// namesOf gives the names of a set of permissions, sorted.
+func (x *Index) namesOf(set bits) []string {
+	names := make([]string, 0, set.count())
+	if cap(names) == 0 {
+		return names
+	}
+	for _, n := range x.byName() {
+		if set.has(n) {
+			names = append(names, x.names[n])
+		}
+	}
+	return names
+}

@@ -1,0 +1,173 @@
+package access
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// subject is a subject over time. That it was added and deactivated counts whatever the occurred time.
+type subject struct {
+	number      uint32
+	id          ulid.ULID
+	key         string
+	kind        string
+	did         string
+	added       uint64
+	deactivated uint64 // 0: it is not
+	imported    bool
+
+	roles        []*line
+	direct       map[permissionScope]*line
+	directScopes []uint32 // all that direct has lines for
+	sets         map[uint32][]set
+}
+
+func (x *Index) addSubject(d *events.SubjectAdded, at uint64, imported bool) uint32 {
+	u := &subject{
+		number: uint32(len(x.subjects)), id: d.Subject, key: strings.Clone(d.Key), kind: strings.Clone(d.Kind),
+		did: strings.Clone(cmp.Or(d.DID, d.Credential)), added: at, imported: imported,
+	}
+	if u.did == "" {
+		u.did = "urn:uuid:" + rules.UUID(u.id)
+	}
+	x.subjects = append(x.subjects, u)
+	x.subjectID[u.id], x.subjectKey[u.key] = u.number, u.number
+	return u.number
+}
+
+// active says whether the subject may do anything in the view.
+func (u *subject) active(v view) bool {
+	return u.added <= v.position && (u.deactivated == 0 || u.deactivated > v.position)
+}
+
+// ErrNotFound says that there is no such role, subject or permission as of then. It comes as a [*NotFoundError].
+var ErrNotFound = errors.New("not found")
+
+// A NotFoundError says what was looked for.
+type NotFoundError struct {
+	Kind    string // role, subject or permission
+	Name    string // as it was asked for
+	Deleted uint64 // where the role was deleted; 0: it was not
+}
+
+func (e *NotFoundError) Error() string {
+	if e.Deleted != 0 {
+		return fmt.Sprintf("the %s %s was deleted at %d", e.Kind, e.Name, e.Deleted)
+	}
+	return fmt.Sprintf("there is no %s %q as of then", e.Kind, e.Name)
+}
+
+func (e *NotFoundError) Unwrap() error { return ErrNotFound }
+
+// parseID reads an id as it is written, and nothing else: a key may look like one in another case.
+func parseID(text string) (ulid.ULID, bool) {
+	if len(text) != ulid.EncodedSize {
+		return ulid.ULID{}, false
+	}
+	id, err := ulid.ParseStrict(text)
+	if err != nil || id.String() != text {
+		return ulid.ULID{}, false
+	}
+	return id, true
+}
+
+// findSubject gives the subject of an id or key; nil where there was none by then. The id goes first, so that nobody is
+// taken for another by choosing its id as a key.
+func (x *Index) findSubject(name string, v view) *subject {
+	if id, ok := parseID(name); ok {
+		if u := x.subject(id); u != nil && u.added <= v.position {
+			return u
+		}
+	}
+	if n, ok := x.subjectKey[name]; ok && x.subjects[n].added <= v.position {
+		return x.subjects[n]
+	}
+	return nil
+}
+
+// findRole gives the role of an id, or the one that has the key in the view: where a filtered view has several, the one
+// created last.
+func (x *Index) findRole(name string, v view) (*role, error) {
+	e := &NotFoundError{Kind: "role", Name: name}
+	try := func(r *role) bool {
+		if !x.counts(r.created, v) {
+			return false
+		}
+		if r.deleted != 0 && x.counts(r.deleted, v) {
+			e.Deleted = cmp.Or(e.Deleted, r.deleted)
+			return false
+		}
+		return true
+	}
+	if id, ok := parseID(name); ok {
+		if r := x.role(id); r != nil && x.counts(r.created, v) {
+			if try(r) {
+				return r, nil
+			}
+			return nil, e
+		}
+	}
+	for _, n := range slices.Backward(x.roleKey[name]) {
+		if r := x.roles[n]; try(r) {
+			return r, nil
+		}
+	}
+	return nil, e
+}
+
+// SubjectView is a subject as of then.
+type SubjectView struct {
+	ID          ulid.ULID
+	Key         string
+	Kind        string
+	DID         string // its own, else its first credential, else a urn:uuid of its id
+	Owner       bool
+	Imported    bool   // it was added by an import
+	Added       uint64 // position
+	Deactivated uint64 // position; 0: it is not
+}
+
+func (x *Index) subjectView(u *subject, v view) SubjectView {
+	s := SubjectView{
+		ID: u.id, Key: u.key, Kind: u.kind, DID: u.did, Owner: u.number == x.owner, Imported: u.imported, Added: u.added,
+	}
+	if !u.active(v) {
+		s.Deactivated = u.deactivated
+	}
+	return s
+}
+
+// Subject gives the subject of a key or id as of then, deactivated ones too, or a [*NotFoundError].
+func (x *Index) Subject(name string, a AsOf) (SubjectView, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(a)
+	u := x.findSubject(name, v)
+	if u == nil {
+		return SubjectView{}, &NotFoundError{Kind: "subject", Name: name}
+	}
+	return x.subjectView(u, v), nil
+}
+
+// Subjects gives all subjects as of then, deactivated ones too, by key.
+func (x *Index) Subjects(a AsOf) []SubjectView {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(a)
+	var list []SubjectView
+	for _, u := range x.subjects {
+		if u.added <= v.position {
+			list = append(list, x.subjectView(u, v))
+		}
+	}
+	slices.SortFunc(list, func(a, b SubjectView) int { return cmp.Compare(a.Key, b.Key) })
+	return list
+}

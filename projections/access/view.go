@@ -1,0 +1,133 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+)
+
+// RoleView is a role as of then.
+type RoleView struct {
+	ID          ulid.ULID
+	Key         string
+	Name        string
+	Type        string // always TypeCustom
+	Description string
+	Labels      []events.Label // must not be changed
+	Permissions []string       // sorted
+	Count       int            // of Permissions
+	Holders     int            // subjects that have it on any scope, deactivated ones too
+	Created     uint64         // position
+	Changed     uint64         // position of the last change
+}
+
+// TypeCustom is the type of roles that an organization made itself. There is no other.
+const TypeCustom = "custom"
+
+// Role gives the role of an id, or the one that has the key as of then. It gives a [*NotFoundError] where there is none,
+// or where it is deleted by then.
+func (x *Index) Role(name string, a AsOf) (RoleView, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(a)
+	r, err := x.findRole(name, v)
+	if err != nil {
+		return RoleView{}, err
+	}
+	return x.roleView(r, v), nil
+}
+
+// Roles gives all roles as of then, with their permissions, by key.
+func (x *Index) Roles(a AsOf) []RoleView {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(a)
+	var list []RoleView
+	for _, r := range x.roles {
+		if x.existed(r, v) {
+			list = append(list, x.roleView(r, v))
+		}
+	}
+	slices.SortFunc(list, func(a, b RoleView) int { return cmp.Or(cmp.Compare(a.Key, b.Key), a.ID.Compare(b.ID)) })
+	return list
+}
+
+func (x *Index) roleView(r *role, v view) RoleView {
+	permissions := x.namesOf(x.setAt(r, v))
+	return RoleView{
+		ID: r.id, Key: r.key, Name: lastSaid(x, r.name, v), Type: TypeCustom, Description: lastSaid(x, r.description, v),
+		Labels: lastSaid(x, r.labels, v), Permissions: permissions, Count: len(permissions), Holders: x.holders(r, v),
+		Created: r.created, Changed: x.changed(r, v),
+	}
+}
+
+func (x *Index) holders(r *role, v view) int {
+	have := map[uint32]bool{}
+	for _, l := range r.lines {
+		if o := x.roleOutcome(l, v); o.holds(v.instant) {
+			have[l.subject] = true
+		}
+	}
+	return len(have)
+}
+
+// PermissionView is a permission as of then.
+type PermissionView struct {
+	Name        string // canonical: with its catalogue, where it is in one
+	Catalogue   string // empty: the organization's own, and what follows is empty too
+	Category    string
+	Entity      string
+	Action      string
+	Description string
+	DependsOn   []string // as in the catalogue; must not be changed, nor Guards
+	Guards      []string // actions of the ledger itself that it allows
+	Level       string   // events.LevelToken or LevelPlatform
+	Reserved    bool     // it cannot be given
+	Retired     bool     // its catalogue no longer has it; who holds it may still use it
+}
+
+// Permissions gives what can be given or asked about as of then, by name: the permissions of the catalogues in force,
+// the ledger's own and the organization's own. Retired ones are left out.
+func (x *Index) Permissions(a AsOf) []PermissionView {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(a)
+	var list []PermissionView
+	for _, n := range x.byName() {
+		if !x.known(n, v) {
+			continue
+		}
+		if p := x.permissionView(n, v); !p.Retired {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// Permission gives one permission by its canonical name, a retired one too, or a [*NotFoundError].
+func (x *Index) Permission(name string, a AsOf) (PermissionView, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(a)
+	n, named := x.number[name]
+	if !named || !x.known(n, v) {
+		return PermissionView{}, &NotFoundError{Kind: "permission", Name: name}
+	}
+	return x.permissionView(n, v), nil
+}
+
+func (x *Index) permissionView(n uint32, v view) PermissionView {
+	p := PermissionView{Name: x.names[n], Level: LevelPlatform}
+	i := x.infoAt(n, v)
+	if i == nil {
+		return p
+	}
+	s := &i.says
+	p.Catalogue, p.Category, p.Entity, p.Action, p.Description = i.catalogue, s.Category, s.Entity, s.Action, s.Description
+	p.DependsOn, p.Guards, p.Reserved, p.Retired = s.DependsOn, s.Guards, s.Reserved, i.retired
+	p.Level = cmp.Or(i.level(), LevelPlatform)
+	return p
+}
