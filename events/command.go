@@ -81,6 +81,10 @@ func (c *Command) members(k *canon.Codec, s *Signed) {
 		if c.Version == 0 {
 			c.Version = kinds[c.Data.Type()].version
 		}
+		if newest := kinds[c.Data.Type()].version; c.Version < 1 || c.Version > newest {
+			k.Failf("%s has no version %d", c.Data.Type(), c.Version)
+			return
+		}
 		schema = schemaOf(c.Data.Type(), c.Version)
 	}
 	k.ULID("actor", &c.Actor)

@@ -189,6 +189,10 @@ func (e *Event) members(c *canon.Codec) {
 		if e.Version == 0 {
 			e.Version = k.version
 		}
+		if e.Version < 1 || e.Version > k.version {
+			c.Failf("%s has no version %d", typ, e.Version)
+			return
+		}
 		schema, about, sequence = schemaOf(Type(typ), e.Version), e.Data.About(), strconv.FormatUint(e.Sequence, 10)
 	}
 	c.ULID("actor", &e.Actor)
@@ -207,6 +211,7 @@ func (e *Event) members(c *canon.Codec) {
 	c.Time("time", &e.Time)
 	c.String("type", &typ, canon.Token)
 	if !c.Reading() {
+		e.place(c)
 		return
 	}
 	t, version, k, err := parseSchema(schema)
@@ -229,6 +234,11 @@ func (e *Event) members(c *canon.Codec) {
 	if about != e.Data.About() {
 		c.Failf("subject is %q, but the data is about %q", about, e.Data.About())
 	}
+	e.place(c)
+}
+
+// place demands a prev of each event but the first.
+func (e *Event) place(c *canon.Codec) {
 	if (e.Prev == "") != (e.Sequence == 1) {
 		c.Failf("the first event, and no other, has no prev; this one is at %d", e.Sequence)
 	}

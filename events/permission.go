@@ -120,7 +120,7 @@ func (d *PermissionsRecorded) asked() Data {
 }
 
 func (d *PermissionsRecorded) command(c *canon.Codec, _ int) {
-	c.OptionalSet("permissions", &d.Permissions, canon.Permission)
+	c.Set("permissions", &d.Permissions, canon.Permission)
 	if len(d.Permissions) == 0 {
 		c.Failf("a part has at least one permission")
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"unicode/utf8"
+
+	"github.com/permledger/permledger/events/didkey"
 )
 
 // Forbidden says whether a code point may stand in no string of the ledger: controls, bidirectional controls, and
@@ -88,6 +90,11 @@ func CheckText(s string, lines bool) error {
 	return nil
 }
 
+// NewRule makes a rule of a regular expression over ASCII and of lengths in bytes.
+func NewRule(name, pattern string, minimum, maximum int) *Rule {
+	return rule(name, pattern, minimum, maximum)
+}
+
 func rule(name, pattern string, minimum, maximum int) *Rule {
 	r := &Rule{Name: name, Min: minimum, Max: maximum, Pattern: pattern}
 	if pattern != "" {
@@ -136,9 +143,12 @@ var (
 	// DID is a decentralized identifier.
 	DID = rule("a DID", `^did:[a-z0-9]+:([A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*([A-Za-z0-9._-]|%[0-9A-Fa-f]{2})$`, 7, 256)
 	// DIDKey is an Ed25519 public key as did:key.
-	DIDKey = rule("a did:key of an Ed25519 key", `^did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}$`, 56, 56)
+	DIDKey = bytesRule("a did:key of an Ed25519 key", `^did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}$`, 56, 56, func(s string) bool {
+		_, err := didkey.Parse(s)
+		return err == nil
+	})
 	// CID is the address of an entry or a document: CIDv1, raw, sha2-256, base32.
-	CID = rule("a CID (v1, raw, sha2-256)", `^bafkrei[a-z2-7]{52}$`, 59, 59)
+	CID = rule("a CID (v1, raw, sha2-256)", `^bafkrei[a-z2-7]{51}[aeimquy4]$`, 59, 59)
 	// About names what an event is about.
 	About = rule("a thing of the ledger", `^[a-z]+/[!-~]+$`, 3, 256)
 	// Value is the value of a label.

@@ -67,7 +67,7 @@ const AlgorithmEd25519 = "Ed25519"
 var ErrTooLarge = errors.New("the entry would be larger than 65,535 bytes")
 
 // documentRoom is the most that the member "document" adds to an entry.
-const documentRoom = 320
+const documentRoom = 352
 
 // Room says whether an event of so many bytes, with its evidence and, if so, a document, fits an entry.
 func Room(event int, evidence *Evidence, document bool) error {
@@ -159,7 +159,7 @@ func (ev *Evidence) Members(c *canon.Codec) {
 	c.Signature("sig", &ev.Signature)
 }
 
-var proofValue = &canon.Rule{Name: "a proofValue", Min: 64, Max: 96}
+var proofValue = canon.NewRule("a proofValue (base58btc)", `^z[1-9A-HJ-NP-Za-km-z]+$`, 64, 96)
 
 // Describe gives the JSON Schema of entries, with any object as the event.
 func Describe() *canon.Schema {

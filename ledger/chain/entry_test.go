@@ -179,6 +179,21 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// Given an entry whose signature is another's, when it is loaded, then no signature is looked at; its form is.
+func TestLoadLooksAtTheFormAlone(t *testing.T) {
+	h := honest(t)
+	forged := bytes.Replace(h.entries[1].Bytes(), []byte(sigOf(h.entries[1])), []byte(sigOf(h.entries[2])), 1)
+	if p := chain.Load(forged); p.Err != nil || p.CID != chain.CID(forged) || p.Entry == nil {
+		t.Errorf("loaded as %+v", p)
+	}
+	if p := chain.Inspect(forged); p.Err == nil || p.Err.Check != chain.CheckSignature {
+		t.Errorf("inspected with %v; want %q", p.Err, chain.CheckSignature)
+	}
+	if p := chain.Load(append(forged, '\n')); p.Err == nil || p.Err.Check != chain.CheckForm {
+		t.Errorf("loaded with %v; want %q", p.Err, chain.CheckForm)
+	}
+}
+
 // Given an event that is too large, then it is neither sealed nor parsed, and Room says so before.
 func TestTooLarge(t *testing.T) {
 	h := newHistory(t).add(firstKey, ownerKey, opened())

@@ -1,0 +1,173 @@
+// Package docs_test holds docs/format.md and the vectors beside it to the code: its generated parts and its worked
+// example are written by these tests (-rewrite) and compared by them, and docs/verify.py, which is written from the
+// document alone, has to come to the same verdicts as ledger/chain.
+package docs_test
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/eventtest"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// -rewrite writes the generated parts of the document and the vectors anew. Bytes that a release has published never
+// change: commit only what you understand.
+var rewrite = flag.Bool("rewrite", false, "write the generated parts of format.md and the vectors anew")
+
+// The keys of the examples: the byte that is repeated in the seed of each.
+const (
+	eventKey      = 1
+	documentKey   = 2
+	rootKey       = 3
+	operatorKey   = 4
+	ownerKey      = 5
+	nextEventKey  = 6
+	thirdEventKey = 7
+	lastEventKey  = 8
+	nextRootKey   = 9
+)
+
+var (
+	start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	owner = id(start, 1)
+	node  = id(start, 2)
+	role  = id(start, 3)
+	ben   = id(start, 4)
+)
+
+func did(n byte) string { return eventtest.KeyOf(eventtest.PrivateKey(n)) }
+
+// id gives an id of an instant whose random part is 00…n.
+func id(at time.Time, n byte) (id ulid.ULID) {
+	_ = id.SetTime(uint64(at.UnixMilli()))
+	id[15] = n
+	return id
+}
+
+// ledger is a ledger in the making: the rules decide every command, so that the examples are legitimate too.
+type ledger struct {
+	t       testing.TB
+	state   *rules.State
+	time    time.Time
+	entries []*chain.Entry
+}
+
+func newLedger(t testing.TB) *ledger { return &ledger{t: t, state: rules.New(), time: start} }
+
+// command is one with its author: proof is the key that signs it as evidence, 0 where the node acts.
+type command struct {
+	data    events.Data
+	signer  byte
+	proof   byte
+	seen    *events.Seen
+	reason  events.Digest
+	origin  events.Origin
+	version int
+}
+
+// do decides a command one second after the one before, and seals its event.
+func (l *ledger) do(c command) {
+	l.t.Helper()
+	n := byte(len(l.entries) + 1)
+	cmd := events.Command{
+		ID: id(l.time, 16*n), Ledger: "ledger.example/acme", Actor: owner, Origin: c.origin, Reason: c.reason, Data: c.data, Version: c.version,
+		Auth: events.Auth{Method: events.MethodSignature, Credential: did(c.proof)},
+	}
+	if c.proof == 0 {
+		cmd.Actor, cmd.Auth = node, events.Auth{Method: events.MethodNode, Credential: did(c.signer)}
+	}
+	switch {
+	case c.origin.Import != nil:
+		cmd.ID = events.ImportID(*c.origin.Import)
+	case c.origin.Derived != nil:
+		cmd.ID = events.DerivedID(c.data.Type(), *c.origin.Derived, until)
+	}
+	e, err := rules.Decide(l.state, cmd, l.time)
+	if err != nil {
+		l.t.Fatalf("entry %d: %v", n, err)
+	}
+	e.Sequence = uint64(n)
+	if n > 1 {
+		e.Prev = l.entries[n-2].CID()
+	}
+	body, err := e.Encode()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	var ev *chain.Evidence
+	if c.proof != 0 {
+		back := events.CommandOf(&e)
+		if ev, err = chain.SignCommand(&back, events.Signed{Expires: l.time.Add(time.Hour), Seen: c.seen}, eventtest.PrivateKey(c.proof)); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	en, err := chain.Seal(&e, body, nil, ev, eventtest.PrivateKey(c.signer), did(c.signer))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	rules.Evolve(l.state, &e)
+	l.entries = append(l.entries, en)
+	l.time = l.time.Add(time.Second)
+}
+
+func (l *ledger) raws() [][]byte {
+	var raws [][]byte
+	for _, en := range l.entries {
+		raws = append(raws, en.Bytes())
+	}
+	return raws
+}
+
+func opening() command {
+	return command{signer: eventKey, proof: ownerKey, data: &events.OrganizationOpened{
+		Organization: "acme", Name: "ACME Ltd.", Rules: 1, Node: node,
+		Profile:  events.Profile{Name: "plain", DirectGrants: true, EmptyRoles: true, NewPermissions: true},
+		Owner:    events.Owner{Subject: owner, Key: "owner", Kind: events.KindHuman, Credential: did(ownerKey)},
+		Keys:     events.Keys{Event: did(eventKey), Document: did(documentKey), Root: did(rootKey), Operator: did(operatorKey)},
+		Evidence: []string{"key.registered", "key.revoked"},
+	}}
+}
+
+// small is the worked example: three entries, with and without evidence.
+func small(t testing.TB) *ledger {
+	l := newLedger(t)
+	l.do(opening())
+	l.do(command{signer: eventKey, proof: ownerKey, reason: events.Commit([32]byte{31: 7}, "the audit asked for it"),
+		seen: &events.Seen{Size: 1, Root: root(l.raws())},
+		data: &events.RoleCreated{Role: role, Key: "minter", Name: "Minter ü", Description: "May mint.\nOnly with \"two eyes\".",
+			Permissions: []string{"asset.mint", "asset.view"}}})
+	l.do(command{signer: eventKey, data: &events.KeyRotated{Old: did(eventKey), New: did(nextEventKey)}})
+	return l
+}
+
+// until is when the grant in the history of keys ends.
+var until = start.Add(5 * time.Second)
+
+// keys is a ledger in which every change of the event keys happens, and every class of id.
+func keys(t testing.TB) *ledger {
+	l := newLedger(t)
+	event := events.PurposeEvent
+	l.do(opening())
+	l.do(command{signer: eventKey, proof: ownerKey, data: &events.SubjectAdded{Subject: ben, Key: "ben", Kind: events.KindHuman,
+		Email: events.Commit([32]byte{31: 8}, "ben@acme.example")},
+		origin: events.Origin{Import: &events.Import{Format: "people", Source: "people.csv", Record: "row 2", Occurred: start.Add(-24 * time.Hour)}}})
+	l.do(command{signer: eventKey, proof: ownerKey, data: &events.RoleCreated{Role: role, Key: "minter", Name: "Minter", Permissions: []string{"asset.mint"}}})
+	l.do(command{signer: eventKey, proof: ownerKey, data: &events.RoleAssigned{Subject: ben, Role: role, Scope: "token/EU-1", Until: until}})
+	grant := l.entries[3].Event.ID
+	l.do(command{signer: eventKey, data: &events.KeyRegistered{Key: did(nextEventKey), Purpose: event}})
+	l.do(command{signer: nextEventKey, data: &events.GrantEnded{Grant: grant}, origin: events.Origin{Derived: &events.Derived{From: grant}}})
+	l.do(command{signer: eventKey, data: &events.KeyRotated{Old: did(eventKey), New: did(thirdEventKey)}})
+	l.do(command{signer: thirdEventKey, proof: rootKey, data: &events.KeyRotated{Old: did(rootKey), New: did(nextRootKey)}})
+	l.do(command{signer: lastEventKey, proof: nextRootKey, data: &events.KeySucceeded{Lost: did(nextEventKey), Key: did(lastEventKey)}})
+	l.do(command{signer: lastEventKey, proof: ownerKey, data: &events.KeyRevoked{Key: did(thirdEventKey)}})
+	l.do(command{signer: lastEventKey, proof: ownerKey, data: &events.KeyReported{Key: did(nextEventKey), From: 6}})
+	l.do(command{signer: lastEventKey, proof: ownerKey, version: 1, data: &events.PermissionGranted{Subject: ben, Permission: "asset.view"}})
+	l.do(command{signer: lastEventKey, proof: ownerKey, data: &events.RoleDeleted{Role: role}})
+	return l
+}

@@ -1,0 +1,283 @@
+package docs_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/eventtest"
+	"github.com/permledger/permledger/ledger/chain"
+)
+
+// tampered is a journal with which something is wrong.
+type tampered struct {
+	Name     string `json:"name"`
+	Position int    `json:"position"` // of the first entry that does not hold
+	Check    string `json:"check"`    // the first check of format.md, section 10, that it does not pass
+	Journal  string `json:"journal"`  // the segment, in base64
+
+	entries [][]byte
+}
+
+// sealed signs an event anew, after a change, with a key; evidence stays as it was.
+func sealed(t testing.TB, en *chain.Entry, key byte, edit func(*events.Event)) []byte {
+	t.Helper()
+	e := *en.Event
+	if edit != nil {
+		edit(&e)
+	}
+	body, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := chain.Seal(&e, body, en.Document, en.Evidence, eventtest.PrivateKey(key), did(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again.Bytes()
+}
+
+// tamperings are journals to refuse, with the verdict on each.
+func tamperings(t testing.TB) []tampered {
+	t.Helper()
+	honest := keys(t)
+	var all []tampered
+	add := func(name string, position int, check string, entries [][]byte) {
+		all = append(all, tampered{name, position, check, base64.StdEncoding.EncodeToString(segment(entries)), entries})
+	}
+	// put has other bytes in the place of an entry.
+	put := func(name string, position int, check string, raw []byte) {
+		raws := honest.raws()
+		raws[position-1] = raw
+		add(name, position, check, raws[:min(position+1, len(raws))])
+	}
+	changed := func(name string, position int, check string, key byte, edit func(*events.Event)) {
+		put(name, position, check, sealed(t, honest.entries[position-1], key, edit))
+	}
+	text := func(name string, position int, old, replacement string) {
+		raw := string(honest.entries[position-1].Bytes())
+		if !strings.Contains(raw, old) {
+			t.Fatalf("%s: %q does not stand in %s", name, old, raw)
+		}
+		put(name, position, chain.CheckForm, []byte(strings.Replace(raw, old, replacement, 1)))
+	}
+
+	text("white space", 2, `,"id"`, `, "id"`)
+	text("members out of order", 2, `"specversion":"1.0","subject":"subject/`+ben.String()+`"`, `"subject":"subject/`+ben.String()+`","specversion":"1.0"`)
+	text("a member twice", 2, `"specversion":"1.0"`, `"specversion":"1.0","specversion":"1.0"`)
+	text("an unknown member of the entry", 2, `"event":`, `"aside":1,"event":`)
+	text("an unknown member of the event", 2, `"specversion"`, `"spec":"1.0","specversion"`)
+	text("an unknown member of the data", 2, `"data":{`, `"data":{"aside":1,`)
+	text("an escape that canonical JSON does not use", 2, `"key":"ben"`, `"key":"\u0062en"`)
+	text("a forbidden code point", 3, `"name":"Minter"`, "\"name\":\"Mi\u200bnter\"")
+	text("bad UTF-8", 3, `"name":"Minter"`, "\"name\":\"Mi\xffnter\"")
+	text("a number with a fraction", 3, `"count":1`, `"count":1.0`)
+	text("a number with an exponent", 3, `"count":1`, `"count":1e0`)
+	text("minus zero", 2, `"part":0`, `"part":-0`)
+	text("an integer above 2^53-1", 2, `"part":0`, `"part":9007199254740992`)
+	text("null", 2, `"part":0`, `"part":null`)
+	text("a position with a zero before it", 2, `"sequence":"2"`, `"sequence":"02"`)
+	text("another type than the schema's", 2, `"type":"subject.added"`, `"type":"subject.deactivated"`)
+	text("a subject that it is not about", 2, `"subject":"subject/`+ben.String(), `"subject":"subject/`+owner.String())
+	text("31 February", 2, `"time":"2026-03-01`, `"time":"2026-02-31`)
+	text("no prev", 2, `"prev":"`+honest.entries[0].CID()+`",`, ``)
+	text("an effect left out", 3, `,"effect":{`, `,"affect":{`)
+	text("a key in another spelling", 2, `"did:key:z6Mk`, `"did:key:z6MK`)
+	text("two signatures", 2, `"signatures":[`, `"signatures":[{"key":"`+did(1)+`","sig":"`+strings.Repeat("A", 86)+`"},`)
+	put("a line break after the entry", 2, chain.CheckForm, append(slices.Clone(honest.entries[1].Bytes()), '\n'))
+	put("no entry", 2, chain.CheckForm, []byte(`{}`))
+
+	raws := honest.raws()
+	add("the first entry left out", 1, chain.CheckPosition, raws[1:4])
+	add("an entry left out", 4, chain.CheckPosition, slices.Delete(slices.Clone(raws), 3, 4)[:5])
+	add("an entry twice", 3, chain.CheckPosition, [][]byte{raws[0], raws[1], raws[1]})
+	add("two entries in each other's place", 2, chain.CheckPosition, [][]byte{raws[0], raws[2], raws[1]})
+	changed("a number left out", 4, chain.CheckPosition, eventKey, func(e *events.Event) { e.Sequence = 5 })
+	changed("another link", 4, chain.CheckLink, eventKey, func(e *events.Event) { e.Prev = chain.CID([]byte("another")) })
+	add("an entry written anew, its successor not", 3, chain.CheckLink, [][]byte{raws[0],
+		sealed(t, honest.entries[1], eventKey, func(e *events.Event) { e.Time = e.Time.Add(1e6) }), raws[2]})
+	add("two honest histories of the same keys, spliced", 3, chain.CheckLink, [][]byte{raws[0], raws[1], small(t).raws()[2]})
+	changed("another ledger", 3, chain.CheckSource, eventKey, func(e *events.Event) { e.Source = "ledger.example/other" })
+	changed("time goes back", 3, chain.CheckTime, eventKey, func(e *events.Event) { e.Time = start })
+	put("the signature of another event", 2, chain.CheckSignature, bytes.Replace(raws[1], sig(raws[1]), sig(raws[2]), 1))
+	put("signed by another key than it names", 2, chain.CheckSignature,
+		bytes.Replace(sealed(t, honest.entries[1], thirdEventKey, nil), []byte(did(thirdEventKey)), []byte(did(eventKey)), 1))
+	changed("evidence of another command", 2, chain.CheckEvidence, eventKey, func(e *events.Event) { e.Actor = ben })
+	changed("evidence of another key than the event says", 2, chain.CheckEvidence, eventKey, func(e *events.Event) { e.Auth.Credential = did(rootKey) })
+	changed("evidence where the event does not say so", 2, chain.CheckEvidence, eventKey, func(e *events.Event) { e.Auth.Method = "other" })
+	changed("evidence that had expired", 3, chain.CheckEvidence, eventKey, func(e *events.Event) { e.Time = e.Time.AddDate(0, 0, 1) })
+	changed("an unknown key", 2, chain.CheckKey, 20, nil)
+	changed("a key before it is registered", 4, chain.CheckKey, nextEventKey, nil)
+	changed("a key for its own registration", 5, chain.CheckKey, nextEventKey, nil)
+	changed("a key that was rotated out", 8, chain.CheckKey, eventKey, nil)
+	changed("a key that was succeeded", 10, chain.CheckKey, nextEventKey, nil)
+	changed("a key that was revoked", 11, chain.CheckKey, thirdEventKey, nil)
+	changed("a succession by another event key", 9, chain.CheckKey, thirdEventKey, nil)
+	changed("a first entry by another key", 1, chain.CheckKey, nextEventKey, nil)
+	return all
+}
+
+// sig gives the member sig of an entry's signature.
+func sig(raw []byte) []byte {
+	i := bytes.LastIndex(raw, []byte(`"sig":"`))
+	return raw[i : i+len(`"sig":"`)+86]
+}
+
+// verdict is that of ledger/chain: "ok", or the position and check that do not hold.
+func verdict(entries [][]byte) string {
+	v := new(chain.Verifier)
+	for _, raw := range entries {
+		if err := v.Next(chain.Inspect(raw), ""); err != nil {
+			broken := new(chain.BrokenError)
+			if !errors.As(err, &broken) {
+				return err.Error()
+			}
+			return fmt.Sprintf("entry %d: %s", broken.Position, broken.Check)
+		}
+	}
+	return "ok"
+}
+
+// Given the published journals that are to be refused, then the code refuses each, at the position and by the check
+// that is published with it.
+func TestRefusedVectors(t *testing.T) {
+	all := tamperings(t)
+	for _, x := range all {
+		if got, want := verdict(x.entries), fmt.Sprintf("entry %d: %s", x.Position, x.Check); got != want {
+			t.Errorf("%s: %s; want %s", x.Name, got, want)
+		}
+	}
+	published(t, "vectors/refused.json", indented(t, struct {
+		About string     `json:"about"`
+		Cases []tampered `json:"cases"`
+	}{"Journals that do not hold, made of the ledger in keys.json: where, and by which check. The journal is a segment in base64.", all}))
+}
+
+// Given the published journals and tampered copies of them, then verify.py, which is written from format.md alone, comes
+// to the verdict of the code.
+func TestPythonAgrees(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not on the PATH: docs/verify.py was not run")
+	}
+	cases := tamperings(t)
+	for name, x := range ledgers {
+		cases = append(cases, tampered{Name: "honest: " + name, entries: x.make(t).raws()})
+	}
+	// Every seventh byte of an entry with evidence, each time another bit of it.
+	raws := small(t).raws()
+	for i := 0; i < len(raws[1]); i += 7 {
+		bad := bytes.Clone(raws[1])
+		bad[i] ^= 1 << (i % 8)
+		cases = append(cases, tampered{Name: fmt.Sprintf("bit %d of byte %d flipped", i%8, i), entries: [][]byte{raws[0], bad, raws[2]}})
+	}
+	dir := t.TempDir()
+	args := []string{"verify.py", "--schemas", filepath.Join("..", "schemas")}
+	for i, x := range cases {
+		path := filepath.Join(dir, fmt.Sprintf("%04d.seg", i))
+		if err := os.WriteFile(path, segment(x.entries), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, path)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.Command(python, args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if exit := new(exec.ExitError); !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Fatalf("verify.py ended with %v; want exit status 1\n%s", err, stderr.String())
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != len(cases) {
+		t.Fatalf("verify.py printed %d lines for %d journals:\n%s\n%s", len(lines), len(cases), out, stderr.String())
+	}
+	for i, x := range cases {
+		_, says, _ := strings.Cut(lines[i], ".seg: ")
+		want := verdict(x.entries)
+		if want == "ok" && !strings.HasPrefix(says, "ok: ") || want != "ok" && !strings.HasPrefix(says, want+" does not hold") {
+			t.Errorf("%s: verify.py says %q; the code says %q", x.Name, says, want)
+		}
+	}
+}
+
+// Given an honest ledger whose tail was cut off, then only whoever knows a CID notices.
+func TestPythonKnowsTheHead(t *testing.T) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("python3 is not on the PATH: docs/verify.py was not run")
+	}
+	run := func(args ...string) (string, int) {
+		cmd := exec.Command(python, append([]string{"verify.py"}, args...)...)
+		out, err := cmd.Output()
+		if err != nil && cmd.ProcessState == nil {
+			t.Fatal(err)
+		}
+		return string(out), cmd.ProcessState.ExitCode()
+	}
+	l := small(t)
+	head := l.entries[2].CID()
+	whole := filepath.Join("vectors", "small")
+	if out, code := run("--head", head, whole); code != 0 || !strings.Contains(out, "ok: 3 entries of ledger.example/acme, head "+head) {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	short := filepath.Join(t.TempDir(), "00000000.seg")
+	b := segment(l.raws())
+	for _, tt := range []struct {
+		name string
+		cut  int
+		head string
+		want string
+	}{
+		{"an entry cut off", len(segment(l.raws()[:2])), "", "ok: 2 entries"},
+		{"an entry cut off, the head known", len(segment(l.raws()[:2])), head, "entry 2: head does not hold"},
+		{"half an entry cut off", len(b) - 100, "", "no whole record at byte"},
+		{"a byte of a length left", len(segment(l.raws()[:2])) + 1, "", "no whole record at byte"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if err := os.WriteFile(short, b[:tt.cut], 0o644); err != nil {
+				t.Fatal(err)
+			}
+			args := []string{short}
+			if tt.head != "" {
+				args = []string{"--head", tt.head, short}
+			}
+			if out, code := run(args...); !strings.Contains(out, tt.want) || (code == 0) != strings.HasPrefix(tt.want, "ok") {
+				t.Errorf("exit %d: %s; want %s", code, out, tt.want)
+			}
+		})
+	}
+}
+
+// Given every kind of event, then verify.py knows it, what it is about and whether it has an effect.
+func TestPythonKnowsEveryType(t *testing.T) {
+	b, err := os.ReadFile("verify.py")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, m := range regexp.MustCompile(`\("([a-z.]+)", (\d+)\): \("([^"]+)", (True|False)\)`).FindAllStringSubmatch(string(b), -1) {
+		got[m[1]+"."+m[2]] = m[3] + " " + m[4]
+	}
+	for _, k := range eventtest.Kinds() {
+		d, _ := events.New(k.Type)
+		want := abouts[k] + " False"
+		if events.HasEffect(d, k.Version) {
+			want = abouts[k] + " True"
+		}
+		if got[k.String()] != want {
+			t.Errorf("%v: verify.py has %q; want %q", k, got[k.String()], want)
+		}
+	}
+	if len(got) != len(eventtest.Kinds()) {
+		t.Errorf("verify.py has %d kinds, there are %d", len(got), len(eventtest.Kinds()))
+	}
+}

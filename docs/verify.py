@@ -1,0 +1,552 @@
+#!/usr/bin/env python3
+"""Verifies the integrity of a permledger ledger from its journal, without permledger.
+
+    python3 verify.py [--head CID] [--schemas DIR] JOURNAL...
+
+Each JOURNAL is a segment file, or a directory of them. The answer is one line for each:
+
+    JOURNAL: ok: 3 entries of ledger.example/acme, head bafkrei..., root 5d2c...
+    JOURNAL: entry 2: link does not hold: ...
+
+and the exit status is 0 when all hold, else 1. --head demands that the last entry has this CID: a tail that was cut
+off leaves no other trace. --schemas names the folder schemas/ and demands in addition that each event keeps to the
+JSON Schema of its type.
+
+Written from docs/format.md alone, for Python 3.9 or later and its standard library; section numbers in comments are
+that document's. It checks integrity, not whether what happened was permitted: see section 10 there.
+"""
+
+import base64
+import functools
+import hashlib
+import json
+import os
+import re
+import sys
+from datetime import datetime, timedelta, timezone
+
+# ---- Ed25519 (RFC 8032, section 5.1), checked without the cofactor: section 5 -----------------------------------------
+
+P = 2**255 - 19
+L = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+SQRT_MINUS_1 = pow(2, (P - 1) // 4, P)
+NEUTRAL = (0, 1, 1, 0)  # a point is (X, Y, Z, T): x = X/Z, y = Y/Z, xy = T/Z
+
+
+def add(p, q):
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P
+    c, d = 2 * p[3] * q[3] * D % P, 2 * p[2] * q[2] % P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+
+def multiply(n, p):
+    q = NEUTRAL
+    while n:
+        if n & 1:
+            q = add(q, p)
+        p, n = add(p, p), n >> 1
+    return q
+
+
+def compress(p):
+    inverse = pow(p[2], P - 2, P)
+    x, y = p[0] * inverse % P, p[1] * inverse % P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+def decompress(b):
+    """Gives the point that 32 bytes encode, None where they are no canonical encoding of one."""
+    y = int.from_bytes(b, "little")
+    sign, y = y >> 255, y & (1 << 255) - 1
+    if y >= P:
+        return None
+    xx = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(xx, (P + 3) // 8, P)
+    if (x * x - xx) % P:
+        x = x * SQRT_MINUS_1 % P
+    if (x * x - xx) % P or x == 0 and sign:
+        return None
+    if x & 1 != sign:
+        x = P - x
+    return (x, y, 1, x * y % P)
+
+
+BASE = decompress((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+
+
+@functools.lru_cache(maxsize=65536)
+def signed(key, message, signature):
+    a, s = decompress(key), int.from_bytes(signature[32:], "little")
+    if a is None or s >= L:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % L
+    minus_a = (P - a[0], a[1], 1, P - a[3])
+    return compress(add(multiply(s, BASE), multiply(k, minus_a))) == signature[:32]
+
+
+BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+
+
+@functools.lru_cache(maxsize=4096)
+def public_key(did):
+    """Gives the 32 bytes that a did:key names (section 1.5)."""
+    n = 0
+    for c in did[len("did:key:z"):]:
+        n = n * 58 + BASE58.index(c)
+    b = n.to_bytes(34, "big") if n < 1 << 272 else b""
+    need(b[:2] == b"\xed\x01", "%s is no Ed25519 key", did)
+    point = decompress(b[2:])
+    need(point is not None, "%s is no point of the curve, or another spelling of one", did)
+    need(compress(multiply(8, point)) != compress(NEUTRAL), "%s is of small order", did)
+    return b[2:]
+
+
+# ---- canonical JSON: section 1 ----------------------------------------------------------------------------------------
+
+FORBIDDEN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f-\u1160\u17b4-\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\uffff\U000e0000-\U0010ffff]")
+
+
+class Wrong(Exception):
+    """Says why something does not hold."""
+
+
+def need(ok, problem, *args):
+    if not ok:
+        raise Wrong(problem % args)
+
+
+def parse(b):
+    """Reads canonical JSON, and nothing else."""
+
+    def pairs(members):
+        names = [name for name, _ in members]
+        need(len(set(names)) == len(names), "a member stands twice")
+        return dict(members)
+
+    def integer(digits):
+        need(digits[0] != "-" and len(digits) <= 16 and int(digits) < 1 << 53, "not an integer from 0 to 2^53-1")
+        return int(digits)
+
+    def no_number(_):
+        raise Wrong("a number that is no integer")
+
+    try:
+        v = json.loads(b.decode("utf-8"), object_pairs_hook=pairs, parse_int=integer, parse_float=no_number, parse_constant=no_number)
+    except (ValueError, RecursionError) as e:
+        raise Wrong("not JSON: %s" % e)
+    walk(v, 1)
+    need(canonical(v) == b, "not the canonical form")
+    return v
+
+
+def walk(v, depth):
+    if isinstance(v, str):
+        need(not FORBIDDEN.search(v), "a forbidden code point")
+    elif isinstance(v, (dict, list)):
+        need(depth <= 32, "nested deeper than 32")
+        for x in v:
+            walk(x, depth + 1)
+            if isinstance(v, dict):
+                walk(v[x], depth + 1)
+    else:
+        need(v is True or isinstance(v, int) and v is not False, "null or false")
+
+
+def canonical(v):
+    return json.dumps(v, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "surrogatepass")
+
+
+# ---- the members of entries and events: sections 2 and 3 ----------------------------------------------------------------
+
+ULID = re.compile("[0-7][0-9A-HJKMNP-TV-Z]{25}")
+TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{3})Z", re.ASCII)
+DIGEST = re.compile("[A-Za-z0-9_-]{43}")
+SIGNATURE = re.compile("[A-Za-z0-9_-]{86}")
+CID = re.compile("bafkrei[a-z2-7]{52}")
+KEY = re.compile("did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}")
+TOKEN = re.compile("[a-z0-9][a-z0-9.-]{0,63}")
+THING = re.compile("[!-~]([ -~]{0,126}[!-~])?")
+SOURCE = re.compile("[a-z0-9]([a-z0-9.:-]*[a-z0-9])?/[a-z0-9-]{1,32}")
+SUBJECT = re.compile("[a-z]+/[!-~]+")
+DECIMAL = re.compile("[1-9][0-9]{0,15}")
+TEXT = re.compile(".{64,96}", re.DOTALL)
+
+# Type and version, what the event is about, and whether it has an effect: section 4.
+TYPES = {
+    ("catalogue.published", 1): ("catalogue/{catalogue}", True),
+    ("document.issued", 1): ("{about}", False),
+    ("grant.ended", 1): ("grant/{grant}", True),
+    ("key.registered", 1): ("key/{key}", False),
+    ("key.reported", 1): ("key/{key}", False),
+    ("key.revoked", 1): ("key/{key}", False),
+    ("key.rotated", 1): ("key/{new}", True),
+    ("key.succeeded", 1): ("key/{key}", False),
+    ("organization.opened", 1): ("organization/{organization}", False),
+    ("permission.granted", 1): ("subject/{user}", False),
+    ("permission.granted", 2): ("subject/{subject}", False),
+    ("permission.revoked", 1): ("subject/{subject}", True),
+    ("permissions.recorded", 1): ("permissions/part", True),
+    ("permissions.set", 1): ("subject/{subject}", True),
+    ("role.assigned", 1): ("subject/{subject}", False),
+    ("role.created", 1): ("role/{role}", True),
+    ("role.deleted", 1): ("role/{role}", False),
+    ("role.revoked", 1): ("subject/{subject}", True),
+    ("role.updated", 1): ("role/{role}", True),
+    ("roles.set", 1): ("subject/{subject}", True),
+    ("subject.added", 1): ("subject/{subject}", False),
+    ("subject.deactivated", 1): ("subject/{subject}", False),
+}
+
+
+def members(v, what, **wanted):
+    """Demands that v is an object with these members. A value is a pattern, a type, a constant, or such with OPTIONAL."""
+    need(isinstance(v, dict), "%s is no object", what)
+    for name in v:
+        need(name in wanted, "%s has an unknown member %s", what, name)
+    for name, want in wanted.items():
+        optional = isinstance(want, tuple)
+        want = want[1] if optional else want
+        if name not in v:
+            need(optional, "%s has no member %s", what, name)
+        elif isinstance(want, str):
+            need(v[name] == want, "%s.%s is not %s", what, name, want)
+        elif isinstance(want, type):
+            need(type(v[name]) is want, "%s.%s is of another type", what, name)
+        else:
+            need(isinstance(v[name], str) and want.fullmatch(v[name]), "%s.%s is not what it must be", what, name)
+            check_value(want, v[name], what + "." + name)
+
+
+def OPTIONAL(want):
+    return (None, want)
+
+
+def check_value(pattern, s, what):
+    if pattern is TIME:
+        instant(s)
+    elif pattern is ULID:
+        need(s != "0" * 26, "%s is zero", what)
+    elif pattern is KEY:
+        public_key(s)
+    elif pattern in (DIGEST, SIGNATURE):
+        need(base64url(octets(s)) == s, "%s has bits to spare", what)
+
+
+def octets(s):
+    return base64.urlsafe_b64decode(s + "=" * (-len(s) % 4))
+
+
+def base64url(b):
+    return base64.urlsafe_b64encode(b).decode().rstrip("=")
+
+
+def instant(s):
+    y, mo, d, h, mi, sec, ms = (int(x) for x in TIME.fullmatch(s).groups())
+    try:
+        at = datetime(y, mo, d, h, mi, sec, ms * 1000, timezone.utc)
+    except ValueError:
+        raise Wrong("%s is no instant" % s)
+    need(y >= 1970, "%s is before 1970", s)
+    return at
+
+
+def id_time(ulid):
+    ms = 0
+    for c in ulid[:10]:
+        ms = ms * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(c)
+    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=min(ms, 253402300799999))
+
+
+def check_entry(entry):
+    members(entry, "entry", document=OPTIONAL(dict), event=dict, evidence=OPTIONAL(dict), signatures=list)
+    if "document" in entry:
+        members(entry["document"], "document", cid=CID, format=TOKEN, key=KEY, proof=TEXT)
+    if "evidence" in entry:
+        ev = entry["evidence"]
+        members(ev, "evidence", algorithm="Ed25519", expires=TIME, key=KEY, seen=OPTIONAL(dict), sig=SIGNATURE)
+        if "seen" in ev:
+            members(ev["seen"], "seen", root=DIGEST, size=int)
+    need(len(entry["signatures"]) == 1, "there is not one signature")
+    members(entry["signatures"][0], "signature", key=KEY, sig=SIGNATURE)
+
+
+def check_event(e):
+    members(e, "event", actor=ULID, data=dict, dataschema=re.compile(r"urn:permledger:[a-z.]+:[1-9][0-9]{0,8}"), id=ULID, prev=OPTIONAL(CID),
+            sequence=DECIMAL, source=SOURCE, specversion="1.0", subject=SUBJECT, time=TIME, type=TOKEN)
+    need(len(e["source"]) <= 255 and len(e["subject"]) <= 256, "a string is too long")
+    _, _, typ, version = e["dataschema"].split(":")
+    need(typ == e["type"], "type is not that of dataschema")
+    need((typ, int(version)) in TYPES, "the type %s is not known: nothing from here on can be verified", e["dataschema"])
+    about, effect = TYPES[typ, int(version)]
+    d = e["data"]
+    members(d, "data", auth=dict, command=dict, **({"effect": dict} if effect else {}), origin=OPTIONAL(dict), reason=OPTIONAL(DIGEST))
+    members(d["auth"], "auth", credential=KEY, method=TOKEN)
+    need(d.get("reason") != "A" * 43, "a reason of zeros is left out")
+    if "origin" in d:
+        need(len(d["origin"]) == 1, "an origin is either imported or derived")
+        members(d["origin"], "origin", **{"import": OPTIONAL(dict)}, derived=OPTIONAL(dict))
+    if "import" in d.get("origin", {}):
+        members(d["origin"]["import"], "import", format=TOKEN, occurred=OPTIONAL(TIME), part=int, record=THING, source=THING)
+    if "derived" in d.get("origin", {}):
+        members(d["origin"]["derived"], "derived", **{"from": ULID}, row=int)
+    try:
+        need(e["subject"] == about.format(**d["command"]), "subject is not what the event is about")
+    except KeyError as missing:
+        raise Wrong("the command has no member %s" % missing)
+    need(("prev" in e) == (e["sequence"] != "1"), "the first event, and no other, has no prev")
+    key_members(e["type"], d["command"])
+
+
+def key_members(typ, c):
+    """Checks the members that the history of the keys is read from: section 6."""
+    if typ == "organization.opened":
+        need("keys" in c, "the command has no member keys")
+        members(c["keys"], "keys", document=KEY, event=KEY, operator=KEY, root=KEY)
+    wanted = {"key.registered": ("key", "purpose"), "key.rotated": ("old", "new"), "key.succeeded": ("lost", "key"), "key.revoked": ("key",)}
+    for name in wanted.get(typ, ()):
+        pattern = TOKEN if name == "purpose" else KEY
+        need(name in c and isinstance(c[name], str) and pattern.fullmatch(c[name]), "command.%s is not what it must be", name)
+        check_value(pattern, c[name], "command." + name)
+
+
+# ---- signatures: section 5 ----------------------------------------------------------------------------------------------
+
+EVENT, COMMAND = "application/vnd.permledger.event+json", "application/vnd.permledger.command+json"
+
+
+def pae(payload_type, payload):
+    t = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(t), t, len(payload), payload)
+
+
+def member_bytes(b, name):
+    """Finds the exact bytes of a member of the object b, by its strings and its depth (section 2)."""
+    depth, i, start = 0, 0, None
+    while i < len(b):
+        c = b[i:i + 1]
+        if c == b'"':
+            end = i + 1
+            while b[end:end + 1] != b'"':
+                end += 2 if b[end:end + 1] == b"\\" else 1
+            if depth == 1 and start is None and b[i + 1:end] == name and b[end + 1:end + 2] == b":":
+                start, end = end + 2, end + 1
+            i = end
+        elif c in b"{[":
+            depth += 1
+        elif c in b"}]":
+            depth -= 1
+            if depth == 1 and start is not None:
+                return b[start:i + 1]
+        i += 1
+    raise Wrong("no member %s" % name.decode())
+
+
+def command_bytes(e, ev):
+    d = e["data"]
+    c = {"actor": e["actor"], "command": d["command"], "dataschema": e["dataschema"], "id": e["id"], "ledger": e["source"], "expires": ev["expires"]}
+    c.update({name: v for name, v in (("origin", d.get("origin")), ("reason", d.get("reason")), ("seen", ev.get("seen"))) if v is not None})
+    return canonical(c)
+
+
+def check_evidence(entry):
+    e, ev = entry["event"], entry.get("evidence")
+    auth = e["data"]["auth"]
+    need((auth["method"] == "signature") == (ev is not None), "evidence is there where it must not be, or not where it must")
+    if ev is None:
+        return
+    need(ev["key"] == auth["credential"], "it is of another key than the event says")
+    need(instant(e["time"]) < instant(ev["expires"]), "the command had expired")
+    if "import" not in e["data"].get("origin", {}):
+        need(instant(ev["expires"]) - id_time(e["id"]) <= timedelta(hours=24), "it expires more than 24 h after the id's time")
+    need(signed(public_key(ev["key"]), pae(COMMAND, command_bytes(e, ev)), octets(ev["sig"])), "%s did not sign this command", ev["key"])
+
+
+# ---- the chain: sections 6 and 7 -------------------------------------------------------------------------------------------
+
+
+def cid(b):
+    return "b" + base64.b32encode(b"\x01\x55\x12\x20" + hashlib.sha256(b).digest()).decode().lower().rstrip("=")
+
+
+class Broken(Exception):
+    pass
+
+
+class Verifier:
+    def __init__(self, schemas=None):
+        self.schemas = schemas
+        self.position, self.head, self.source, self.time = 0, None, None, None
+        self.keys, self.root_key, self.frontier = set(), None, []
+
+    def next(self, raw):
+        at = self.position + 1
+
+        def hold(check, f, *args):
+            try:
+                return f(*args)
+            except Wrong as e:
+                raise Broken("entry %d: %s does not hold: %s" % (at, check, e))
+
+        entry = hold("form", self.form, raw)
+        e = entry["event"]
+        hold("position", need, int(e["sequence"]) == at, "the sequence is %s", e["sequence"])
+        hold("link", need, e.get("prev") == self.head, "prev is %s, the entry before is %s", e.get("prev"), self.head)
+        hold("source", need, self.source in (None, e["source"]), "it is of %s", e["source"])
+        hold("time", need, self.time is None or instant(e["time"]) >= self.time, "%s is before the entry before", e["time"])
+        signature = entry["signatures"][0]
+        body = member_bytes(raw, b"event")
+        hold("signature", need, signed(public_key(signature["key"]), pae(EVENT, body), octets(signature["sig"])), "%s did not sign this event", signature["key"])
+        hold("evidence", check_evidence, entry)
+        hold("key", self.signer, entry)
+        self.note(e)
+        self.position, self.head, self.source, self.time = at, cid(raw), e["source"], instant(e["time"])
+        self.grow(hashlib.sha256(b"\x00" + raw).digest())
+
+    def form(self, raw):
+        need(len(raw) <= 65535, "larger than 65,535 bytes")
+        entry = parse(raw)
+        check_entry(entry)
+        check_event(entry["event"])
+        if self.schemas:
+            _, _, typ, version = entry["event"]["dataschema"].split(":")
+            conform(entry["event"], schema(self.schemas, typ, version), "event")
+        return entry
+
+    def signer(self, entry):
+        e, key, c = entry["event"], entry["signatures"][0]["key"], entry["event"]["data"]["command"]
+        if e["type"] == "organization.opened":
+            ok = e["sequence"] == "1" and key == c["keys"]["event"]
+        elif e["type"] == "key.succeeded":
+            ok = key == c["key"] and self.root_key is not None and entry.get("evidence", {}).get("key") == self.root_key
+        else:
+            ok = key in self.keys
+        need(ok, "%s may not sign at this position", key)
+
+    def note(self, e):
+        typ, c = e["type"], e["data"]["command"]
+        if typ == "organization.opened":
+            self.keys, self.root_key = {c["keys"]["event"]}, c["keys"]["root"]
+        elif typ == "key.registered" and c["purpose"] == "event":
+            self.keys.add(c["key"])
+        elif typ == "key.rotated" and c["old"] in self.keys:
+            self.keys.remove(c["old"])
+            self.keys.add(c["new"])
+        elif typ == "key.rotated" and c["old"] == self.root_key:
+            self.root_key = c["new"]
+        elif typ == "key.succeeded":
+            self.keys.discard(c["lost"])
+            self.keys.add(c["key"])
+        elif typ == "key.revoked":
+            self.keys.discard(c["key"])
+
+    def grow(self, leaf):
+        """Adds a leaf to the tree of section 8: frontier has the roots of perfect subtrees, with their sizes."""
+        size = 1
+        while self.frontier and self.frontier[-1][0] == size:
+            leaf, size = hashlib.sha256(b"\x01" + self.frontier.pop()[1] + leaf).digest(), size * 2
+        self.frontier.append((size, leaf))
+
+    def root(self):
+        if not self.frontier:
+            return hashlib.sha256(b"").hexdigest()
+        root = self.frontier[-1][1]
+        for _, left in reversed(self.frontier[:-1]):
+            root = hashlib.sha256(b"\x01" + left + root).digest()
+        return root.hex()
+
+
+# ---- JSON Schema, as far as schemas/ uses it ---------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=None)
+def schema(folder, typ, version):
+    with open(os.path.join(folder, "events", "%s.%s.json" % (typ, version)), encoding="utf-8") as f:
+        return json.load(f)
+
+
+def conform(v, s, what):
+    for word, value in s.items():
+        if word == "const":
+            need(v == value and type(v) is type(value), "%s is not %s", what, value)
+        elif word == "type":
+            need(type(v) is {"object": dict, "array": list, "string": str, "integer": int}[value], "%s is no %s", what, value)
+        elif word == "pattern":
+            need(re.search(value.replace("$", r"\Z"), v), "%s does not match %s", what, value)
+        elif word in ("minLength", "maxLength", "minItems"):
+            need(len(v) >= value if word.startswith("min") else len(v) <= value, "%s is too long or too short", what)
+        elif word in ("minimum", "maximum"):
+            need(v >= value if word == "minimum" else v <= value, "%s is too large or too small", what)
+        elif word == "uniqueItems":
+            need(v == sorted(set(v)), "%s is no set in ascending order", what)  # the sets of section 1.4, all ASCII
+        elif word == "items":
+            for i, x in enumerate(v):
+                conform(x, value, "%s[%d]" % (what, i))
+        elif word == "required":
+            need(all(name in v for name in value), "%s lacks a member", what)
+        elif word == "additionalProperties":
+            need(all(name in s.get("properties", {}) for name in v), "%s has an unknown member", what)
+        elif word == "properties":
+            for name in v:
+                if name in value:
+                    conform(v[name], value[name], what + "." + name)
+        else:
+            need(word in ("$id", "$schema", "title", "description"), "a schema says %s, which is not known", word)
+
+
+# ---- journals: section 9 ---------------------------------------------------------------------------------------------------------
+
+
+def entries(path):
+    """Gives the entries of a segment, or of the segments of a directory."""
+    names = [path]
+    if os.path.isdir(path):
+        names = sorted(os.path.join(path, n) for n in os.listdir(path) if re.fullmatch(r"[0-9]{8}\.seg", n))
+        for number, name in enumerate(names):
+            if int(os.path.basename(name)[:8]) != number:
+                raise Broken("segment %08d is missing" % number)
+    for number, name in enumerate(names):
+        with open(name, "rb") as f:
+            b = f.read()
+        i = count = 0
+        while i < len(b):
+            size = int.from_bytes(b[i:i + 2], "big")
+            if size == 0 or i + 2 + size > len(b) or count == 65536:
+                raise Broken("%s: no whole record at byte %d" % (name, i))
+            yield b[i + 2:i + 2 + size]
+            i, count = i + 2 + size, count + 1
+        if number < len(names) - 1 and count != 65536:
+            raise Broken("%s: %d entries, and yet there is a next segment" % (name, count))
+
+
+def verify(path, head, schemas):
+    v = Verifier(schemas)
+    for raw in entries(path):
+        v.next(raw)
+    if head and v.head != head:
+        raise Broken("entry %d: head does not hold: the last CID is %s" % (v.position, v.head))
+    return "ok: %d entries of %s, head %s, root %s" % (v.position, v.source, v.head, v.root())
+
+
+def main(args):
+    options = {"--head": None, "--schemas": None}
+    while len(args) > 1 and args[0] in options:
+        options[args[0]], args = args[1], args[2:]
+    if not args or args[0].startswith("-"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    status = 0
+    for path in args:
+        try:
+            print("%s: %s" % (path, verify(path, options["--head"], options["--schemas"])))
+        except (Broken, OSError) as e:
+            print("%s: %s" % (path, e))
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

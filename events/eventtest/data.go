@@ -1,0 +1,182 @@
+package eventtest
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+	"pgregory.net/rapid"
+
+	"github.com/permledger/permledger/events"
+)
+
+// data holds a generator for each type; it is told the version, which may be unable to say all that the type can.
+var data = map[events.Type]func(t *rapid.T, version int) events.Data{
+	"catalogue.published": func(t *rapid.T, _ int) events.Data {
+		return &events.CataloguePublished{
+			Catalogue: Organization().Draw(t, "catalogue"), Title: optional(t, "title", Name()), Permissions: permissions(t),
+			Number: Uint().Draw(t, "number"), Added: set(t, "added", Permission()), Retired: set(t, "retired", Permission()),
+		}
+	},
+	"document.issued": func(t *rapid.T, _ int) events.Data {
+		kind := rapid.SampledFrom([]string{"role/", "subject/"}).Draw(t, "kind")
+		return &events.DocumentIssued{Thing: kind + ID().Draw(t, "thing").String()}
+	},
+	"grant.ended": func(t *rapid.T, _ int) events.Data {
+		return &events.GrantEnded{
+			Grant: ID().Draw(t, "grant"), Subject: ID().Draw(t, "subject"), Role: optional(t, "role", ID()),
+			Permission: optional(t, "permission", Permission()), Scope: optional(t, "scope", Scope()),
+		}
+	},
+	"key.registered": func(t *rapid.T, _ int) events.Data {
+		return &events.KeyRegistered{
+			Key: DIDKey().Draw(t, "key"), Purpose: purpose(t), Subject: optional(t, "subject", ID()),
+		}
+	},
+	"key.reported": func(t *rapid.T, _ int) events.Data {
+		return &events.KeyReported{Key: DIDKey().Draw(t, "key"), From: Uint().Draw(t, "from")}
+	},
+	"key.revoked": func(t *rapid.T, _ int) events.Data { return &events.KeyRevoked{Key: DIDKey().Draw(t, "key")} },
+	"key.rotated": func(t *rapid.T, _ int) events.Data {
+		return &events.KeyRotated{Old: DIDKey().Draw(t, "old"), New: DIDKey().Draw(t, "new"), Purpose: purpose(t)}
+	},
+	"key.succeeded": func(t *rapid.T, _ int) events.Data {
+		return &events.KeySucceeded{Lost: DIDKey().Draw(t, "lost"), Key: DIDKey().Draw(t, "key")}
+	},
+	"organization.opened": func(t *rapid.T, _ int) events.Data { return opened(t) },
+	"permission.granted": func(t *rapid.T, version int) events.Data {
+		d := &events.PermissionGranted{Subject: ID().Draw(t, "subject"), Permission: Permission().Draw(t, "permission")}
+		if version > 1 {
+			d.Scope, d.Until = optional(t, "scope", Scope()), optional(t, "until", Time())
+		}
+		return d
+	},
+	"permission.revoked": func(t *rapid.T, _ int) events.Data {
+		return &events.PermissionRevoked{
+			Subject: ID().Draw(t, "subject"), Permission: Permission().Draw(t, "permission"),
+			Scope: optional(t, "scope", Scope()), Grant: ID().Draw(t, "grant"),
+		}
+	},
+	"permissions.recorded": func(t *rapid.T, _ int) events.Data {
+		names := append(set(t, "permissions", Permission()), Permission().Draw(t, "one more"))
+		slices.Sort(names)
+		return &events.PermissionsRecorded{Permissions: slices.Compact(names), Part: Digest().Draw(t, "part")}
+	},
+	"permissions.set": func(t *rapid.T, _ int) events.Data {
+		return &events.PermissionsSet{
+			Subject: ID().Draw(t, "subject"), Scope: optional(t, "scope", Scope()),
+			Permissions: list(t, "permissions", Permission()), Parts: digests(t, "parts"),
+			Before: extent(t), After: extent(t), Added: set(t, "added", Permission()), Removed: set(t, "removed", Permission()),
+		}
+	},
+	"role.assigned": func(t *rapid.T, _ int) events.Data {
+		return &events.RoleAssigned{
+			Subject: ID().Draw(t, "subject"), Role: ID().Draw(t, "role"),
+			Scope: optional(t, "scope", Scope()), Until: optional(t, "until", Time()),
+		}
+	},
+	"role.created": func(t *rapid.T, _ int) events.Data {
+		return &events.RoleCreated{
+			Role: ID().Draw(t, "role"), Key: Key().Draw(t, "key"), Name: Name().Draw(t, "name"),
+			Description: Text().Draw(t, "description"), Labels: labels(t),
+			Permissions: list(t, "permissions", Permission()), Parts: digests(t, "parts"),
+			Included: set(t, "included", Permission()), Count: Uint().Draw(t, "count"), Set: Digest().Draw(t, "set"),
+		}
+	},
+	"role.deleted": func(t *rapid.T, _ int) events.Data { return &events.RoleDeleted{Role: ID().Draw(t, "role")} },
+	"role.revoked": func(t *rapid.T, _ int) events.Data {
+		return &events.RoleRevoked{
+			Subject: ID().Draw(t, "subject"), Role: ID().Draw(t, "role"),
+			Scope: optional(t, "scope", Scope()), Grant: ID().Draw(t, "grant"),
+		}
+	},
+	"role.updated": func(t *rapid.T, _ int) events.Data { return updated(t) },
+	"roles.set": func(t *rapid.T, _ int) events.Data {
+		d := &events.RolesSet{Subject: ID().Draw(t, "subject"), Roles: ids(t, "roles"), Added: ids(t, "added"), Removed: ids(t, "removed")}
+		if d.Roles == nil {
+			d.Roles = []ulid.ULID{}
+		}
+		return d
+	},
+	"subject.added": func(t *rapid.T, _ int) events.Data {
+		return &events.SubjectAdded{
+			Subject: ID().Draw(t, "subject"), Key: Key().Draw(t, "key"), Kind: Token().Draw(t, "kind"),
+			DID: optional(t, "did", DID()), Credential: optional(t, "credential", DIDKey()),
+			DisplayName: optional(t, "display name", Digest()), Email: optional(t, "e-mail", Digest()),
+		}
+	},
+	"subject.deactivated": func(t *rapid.T, _ int) events.Data {
+		return &events.SubjectDeactivated{Subject: ID().Draw(t, "subject")}
+	},
+}
+
+func purpose(t *rapid.T) string {
+	return rapid.SampledFrom([]string{
+		events.PurposeEvent, events.PurposeDocument, events.PurposeRoot, events.PurposeOperator, events.PurposeCredential,
+	}).Draw(t, "purpose")
+}
+
+func extent(t *rapid.T) events.Extent {
+	return events.Extent{Count: Uint().Draw(t, "count"), Set: Digest().Draw(t, "set")}
+}
+
+func labels(t *rapid.T) []events.Label {
+	var list []events.Label
+	for _, name := range set(t, "labels", Token()) {
+		list = append(list, events.Label{Name: name, Value: optional(t, "value", Name())})
+	}
+	return list
+}
+
+// permissions draws the permissions of a catalogue; never nil.
+func permissions(t *rapid.T) []events.Permission {
+	list := []events.Permission{}
+	for _, name := range set(t, "permissions", Permission()) {
+		list = append(list, events.Permission{
+			Name: name, Category: Name().Draw(t, "category"), Entity: Name().Draw(t, "entity"), Action: Name().Draw(t, "action"),
+			Description: Text().Draw(t, "description"), DependsOn: set(t, "depends on", Permission()),
+			Guards: set(t, "guards", Token()), Level: optional(t, "level", Token()), Reserved: rapid.Bool().Draw(t, "reserved"),
+		})
+	}
+	return list
+}
+
+func opened(t *rapid.T) *events.OrganizationOpened {
+	flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
+	key := func(name string) string { return DIDKey().Draw(t, name) }
+	return &events.OrganizationOpened{
+		Organization: Organization().Draw(t, "organization"), Name: Name().Draw(t, "name"), DID: optional(t, "did", DID()),
+		Rules: Uint().Draw(t, "rules"), Node: ID().Draw(t, "node"), Evidence: set(t, "evidence", Token()),
+		Profile: events.Profile{
+			Name: Token().Draw(t, "profile"), Dependencies: flag("dependencies"), DirectGrants: flag("direct grants"),
+			Documents: flag("documents"), EmptyRoles: flag("empty roles"), NewPermissions: flag("new permissions"),
+			UniqueNames: flag("unique names"),
+		},
+		Owner: events.Owner{
+			Subject: ID().Draw(t, "owner"), Key: Key().Draw(t, "key"), Kind: Token().Draw(t, "kind"),
+			DID: optional(t, "owner's did", DID()), Credential: key("credential"),
+		},
+		Keys: events.Keys{Event: key("event"), Document: key("document"), Root: key("root"), Operator: key("operator")},
+	}
+}
+
+// updated draws a change of a role: each member is said or not, and may be said to be empty where it can be.
+func updated(t *rapid.T) *events.RoleUpdated {
+	d := &events.RoleUpdated{
+		Role: ID().Draw(t, "role"), Labels: labels(t),
+		Add: set(t, "add", Permission()), AddParts: digests(t, "add parts"),
+		Remove: set(t, "remove", Permission()), RemoveParts: digests(t, "remove parts"),
+		Included: set(t, "included", Permission()), Count: Uint().Draw(t, "count"), Set: Digest().Draw(t, "set"),
+	}
+	if d.Labels == nil && rapid.Bool().Draw(t, "labels are taken away") {
+		d.Labels = []events.Label{}
+	}
+	if name := optional(t, "name", Name()); name != "" {
+		d.Name = &name
+	}
+	if rapid.Bool().Draw(t, "has description") {
+		text := strings.TrimSpace(Text().Draw(t, "description"))
+		d.Description = &text
+	}
+	return d
+}
