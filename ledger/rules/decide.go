@@ -175,7 +175,7 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 	default:
 		return refuse(NotProven, "Version %d of the rules knows no method %q of authentication", Version, e.Auth.Method)
 	}
-	if rooted(e.Data, e.Auth.Credential) {
+	if rooted(e.Data, e.Auth.Credential, k) {
 		if e.Actor != s.opened.Owner.Subject || e.Auth.Credential != s.current[events.PurposeRoot] && e.Auth.Credential != s.current[events.PurposeOperator] {
 			return refuse(NotProven, "This takes the ledger's root key, in the owner's name")
 		}
@@ -191,12 +191,12 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 }
 
 // rooted says whether a command is proven with the root or operator key itself, not with somebody's credential.
-func rooted(d events.Data, credential string) bool {
+func rooted(d events.Data, credential string, k *key) bool {
 	switch d := d.(type) {
 	case *events.KeySucceeded:
 		return true
 	case *events.KeyRotated:
-		return d.Old == credential
+		return d.Old == credential && (k.purpose == events.PurposeRoot || k.purpose == events.PurposeOperator)
 	}
 	return false
 }

@@ -89,8 +89,8 @@ func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal
 			return refuse(InUse, "The owner's last credential cannot be revoked").hint("Rotate it")
 		}
 	case events.PurposeEvent:
-		if s.eventKeys() < 2 {
-			return refuse(InUse, "The last event key cannot be revoked").hint("Rotate it")
+		if d.Key == s.current[events.PurposeEvent] {
+			return refuse(InUse, "The event key in use cannot be revoked").hint("Rotate it")
 		}
 	default:
 		return refuse(InUse, "A %s key is rotated, not revoked", k.purpose)
@@ -117,16 +117,6 @@ func (s *State) activeKey(did string) (*key, *Refusal) {
 		return nil, refuse(NotFound, "%s is no key of this ledger, or is one no more", did)
 	}
 	return k, nil
-}
-
-func (s *State) eventKeys() int {
-	n := 0
-	for _, k := range s.keys {
-		if k.purpose == events.PurposeEvent && k.revoked == 0 {
-			n++
-		}
-	}
-	return n
 }
 
 func (s *State) credentials(of [16]byte) int {

@@ -274,11 +274,15 @@ func (s *State) include(e *events.Event, have *set, add, remove []string) ([]str
 	for n := range in {
 		wanted = append(wanted, n)
 	}
+	slices.Sort(wanted) // one state and one command have one refusal
 	var included []string
 	for len(wanted) > 0 {
-		n := wanted[len(wanted)-1]
-		wanted = wanted[:len(wanted)-1]
+		n := wanted[0]
+		wanted = wanted[1:]
 		p, _ := s.perms.lookup(n)
+		if p.retired { // it is kept, and asks for nothing any more
+			continue
+		}
 		for _, other := range p.dependsOn {
 			if in[other] {
 				continue

@@ -45,7 +45,7 @@ func permissionRefusals() []refusal {
 			when:  grant("bob", "a").by("ann"), then: lacks("ledger:permission.grant")},
 
 		{name: "revoke/from nobody", profile: plain, when: revoke("nobody", "a"), then: nobody},
-		{name: "revoke/what nobody knows", profile: plain, given: given(add("bob"), grant("bob", "ledger:import")), when: revoke("bob", "a"),
+		{name: "revoke/what nobody knows", profile: plain, given: given(add("bob"), grant("bob", "ledger:catalogue.publish")), when: revoke("bob", "a"),
 			then: because(rules.NotFound, "bob does not have a on the whole organization without a role")},
 		{name: "revoke/not had", profile: plain, given: given(add("bob"), create("other", "a")), when: revoke("bob", "a"),
 			then: because(rules.NotFound, "bob does not have a on the whole organization without a role")},

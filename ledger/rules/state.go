@@ -269,7 +269,7 @@ func UUID(id ulid.ULID) string {
 // KeyOwner gives the active subject that may sign commands with a key.
 func (s *State) KeyOwner(did string) (ulid.ULID, bool) {
 	k, ok := s.keys[did]
-	if !ok || k.revoked != 0 || k.purpose != events.PurposeCredential {
+	if !ok || k.revoked != 0 || k.purpose != events.PurposeCredential || s.subjects[k.subject].deactivated != 0 {
 		return ulid.ULID{}, false
 	}
 	return k.subject, true

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -42,6 +43,7 @@ func subjectRefusals() []refusal {
 		noThing("role/" + id("none").String()), noThing("role/" + id("gone").String()), noThing("role/" + id("owner").String()),
 		noThing("subject/" + id("none").String()), noThing("subject/" + id("r").String()), noThing("subject/" + id("node").String()),
 		noThing("grant/" + id("r").String()), noThing("role/r"), noThing("role"),
+		noThing("role/" + strings.ToLower(id("r").String())), noThing("subject/" + strings.ToLower(id("owner").String())),
 	}
 }
 

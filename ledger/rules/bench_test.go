@@ -1,0 +1,65 @@
+package rules_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"testing"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// BenchmarkOneChange adds one permission to a role, or takes it away again, as the ledger does: Decide, then Evolve. The
+// cost of a change must not grow with the role as the role's names do; the event is as small for 9,000 as for 10.
+func BenchmarkOneChange(b *testing.B) {
+	for _, n := range []int{10, 1_000, 9_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			all := many(n)
+			parts := events.PartsOf(all)
+			w := open(b, plain)
+			for _, p := range parts {
+				w.do(part(p...))
+			}
+			w.do(byParts(create("big"), parts...), addTo("big", "new"))
+			take, at := w.command(takeFrom("big", "new"))
+			give, _ := w.command(addTo("big", "new"))
+			commands := []events.Command{take, give}
+			bytes, i := 0, 0
+			b.ReportAllocs()
+			for b.Loop() {
+				c := commands[i%2]
+				i++
+				binary.BigEndian.PutUint64(c.ID[8:], uint64(i))
+				e, err := rules.Decide(w.s, c, at)
+				if err != nil {
+					b.Fatal(err)
+				}
+				e.Sequence, e.Prev = w.s.Position()+1, w.prev
+				rules.Evolve(w.s, &e)
+				if bytes == 0 {
+					written, err := e.Encode()
+					if err != nil {
+						b.Fatal(err)
+					}
+					bytes = len(written)
+				}
+			}
+			b.ReportMetric(float64(bytes), "bytes/event")
+		})
+	}
+}
+
+// BenchmarkCheck asks for one permission of somebody who has it by the last of ten roles.
+func BenchmarkCheck(b *testing.B) {
+	w := open(b, plain, add("bob"))
+	for i := range 10 {
+		role := fmt.Sprint("r", i)
+		w.do(create(role, fmt.Sprint("p", i)), assign("bob", role))
+	}
+	at := w.s.Time()
+	for b.Loop() {
+		if !w.s.Check(id("bob"), "p9", "x/1", at) {
+			b.Fatal("bob may not p9")
+		}
+	}
+}
