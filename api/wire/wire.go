@@ -123,6 +123,10 @@ type Prepared struct {
 	Preview *Preview `json:"preview,omitempty"`
 	Refusal *Problem `json:"refusal,omitempty"`
 	Seq     uint64   `json:"seq"` // the position the preview was made at
+
+	// What was asked for. Package client fills it in, to hold against it what it is to sign; it is not in the JSON.
+	Intent  *Intent  `json:"-"`
+	Opening *Opening `json:"-"`
 }
 
 // Preview says who would gain and lose what.

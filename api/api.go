@@ -1,0 +1,160 @@
+// Package api is the HTTP API of a node: JSON over the routes that [Routes] lists, errors as problems (RFC 9457), a
+// few streams of lines. It decides nothing: changes are commands that their authors signed, judged by the rules of the
+// ledger they are for; questions are answered by the projections.
+//
+// Who calls is told apart from whose command it is. A caller proves itself with a bearer token and may then read, and
+// pass signed commands on; that a command is its author's, its own signature proves, whoever brings it.
+//
+// Every read takes as_of (see access.Index.ParseAsOf) and says in its answer as of when it is; at_least waits until the
+// ledger has a position, so that who wrote something can read it.
+//
+// Streams end with the context of their request: a server that is to stop gives its connections a BaseContext that
+// ends. It sets no ReadTimeout or WriteTimeout, which would cut them off; bodies that are no streams have a deadline
+// here.
+package api
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/node"
+)
+
+// Options say how to serve a node.
+type Options struct {
+	Token   string           // of the local operator; empty: nobody is let in
+	Now     func() time.Time // nil: time.Now
+	Logger  *slog.Logger     // nil: nothing is said
+	Version string           // of the program, for the header field Server
+}
+
+type server struct {
+	node  *node.Node
+	opts  Options
+	log   *slog.Logger
+	token [32]byte // SHA-256 of the local operator's
+}
+
+// New gives the handler of a node's API. It may be served over a network, or called in the process (see package
+// client). It is safe for concurrent use, and of no use once the node is closed.
+func New(n *node.Node, opts Options) http.Handler {
+	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token)}
+	if s.opts.Now == nil {
+		s.opts.Now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	methods := map[string]map[string]*Route{}
+	for _, r := range Routes() {
+		if methods[r.Path] == nil {
+			methods[r.Path] = map[string]*Route{}
+		}
+		methods[r.Path][r.Method] = &r
+	}
+	mux := http.NewServeMux()
+	for pattern, routes := range methods {
+		mux.Handle(pattern, s.dispatch(routes))
+	}
+	mux.Handle("/", http.HandlerFunc(s.noRoute))
+	return s.guard(mux)
+}
+
+// guard goes around every request: it answers panics, and paths that are not in their one spelling.
+func (s *server) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			p := recover()
+			if p == nil {
+				return
+			}
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p) // an answer that cannot be finished is broken off
+			}
+			s.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "panic", p)
+			s.fail(w, r, problemOf(http.StatusInternalServerError, wire.CodeInternal, "The server failed; its log says why"))
+		}()
+		h := w.Header()
+		h.Set("Server", strings.TrimSuffix("permledger/"+s.opts.Version, "/"))
+		h.Set("Cache-Control", "no-store")
+		h.Set("X-Content-Type-Options", "nosniff")
+		if p := r.URL.EscapedPath(); path.Clean(p) != p {
+			s.noRoute(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
+	s.fail(w, r, problemOf(http.StatusNotFound, wire.CodeNoRoute, "There is nothing at "+clip(r.URL.Path)))
+}
+
+// dispatch serves the routes of one path.
+func (s *server) dispatch(routes map[string]*Route) http.Handler {
+	if get := routes[http.MethodGet]; get != nil && get.Gives == mediaJSON {
+		routes[http.MethodHead] = get
+	}
+	var allowed []string
+	for method := range routes {
+		allowed = append(allowed, method)
+	}
+	slices.Sort(allowed)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		route := routes[r.Method]
+		if route == nil {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			s.fail(w, r, problemOf(http.StatusMethodNotAllowed, wire.CodeMethodNotAllowed, "This takes "+strings.Join(allowed, ", ")+", not "+clip(r.Method)))
+			return
+		}
+		if err := s.serve(route, w, r); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// serve lets a caller in, finds the organization and calls the route's handler.
+func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) error {
+	c := &call{Request: r, server: s, route: route, now: s.opts.Now().UTC()}
+	if !route.Open {
+		caller, err := s.identify(r)
+		if err != nil {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="permledger"`)
+			return err
+		}
+		c.Request = r.WithContext(WithCaller(r.Context(), caller))
+	}
+	if err := c.readQuery(); err != nil {
+		return err
+	}
+	if strings.Contains(route.Path, "{org}") {
+		var err error
+		if c.org, err = s.node.Org(r.PathValue("org")); err != nil {
+			return err
+		}
+	}
+	if route.Action != "" {
+		if err := mayDo(c.Context(), c.org, route.Action, c.now); err != nil {
+			return err
+		}
+	}
+	if err := c.awaitPosition(); err != nil {
+		return err
+	}
+	return route.serve(c, w)
+}
+
+// clip shortens what a caller sent before it is said back.
+func clip(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/projections/access"
+)
+
+// call is one request to a route, with what was found out about it.
+type call struct {
+	*http.Request
+	server *server
+	route  *Route
+	org    *node.Org // nil where the route names none
+	now    time.Time
+	query  url.Values
+
+	entries map[uint64]*chain.Entry // that were read for this answer
+}
+
+// readQuery takes only the parameters that the route knows, each once: a misspelt filter must not widen an answer.
+func (c *call) readQuery() error {
+	q, err := url.ParseQuery(c.URL.RawQuery)
+	if err != nil {
+		return badRequest("The query cannot be read: " + err.Error())
+	}
+	for name, values := range q {
+		if !slices.Contains(c.route.Query, name) {
+			p := badRequest(fmt.Sprintf("There is no parameter %q here", clip(name)))
+			p.Nearest = nearest(name, slices.Values(c.route.Query))
+			return p
+		}
+		if len(values) != 1 {
+			return badRequest("The parameter " + name + " is given twice")
+		}
+	}
+	c.query = q
+	return nil
+}
+
+// text gives a parameter that must be there.
+func (c *call) text(name string) (string, error) {
+	if v := c.query.Get(name); v != "" {
+		return v, nil
+	}
+	return "", badRequest("The parameter " + name + " is missing")
+}
+
+// number gives a parameter that is a whole number; otherwise is for where it is absent.
+func (c *call) number(name string, otherwise uint64) (uint64, error) {
+	if !c.query.Has(name) {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseUint(c.query.Get(name), 10, 53)
+	if err != nil {
+		return 0, badRequest(fmt.Sprintf("%s is %q, which is no number", name, clip(c.query.Get(name))))
+	}
+	return n, nil
+}
+
+// limit gives the parameter limit, from 1 to most.
+func (c *call) limit(otherwise, most int) (int, error) {
+	n, err := c.number("limit", uint64(otherwise))
+	if err == nil && (n == 0 || n > uint64(most)) {
+		err = badRequest(fmt.Sprintf("limit is %d; it goes from 1 to %d", n, most))
+	}
+	return int(n), err
+}
+
+// flag gives a parameter that is true or false.
+func (c *call) flag(name string) (bool, error) {
+	switch c.query.Get(name) {
+	case "true":
+		return true, nil
+	case "", "false":
+		return false, nil
+	}
+	return false, badRequest(name + " is true or false")
+}
+
+// asOf reads the parameter as_of, in both forms.
+func (c *call) asOf() (access.AsOf, wire.AsOf, error) {
+	a, pos, err := c.org.Access.ParseAsOf(c.query.Get("as_of"), c.now)
+	if err != nil {
+		return a, wire.AsOf{}, err
+	}
+	out := wire.AsOf{Seq: pos.Position, CID: pos.CID, Time: stamp(pos.Time), Instant: stamp(a.Instant)}
+	if !a.Occurred.IsZero() {
+		out.Occurred = stamp(a.Occurred)
+	}
+	return a, out, nil
+}
+
+// head says as of when an answer is that shows a ledger as it is.
+func head(o *node.Org, now time.Time) wire.AsOf {
+	h := o.Access.Head()
+	return wire.AsOf{Seq: h.Position, CID: h.CID, Time: stamp(h.Time), Instant: stamp(now)}
+}
+
+// stamp writes an instant; the zero time is empty.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(canon.TimeLayout)
+}
+
+// maxWait bounds how long a read waits for the position that it demands.
+const maxWait = 5 * time.Second
+
+// awaitPosition waits until the ledger has the position that the parameter at_least names.
+func (c *call) awaitPosition() error {
+	want, err := c.number("at_least", 0)
+	if err != nil || want == 0 || c.org == nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), maxWait)
+	defer cancel()
+	for {
+		changed := c.org.Changed()
+		have := c.org.Access.Head().Position
+		if have >= want {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			p := problemOf(http.StatusServiceUnavailable, wire.CodeNotYet, fmt.Sprintf("The ledger is at %d, %d was demanded", have, want))
+			p.At = have
+			return p
+		}
+	}
+}
+
+// entry reads an entry, once for an answer.
+func (c *call) entry(seq uint64) (*chain.Entry, error) {
+	if en := c.entries[seq]; en != nil {
+		return en, nil
+	}
+	raw, err := c.org.Journal.Read(seq)
+	if err != nil {
+		return nil, err
+	}
+	en, err := chain.Parse(raw)
+	if err != nil {
+		return nil, &chain.BrokenError{Position: seq, Check: chain.CheckForm, Err: err}
+	}
+	if c.entries == nil {
+		c.entries = map[uint64]*chain.Entry{}
+	}
+	c.entries[seq] = en
+	return en, nil
+}

@@ -1,0 +1,244 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/gowebpki/jcs"
+
+	"github.com/permledger/permledger/api/wire"
+)
+
+const (
+	mediaJSON  = "application/json"
+	mediaLines = "application/jsonl"
+)
+
+// endpoint is what a route does, and what it takes and gives.
+type endpoint struct {
+	Request  reflect.Type // of the body, or of each of its lines; nil: there is none
+	Response reflect.Type // of the body, or of each of its lines; nil: bytes
+	Takes    string       // media type
+	Gives    string       // media type
+	serve    func(*call, http.ResponseWriter) error
+}
+
+// answer makes an endpoint of a question: what f gives is the answer.
+func answer[Resp any](f func(*call) (Resp, error)) endpoint {
+	return endpoint{
+		Response: reflect.TypeFor[Resp](), Gives: mediaJSON,
+		serve: func(c *call, w http.ResponseWriter) error {
+			resp, err := f(c)
+			if err != nil {
+				return err
+			}
+			writeJSON(w, mediaJSON, http.StatusOK, resp)
+			return nil
+		},
+	}
+}
+
+// handle makes an endpoint of a function from a body to an answer.
+func handle[Req, Resp any](f func(*call, Req) (Resp, error)) endpoint {
+	e := answer(func(c *call) (Resp, error) {
+		var req Req
+		body, err := c.body()
+		if err == nil {
+			err = strict(body, &req)
+		}
+		if err != nil {
+			var none Resp
+			return none, err
+		}
+		return f(c, req)
+	})
+	e.Request, e.Takes = reflect.TypeFor[Req](), mediaJSON
+	return e
+}
+
+// stream makes an endpoint that writes its answer itself. Errors that it gives before it wrote anything become
+// problems; later it breaks the answer off.
+func stream(gives string, line reflect.Type, f func(*call, http.ResponseWriter) error) endpoint {
+	return endpoint{Response: line, Gives: gives, serve: f}
+}
+
+const (
+	maxBody  = 1 << 20 // bytes of a body, and of a line of a stream
+	bodyTime = 30 * time.Second
+)
+
+// mediaType says whether the body is of a type.
+func (c *call) mediaType(want string) error {
+	if have, _, err := mime.ParseMediaType(c.Header.Get("Content-Type")); err != nil || have != want {
+		return problemOf(http.StatusUnsupportedMediaType, wire.CodeMediaType, "The body must be of the type "+want)
+	}
+	return nil
+}
+
+// body reads a body that is one JSON value.
+func (c *call) body() ([]byte, error) {
+	if err := c.mediaType(mediaJSON); err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, maxBody))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, problemOf(http.StatusRequestEntityTooLarge, wire.CodeTooLarge, fmt.Sprintf("A body has at most %d bytes", maxBody))
+	}
+	if err != nil {
+		return nil, badRequest("The body cannot be read: " + err.Error())
+	}
+	return b, nil
+}
+
+// strict reads a JSON object in the one way it can be meant: UTF-8, no member twice, none unknown, none in another
+// case, nothing after it.
+func strict(body []byte, into any) error {
+	bad := func(err error) error {
+		return badRequest("The body is not the JSON that this takes: " + clip(err.Error()))
+	}
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
+		return bad(errors.New("it is no object"))
+	}
+	if _, err := jcs.Transform(body); err != nil {
+		return bad(err)
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return bad(err)
+	}
+	if err := spelled(body, reflect.TypeOf(into)); err != nil {
+		return bad(err)
+	}
+	return nil
+}
+
+var rawMessage = reflect.TypeFor[json.RawMessage]()
+
+// spelled refuses members that encoding/json took for one that is spelled in another case.
+func spelled(body []byte, t reflect.Type) error {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch {
+	case t == rawMessage || bytes.Equal(body, []byte("null")):
+		return nil
+	case t.Kind() == reflect.Slice:
+		if k := t.Elem().Kind(); k == reflect.String || k == reflect.Uint8 {
+			return nil
+		}
+		var list []json.RawMessage
+		if err := json.Unmarshal(body, &list); err != nil {
+			return err
+		}
+		for _, one := range list {
+			if err := spelled(one, t.Elem()); err != nil {
+				return err
+			}
+		}
+	case t.Kind() == reflect.Struct:
+		var have map[string]json.RawMessage
+		if err := json.Unmarshal(body, &have); err != nil {
+			return err
+		}
+		fields := fieldsOf(t)
+		for name, value := range have {
+			field, ok := fields[name]
+			if !ok {
+				return fmt.Errorf("json: unknown field %q", name)
+			}
+			if err := spelled(value, field); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fieldsOf gives the types of a struct's members by their names in JSON.
+func fieldsOf(t reflect.Type) map[string]reflect.Type {
+	fields := map[string]reflect.Type{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			fields[name] = f.Type
+		}
+	}
+	return fields
+}
+
+// lineWriter writes an answer of lines, each a JSON value.
+type lineWriter struct {
+	w      http.ResponseWriter
+	rc     *http.ResponseController
+	begun  bool
+	gives  string
+	buffer bytes.Buffer
+}
+
+func newLineWriter(w http.ResponseWriter, gives string) *lineWriter {
+	return &lineWriter{w: w, rc: http.NewResponseController(w), gives: gives}
+}
+
+// add appends a line; it is sent when enough have come together, or with flush.
+func (l *lineWriter) add(v any) error {
+	e := json.NewEncoder(&l.buffer)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	return l.some()
+}
+
+// some sends what has come together where it is worth it.
+func (l *lineWriter) some() error {
+	if l.buffer.Len() < 32<<10 {
+		return nil
+	}
+	return l.send()
+}
+
+func (l *lineWriter) send() error {
+	if !l.begun {
+		l.begun = true
+		l.w.Header().Set("Content-Type", l.gives)
+		l.w.WriteHeader(http.StatusOK)
+	}
+	if l.buffer.Len() == 0 {
+		return nil
+	}
+	_, err := l.w.Write(l.buffer.Bytes())
+	l.buffer.Reset()
+	return err
+}
+
+// flush sends what has come together, so that the caller sees it.
+func (l *lineWriter) flush() error {
+	if err := l.send(); err != nil {
+		return err
+	}
+	return l.rc.Flush()
+}
+
+// end answers for an error: with a problem where nothing was sent, else by breaking the answer off, so that the caller
+// cannot take it for the whole.
+func (l *lineWriter) end(c *call, err error) error {
+	if err == nil {
+		_ = l.send() // a caller that has gone is nobody to tell
+		return nil
+	}
+	if !l.begun {
+		return err
+	}
+	if c.Context().Err() == nil {
+		c.server.log.Error("an answer was broken off", "path", c.URL.Path, "error", err)
+	}
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,212 @@
+package api
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/projections/access"
+	"github.com/permledger/permledger/projections/history"
+)
+
+const (
+	pageSize    = 100
+	maxPageSize = 1_000
+)
+
+func getHistory(c *call) (wire.List[wire.Item], error) {
+	list := wire.List[wire.Item]{Items: []wire.Item{}}
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return list, err
+	}
+	list.AsOf = asOf
+	q, err := c.historyQuery(a)
+	if err != nil {
+		return list, err
+	}
+	positions, more := c.org.History.Find(q)
+	for _, at := range positions {
+		item, err := c.item(at)
+		if err != nil {
+			return list, err
+		}
+		if asOf.Occurred != "" && cmp.Or(item.Occurred, item.Time) > asOf.Occurred {
+			continue
+		}
+		list.Items = append(list.Items, item)
+	}
+	if last := len(positions) - 1; more {
+		next := positions[last] + 1
+		if q.Newest {
+			next = positions[last] - 1
+		}
+		list.Next = strconv.FormatUint(next, 10)
+	}
+	return list, nil
+}
+
+// historyQuery reads the parameters. A cursor is the position at which the next page begins.
+func (c *call) historyQuery(a access.AsOf) (history.Query, error) {
+	var q history.Query
+	var errs [9]error
+	if name := c.query.Get("role"); name != "" {
+		q.Role, errs[0] = c.anyRole(name, a)
+	}
+	if name := c.query.Get("subject"); name != "" {
+		q.Subject, errs[1] = c.anySubject(name, a)
+	}
+	if name := c.query.Get("actor"); name != "" {
+		q.Actor, errs[2] = c.anySubject(name, a)
+	}
+	if c.query.Has("permission") {
+		var known bool
+		var near []string
+		if q.Permission, known, near, errs[3] = c.permissionName(); !known && errs[3] == nil {
+			errs[3] = notFoundPermission(q.Permission, near)
+		}
+	}
+	if t := events.Type(c.query.Get("type")); t != "" {
+		if _, known := events.Types()[t]; !known {
+			p := badRequest(fmt.Sprintf("There is no type of event %q", clip(string(t))))
+			p.Nearest = nearest(string(t), func(yield func(string) bool) {
+				for known := range events.Types() {
+					if !yield(string(known)) {
+						return
+					}
+				}
+			})
+			errs[4] = p
+		}
+		q.Types = []events.Type{t}
+	}
+	q.From, errs[5] = c.number("from", 1)
+	q.To, errs[6] = c.number("to", a.Position)
+	q.Limit, errs[7] = c.limit(pageSize, maxPageSize)
+	q.Newest, errs[8] = c.flag("newest")
+	if err := cmp.Or(errs[:]...); err != nil {
+		return q, err
+	}
+	if err := c.times(&q); err != nil {
+		return q, err
+	}
+	if q.To == 0 || q.To > a.Position { // the index takes 0 for no bound
+		q.To = a.Position
+	}
+	cursor, err := c.number("cursor", 0)
+	if err == nil && cursor != 0 {
+		if q.Newest {
+			q.To = min(q.To, cursor)
+		} else {
+			q.From = max(q.From, cursor)
+		}
+	}
+	return q, err
+}
+
+func (c *call) times(q *history.Query) error {
+	for name, into := range map[string]*time.Time{"since": &q.Since, "before": &q.Before} {
+		if text := c.query.Get(name); text != "" {
+			if err := into.UnmarshalText([]byte(text)); err != nil {
+				return badRequest(fmt.Sprintf("%s is %q, which is no RFC 3339 time", name, clip(text)))
+			}
+		}
+	}
+	return nil
+}
+
+// anyRole gives the id of a role as of then; where it is deleted, of the one that had the key last.
+func (c *call) anyRole(name string, a access.AsOf) (ulid.ULID, error) {
+	v, err := c.org.Access.Role(name, a)
+	if gone := (*access.NotFoundError)(nil); errors.As(err, &gone) && gone.Deleted > 1 {
+		a.Position = gone.Deleted - 1
+		if before, again := c.org.Access.Role(name, a); again == nil {
+			return before.ID, nil
+		}
+	}
+	return v.ID, err
+}
+
+// anySubject gives the id of a subject, or of the ledger's own actor, which has an id only.
+func (c *call) anySubject(name string, a access.AsOf) (ulid.ULID, error) {
+	v, err := c.org.Access.Subject(name, a)
+	if id, malformed := ulid.ParseStrict(name); err != nil && malformed == nil {
+		own := false
+		c.org.Fold.Read(func(s *rules.State) { own = s.Opened().Node == id })
+		if own {
+			return id, nil
+		}
+	}
+	return v.ID, err
+}
+
+// thing reads role:<key> or subject:<key> and gives the thing as events name it.
+func (c *call) thing(text string, a access.AsOf) (string, error) {
+	kind, name, _ := strings.Cut(text, ":")
+	var id ulid.ULID
+	var err error
+	switch kind {
+	case "role":
+		id, err = c.anyRole(name, a)
+	case "subject":
+		id, err = c.anySubject(name, a)
+	default:
+		err = badRequest("about is role: or subject: and a key")
+	}
+	return kind + "/" + id.String(), err
+}
+
+// item gives a line of history. What an event did is said in the names that its things have now.
+func (c *call) item(at uint64) (wire.Item, error) {
+	en, err := c.entry(at)
+	if err != nil {
+		return wire.Item{}, err
+	}
+	e := en.Event
+	item := wire.Item{
+		Seq: at, CID: en.CID(), Time: stamp(e.Time), Type: string(e.Data.Type()), Actor: keyOf(c.org, e.Actor),
+		About: about(c.org, e.Data.About()), What: history.Describe(e, names{c.org}), Reason: words(c.org, e.Reason),
+	}
+	if i := e.Origin.Import; i != nil {
+		item.Occurred = stamp(i.Occurred)
+	}
+	return item, nil
+}
+
+// names gives the keys that roles and subjects have.
+type names struct{ org *node.Org }
+
+func (n names) SubjectKey(id ulid.ULID) string { return keyOf(n.org, id) }
+
+func (n names) RoleKey(id ulid.ULID) string {
+	key := id.String()
+	n.org.Fold.Read(func(s *rules.State) {
+		if r, ok := s.Role(id); ok {
+			key = r.Key
+		}
+	})
+	return key
+}
+
+// about says what an event is about as people write it: role:editor for role/01J….
+func about(org *node.Org, thing string) string {
+	kind, rest, _ := strings.Cut(thing, "/")
+	if id, err := ulid.ParseStrict(rest); err == nil {
+		switch kind {
+		case "role":
+			rest = names{org}.RoleKey(id)
+		case "subject":
+			rest = names{org}.SubjectKey(id)
+		}
+	}
+	return kind + ":" + rest
+}

@@ -1,0 +1,197 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/node"
+)
+
+const (
+	mediaEntries  = "application/octet-stream"
+	mediaDocument = "application/vc"
+	mediaTopic    = "text/plain; charset=utf-8"
+)
+
+func getEntry(c *call) (wire.Entry, error) {
+	ref := c.PathValue("ref")
+	if seq, err := strconv.ParseUint(ref, 10, 64); err == nil {
+		return c.wireEntry(seq)
+	}
+	at, ok := c.org.Access.ByCID(ref)
+	if !ok {
+		return wire.Entry{}, problemOf(http.StatusNotFound, string(rules.NotFound), "No entry has the CID "+clip(ref))
+	}
+	return c.wireEntry(at.Position)
+}
+
+func (c *call) wireEntry(seq uint64) (wire.Entry, error) {
+	if seq > c.org.Access.Head().Position { // synced perhaps, but not shown to anybody yet
+		return wire.Entry{}, problemOf(http.StatusNotFound, string(rules.NotFound), fmt.Sprintf("There is no entry %d", seq))
+	}
+	en, err := c.entry(seq)
+	if err != nil {
+		return wire.Entry{}, err
+	}
+	return wire.Entry{
+		Seq: seq, CID: en.CID(), Subject: en.Subject(), Entry: json.RawMessage(en.Bytes()), Actor: keyOf(c.org, en.Event.Actor),
+		Reason: words(c.org, en.Event.Reason),
+	}, nil
+}
+
+// getRecorded finds the entry of a command by the ids that the rules remember: those of imports and derived commands
+// for ever, others while they could still be sent again.
+func getRecorded(c *call) (wire.Entry, error) {
+	id, err := ulid.ParseStrict(c.PathValue("id"))
+	if err != nil {
+		return wire.Entry{}, badRequest("The id of a command is a ULID")
+	}
+	var refusal *rules.Refusal
+	c.org.Fold.Read(func(s *rules.State) {
+		_, err = ledger.Try(s, events.Command{ID: id, Ledger: s.Source(), Data: &events.RoleDeleted{}}, c.now)
+	})
+	if errors.As(err, &refusal) && refusal.Code == rules.Repeated {
+		return c.wireEntry(refusal.At)
+	}
+	return wire.Entry{}, problemOf(http.StatusNotFound, string(rules.NotFound), "No command with this id is known to be recorded")
+}
+
+// entries streams the journal's own form: to be verified, the bytes must be the very ones.
+func entries(c *call, w http.ResponseWriter) error {
+	length := c.org.Access.Head().Position
+	from, err1 := c.number("from", 1)
+	to, err2 := c.number("to", length)
+	if err := cmp.Or(err1, err2); err != nil {
+		return err
+	}
+	if from == 0 || to > length || from > to {
+		return problemOf(http.StatusNotFound, string(rules.NotFound), fmt.Sprintf("There are no entries %d to %d; the last is %d", from, to, length))
+	}
+	out := newLineWriter(w, mediaEntries)
+	for r, err := range c.org.Journal.Range(from, to) {
+		if err == nil {
+			err = c.Context().Err()
+		}
+		if err != nil {
+			return out.end(c, err)
+		}
+		var prefix [2]byte
+		binary.BigEndian.PutUint16(prefix[:], uint16(len(r.Entry)))
+		out.buffer.Write(prefix[:])
+		out.buffer.Write(r.Entry)
+		if err := out.some(); err != nil {
+			return out.end(c, err)
+		}
+	}
+	return out.end(c, nil)
+}
+
+func getDocument(c *call, w http.ResponseWriter) error {
+	d, ok := c.org.Documents.ByCID(c.PathValue("cid"))
+	if !ok {
+		return problemOf(http.StatusNotFound, string(rules.NotFound), "There is no document "+clip(c.PathValue("cid")))
+	}
+	w.Header().Set("Content-Type", mediaDocument)
+	w.Header().Set("Content-Length", strconv.Itoa(len(d.File)))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(d.File) // a caller that has gone is nobody to tell
+	return nil
+}
+
+func listDocuments(c *call) (wire.List[wire.Document], error) {
+	list := wire.List[wire.Document]{Items: []wire.Document{}}
+	a, asOf, err1 := c.asOf()
+	limit, err2 := c.limit(pageSize, maxPageSize)
+	cursor, err3 := c.number("cursor", 0)
+	if err := cmp.Or(err1, err2, err3); err != nil {
+		return list, err
+	}
+	list.AsOf = asOf
+	thing := c.query.Get("about")
+	if thing != "" {
+		var err error
+		if thing, err = c.thing(thing, a); err != nil {
+			return list, err
+		}
+	}
+	for _, d := range c.org.Documents.List(thing, cursor, limit+1) {
+		if d.Position > a.Position {
+			break
+		}
+		if len(list.Items) == limit {
+			list.Next = strconv.FormatUint(d.Position, 10)
+			break
+		}
+		list.Items = append(list.Items, wire.Document{CID: d.CID, Seq: d.Position, Format: d.Format, About: d.About.String()})
+	}
+	return list, nil
+}
+
+func getTopic(c *call, w http.ResponseWriter) error {
+	from, err := c.number("from", 1)
+	if err != nil {
+		return err
+	}
+	out := newLineWriter(w, mediaTopic)
+	for i := c.org.Topic.From(from); c.Context().Err() == nil; i++ {
+		m, ok := c.org.Topic.Message(i)
+		if !ok {
+			break
+		}
+		out.buffer.Write(m.Bytes)
+		out.buffer.WriteByte('\n')
+		if err := out.some(); err != nil {
+			return out.end(c, err)
+		}
+	}
+	return out.end(c, c.Context().Err())
+}
+
+func getActivity(c *call) (wire.List[wire.Activity], error) {
+	list := wire.List[wire.Activity]{Items: []wire.Activity{}, AsOf: head(c.org, c.now)}
+	limit, err := c.limit(pageSize, maxPageSize)
+	if err != nil {
+		return list, err
+	}
+	feed := c.org.Activity.Feed()
+	ctx, cancel := context.WithTimeout(c.Context(), maxWait)
+	defer cancel()
+	last, err := feed.Len(ctx)
+	if err != nil || last == 0 {
+		return list, err
+	}
+	from := uint64(1)
+	if last > uint64(limit) {
+		from = last - uint64(limit) + 1
+	}
+	for m, err := range feed.Entries(ctx, from) {
+		if err != nil {
+			return list, err
+		}
+		var r node.ActivityRecord
+		if err := json.Unmarshal(m.Data, &r); err != nil {
+			return list, fmt.Errorf("activity record %d: %w", m.Seq, err)
+		}
+		actor := r.Actor
+		if id, err := ulid.ParseStrict(r.Actor); err == nil {
+			actor = keyOf(c.org, id)
+		}
+		list.Items = append(list.Items, wire.Activity{
+			Seq: m.Seq, Time: r.Time, Kind: r.Kind, ID: r.ID, Type: r.Type, About: about(c.org, r.About), Actor: actor,
+			Credential: r.Credential, Code: string(r.Code), Reason: r.Reason, Permission: r.Permission,
+		})
+	}
+	return list, nil
+}

@@ -1,0 +1,121 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/node"
+)
+
+// health answers 503 when a ledger has stopped: what asks is a watchdog, which looks at nothing else.
+func health(c *call, w http.ResponseWriter) error {
+	h := wire.Health{Status: wire.HealthOK, Organizations: []wire.OrganizationHealth{}}
+	status := http.StatusOK
+	for _, id := range c.server.node.Organizations() {
+		o, err := c.server.node.Org(id)
+		if err != nil { // closed since
+			continue
+		}
+		head := o.Access.Head()
+		one := wire.OrganizationHealth{ID: id, Position: head.Position, CID: head.CID, Writing: true}
+		if err := o.Ledger.Err(); err != nil {
+			one.Writing, one.Error = false, err.Error()
+			h.Status, status = wire.HealthStopped, http.StatusServiceUnavailable
+		}
+		h.Organizations = append(h.Organizations, one)
+	}
+	writeJSON(w, mediaJSON, status, h)
+	return nil
+}
+
+func listOrganizations(c *call) (wire.List[wire.Organization], error) {
+	list := wire.List[wire.Organization]{Items: []wire.Organization{}}
+	for _, id := range c.server.node.Organizations() {
+		o, err := c.server.node.Org(id)
+		if err != nil { // closed since
+			continue
+		}
+		one := organization(o)
+		one.AsOf = head(o, c.now)
+		list.Items = append(list.Items, one)
+	}
+	return list, nil
+}
+
+func getOrganization(c *call) (wire.Organization, error) {
+	_, asOf, err := c.asOf()
+	if err != nil {
+		return wire.Organization{}, err
+	}
+	o := organization(c.org)
+	o.AsOf = asOf
+	return o, nil
+}
+
+// organization says what the first entry of a ledger says; no later one changes it in this version of the rules.
+func organization(o *node.Org) wire.Organization {
+	var w wire.Organization
+	o.Fold.Read(func(s *rules.State) {
+		d := s.Opened()
+		w = wire.Organization{ID: o.ID, Name: d.Name, Ledger: s.Source(), DID: s.DID(), Profile: profile(d.Profile), Rules: d.Rules, Owner: d.Owner.Key}
+	})
+	first, _ := o.Access.At(1)
+	w.Genesis = first.CID
+	return w
+}
+
+func profile(p events.Profile) map[string]any {
+	return map[string]any{
+		"name": p.Name, "dependencies": p.Dependencies, "directGrants": p.DirectGrants, "documents": p.Documents,
+		"emptyRoles": p.EmptyRoles, "newPermissions": p.NewPermissions, "uniqueNames": p.UniqueNames,
+	}
+}
+
+func prepareOpening(c *call, in wire.Opening) (wire.Prepared, error) {
+	if err := canon.Organization.Check(in.Organization); err != nil { // before keys are made for it
+		return wire.Prepared{}, invalid(err)
+	}
+	cmd, err := c.server.node.Opening(node.Opening{
+		Organization: in.Organization, Name: in.Name, Profile: in.Profile, DID: in.DID, OwnerKey: in.OwnerKey, OwnerKind: in.OwnerKind,
+		OwnerDID: in.OwnerDID, Credential: in.Credential, Root: in.Root, OperatorKey: in.OperatorKey,
+	})
+	if err != nil {
+		return wire.Prepared{}, err
+	}
+	b, err := cmd.Bytes(events.Signed{})
+	if err != nil {
+		return wire.Prepared{}, err
+	}
+	p := wire.Prepared{Command: json.RawMessage(b), Preview: &wire.Preview{Type: string(cmd.Data.Type())}}
+	if _, err := ledger.Try(rules.New(), cmd, c.now); err != nil {
+		p.Preview, p.Refusal, err = refusal(err, nil)
+		return p, err
+	}
+	if _, err := c.server.node.Org(in.Organization); err == nil {
+		r := &rules.Refusal{Code: rules.AlreadyOpened, Reason: "The organization " + in.Organization + " is here already"}
+		p.Preview, p.Refusal = nil, &refused(r, nil).Problem
+	}
+	return p, nil
+}
+
+func openOrganization(c *call, in wire.Submission) (wire.Receipt, error) {
+	r, err := request(in)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	if _, ok := r.Command.Data.(*events.OrganizationOpened); !ok {
+		return wire.Receipt{}, problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), "The command opens no organization")
+	}
+	// A caller that goes away must not leave an organization half opened.
+	_, receipt, err := c.server.node.OpenOrganization(context.WithoutCancel(c.Context()), r)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	return *received(receipt), nil
+}

@@ -1,0 +1,225 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/node"
+)
+
+// invalid gives the problem of what cannot be.
+func invalid(err error) *problem {
+	return problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), err.Error())
+}
+
+// refusal turns what deciding gave into the part of an answer that says so; other errors stay errors.
+func refusal(err error, org *node.Org) (*wire.Preview, *wire.Problem, error) {
+	var r *rules.Refusal
+	if errors.As(err, &r) {
+		return nil, &refused(r, org).Problem, nil
+	}
+	return nil, nil, err
+}
+
+// draft turns an intent into data on the state as it is. It belongs to one call of prepare.
+type draft struct {
+	call  *call
+	in    wire.Intent
+	state *rules.State
+	parts [][]string // of sets that are too big for one entry
+
+	refusal error // why the command would not be recorded; nil: it would
+}
+
+// intent says of a kind of intent which members it has, and how its data is made. Data that has parts is made twice:
+// whole, to decide on it, and divided, to record it.
+type intent struct {
+	members []string
+	whole   func(*draft) (events.Data, error)
+	divide  func(*draft, events.Data) events.Data // nil: it has no sets
+}
+
+// intents by their kinds.
+var intents = map[string]intent{
+	wire.PublishCatalogue:  {[]string{"catalogue", "embedded"}, (*draft).publishCatalogue, nil},
+	wire.AddSubject:        {[]string{"subject", "subjectKind", "did", "subjectCredential", "displayName", "email"}, (*draft).addSubject, nil},
+	wire.DeactivateSubject: {[]string{"subject"}, (*draft).deactivateSubject, nil},
+	wire.CreateRole:        {[]string{"role", "name", "description", "permissions"}, (*draft).createRole, (*draft).divideCreated},
+	wire.UpdateRole:        {[]string{"role", "name", "description", "add", "remove"}, (*draft).updateRole, (*draft).divideUpdated},
+	wire.DeleteRole:        {[]string{"role"}, (*draft).deleteRole, nil},
+	wire.AssignRole:        {[]string{"role", "subject", "scope", "until"}, (*draft).assignRole, nil},
+	wire.RevokeRole:        {[]string{"role", "subject", "scope"}, (*draft).revokeRole, nil},
+	wire.SetRoles:          {[]string{"roles", "subject"}, (*draft).setRoles, nil},
+	wire.GrantPermission:   {[]string{"permission", "subject", "scope", "until"}, (*draft).grantPermission, nil},
+	wire.RevokePermission:  {[]string{"permission", "subject", "scope"}, (*draft).revokePermission, nil},
+	wire.SetPermissions:    {[]string{"permissions", "subject", "scope"}, (*draft).setPermissions, (*draft).divideSet},
+	wire.IssueDocument:     {[]string{"about"}, (*draft).issueDocument, nil},
+	wire.RegisterKey:       {[]string{"key", "purpose", "subject"}, (*draft).registerKey, nil},
+	wire.RotateKey:         {[]string{"key", "old"}, (*draft).rotateKey, nil},
+	wire.SucceedKey:        {[]string{"key", "old"}, (*draft).succeedKey, nil},
+	wire.RevokeKey:         {[]string{"key"}, (*draft).revokeKey, nil},
+	wire.ReportKey:         {[]string{"key", "from"}, (*draft).reportKey, nil},
+}
+
+// members refuses members that the kind of intent does not use: what was meant by them would be lost.
+func members(in wire.Intent, kind intent) error {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	var have map[string]json.RawMessage
+	if err := json.Unmarshal(b, &have); err != nil {
+		return err
+	}
+	known := append([]string{"kind", "credential", "reason"}, kind.members...)
+	for name := range have {
+		if !slices.Contains(known, name) {
+			return badRequest(fmt.Sprintf("An intent of the kind %s has no member %s", in.Kind, name))
+		}
+	}
+	return nil
+}
+
+func prepare(c *call, in wire.Intent) (wire.Prepared, error) {
+	kind, ok := intents[in.Kind]
+	if !ok {
+		p := badRequest(fmt.Sprintf("There is no kind of intent %q", clip(in.Kind)))
+		p.Nearest = nearest(in.Kind, maps.Keys(intents))
+		return wire.Prepared{}, p
+	}
+	if err := members(in, kind); err != nil {
+		return wire.Prepared{}, err
+	}
+	reason, err := commitment("reason", in.Reason)
+	if err != nil {
+		return wire.Prepared{}, err
+	}
+	var p wire.Prepared
+	d := draft{call: c, in: in}
+	c.org.Fold.Read(func(s *rules.State) {
+		d.state = s
+		p, err = d.prepare(kind, reason)
+	})
+	if err == nil && d.refusal != nil { // outside Read: it looks at the state, too
+		_, p.Refusal, err = refusal(d.refusal, c.org)
+	}
+	return p, err
+}
+
+func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error) {
+	p := wire.Prepared{Seq: d.state.Position()}
+	actor, err := d.actor()
+	if err != nil {
+		return p, err
+	}
+	whole, err := kind.whole(d)
+	if err != nil {
+		return p, err
+	}
+	cmd := d.command(actor, whole)
+	cmd.Reason = reason
+	tried := cmd
+	if kind.divide != nil {
+		cmd.Data = kind.divide(d, whole)
+	}
+	for _, names := range d.parts {
+		part := d.command(actor, &events.PermissionsRecorded{Permissions: names})
+		b, err := part.Bytes(events.Signed{})
+		if err != nil {
+			return p, err
+		}
+		p.Parts = append(p.Parts, b)
+	}
+	if p.Command, err = cmd.Bytes(events.Signed{}); err != nil {
+		return p, err
+	}
+	e, err := ledger.Try(d.state, tried, d.call.now)
+	if err == nil {
+		err = d.fits(e, cmd.Data)
+	}
+	if err != nil {
+		d.refusal = err
+		return p, nil
+	}
+	p.Preview = d.preview(&e)
+	return p, nil
+}
+
+// fits refuses what is decided but does not fit an entry.
+func (d *draft) fits(e events.Event, recorded events.Data) error {
+	e.Sequence, e.Prev = d.state.Position()+1, d.call.org.Access.Head().CID
+	if recorded != nil && len(d.parts) > 0 { // the parts are elsewhere; the effect is small beside them
+		e.Data = recorded
+	}
+	b, err := e.Encode()
+	if err != nil {
+		return err
+	}
+	if err := chain.Room(len(b), &chain.Evidence{}, d.state.Documented(e.Data)); err != nil {
+		return &rules.Refusal{Code: rules.Invalid, Reason: err.Error()}
+	}
+	return nil
+}
+
+func (d *draft) command(actor ulid.ULID, data events.Data) events.Command {
+	return events.Command{
+		ID: d.id(), Ledger: d.state.Source(), Actor: actor, Data: data,
+		Auth: events.Auth{Method: events.MethodSignature, Credential: d.in.Credential},
+	}
+}
+
+func (d *draft) id() ulid.ULID { return node.NewID(d.call.now.UnixMilli()) }
+
+// actor gives in whose name the credential acts. The root and operator keys act in the owner's: they are nobody's own.
+func (d *draft) actor() (ulid.ULID, error) {
+	owner := d.state.Opened().Owner.Subject
+	switch in := d.in; {
+	case in.Credential == "":
+		return ulid.ULID{}, badRequest("credential is missing: the did:key that will sign")
+	case in.Kind == wire.SucceedKey,
+		in.Kind == wire.RotateKey && in.Old == in.Credential && (in.Old == d.state.Key(events.PurposeRoot) || in.Old == d.state.Key(events.PurposeOperator)):
+		return owner, nil
+	}
+	if id, ok := d.state.KeyOwner(d.in.Credential); ok {
+		return id, nil
+	}
+	r := &rules.Refusal{Code: rules.NotProven, Reason: clip(d.in.Credential) + " is no key that somebody signs commands with here"}
+	return ulid.ULID{}, refused(r, d.call.org)
+}
+
+// commitment reads a commitment to a private text; empty: there is none.
+func commitment(name, text string) (events.Digest, error) {
+	if text == "" {
+		return events.Digest{}, nil
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(b) != 32 {
+		return events.Digest{}, badRequest(name + " is no commitment: 32 bytes in base64url; the text itself comes with the signed command")
+	}
+	return events.Digest(b), nil
+}
+
+// instant reads the time at which a grant ends.
+func instant(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	var t time.Time
+	if err := t.UnmarshalText([]byte(text)); err != nil { // strict, as time.Parse is not
+		return t, badRequest(fmt.Sprintf("until is %q, which is no RFC 3339 time", clip(text)))
+	}
+	return t.UTC().Truncate(time.Millisecond), nil
+}

@@ -1,0 +1,198 @@
+package api
+
+import (
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/projections/access"
+)
+
+const (
+	maxShown   = 1_000     // gains, and losses, that a preview lists
+	maxWeighed = 1_000_000 // pairs of subject and permission that a preview looks at; beyond, More is a lower bound
+)
+
+// previewer finds who would gain and lose what. Only what an event touches is compared: one subject, or the holders of
+// one role.
+type previewer struct {
+	state   *rules.State
+	index   *access.Index
+	at      time.Time
+	out     *wire.Preview
+	roles   map[ulid.ULID]map[string]bool // permissions of roles, as they are before the event
+	token   map[string]bool               // whether a permission is of the token level
+	weighed int
+}
+
+func (d *draft) preview(e *events.Event) *wire.Preview {
+	p := &previewer{
+		state: d.state, index: d.call.org.Access, at: e.Time, out: &wire.Preview{Type: string(e.Data.Type())},
+		roles: map[ulid.ULID]map[string]bool{}, token: map[string]bool{},
+	}
+	switch data := e.Data.(type) {
+	case *events.RoleUpdated:
+		p.role(data.Role, slices.Concat(data.Add, data.Included), data.Remove)
+	case *events.RoleAssigned:
+		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
+			return append(held, rules.Held{Role: data.Role, Scope: data.Scope})
+		})
+	case *events.RoleRevoked:
+		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
+			return slices.DeleteFunc(held, func(h rules.Held) bool { return h.Role == data.Role && h.Scope == data.Scope })
+		})
+	case *events.RolesSet:
+		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
+			held = slices.DeleteFunc(held, func(h rules.Held) bool { return h.Scope == "" && slices.Contains(data.Removed, h.Role) })
+			for _, role := range data.Added {
+				held = append(held, rules.Held{Role: role})
+			}
+			return held
+		})
+	case *events.PermissionGranted:
+		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
+			return append(held, rules.Held{Permission: data.Permission, Scope: data.Scope})
+		})
+	case *events.PermissionRevoked:
+		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
+			return slices.DeleteFunc(held, func(h rules.Held) bool { return h.Permission == data.Permission && h.Scope == data.Scope })
+		})
+	case *events.PermissionsSet:
+		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
+			held = slices.DeleteFunc(held, func(h rules.Held) bool { return h.Permission != "" && h.Scope == data.Scope })
+			for _, name := range data.Permissions {
+				held = append(held, rules.Held{Permission: name, Scope: data.Scope})
+			}
+			return held
+		})
+	case *events.SubjectDeactivated:
+		p.subject(data.Subject, func([]rules.Held) []rules.Held { return nil })
+	}
+	return p.out
+}
+
+// has gives the permissions of a role.
+func (p *previewer) has(role ulid.ULID) map[string]bool {
+	set, ok := p.roles[role]
+	if !ok {
+		set = map[string]bool{}
+		for _, name := range p.state.RolePermissions(role) {
+			set[name] = true
+		}
+		p.roles[role] = set
+	}
+	return set
+}
+
+// gives says whether something held gives a permission on a scope; without is a role that does not count.
+func (p *previewer) gives(held []rules.Held, name, scope string, without ulid.ULID) bool {
+	for _, h := range held {
+		if !rules.Covers(h.Scope, scope) || h.Role == without && h.Permission == "" {
+			continue
+		}
+		if h.Permission == name || h.Permission == "" && p.has(h.Role)[name] {
+			return true
+		}
+	}
+	return false
+}
+
+// counts says whether what a subject holds changes what it may do: the owner may everything, a deactivated one nothing.
+func (p *previewer) counts(u rules.Subject) bool {
+	return u.Deactivated == 0 && u.ID != p.state.Opened().Owner.Subject
+}
+
+func (p *previewer) fits(name, kind string) bool {
+	token, known := p.token[name]
+	if !known {
+		v, err := p.index.Permission(name, access.AsOf{Position: p.state.Position()})
+		token = err == nil && v.Level == events.LevelToken // one that nobody knows yet is of the platform
+		p.token[name] = token
+	}
+	return rules.LevelFits(token, kind)
+}
+
+func (p *previewer) note(list *[]wire.Effective, key, name, scope string) {
+	if len(*list) == maxShown {
+		p.out.More++
+		return
+	}
+	*list = append(*list, wire.Effective{Subject: key, Permission: name, Scope: scope})
+}
+
+// subject compares what one subject holds with what it would.
+func (p *previewer) subject(id ulid.ULID, change func([]rules.Held) []rules.Held) {
+	u, ok := p.state.Subject(id)
+	if !ok || !p.counts(u) {
+		return
+	}
+	before := p.state.Held(id, p.at)
+	after := change(slices.Clone(before))
+	p.difference(&p.out.Gains, u, after, before)
+	p.difference(&p.out.Losses, u, before, after)
+}
+
+// difference lists the permissions that things give that are in a and not in b, and that nothing in b gives.
+func (p *previewer) difference(list *[]wire.Effective, u rules.Subject, a, b []rules.Held) {
+	type at struct{ name, scope string }
+	seen := map[at]bool{}
+	for _, h := range a {
+		same := func(o rules.Held) bool { return o.Role == h.Role && o.Permission == h.Permission && o.Scope == h.Scope }
+		if slices.ContainsFunc(b, same) {
+			continue
+		}
+		names := []string{h.Permission}
+		if h.Permission == "" {
+			names = p.state.RolePermissions(h.Role)
+		}
+		for _, name := range names {
+			if k := (at{name, h.Scope}); !seen[k] && p.fits(name, u.Kind) && !p.gives(b, name, h.Scope, ulid.ULID{}) {
+				seen[k] = true
+				p.note(list, u.Key, name, h.Scope)
+			}
+		}
+	}
+}
+
+// role lists what the holders of a role gain and lose by permissions that come into it and leave it.
+func (p *previewer) role(id ulid.ULID, added, removed []string) {
+	r, _ := p.state.Role(id)
+	left := r.Holders
+	if left == 0 || len(added)+len(removed) == 0 {
+		return
+	}
+	for _, v := range p.index.Subjects(access.AsOf{Position: p.state.Position(), Instant: p.at}) {
+		held := p.state.Held(v.ID, p.at)
+		var scopes []string
+		for _, h := range held {
+			if h.Permission == "" && h.Role == id {
+				scopes = append(scopes, h.Scope)
+			}
+		}
+		if len(scopes) == 0 {
+			continue
+		}
+		left--
+		if u, _ := p.state.Subject(v.ID); p.counts(u) {
+			for _, scope := range scopes {
+				for _, name := range added {
+					if p.fits(name, u.Kind) && !p.gives(held, name, scope, ulid.ULID{}) {
+						p.note(&p.out.Gains, u.Key, name, scope)
+					}
+				}
+				for _, name := range removed {
+					if p.fits(name, u.Kind) && !p.gives(held, name, scope, id) {
+						p.note(&p.out.Losses, u.Key, name, scope)
+					}
+				}
+			}
+		}
+		if p.weighed += len(scopes) * (len(added) + len(removed)); left == 0 || p.weighed > maxWeighed {
+			return
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/journal"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/projections/access"
+)
+
+// problem is an error that is a wire.Problem already.
+type problem struct{ wire.Problem }
+
+func (p *problem) Error() string { return p.Title + ": " + p.Detail }
+
+// titles says for each code what kind of problem it is.
+var titles = map[string]string{
+	wire.CodeUnauthenticated:  "Who calls is not known",
+	wire.CodeNoRoute:          "No such resource",
+	wire.CodeMethodNotAllowed: "The resource does not take this method",
+	wire.CodeNoOrganization:   "No such organization",
+	wire.CodeBadRequest:       "The request is not in order",
+	wire.CodeBadAsOf:          "No such point of the history",
+	wire.CodeBadCommand:       "Not a signed command",
+	wire.CodeAmbiguous:        "The name means several things",
+	wire.CodeTooLarge:         "The request is too large",
+	wire.CodeMediaType:        "The request is of another type",
+	wire.CodeNotYet:           "The ledger is not that far",
+	wire.CodeNotTried:         "Not tried",
+	wire.CodeStopped:          "The ledger takes no more commands",
+	wire.CodeOutcomeUnknown:   "The outcome is not known",
+	wire.CodeInternal:         "The server failed",
+
+	string(rules.NotPermitted):   "Not permitted",
+	string(rules.Escalation):     "Nobody gives what it does not hold",
+	string(rules.NotProven):      "The author is not proven",
+	string(rules.Inactive):       "The subject is deactivated",
+	string(rules.NotFound):       "Not found",
+	string(rules.Taken):          "In use already",
+	string(rules.InUse):          "Still in use",
+	string(rules.Unknown):        "No such permission",
+	string(rules.Invalid):        "This cannot be",
+	string(rules.NoChange):       "It is so already",
+	string(rules.Repeated):       "Recorded already",
+	string(rules.Conflict):       "The id is another command's",
+	string(rules.WrongLedger):    "The command is for another ledger",
+	string(rules.Stale):          "The id is too old or too new",
+	string(rules.PartMissing):    "A part is missing",
+	string(rules.UnknownRules):   "The rules are of a newer release",
+	string(rules.AlreadyOpened):  "The organization is open already",
+	string(rules.NotOpened):      "The organization is not open",
+	string(rules.MessageTooLong): "The message would be too long",
+}
+
+// statuses says with which status a refusal of the rules is answered.
+var statuses = map[rules.Code]int{
+	rules.NotPermitted: http.StatusForbidden, rules.Escalation: http.StatusForbidden, rules.NotProven: http.StatusForbidden,
+	rules.NotFound: http.StatusNotFound,
+	rules.Inactive: http.StatusConflict, rules.Taken: http.StatusConflict, rules.InUse: http.StatusConflict,
+	rules.NoChange: http.StatusConflict, rules.Repeated: http.StatusConflict, rules.Conflict: http.StatusConflict,
+	rules.PartMissing: http.StatusConflict, rules.AlreadyOpened: http.StatusConflict, rules.NotOpened: http.StatusConflict,
+	rules.Unknown: http.StatusUnprocessableEntity, rules.Invalid: http.StatusUnprocessableEntity,
+	rules.WrongLedger: http.StatusUnprocessableEntity, rules.Stale: http.StatusUnprocessableEntity,
+	rules.MessageTooLong: http.StatusUnprocessableEntity,
+	rules.UnknownRules:   http.StatusServiceUnavailable,
+}
+
+func problemOf(status int, code, detail string) *problem {
+	return &problem{wire.Problem{Type: wire.ProblemType + code, Title: titles[code], Status: status, Detail: detail}}
+}
+
+// badRequest says what of a request is not in order.
+func badRequest(detail string) *problem {
+	return problemOf(http.StatusBadRequest, wire.CodeBadRequest, detail)
+}
+
+// refused gives the problem that a refusal is; org may be nil.
+func refused(r *rules.Refusal, org *node.Org) *problem {
+	p := problemOf(statuses[r.Code], string(r.Code), r.Reason)
+	p.Hint, p.Permission, p.Nearest, p.At = r.Hint, r.Permission, r.Nearest, r.At
+	for _, id := range r.Holders {
+		p.Holders = append(p.Holders, keyOf(org, id))
+	}
+	return p
+}
+
+// explain is the one place that says what an error means to a caller; org may be nil. false: it means nothing to one,
+// and belongs into the log.
+func explain(err error, org *node.Org) (*problem, bool) {
+	var (
+		known    *problem
+		refusal  *rules.Refusal
+		notFound *access.NotFoundError
+		form     *canon.Error
+	)
+	switch {
+	case errors.As(err, &known):
+		return known, true
+	case errors.As(err, &refusal):
+		return refused(refusal, org), true
+	case errors.As(err, &notFound):
+		p := problemOf(http.StatusNotFound, string(rules.NotFound), notFound.Error())
+		p.At, p.Nearest = notFound.Deleted, nearThing(org, notFound)
+		return p, true
+	case errors.Is(err, access.ErrSyntax), errors.Is(err, access.ErrNoPosition), errors.Is(err, access.ErrBeforeFirst):
+		return problemOf(http.StatusBadRequest, wire.CodeBadAsOf, err.Error()), true
+	case errors.Is(err, node.ErrNoOrganization):
+		return problemOf(http.StatusNotFound, wire.CodeNoOrganization, err.Error()), true
+	case errors.Is(err, node.ErrProfile):
+		return problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), err.Error()), true
+	case errors.Is(err, journal.ErrNoEntry):
+		return problemOf(http.StatusNotFound, string(rules.NotFound), "There is no such entry"), true
+	case errors.As(err, &form):
+		return problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), err.Error()), true
+	case errors.Is(err, ledger.ErrNotTried):
+		return problemOf(http.StatusFailedDependency, wire.CodeNotTried, "A command before it was refused"), true
+	case errors.Is(err, ledger.ErrStopped):
+		return problemOf(http.StatusServiceUnavailable, wire.CodeStopped, err.Error()), true
+	case errors.Is(err, ledger.ErrUnknown):
+		p := problemOf(http.StatusServiceUnavailable, wire.CodeOutcomeUnknown, "The command may or may not have been recorded")
+		p.Hint = "Send it again with the same id: it gets its answer, or is recorded once"
+		return p, true
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return problemOf(http.StatusServiceUnavailable, wire.CodeNotYet, "The request was given up"), true
+	}
+	return problemOf(http.StatusInternalServerError, wire.CodeInternal, "The server failed; its log says why"), false
+}
+
+// fail answers with a problem.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var org *node.Org
+	if id := r.PathValue("org"); id != "" {
+		org, _ = s.node.Org(id)
+	}
+	p, known := explain(err, org)
+	if !known {
+		s.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	writeJSON(w, "application/problem+json", p.Status, p.Problem)
+}
+
+// writeJSON answers with one JSON value. Raw messages in it keep their bytes.
+func writeJSON(w http.ResponseWriter, mediaType string, status int, v any) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic("api: an answer cannot be written: " + err.Error()) // every answer is of a type of package wire
+	}
+	w.Header().Set("Content-Type", mediaType)
+	w.WriteHeader(status)
+	_, _ = w.Write(b.Bytes()) // a caller that has gone is nobody to tell
+}

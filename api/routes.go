@@ -1,0 +1,120 @@
+package api
+
+import (
+	"net/http"
+	"reflect"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// A Route is one method on one path. The table of routes is data: the handler is made of it, and so is whatever
+// describes the API.
+type Route struct {
+	Method  string
+	Path    string // as net/http.ServeMux has it
+	Summary string
+	// Action is what the caller must be allowed to do (rules.Actions). Where it is empty, Why says the reason.
+	Action string
+	Why    string
+	Open   bool     // without a token
+	Query  []string // the parameters it knows
+	endpoint
+}
+
+// Reasons for routes without an action.
+const (
+	whySigned  = "the command's own signature is judged by the rules of its ledger"
+	whyHealth  = "watchdogs have no token; the answer holds neither names nor permissions"
+	whyOpening = "no organization's rules apply before it is opened; the node's operator holds the token"
+	whyDraft   = "nothing is recorded; whoever may not record the change is told so in the answer"
+	whyNode    = "it lists what the node holds; the node's operator holds the token"
+)
+
+// reads gives the parameters of a route that reads a ledger.
+func reads(more ...string) []string { return append([]string{"as_of", "at_least"}, more...) }
+
+// lines makes an endpoint that answers with lines of type Line.
+func lines[Line any](f func(*call, http.ResponseWriter) error) endpoint {
+	return stream(mediaLines, reflect.TypeFor[Line](), f)
+}
+
+// taking says what each line of a streamed request is.
+func (e endpoint) taking(line reflect.Type) endpoint {
+	e.Request, e.Takes = line, mediaLines
+	return e
+}
+
+// Routes lists every route, in the order in which they are described.
+func Routes() []Route {
+	const (
+		get, post       = http.MethodGet, http.MethodPost
+		org             = "/v1/orgs/{org}"
+		roles, happened = rules.ActionRolesRead, rules.ActionHistoryRead
+	)
+	atLeast := []string{"at_least"}
+	question := reads("subject", "permission", "resource")
+	return []Route{
+		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
+			Summary: "Whether every ledger takes commands"},
+
+		{Method: get, Path: "/v1/orgs", Why: whyNode, endpoint: answer(listOrganizations),
+			Summary: "The organizations of the node"},
+		{Method: post, Path: "/v1/orgs/prepare", Why: whyOpening, endpoint: handle(prepareOpening),
+			Summary: "The command that opens an organization, to be signed"},
+		{Method: post, Path: "/v1/orgs", Why: whyOpening, endpoint: handle(openOrganization),
+			Summary: "Open an organization with a signed command"},
+		{Method: get, Path: org, Action: roles, Query: reads(), endpoint: answer(getOrganization),
+			Summary: "One organization"},
+
+		{Method: post, Path: org + "/prepare", Why: whyDraft, Query: atLeast, endpoint: handle(prepare),
+			Summary: "The command of a change, to be signed, and what it would do"},
+		{Method: post, Path: org + "/commands", Why: whySigned, Query: []string{"stop"},
+			endpoint: lines[wire.Outcome](recordCommands).taking(reflect.TypeFor[wire.Submission]()),
+			Summary:  "Record signed commands, one a line; each line is answered in turn"},
+		{Method: get, Path: org + "/commands/{id}", Action: happened, Query: atLeast, endpoint: answer(getRecorded),
+			Summary: "The entry that a command is recorded in"},
+
+		{Method: get, Path: org + "/roles", Action: roles, Query: reads("permissions"), endpoint: answer(listRoles),
+			Summary: "All roles"},
+		{Method: get, Path: org + "/roles/{key}", Action: roles, Query: reads(), endpoint: answer(getRole),
+			Summary: "A role with its permissions"},
+		{Method: get, Path: org + "/subjects", Action: roles, Query: reads(), endpoint: answer(listSubjects),
+			Summary: "All subjects"},
+		{Method: get, Path: org + "/subjects/{key}", Action: roles, Query: reads(), endpoint: answer(getSubject),
+			Summary: "A subject with what it was given"},
+		{Method: get, Path: org + "/credentials/{did}", Action: roles, Query: atLeast, endpoint: answer(getCredential),
+			Summary: "The subject that signs with a key now"},
+		{Method: get, Path: org + "/permissions", Action: roles, Query: reads(), endpoint: answer(listPermissions),
+			Summary: "What can be given"},
+
+		{Method: get, Path: org + "/check", Action: roles, Query: question, endpoint: answer(check),
+			Summary: "Whether a subject may do something"},
+		{Method: get, Path: org + "/explain", Action: roles, Query: question, endpoint: answer(explainCheck),
+			Summary: "Whether a subject may do something, and what is missing"},
+		{Method: get, Path: org + "/who-can", Action: roles, Query: reads("permission", "resource"), endpoint: answer(whoCan),
+			Summary: "Everybody who may do something"},
+		{Method: get, Path: org + "/access/{subject}", Action: roles, Query: reads(), endpoint: answer(getAccess),
+			Summary: "Everything a subject may do, and why"},
+		{Method: get, Path: org + "/assignments", Action: roles, Query: reads(), endpoint: lines[wire.Assignment](assignments),
+			Summary: "What every subject may do, one a line"},
+
+		{Method: get, Path: org + "/history", Action: happened, endpoint: answer(getHistory),
+			Query:   reads("role", "subject", "permission", "actor", "type", "from", "to", "since", "before", "limit", "newest", "cursor"),
+			Summary: "What happened"},
+		{Method: get, Path: org + "/entries", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaEntries, nil, entries),
+			Summary: "The exact bytes of entries, each behind its length in two bytes, big-endian"},
+		{Method: get, Path: org + "/entries/{ref}", Action: happened, Query: atLeast, endpoint: answer(getEntry),
+			Summary: "An entry by position or CID"},
+		{Method: get, Path: org + "/documents", Action: happened, Query: reads("about", "limit", "cursor"), endpoint: answer(listDocuments),
+			Summary: "The signed documents"},
+		{Method: get, Path: org + "/documents/{cid}", Action: happened, Query: atLeast, endpoint: stream(mediaDocument, nil, getDocument),
+			Summary: "The exact bytes of a signed document"},
+		{Method: get, Path: org + "/topic", Action: happened, Query: []string{"from", "at_least"}, endpoint: stream(mediaTopic, nil, getTopic),
+			Summary: "The messages of the topic in their exact bytes, one a line"},
+		{Method: get, Path: org + "/activity", Action: happened, Query: []string{"limit"}, endpoint: answer(getActivity),
+			Summary: "The newest commands that were refused"},
+		{Method: get, Path: org + "/watch", Action: happened, Query: []string{"from"}, endpoint: lines[wire.Item](watch),
+			Summary: "What happens, as it is recorded: lines, or server-sent events where the caller accepts them"},
+	}
+}

@@ -1,0 +1,202 @@
+package api
+
+import (
+	"cmp"
+	"encoding/json"
+	"net/http"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/projections/access"
+)
+
+func listRoles(c *call) (wire.List[wire.Role], error) {
+	var list wire.List[wire.Role]
+	a, asOf, err1 := c.asOf()
+	permissions, err2 := c.flag("permissions")
+	if err := cmp.Or(err1, err2); err != nil {
+		return list, err
+	}
+	list = wire.List[wire.Role]{Items: []wire.Role{}, AsOf: asOf}
+	for _, v := range c.org.Access.Roles(a) {
+		list.Items = append(list.Items, roleOf(v, permissions))
+	}
+	return list, nil
+}
+
+func getRole(c *call) (wire.One[wire.Role], error) {
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return wire.One[wire.Role]{}, err
+	}
+	v, err := c.org.Access.Role(c.PathValue("key"), a)
+	return wire.One[wire.Role]{Item: roleOf(v, true), AsOf: asOf}, err
+}
+
+func listSubjects(c *call) (wire.List[wire.Subject], error) {
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return wire.List[wire.Subject]{}, err
+	}
+	list := wire.List[wire.Subject]{Items: []wire.Subject{}, AsOf: asOf}
+	for _, v := range c.org.Access.Subjects(a) {
+		list.Items = append(list.Items, subjectOf(v))
+	}
+	return list, nil
+}
+
+func getSubject(c *call) (wire.One[wire.Subject], error) {
+	var one wire.One[wire.Subject]
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return one, err
+	}
+	h, err := c.org.Access.Holdings(c.PathValue("key"), a)
+	if err != nil {
+		return one, err
+	}
+	one = wire.One[wire.Subject]{Item: subjectOf(h.Subject), AsOf: asOf}
+	for _, r := range h.Roles {
+		one.Item.Holds = append(one.Item.Holds, holdsOf(r))
+		if n := len(one.Item.Roles); n == 0 || one.Item.Roles[n-1] != r.Role.Key {
+			one.Item.Roles = append(one.Item.Roles, r.Role.Key)
+		}
+	}
+	for _, p := range h.Permissions {
+		one.Item.Holds = append(one.Item.Holds, holdsOf(p))
+	}
+	en, err := c.entry(h.Subject.Added)
+	if err != nil {
+		return one, err
+	}
+	if d, ok := en.Event.Data.(*events.SubjectAdded); ok {
+		one.Item.DisplayName, one.Item.Email = words(c.org, d.DisplayName), words(c.org, d.Email)
+	}
+	return one, nil
+}
+
+// getCredential speaks of now alone: what a key could sign at an earlier position is no question of access.
+func getCredential(c *call) (wire.One[wire.Subject], error) {
+	var id ulid.ULID
+	var ok bool
+	did := c.PathValue("did")
+	c.org.Fold.Read(func(s *rules.State) { id, ok = s.KeyOwner(did) })
+	if !ok {
+		return wire.One[wire.Subject]{}, problemOf(http.StatusNotFound, string(rules.NotFound), "Nobody signs commands with "+clip(did)+" here")
+	}
+	v, err := c.org.Access.Subject(id.String(), c.org.Access.Now(c.now))
+	return wire.One[wire.Subject]{Item: subjectOf(v), AsOf: head(c.org, c.now)}, err
+}
+
+func listPermissions(c *call) (wire.List[wire.Permission], error) {
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return wire.List[wire.Permission]{}, err
+	}
+	list := wire.List[wire.Permission]{Items: []wire.Permission{}, AsOf: asOf}
+	for _, v := range c.org.Access.Permissions(a) {
+		list.Items = append(list.Items, permissionOf(v))
+	}
+	return list, nil
+}
+
+// assignments streams: an organization of many people with many permissions each is more than one answer should hold.
+func assignments(c *call, w http.ResponseWriter) error {
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return err
+	}
+	header, err := json.Marshal(asOf)
+	if err != nil {
+		return err
+	}
+	w.Header().Set(wire.AsOfHeader, string(header))
+	out := newLineWriter(w, mediaLines)
+	for v, names := range c.org.Access.Assignments(a) {
+		if err := out.add(wire.Assignment{Subject: v.Key, Permissions: append([]string{}, names...)}); err != nil {
+			return out.end(c, err)
+		}
+	}
+	return out.end(c, nil)
+}
+
+// permissionName gives the canonical name of the permission that a question names; a name that nobody knows stays as
+// it is.
+func (c *call) permissionName() (name string, known bool, near []string, err error) {
+	if name, err = c.text("permission"); err != nil {
+		return "", false, nil, err
+	}
+	canonical, near := permission(c.org, name)
+	if canonical != "" {
+		return canonical, true, nil, nil
+	}
+	if p := ambiguous(name, near); p != nil {
+		return "", false, nil, p
+	}
+	return name, false, near, nil
+}
+
+func whoCan(c *call) (wire.List[wire.Holder], error) {
+	var list wire.List[wire.Holder]
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return list, err
+	}
+	name, known, near, err := c.permissionName()
+	if err != nil {
+		return list, err
+	}
+	if !known {
+		return list, notFoundPermission(name, near)
+	}
+	list = wire.List[wire.Holder]{Items: []wire.Holder{}, AsOf: asOf}
+	for _, w := range c.org.Access.WhoCan(name, c.query.Get("resource"), a) {
+		because, err := c.because(w.Because)
+		if err != nil {
+			return list, err
+		}
+		list.Items = append(list.Items, wire.Holder{Subject: w.Subject.Key, Kind: w.Subject.Kind, Because: because})
+	}
+	return list, nil
+}
+
+func notFoundPermission(name string, near []string) error {
+	p := problemOf(http.StatusNotFound, string(rules.NotFound), "There is no permission "+clip(name))
+	p.Permission, p.Nearest = name, near
+	return p
+}
+
+func getAccess(c *call) (wire.List[wire.Source], error) {
+	var list wire.List[wire.Source]
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return list, err
+	}
+	all, err := c.org.Access.Effective(c.PathValue("subject"), a)
+	if err != nil {
+		return list, err
+	}
+	list = wire.List[wire.Source]{Items: []wire.Source{}, AsOf: asOf}
+	for _, e := range all {
+		// A permission that holds on several scopes is as many rows.
+		scopes := map[string][]access.Reason{}
+		var order []string
+		for _, r := range e.Because {
+			if scopes[r.Scope] == nil {
+				order = append(order, r.Scope)
+			}
+			scopes[r.Scope] = append(scopes[r.Scope], r)
+		}
+		for _, scope := range order {
+			because, err := c.because(scopes[scope])
+			if err != nil {
+				return list, err
+			}
+			list.Items = append(list.Items, wire.Source{Permission: e.Permission, Scope: scope, Because: because})
+		}
+	}
+	return list, nil
+}

@@ -1,0 +1,61 @@
+package api
+
+import (
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/projections/access"
+)
+
+func roleOf(v access.RoleView, permissions bool) wire.Role {
+	r := wire.Role{
+		ID: v.ID.String(), Key: v.Key, Name: v.Name, Type: v.Type, Description: v.Description,
+		Count: v.Count, Holders: v.Holders, Created: v.Created, Changed: v.Changed,
+	}
+	for _, l := range v.Labels {
+		if r.Labels == nil {
+			r.Labels = map[string]string{}
+		}
+		r.Labels[l.Name] = l.Value
+	}
+	if permissions {
+		r.Permissions = append([]string{}, v.Permissions...)
+	}
+	return r
+}
+
+func subjectOf(v access.SubjectView) wire.Subject {
+	return wire.Subject{ID: v.ID.String(), Key: v.Key, Kind: v.Kind, DID: v.DID, Owner: v.Owner, Added: v.Added, Deactivated: v.Deactivated}
+}
+
+func permissionOf(v access.PermissionView) wire.Permission {
+	return wire.Permission{
+		Name: v.Name, Catalogue: v.Catalogue, Category: v.Category, Entity: v.Entity, Action: v.Action, Description: v.Description,
+		Level: v.Level, DependsOn: v.DependsOn, Reserved: v.Reserved, Retired: v.Retired,
+	}
+}
+
+func holdsOf(h access.Holding) wire.Holds {
+	return wire.Holds{Grant: h.Grant.String(), At: h.At, Role: h.Role.Key, Permission: h.Permission, Scope: h.Scope, Until: stamp(h.Until)}
+}
+
+// because gives reasons with the words that people gave for them. The entries are read for these: once each.
+func (c *call) because(reasons []access.Reason) ([]wire.Because, error) {
+	list := make([]wire.Because, 0, len(reasons))
+	for _, r := range reasons {
+		b := wire.Because{
+			Kind: string(r.Kind), Grant: r.Grant.String(), At: r.At, PermissionAt: r.PermissionAt, Scope: r.Scope, Until: stamp(r.Until),
+			By: keyOf(c.org, r.By),
+		}
+		if r.Role.ID != (ulid.ULID{}) {
+			b.Role, b.RoleID = r.Role.Key, r.Role.ID.String()
+		}
+		en, err := c.entry(r.At)
+		if err != nil {
+			return nil, err
+		}
+		b.Reason = words(c.org, en.Event.Reason)
+		list = append(list, b)
+	}
+	return list, nil
+}

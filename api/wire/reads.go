@@ -1,0 +1,105 @@
+package wire
+
+import "strings"
+
+// ProblemType is what the type of every [Problem] begins with; its code follows.
+const ProblemType = "urn:permledger:problem:"
+
+// Codes of problems that are not refusals of the rules. Refusals have the codes of ledger/rules.
+const (
+	CodeUnauthenticated  = "unauthenticated" // 401: no token, or not the right one
+	CodeNoRoute          = "no-route"        // 404
+	CodeMethodNotAllowed = "method-not-allowed"
+	CodeNoOrganization   = "no-organization" // 404
+	CodeBadRequest       = "bad-request"     // 400: the query or the body is not what the route takes
+	CodeBadAsOf          = "bad-as-of"       // 400: as_of names no point of the history
+	CodeBadCommand       = "bad-command"     // 422: a submission is not a signed command in canonical form
+	CodeAmbiguous        = "ambiguous"       // 422: several catalogues have the name
+	CodeTooLarge         = "too-large"       // 413
+	CodeMediaType        = "media-type"      // 415
+	CodeNotYet           = "not-yet"         // 503: the ledger has not reached at_least
+	CodeNotTried         = "not-tried"       // 424: a command before it was refused
+	CodeStopped          = "stopped"         // 503: the ledger takes no more commands; nothing was recorded
+	CodeOutcomeUnknown   = "outcome-unknown" // 503: it may or may not be recorded; sending it again is harmless
+	CodeInternal         = "internal"        // 500
+)
+
+// Code gives the last part of the problem's type, by which programs tell problems apart.
+func (p *Problem) Code() string { return strings.TrimPrefix(p.Type, ProblemType) }
+
+// AsOfHeader is the header field of answers that have no room for it elsewhere: an [AsOf] in JSON.
+const AsOfHeader = "Permledger-As-Of"
+
+// One is an answer that is one thing.
+type One[T any] struct {
+	Item T    `json:"item"`
+	AsOf AsOf `json:"asOf"`
+}
+
+// Health says whether every ledger of the server takes commands.
+type Health struct {
+	Status        string               `json:"status"` // ok or stopped
+	Organizations []OrganizationHealth `json:"organizations"`
+}
+
+// Values of Health.Status.
+const (
+	HealthOK      = "ok"
+	HealthStopped = "stopped"
+)
+
+// OrganizationHealth says how far one ledger is, and whether it takes commands.
+type OrganizationHealth struct {
+	ID       string `json:"id"`
+	Position uint64 `json:"position"`
+	CID      string `json:"cid"`
+	Writing  bool   `json:"writing"`
+	Error    string `json:"error,omitempty"` // why it does not
+}
+
+// Document is a signed document of the ledger, without its bytes.
+type Document struct {
+	CID    string `json:"cid"` // of the exact bytes
+	Seq    uint64 `json:"seq"` // of the entry that carries it
+	Format string `json:"format"`
+	About  string `json:"about"` // role/<id> or subject/<id>
+}
+
+// Assignment is what one subject may use, on whatever scope.
+type Assignment struct {
+	Subject     string   `json:"subject"` // key
+	Permissions []string `json:"permissions"`
+}
+
+// Activity is something that was asked and is not in the ledger.
+type Activity struct {
+	Seq        uint64 `json:"seq"` // in the activity stream
+	Time       string `json:"time"`
+	Kind       string `json:"kind"` // refused
+	ID         string `json:"id"`   // of the command
+	Type       string `json:"type"` // of the event that was asked for
+	About      string `json:"about"`
+	Actor      string `json:"actor"` // key
+	Credential string `json:"credential"`
+	Code       string `json:"code"`
+	Reason     string `json:"reason"`
+	Permission string `json:"permission,omitempty"`
+}
+
+// HistoryQuery selects lines of history. All that is named must hold.
+type HistoryQuery struct {
+	AsOf       string // as everywhere; nothing after it is shown
+	AtLeast    uint64
+	Role       string // key or id
+	Subject    string // key or id
+	Permission string
+	Actor      string // key or id of a subject
+	Type       string // of the event
+	Since      string // RFC 3339: not before it
+	Before     string // RFC 3339
+	From       uint64 // first position
+	To         uint64 // last position; 0: no bound
+	Limit      int    // of lines on a page; 0: 100
+	Newest     bool   // the newest first
+	Cursor     string // the Next of the page before
+}

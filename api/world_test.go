@@ -1,0 +1,116 @@
+package api_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"testing"
+
+	"github.com/permledger/permledger/api"
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/events/didkey"
+	"github.com/permledger/permledger/node"
+)
+
+const token = "the local operator's token"
+
+// keyOf gives the same key for the same name in every run.
+func keyOf(name string) ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(name))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+func did(name string) string { return didkey.Encode(keyOf(name).Public().(ed25519.PublicKey)) }
+
+// world is a node with its API, reached over the loopback network and in the process.
+type world struct {
+	t       *testing.T
+	node    *node.Node
+	handler http.Handler
+	url     string
+	*client.Client
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := node.Init(dir, "ledger.test"); err != nil {
+		t.Fatal(err)
+	}
+	n, err := node.Open(t.Context(), dir, node.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := api.New(n, api.Options{Token: token, Version: "test", Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	srv := httptest.NewServer(h)
+	t.Cleanup(func() {
+		srv.Close()
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &world{t: t, node: n, handler: h, url: srv.URL, Client: client.New(srv.URL, token, srv.Client())}
+}
+
+// open opens an organization whose owner is "owner", with a key named org/owner.
+func (w *world) open(org, profile string) {
+	w.t.Helper()
+	p, err := w.PrepareOpening(w.t.Context(), wire.Opening{
+		Organization: org, Name: "The " + org, Profile: profile, OwnerKey: "owner", OwnerKind: "human",
+		Credential: did(org + "/owner"), Root: did(org + "/root"), OperatorKey: did("operator"),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.SignAndRecord(w.t.Context(), org, p, keyOf(org+"/owner"), nil); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// try prepares and records a change as somebody with a key named org/who.
+func (w *world) try(org, who string, in wire.Intent) (wire.Prepared, wire.Receipt, error) {
+	w.t.Helper()
+	in.Credential = did(org + "/" + who)
+	p, err := w.Prepare(w.t.Context(), org, in)
+	if err != nil {
+		return p, wire.Receipt{}, err
+	}
+	r, err := w.SignAndRecord(w.t.Context(), org, p, keyOf(org+"/"+who), nil)
+	return p, r, err
+}
+
+// do records a change as the owner.
+func (w *world) do(org string, in wire.Intent) (wire.Prepared, wire.Receipt) {
+	w.t.Helper()
+	p, r, err := w.try(org, "owner", in)
+	if err != nil {
+		w.t.Fatalf("%s: %v", in.Kind, err)
+	}
+	return p, r
+}
+
+// raw sends a request as it is.
+func (w *world) raw(method, path, contentType, auth, body string) *http.Response {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(context.WithoutCancel(w.t.Context()), method, w.url+path, bodyOf(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
+	}
+	if auth != "" {
+		req.Header.Set("Authorization", auth)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { resp.Body.Close() })
+	return resp
+}

@@ -1,0 +1,193 @@
+package client
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+)
+
+// types says which type of event an intent asks for.
+var types = map[string]events.Type{
+	wire.PublishCatalogue: "catalogue.published", wire.AddSubject: "subject.added", wire.DeactivateSubject: "subject.deactivated",
+	wire.CreateRole: "role.created", wire.UpdateRole: "role.updated", wire.DeleteRole: "role.deleted",
+	wire.AssignRole: "role.assigned", wire.RevokeRole: "role.revoked", wire.SetRoles: "roles.set",
+	wire.GrantPermission: "permission.granted", wire.RevokePermission: "permission.revoked", wire.SetPermissions: "permissions.set",
+	wire.IssueDocument: "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
+	wire.SucceedKey: "key.succeeded", wire.RevokeKey: "key.revoked", wire.ReportKey: "key.reported",
+}
+
+// asked says why prepared commands do not say what was asked for. Which role or subject an id in them means is the
+// server's word: the client does not know the ledger. Everything else is compared.
+func asked(p wire.Prepared, commands []events.Command) error {
+	cmd := &commands[len(commands)-1]
+	if o, opens := cmd.Data.(*events.OrganizationOpened); opens || p.Opening != nil {
+		switch {
+		case !opens || p.Intent != nil:
+			return fmt.Errorf("it is %s", cmd.Data.Type())
+		case p.Opening != nil:
+			return opening(p.Opening, cmd, o)
+		}
+		return nil
+	}
+	in := p.Intent
+	if in == nil {
+		return nil
+	}
+	if want := types[in.Kind]; cmd.Data.Type() != want {
+		return fmt.Errorf("it is %s, not %s", cmd.Data.Type(), want)
+	}
+	if d := cmd.Reason; text(d) != in.Reason {
+		return fmt.Errorf("its reason is another")
+	}
+	parts := map[events.Digest][]string{}
+	for _, part := range commands[:len(commands)-1] {
+		names := part.Data.(*events.PermissionsRecorded).Permissions
+		parts[events.PartDigest(names)] = names
+	}
+	return data(in, cmd.Data, parts)
+}
+
+func opening(want *wire.Opening, cmd *events.Command, d *events.OrganizationOpened) error {
+	have := wire.Opening{
+		Organization: d.Organization, Name: d.Name, Profile: d.Profile.Name, DID: d.DID, OwnerKey: d.Owner.Key, OwnerKind: d.Owner.Kind,
+		OwnerDID: d.Owner.DID, Credential: d.Owner.Credential, Root: d.Keys.Root, OperatorKey: d.Keys.Operator,
+	}
+	if have != *want || cmd.Actor != d.Owner.Subject {
+		return fmt.Errorf("it opens another organization")
+	}
+	return nil
+}
+
+func text(d events.Digest) string {
+	if d == (events.Digest{}) {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(d[:])
+}
+
+// differs collects what is not as it was asked for.
+type differs []string
+
+func (d *differs) text(name, want, have string) {
+	if want != have {
+		*d = append(*d, name)
+	}
+}
+
+func (d *differs) optional(name string, want, have *string) {
+	if (want == nil) != (have == nil) || want != nil && *want != *have {
+		*d = append(*d, name)
+	}
+}
+
+func (d *differs) until(want string, have time.Time) {
+	t, err := time.Parse(time.RFC3339Nano, want)
+	if want == "" && have.IsZero() || err == nil && t.Truncate(time.Millisecond).Equal(have) {
+		return
+	}
+	*d = append(*d, "until")
+}
+
+// names compares permissions: those asked for may be without catalogue, those in the command have it.
+func (d *differs) names(name string, want, have []string, digests []events.Digest, parts map[events.Digest][]string) {
+	have = slices.Clone(have)
+	for _, digest := range digests {
+		have = append(have, parts[digest]...)
+	}
+	asked, found := map[string]bool{}, map[string]bool{}
+	for _, w := range want {
+		asked[w] = true
+	}
+	same := true
+	for _, h := range have {
+		_, bare, qualified := strings.Cut(h, ":")
+		found[h] = true
+		if qualified {
+			found[bare] = true
+		}
+		same = same && (asked[h] || qualified && asked[bare])
+	}
+	for _, w := range want {
+		same = same && found[w]
+	}
+	if !same {
+		*d = append(*d, name)
+	}
+}
+
+func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) error {
+	var d differs
+	switch have := have.(type) {
+	case *events.SubjectAdded:
+		d.text("key", in.Subject, have.Key)
+		d.text("kind", in.SubjectKind, have.Kind)
+		d.text("did", in.DID, have.DID)
+		d.text("credential", in.SubjectKey, have.Credential)
+		d.text("display name", in.DisplayName, text(have.DisplayName))
+		d.text("e-mail", in.Email, text(have.Email))
+	case *events.RoleCreated:
+		d.text("key", in.Role, have.Key)
+		if in.Name != nil {
+			d.text("name", *in.Name, have.Name)
+		}
+		if in.Description != nil {
+			d.text("description", *in.Description, have.Description)
+		}
+		d.names("permissions", in.Permissions, have.Permissions, have.Parts, parts)
+	case *events.RoleUpdated:
+		d.optional("name", in.Name, have.Name)
+		d.optional("description", in.Description, have.Description)
+		d.names("add", in.Add, have.Add, have.AddParts, parts)
+		d.names("remove", in.Remove, have.Remove, have.RemoveParts, parts)
+	case *events.RoleAssigned:
+		d.text("scope", in.Scope, have.Scope)
+		d.until(in.Until, have.Until)
+	case *events.RoleRevoked:
+		d.text("scope", in.Scope, have.Scope)
+	case *events.RolesSet:
+		if len(have.Roles) > len(in.Roles) {
+			d = append(d, "roles")
+		}
+	case *events.PermissionGranted:
+		d.names("permission", []string{in.Permission}, []string{have.Permission}, nil, nil)
+		d.text("scope", in.Scope, have.Scope)
+		d.until(in.Until, have.Until)
+	case *events.PermissionRevoked:
+		d.names("permission", []string{in.Permission}, []string{have.Permission}, nil, nil)
+		d.text("scope", in.Scope, have.Scope)
+	case *events.PermissionsSet:
+		d.names("permissions", in.Permissions, have.Permissions, have.Parts, parts)
+		d.text("scope", in.Scope, have.Scope)
+	case *events.KeyRegistered:
+		d.text("purpose", in.Purpose, have.Purpose)
+		if in.Key != "" {
+			d.text("key", in.Key, have.Key)
+		}
+	case *events.KeyRotated:
+		d.text("old key", in.Old, have.Old)
+		if in.Key != "" {
+			d.text("key", in.Key, have.New)
+		}
+	case *events.KeySucceeded:
+		d.text("lost key", in.Old, have.Lost)
+		if in.Key != "" {
+			d.text("key", in.Key, have.Key)
+		}
+	case *events.KeyRevoked:
+		d.text("key", in.Key, have.Key)
+	case *events.KeyReported:
+		d.text("key", in.Key, have.Key)
+		if in.From != have.From {
+			d = append(d, "from")
+		}
+	}
+	if len(d) > 0 {
+		return fmt.Errorf("it differs in %s", strings.Join(d, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+// Package client speaks to the HTTP API of permledger: to a server, or to its handler in this process. There is one
+// code path: see [New] and [InProcess].
+//
+// The client signs commands itself and never hands a private key to anybody. It asks the server to prepare a command,
+// reads the bytes that come back, and signs them only where they say what was asked for.
+//
+// Errors that the server answers with are a [*Error], which holds the problem (RFC 9457); where no server answered it
+// is an [*UnreachableError].
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/permledger/permledger/api/wire"
+)
+
+// Client speaks to one server. Its methods are safe for concurrent use.
+type Client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+// New gives a client of the server at base, as http://127.0.0.1:8420. hc may be nil; it should have no overall timeout,
+// for streams last as long as they are needed: contexts end requests.
+func New(base, token string, hc *http.Client) *Client {
+	if hc == nil {
+		hc = &http.Client{}
+	}
+	return &Client{base: strings.TrimSuffix(base, "/"), token: token, http: hc}
+}
+
+// InProcess gives a client of a handler in this process, as package api makes them. No network is used; bodies stream.
+func InProcess(h http.Handler, token string) *Client {
+	return New("http://in-process", token, &http.Client{Transport: &inProcess{h}})
+}
+
+// Error is a problem that the server answered with.
+type Error struct {
+	Problem wire.Problem
+}
+
+// Code gives the problem's code, as not-permitted: one of package wire or of package rules.
+func (e *Error) Code() string { return e.Problem.Code() }
+
+func (e *Error) Error() string {
+	text := e.Problem.Title
+	if e.Problem.Detail != "" {
+		text = e.Problem.Detail
+	}
+	if e.Problem.Hint != "" {
+		text += ". " + e.Problem.Hint
+	}
+	return fmt.Sprintf("%s (%s)", text, e.Code())
+}
+
+// CodeOf gives the code of the problem that err is or wraps; empty where it is none.
+func CodeOf(err error) string {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e.Code()
+	}
+	return ""
+}
+
+// UnreachableError says that no server answered. What was asked for may nevertheless have been done.
+type UnreachableError struct {
+	Server string
+	Err    error
+}
+
+func (e *UnreachableError) Error() string { return "no answer from " + e.Server + ": " + e.Err.Error() }
+
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Read says as of when a question is. The zero Read is now.
+type Read struct {
+	AsOf    string // as access.Index.ParseAsOf reads it; empty: now
+	AtLeast uint64 // wait until the ledger has this position; 0: do not
+}
+
+func (r Read) query() url.Values {
+	q := url.Values{}
+	set(q, "as_of", r.AsOf)
+	setNumber(q, "at_least", r.AtLeast)
+	return q
+}
+
+func set(q url.Values, name, value string) {
+	if value != "" {
+		q.Set(name, value)
+	}
+}
+
+func setNumber(q url.Values, name string, n uint64) {
+	if n != 0 {
+		q.Set(name, strconv.FormatUint(n, 10))
+	}
+}
+
+// path joins segments, each escaped so that whatever it holds, it stays one segment.
+func path(segments ...string) string {
+	var b strings.Builder
+	b.WriteString("/v1/orgs")
+	for _, s := range segments {
+		b.WriteByte('/')
+		switch s {
+		case ".":
+			b.WriteString("%2E")
+		case "..":
+			b.WriteString("%2E%2E")
+		default:
+			b.WriteString(url.PathEscape(s))
+		}
+	}
+	return b.String()
+}
+
+// request sends a request and gives the answer, whose body the caller closes; other answers than 2xx are errors.
+func (c *Client) request(ctx context.Context, method, path string, query url.Values, header http.Header, body io.Reader) (*http.Response, error) {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return nil, &UnreachableError{Server: c.base, Err: err}
+	}
+	if resp.StatusCode/100 != 2 {
+		defer resp.Body.Close()
+		return nil, problem(resp)
+	}
+	return resp, nil
+}
+
+const maxProblem = 1 << 20
+
+// problem reads the problem that an answer is.
+func problem(resp *http.Response) error {
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxProblem))
+	e := &Error{}
+	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err == nil && kind == "application/problem+json" && json.Unmarshal(b, &e.Problem) == nil && e.Problem.Type != "" {
+		return e
+	}
+	// Something between us and the server answered, or something that is no permledger.
+	e.Problem = wire.Problem{Type: "about:blank", Title: resp.Status, Status: resp.StatusCode,
+		Detail: fmt.Sprintf("%s was answered with %s, and not by a permledger server", resp.Request.URL.Redacted(), resp.Status)}
+	return e
+}
+
+// get reads an answer in JSON.
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	var out T
+	resp, err := c.request(ctx, http.MethodGet, path, query, nil, nil)
+	if err != nil {
+		return out, err
+	}
+	return decode[T](c, resp)
+}
+
+// post sends a body in JSON and reads an answer in JSON.
+func post[T any](ctx context.Context, c *Client, path string, body any) (T, error) {
+	var out T
+	b, err := encode(body)
+	if err != nil {
+		return out, fmt.Errorf("POST %s: %w", path, err)
+	}
+	resp, err := c.request(ctx, http.MethodPost, path, nil, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(b))
+	if err != nil {
+		return out, err
+	}
+	return decode[T](c, resp)
+}
+
+func decode[T any](c *Client, resp *http.Response) (T, error) {
+	var out T
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		return out, &UnreachableError{Server: c.base, Err: fmt.Errorf("the answer cannot be read: %w", err)}
+	}
+	return out, nil
+}
+
+// encode writes JSON and leaves raw messages as they are: their bytes are signed. It ends with a line feed.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return b.Bytes(), err
+}

@@ -1,0 +1,166 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/permledger/permledger/api/wire"
+)
+
+// Health says whether every ledger takes commands. It needs no token.
+func (c *Client) Health(ctx context.Context) (wire.Health, error) {
+	// A ledger that stopped is an answer, with the status 503, and not an error.
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/healthz", nil)
+	if err != nil {
+		return wire.Health{}, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return wire.Health{}, &UnreachableError{Server: c.base, Err: err}
+	}
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
+		defer resp.Body.Close()
+		return wire.Health{}, problem(resp)
+	}
+	return decode[wire.Health](c, resp)
+}
+
+// Organizations gives the organizations of the server, by id.
+func (c *Client) Organizations(ctx context.Context) ([]wire.Organization, error) {
+	list, err := get[wire.List[wire.Organization]](ctx, c, path(), nil)
+	return list.Items, err
+}
+
+// Organization gives one organization.
+func (c *Client) Organization(ctx context.Context, org string, r Read) (wire.Organization, error) {
+	return get[wire.Organization](ctx, c, path(org), r.query())
+}
+
+// Roles gives all roles, by key, with their permissions where these are asked for.
+func (c *Client) Roles(ctx context.Context, org string, permissions bool, r Read) (wire.List[wire.Role], error) {
+	q := r.query()
+	if permissions {
+		q.Set("permissions", "true")
+	}
+	return get[wire.List[wire.Role]](ctx, c, path(org, "roles"), q)
+}
+
+// Role gives a role by key or id, with its permissions.
+func (c *Client) Role(ctx context.Context, org, role string, r Read) (wire.One[wire.Role], error) {
+	return get[wire.One[wire.Role]](ctx, c, path(org, "roles", role), r.query())
+}
+
+// Subjects gives all subjects, by key.
+func (c *Client) Subjects(ctx context.Context, org string, r Read) (wire.List[wire.Subject], error) {
+	return get[wire.List[wire.Subject]](ctx, c, path(org, "subjects"), r.query())
+}
+
+// Subject gives a subject by key or id, with what it was given.
+func (c *Client) Subject(ctx context.Context, org, subject string, r Read) (wire.One[wire.Subject], error) {
+	return get[wire.One[wire.Subject]](ctx, c, path(org, "subjects", subject), r.query())
+}
+
+// CredentialOwner gives the subject that signs with a did:key now.
+func (c *Client) CredentialOwner(ctx context.Context, org, did string) (wire.One[wire.Subject], error) {
+	return get[wire.One[wire.Subject]](ctx, c, path(org, "credentials", did), nil)
+}
+
+// Permissions gives what can be given or asked about, by name.
+func (c *Client) Permissions(ctx context.Context, org string, r Read) (wire.List[wire.Permission], error) {
+	return get[wire.List[wire.Permission]](ctx, c, path(org, "permissions"), r.query())
+}
+
+func question(r Read, subject, permission, resource string) url.Values {
+	q := r.query()
+	set(q, "subject", subject)
+	set(q, "permission", permission)
+	set(q, "resource", resource)
+	return q
+}
+
+// Check says whether a subject may do what a permission allows on a resource; empty: on the whole organization.
+func (c *Client) Check(ctx context.Context, org, subject, permission, resource string, r Read) (wire.Check, error) {
+	return get[wire.Check](ctx, c, path(org, "check"), question(r, subject, permission, resource))
+}
+
+// Explain is Check with what is missing, where the answer is no.
+func (c *Client) Explain(ctx context.Context, org, subject, permission, resource string, r Read) (wire.Check, error) {
+	return get[wire.Check](ctx, c, path(org, "explain"), question(r, subject, permission, resource))
+}
+
+// WhoCan gives everybody who may do what a permission allows on a resource, and why.
+func (c *Client) WhoCan(ctx context.Context, org, permission, resource string, r Read) (wire.List[wire.Holder], error) {
+	return get[wire.List[wire.Holder]](ctx, c, path(org, "who-can"), question(r, "", permission, resource))
+}
+
+// Access gives every permission that a subject may use, with all sources.
+func (c *Client) Access(ctx context.Context, org, subject string, r Read) (wire.List[wire.Source], error) {
+	return get[wire.List[wire.Source]](ctx, c, path(org, "access", subject), r.query())
+}
+
+// History gives a page of history.
+func (c *Client) History(ctx context.Context, org string, h wire.HistoryQuery) (wire.List[wire.Item], error) {
+	q := Read{AsOf: h.AsOf, AtLeast: h.AtLeast}.query()
+	set(q, "role", h.Role)
+	set(q, "subject", h.Subject)
+	set(q, "permission", h.Permission)
+	set(q, "actor", h.Actor)
+	set(q, "type", h.Type)
+	set(q, "since", h.Since)
+	set(q, "before", h.Before)
+	setNumber(q, "from", h.From)
+	setNumber(q, "to", h.To)
+	setNumber(q, "limit", uint64(max(h.Limit, 0)))
+	set(q, "cursor", h.Cursor)
+	if h.Newest {
+		q.Set("newest", "true")
+	}
+	return get[wire.List[wire.Item]](ctx, c, path(org, "history"), q)
+}
+
+// Entry gives an entry by position or CID.
+func (c *Client) Entry(ctx context.Context, org, ref string) (wire.Entry, error) {
+	return get[wire.Entry](ctx, c, path(org, "entries", ref), nil)
+}
+
+// Recorded gives the entry that a command is recorded in, by the command's id: for ever where it was imported or
+// derived, and for 24 hours else. Where there is none, the error has the code not-found.
+func (c *Client) Recorded(ctx context.Context, org, id string) (wire.Entry, error) {
+	return get[wire.Entry](ctx, c, path(org, "commands", id), nil)
+}
+
+// Document gives the exact bytes of a signed document by its CID.
+func (c *Client) Document(ctx context.Context, org, cid string) ([]byte, error) {
+	resp, err := c.request(ctx, http.MethodGet, path(org, "documents", cid), nil, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, &UnreachableError{Server: c.base, Err: err}
+	}
+	return b, nil
+}
+
+// Documents gives a page of the signed documents about a thing: role:<key>, subject:<key>, or empty for all.
+func (c *Client) Documents(ctx context.Context, org, about, cursor string) (wire.List[wire.Document], error) {
+	q := url.Values{}
+	set(q, "about", about)
+	set(q, "cursor", cursor)
+	return get[wire.List[wire.Document]](ctx, c, path(org, "documents"), q)
+}
+
+// Activity gives the newest commands that were refused, oldest first; limit 0 is 100.
+func (c *Client) Activity(ctx context.Context, org string, limit int) (wire.List[wire.Activity], error) {
+	q := url.Values{}
+	if limit < 0 {
+		return wire.List[wire.Activity]{}, fmt.Errorf("activity: limit %s is negative", strconv.Itoa(limit))
+	}
+	setNumber(q, "limit", uint64(limit))
+	return get[wire.List[wire.Activity]](ctx, c, path(org, "activity"), q)
+}

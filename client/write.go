@@ -1,0 +1,130 @@
+package client
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/private"
+)
+
+// Expiry is how long a command that this client signs may wait to be recorded.
+const Expiry = 10 * time.Minute
+
+// ErrNotAsked says that the server prepared another command than was asked for. It was not signed.
+var ErrNotAsked = errors.New("the prepared command is not the one that was asked for")
+
+// PrepareOpening asks for the command that opens an organization.
+func (c *Client) PrepareOpening(ctx context.Context, o wire.Opening) (wire.Prepared, error) {
+	p, err := post[wire.Prepared](ctx, c, path("prepare"), o)
+	p.Opening = &o
+	return p, err
+}
+
+// Open records the signed command that opens an organization.
+func (c *Client) Open(ctx context.Context, s wire.Submission) (wire.Receipt, error) {
+	return post[wire.Receipt](ctx, c, path(), s)
+}
+
+// Prepare asks for the command of a change, and what recording it would do. Nothing is recorded.
+func (c *Client) Prepare(ctx context.Context, org string, in wire.Intent) (wire.Prepared, error) {
+	p, err := post[wire.Prepared](ctx, c, path(org, "prepare"), in)
+	p.Intent = &in
+	return p, err
+}
+
+// SignAndRecord signs a prepared command, and those of its parts, with a key and records them. It signs only commands
+// that are for the organization's ledger and, where Prepare or PrepareOpening gave p, that say what was asked for: else
+// the error is an [ErrNotAsked]. texts are what the command commits to. A refusal is an [*Error]; the server notes it,
+// so a command that Prepare said would be refused may well be sent.
+func (c *Client) SignAndRecord(ctx context.Context, org string, p wire.Prepared, key ed25519.PrivateKey, texts []wire.Text) (wire.Receipt, error) {
+	commands, err := read(org, p)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	subs := make([]wire.Submission, len(commands))
+	for i := range commands {
+		if subs[i], err = Sign(&commands[i], key); err != nil {
+			return wire.Receipt{}, err
+		}
+	}
+	last := len(subs) - 1
+	subs[last].Texts = texts
+	if _, opens := commands[last].Data.(*events.OrganizationOpened); opens {
+		return c.Open(ctx, subs[last])
+	}
+	outcomes, err := c.Submit(ctx, org, subs, StopAtRefusal)
+	for _, o := range outcomes {
+		if o.Problem != nil {
+			return wire.Receipt{}, &Error{Problem: *o.Problem}
+		}
+	}
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	return *outcomes[last].Recorded, nil
+}
+
+// Sign makes the submission of a command: it is signed with key, which becomes its credential, and is void after
+// [Expiry].
+func Sign(cmd *events.Command, key ed25519.PrivateKey) (wire.Submission, error) {
+	signed := events.Signed{Expires: time.Now().UTC().Add(Expiry).Truncate(time.Millisecond)}
+	ev, err := chain.SignCommand(cmd, signed, key)
+	if err != nil {
+		return wire.Submission{}, err
+	}
+	command, err := cmd.Bytes(signed)
+	if err != nil {
+		return wire.Submission{}, fmt.Errorf("sign command %s: %w", cmd.ID, err)
+	}
+	evidence, err := canon.Encode(ev.Members)
+	if err != nil {
+		return wire.Submission{}, fmt.Errorf("sign command %s: %w", cmd.ID, err)
+	}
+	return wire.Submission{Command: command, Evidence: evidence}, nil
+}
+
+// Commit makes a private text and its commitment, as an [wire.Intent] holds it. The text goes to SignAndRecord.
+func Commit(text string) (commitment string, t wire.Text) {
+	p := private.New(text)
+	digest := p.Commitment()
+	return base64.RawURLEncoding.EncodeToString(digest[:]), wire.Text{Salt: base64.RawURLEncoding.EncodeToString(p.Salt[:]), Text: text}
+}
+
+// read parses what was prepared and holds it against what was asked for. The parts come first.
+func read(org string, p wire.Prepared) ([]events.Command, error) {
+	var commands []events.Command
+	for _, raw := range append(append([]json.RawMessage{}, p.Parts...), p.Command) {
+		cmd, signed, err := events.ParseCommand(raw)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("%w: %w", ErrNotAsked, err)
+		case events.Organization(cmd.Ledger) != org:
+			return nil, fmt.Errorf("%w: it is for the ledger %s", ErrNotAsked, cmd.Ledger)
+		case !signed.Expires.IsZero() || signed.Seen != nil:
+			return nil, fmt.Errorf("%w: it says already until when it holds", ErrNotAsked)
+		case cmd.Origin != events.Origin{}:
+			return nil, fmt.Errorf("%w: it says that it was imported or follows from another", ErrNotAsked)
+		}
+		commands = append(commands, cmd)
+	}
+	last := &commands[len(commands)-1]
+	for i := range commands[:len(commands)-1] {
+		part := &commands[i]
+		if _, ok := part.Data.(*events.PermissionsRecorded); !ok || part.Actor != last.Actor || part.Ledger != last.Ledger || part.Reason != (events.Digest{}) {
+			return nil, fmt.Errorf("%w: a part of it is %s", ErrNotAsked, part.Data.Type())
+		}
+	}
+	if err := asked(p, commands); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotAsked, err)
+	}
+	return commands, nil
+}

@@ -1,0 +1,238 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+)
+
+func (a *app) read() client.Read { return client.Read{AsOf: a.asOf} }
+
+// third gives the optional third argument, the resource.
+func third(args []string) string {
+	if len(args) > 2 {
+		return args[2]
+	}
+	return ""
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var quiet bool
+	c := a.reads(&cobra.Command{
+		Use:   "check SUBJECT PERMISSION [RESOURCE]",
+		Short: "Say whether a subject may do something: exit 0 yes, 1 no",
+		Args:  cobra.RangeArgs(2, 3),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				answer, err := s.Check(c.Context(), s.org, args[0], args[1], third(args), a.read())
+				if err != nil {
+					return fmt.Errorf("check %s %s: %w", args[0], args[1], err)
+				}
+				if !quiet {
+					if err := a.verdict(answer, func(w io.Writer) error { return writeCheck(w, answer) }); err != nil {
+						return err
+					}
+				}
+				return refusedIf(!answer.Allowed)
+			})
+		},
+		ValidArgsFunction: a.complete(subjects, permissions),
+	})
+	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "write nothing; the exit code answers")
+	return c
+}
+
+// verdict writes the answer to a question; the reasons of a no are an empty list, not nothing.
+func (a *app) verdict(c wire.Check, print func(io.Writer) error) error {
+	if c.Because == nil {
+		c.Because = []wire.Because{}
+	}
+	return a.answer(c, print)
+}
+
+func refusedIf(no bool) error {
+	if no {
+		return negative
+	}
+	return nil
+}
+
+func writeCheck(w io.Writer, c wire.Check) error {
+	word, why := "denied", "`permledger explain` says what is missing"
+	if c.Allowed {
+		word, why = "allowed", throughAll(c.Because)
+	}
+	_, err := fmt.Fprintf(w, "%-7s%s%s%s%s\n", word, gap, asOfText(c.AsOf), gap, why)
+	return err
+}
+
+// through says by what somebody may do something.
+func through(b wire.Because) string {
+	switch b.Kind {
+	case "owner":
+		return "the organization's owner"
+	case "role":
+		return "through role " + b.Role + onScope(b.Scope)
+	}
+	return "granted directly" + onScope(b.Scope)
+}
+
+func (a *app) explainCommand() *cobra.Command {
+	return a.reads(&cobra.Command{
+		Use:   "explain SUBJECT PERMISSION [RESOURCE]",
+		Short: "Say why a subject may do something, or what is missing",
+		Args:  cobra.RangeArgs(2, 3),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				answer, err := s.Explain(c.Context(), s.org, args[0], args[1], third(args), a.read())
+				if err != nil {
+					return fmt.Errorf("explain %s %s: %w", args[0], args[1], err)
+				}
+				if err := a.verdict(answer, func(w io.Writer) error { return writeExplain(w, answer) }); err != nil {
+					return err
+				}
+				return refusedIf(!answer.Allowed)
+			})
+		},
+		ValidArgsFunction: a.complete(subjects, permissions),
+	})
+}
+
+// writeExplain draws the reasons of a yes, or what is missing for it, as a tree.
+func writeExplain(w io.Writer, c wire.Check) error {
+	p := printer{w: w}
+	resource := ""
+	if c.Resource != "" {
+		resource = " on " + c.Resource
+	}
+	if !c.Allowed {
+		p.f("✗ %s may not %s%s   %s: nothing grants it\n", c.Subject, c.Permission, resource, asOfText(c.AsOf))
+		for i, m := range c.Missing {
+			p.f("%s%s\n", branch(i, len(c.Missing)), m.Text)
+		}
+		return p.err
+	}
+	p.f("✓ %s may %s%s   %s\n", c.Subject, c.Permission, resource, asOfText(c.AsOf))
+	for i, b := range c.Because {
+		last := i == len(c.Because)-1
+		switch b.Kind {
+		case "owner":
+			p.f("%sowner of the organization, since %d\n", branch(i, len(c.Because)), b.At)
+		case "role":
+			p.f("%srole %s%s, assigned at %d%s%s%s\n", branch(i, len(c.Because)), b.Role, onScope(b.Scope), b.At, by(b.By), because(b.Reason), until(b.Until))
+			p.f("%s└─ %s, in the role since %d\n", below(last), c.Permission, b.PermissionAt)
+		default:
+			p.f("%sgranted directly%s at %d%s%s%s\n", branch(i, len(c.Because)), onScope(b.Scope), b.At, by(b.By), because(b.Reason), until(b.Until))
+		}
+	}
+	return p.err
+}
+
+func branch(i, n int) string {
+	if i == n-1 {
+		return "└─ "
+	}
+	return "├─ "
+}
+
+func below(last bool) string {
+	if last {
+		return "   "
+	}
+	return "│  "
+}
+
+func by(key string) string {
+	if key == "" {
+		return ""
+	}
+	return " by " + key
+}
+
+func (a *app) whoCanCommand() *cobra.Command {
+	return a.reads(&cobra.Command{
+		Use:   "who-can PERMISSION [RESOURCE]",
+		Short: "List who may do something, and through what",
+		Args:  cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				resource := ""
+				if len(args) > 1 {
+					resource = args[1]
+				}
+				list, err := s.WhoCan(c.Context(), s.org, args[0], resource, a.read())
+				if err != nil {
+					return fmt.Errorf("who can %s: %w", args[0], err)
+				}
+				return answerList(a, list, func(w io.Writer) error {
+					t := table{}
+					t.row("SUBJECT", "KIND", "THROUGH")
+					for _, h := range list.Items {
+						t.row(h.Subject, h.Kind, throughAll(h.Because))
+					}
+					return t.writeTo(w, "")
+				})
+			})
+		},
+		ValidArgsFunction: a.complete(permissions),
+	})
+}
+
+func throughAll(list []wire.Because) string {
+	s := ""
+	for i, b := range list {
+		if i > 0 {
+			s += "; "
+		}
+		s += fmt.Sprintf("%s at %d", through(b), b.At)
+	}
+	return s
+}
+
+func (a *app) accessCommand() *cobra.Command {
+	return a.reads(&cobra.Command{
+		Use:   "access SUBJECT",
+		Short: "List everything a subject may do, with all sources",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				list, err := s.Access(c.Context(), s.org, args[0], a.read())
+				if err != nil {
+					return fmt.Errorf("access of %s: %w", args[0], err)
+				}
+				return answerList(a, list, func(w io.Writer) error {
+					t := table{}
+					t.row("PERMISSION", "SCOPE", "THROUGH")
+					for _, p := range list.Items {
+						t.row(p.Permission, orAll(p.Scope), throughAll(p.Because))
+					}
+					return t.writeTo(w, "")
+				})
+			})
+		},
+		ValidArgsFunction: a.complete(subjects),
+	})
+}
+
+func orAll(scope string) string {
+	if scope == "" {
+		return "(all)"
+	}
+	return scope
+}
+
+// printer writes formatted text and keeps the first error.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) f(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format, args...)
+	}
+}

@@ -1,0 +1,146 @@
+// Package cli is the command line of permledger: flags, wiring, printing and exit codes, and nothing that another
+// program could want. Every command that asks or changes something speaks HTTP to a server, through package client: to
+// the one that runs on the data directory, else to a handler of this process on the directory it opens itself.
+//
+// Answers go to stdout, one for each call; everything else goes to stderr. There is no colour: what a line says stands
+// in its words and in ✓ ✗ + −. The exit codes are in `permledger help exit-codes`.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// A Process is what the program was started with.
+type Process struct {
+	Args    []string
+	In      io.Reader
+	Out     io.Writer // answers
+	Err     io.Writer // everything else
+	Env     func(string) string
+	Started time.Time
+}
+
+// Run does what the arguments say and gives the exit code. It ends early, in good order, when ctx does.
+func Run(ctx context.Context, p Process) int {
+	cmd, a := build(p)
+	cmd.SetArgs(p.Args)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	if !a.ran { // cobra refused the arguments
+		err = usage("%w\nTry: permledger help", err)
+	}
+	code := codeOf(ctx, err)
+	if coded := (*exitError)(nil); errors.As(err, &coded) && coded.err == nil || errors.Is(err, syscall.EPIPE) {
+		return code
+	}
+	fmt.Fprintln(p.Err, "permledger: "+explainError(err))
+	return code
+}
+
+// New gives the command with all commands below it.
+func New(p Process) *cobra.Command {
+	cmd, _ := build(p)
+	return cmd
+}
+
+// app is what the commands share: the streams, and the flags that mean the same everywhere.
+type app struct {
+	p   Process
+	ran bool // the arguments were in order
+
+	data      string
+	org       string
+	server    string
+	tokenFile string
+
+	format string // of answers
+	asOf   string
+	key    string
+	reason string
+	dryRun bool
+}
+
+func build(p Process) (*cobra.Command, *app) {
+	a := &app{p: p}
+	root := &cobra.Command{
+		Use:   "permledger",
+		Short: "A ledger of who may do what",
+		Long: `permledger records who may do what, as a ledger: each change of a role, a grant or a key is a signed,
+content-addressed event. What anybody may do, now or at any earlier moment, is computed from these events.
+
+To look at it:            permledger dev
+For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetIn(p.In)
+	root.SetOut(p.Out)
+	root.SetErr(p.Err)
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.data, "data", p.Env("PERMLEDGER_DATA"), "the data `directory` (PERMLEDGER_DATA)")
+	flags.StringVar(&a.org, "org", p.Env("PERMLEDGER_ORG"), "the `organization`; not needed where there is one (PERMLEDGER_ORG)")
+	flags.StringVar(&a.server, "server", p.Env("PERMLEDGER_SERVER"), "the `URL` of a server, instead of the one on --data (PERMLEDGER_SERVER)")
+	flags.StringVar(&a.tokenFile, "token-file", "", "a `file` with the server's token (or PERMLEDGER_TOKEN holds the token itself)")
+	root.AddGroup(
+		&cobra.Group{ID: "run", Title: "Run a ledger:"},
+		&cobra.Group{ID: "ask", Title: "Ask:"},
+		&cobra.Group{ID: "change", Title: "Change:"},
+		&cobra.Group{ID: "log", Title: "Read and check the log:"},
+	)
+	add := func(group string, commands ...*cobra.Command) {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	add("run", a.devCommand(), a.initCommand(), a.serveCommand(), a.orgCommand())
+	add("ask", a.checkCommand(), a.explainCommand(), a.whoCanCommand(), a.accessCommand())
+	add("change", a.permCommand(), a.roleCommand(), a.userCommand(), a.keyCommand(), a.grantCommand(), a.revokeCommand(),
+		a.setCommand(), a.documentCommand(), a.importCommand(), a.assignmentsCommand())
+	add("log", a.historyCommand(), a.showCommand(), a.catCommand(), a.topicCommand(), a.watchCommand(), a.verifyCommand())
+	root.AddCommand(a.versionCommand())
+	root.AddCommand(topics()...)
+	a.notice(root)
+	return root, a
+}
+
+// notice sees to it that a command notes that it has begun: what cobra refuses before that is wrong usage.
+func (a *app) notice(c *cobra.Command) {
+	if do := c.RunE; do != nil {
+		c.RunE = func(c *cobra.Command, args []string) error {
+			a.ran = true
+			return do(c, args)
+		}
+	}
+	for _, below := range c.Commands() {
+		a.notice(below)
+	}
+}
+
+// say writes a line to stderr.
+func (a *app) say(format string, args ...any) { fmt.Fprintf(a.p.Err, format+"\n", args...) }
+
+// group gives a command that is nothing but the commands below it.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short,
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("%s: there is no command %q; try `permledger help %s`", use, args[0], use)
+			}
+			return c.Help()
+		},
+	}
+	c.AddCommand(commands...)
+	return c
+}

@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/journal"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/node"
+)
+
+func TestTableFitsItsWidestCells(t *testing.T) {
+	given := table{}
+	given.row("KEY", "NAME", "WHY")
+	given.row("a", "Zoë ✓", "two\nlines\tand a tab")
+	given.row("long-key", "", "")
+	var got strings.Builder
+	if err := given.writeTo(&got, " "); err != nil {
+		t.Fatal(err)
+	}
+	want := " KEY       NAME   WHY\n" +
+		" a         Zoë ✓  two lines and a tab\n" +
+		" long-key\n"
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Errorf("table (-want +got):\n%s", diff)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	problem := func(status int, code string) error {
+		return fmt.Errorf("do it: %w", &client.Error{Problem: wire.Problem{Type: wire.ProblemType + code, Status: status}})
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []struct {
+		name string
+		ctx  context.Context
+		err  error
+		want int
+	}{
+		{"Nothing", nil, nil, exitDone},
+		{"No", nil, negative, exitNo},
+		{"Usage", nil, usage("say it otherwise"), exitUsage},
+		{"NoDirectory", nil, fmt.Errorf("open: %w", node.ErrNotInitialized), exitUsage},
+		{"NoFile", nil, fmt.Errorf("open: %w", fs.ErrNotExist), exitUsage},
+		{"Invalid", nil, problem(422, string(rules.Invalid)), exitUsage},
+		{"BadAsOf", nil, problem(400, wire.CodeBadAsOf), exitUsage},
+		{"Unreachable", nil, &client.UnreachableError{Err: errors.New("refused")}, exitUnreached},
+		{"Locked", nil, fmt.Errorf("open: %w", node.ErrLocked), exitUnreached},
+		{"Stopped", nil, problem(503, wire.CodeStopped), exitUnreached},
+		{"Internal", nil, problem(500, wire.CodeInternal), exitUnreached},
+		{"Unauthenticated", nil, problem(401, wire.CodeUnauthenticated), exitDenied},
+		{"NotPermitted", nil, problem(403, string(rules.NotPermitted)), exitDenied},
+		{"Escalation", nil, problem(403, string(rules.Escalation)), exitDenied},
+		{"NotProven", nil, problem(403, string(rules.NotProven)), exitDenied},
+		{"KeyFile", nil, fmt.Errorf("read: %w", node.ErrKeyFile), exitDenied},
+		{"NotFound", nil, problem(404, string(rules.NotFound)), exitNotFound},
+		{"NoOrganization", nil, problem(404, wire.CodeNoOrganization), exitNotFound},
+		{"Unknown", nil, problem(422, string(rules.Unknown)), exitNotFound},
+		{"Taken", nil, problem(409, string(rules.Taken)), exitConflict},
+		{"InUse", nil, problem(409, string(rules.InUse)), exitConflict},
+		{"NoChange", nil, problem(409, string(rules.NoChange)), exitConflict},
+		{"Initialized", nil, fmt.Errorf("init: %w", node.ErrInitialized), exitConflict},
+		{"Broken", nil, fmt.Errorf("open: %w", &chain.BrokenError{Position: 3}), exitIntegrity},
+		{"RolledBack", nil, fmt.Errorf("open: %w", ledger.ErrRolledBack), exitIntegrity},
+		{"Damaged", nil, fmt.Errorf("open: %w", journal.ErrDamaged), exitIntegrity},
+		{"Interrupted", ended, context.Canceled, exitInterrupted},
+		{"BrokenAndInterrupted", ended, &chain.BrokenError{Position: 3}, exitIntegrity},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ctx := c.ctx
+			if ctx == nil {
+				ctx = t.Context()
+			}
+			if got := codeOf(ctx, c.err); got != c.want {
+				t.Errorf("codeOf(%v) = %d; want %d", c.err, got, c.want)
+			}
+		})
+	}
+}
+
+func TestHistoryArguments(t *testing.T) {
+	for _, c := range []struct {
+		args string
+		want wire.HistoryQuery
+		bad  bool
+	}{
+		{args: "", want: wire.HistoryQuery{}},
+		{args: "role:desk 20..41", want: wire.HistoryQuery{Role: "desk", From: 20, To: 41}},
+		{args: "20.. user:ben", want: wire.HistoryQuery{Subject: "ben", From: 20}},
+		{args: "perm:stokr:investor.view ..41", want: wire.HistoryQuery{Permission: "stokr:investor.view", To: 41}},
+		{args: "41..20", bad: true},
+		{args: "desk", bad: true},
+		{args: "team:desk", bad: true},
+	} {
+		got, err := parseHistory(strings.Fields(c.args))
+		if (err != nil) != c.bad {
+			t.Errorf("%q: error %v; want one: %t", c.args, err, c.bad)
+		}
+		if diff := cmp.Diff(c.want, got); err == nil && diff != "" {
+			t.Errorf("%q (-want +got):\n%s", c.args, diff)
+		}
+	}
+}
+
+func TestEndOfAGrant(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "2027-01-31": "2027-02-01T00:00:00Z", "2027-01-31T12:00:00+02:00": "2027-01-31T10:00:00Z",
+	} {
+		if got, err := parseEnd(text); err != nil || got != want {
+			t.Errorf("parseEnd(%q) = %q, %v; want %q", text, got, err, want)
+		}
+	}
+	if _, err := parseEnd("tomorrow"); err == nil {
+		t.Error("tomorrow is taken for an instant")
+	}
+}
+
+func TestKeyOfAName(t *testing.T) {
+	for name, want := range map[string]string{"Compliance Officer": "compliance-officer", "  KYC  Desk (EU) ": "kyc-desk-eu", "№": ""} {
+		if got := keyFrom(name); got != want {
+			t.Errorf("keyFrom(%q) = %q; want %q", name, got, want)
+		}
+	}
+}
+
+func TestLinesSayAsOfWhen(t *testing.T) {
+	at := wire.AsOf{Seq: 3, CID: "bafk", Time: "t", Instant: "i"}
+	for _, c := range []struct{ row, want any }{
+		{struct{}{}, `{"asOf":{"seq":3,"cid":"bafk","time":"t","instant":"i"}}` + "\n"},
+		{wire.Assignment{Subject: "<ben>"}, `{"subject":"<ben>","permissions":null,"asOf":{"seq":3,"cid":"bafk","time":"t","instant":"i"}}` + "\n"},
+	} {
+		got, err := withAsOf(c.row, at)
+		if err != nil || string(got) != c.want {
+			t.Errorf("withAsOf(%v) = %s, %v; want %s", c.row, got, err, c.want)
+		}
+	}
+}
+
+// Every command says what it does.
+func TestEveryCommandHasHelp(t *testing.T) {
+	var look func(*cobra.Command)
+	look = func(c *cobra.Command) {
+		if c.Short == "" {
+			t.Errorf("%s says nothing of what it does", c.CommandPath())
+		}
+		for _, below := range c.Commands() {
+			look(below)
+		}
+	}
+	look(New(Process{Env: func(string) string { return "" }}))
+}

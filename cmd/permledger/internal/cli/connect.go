@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/permledger/permledger/api"
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/node"
+)
+
+// A session is the way to a ledger that a command has while it runs.
+type session struct {
+	*client.Client
+	url   string // of the server; empty where there is none
+	org   string // empty where the command is about no organization
+	close func() error
+}
+
+// with runs a command on the organization it speaks of.
+func (a *app) with(ctx context.Context, do func(*session) error) error {
+	return a.withServer(ctx, func(s *session) error {
+		var err error
+		if s.org, err = a.organization(ctx, s.Client); err != nil {
+			return err
+		}
+		return do(s)
+	})
+}
+
+// withServer runs a command that is about no organization, or about all.
+func (a *app) withServer(ctx context.Context, do func(*session) error) error {
+	s, err := a.connect(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), s.close())
+}
+
+// organization gives the one that commands speak of: the one that was named, else the only one beside the operator's.
+func (a *app) organization(ctx context.Context, c *client.Client) (string, error) {
+	if a.org != "" {
+		return a.org, nil
+	}
+	all, err := c.Organizations(ctx)
+	if err != nil {
+		return "", fmt.Errorf("ask for the organizations: %w", err)
+	}
+	var ids []string
+	for _, o := range all {
+		if o.ID != node.Operator {
+			ids = append(ids, o.ID)
+		}
+	}
+	switch len(ids) {
+	case 1:
+		return ids[0], nil
+	case 0:
+		return "", exit(exitNotFound, "no organization is open here; `permledger org open ID --profile P` opens one")
+	}
+	return "", usage("which organization? Say --org %s", strings.Join(ids, " or --org "))
+}
+
+// How long a command waits for another that has the directory open, and how often it looks.
+const (
+	lockWait  = 5 * time.Second
+	lockAgain = 25 * time.Millisecond
+)
+
+// connect finds the ledger: the server that was named; else the one that runs on the data directory; else the directory
+// itself. Where another command has it open, that one is waited for, for some seconds.
+func (a *app) connect(ctx context.Context) (*session, error) {
+	if a.server != "" {
+		token, err := a.token()
+		if err != nil {
+			return nil, err
+		}
+		return remote(a.server, token), nil
+	}
+	if a.data == "" {
+		return nil, usage("which ledger? Say --data DIR, or set PERMLEDGER_DATA; `permledger init DIR` makes one")
+	}
+	wait, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	for {
+		if s, err := running(a.data); s != nil || err != nil {
+			return s, err
+		}
+		s, err := a.directory(ctx)
+		if !errors.Is(err, node.ErrLocked) {
+			return s, err
+		}
+		select {
+		case <-time.After(lockAgain):
+		case <-wait.Done():
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, fmt.Errorf("%w: wait for it to end, or share the directory with `permledger serve --data %s`", err, a.data)
+		}
+	}
+}
+
+func (a *app) token() (string, error) {
+	if a.tokenFile == "" {
+		return a.p.Env("PERMLEDGER_TOKEN"), nil
+	}
+	b, err := os.ReadFile(a.tokenFile)
+	if err != nil {
+		return "", usage("--token-file: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+func remote(url, token string) *session {
+	return &session{Client: client.New(url, token, nil), url: url, close: func() error { return nil }}
+}
+
+// running gives the server that runs on a directory, or nil where none does: a process that was killed leaves its
+// server.json behind.
+func running(dir string) (*session, error) {
+	b, err := os.ReadFile(serverFile(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var s wire.Server
+	if err == nil {
+		err = json.Unmarshal(b, &s)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the server of %s: %w", dir, err)
+	}
+	if !alive(s) {
+		return nil, nil
+	}
+	token, err := os.ReadFile(s.Token)
+	if err != nil {
+		return nil, exit(exitDenied, "find the server of %s: its token: %w", dir, err)
+	}
+	return remote(s.URL, strings.TrimSpace(string(token))), nil
+}
+
+func serverFile(dir string) string { return filepath.Join(dir, "run", "server.json") }
+
+// alive says whether the process is there and something takes connections where it said it would.
+func alive(s wire.Server) bool {
+	if s.PID > 0 && errors.Is(unix.Kill(s.PID, 0), unix.ESRCH) {
+		return false
+	}
+	u, err := url.Parse(s.URL)
+	if err != nil {
+		return false
+	}
+	conn, err := net.DialTimeout("tcp", u.Host, time.Second)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// directory opens the data directory in this process.
+func (a *app) directory(ctx context.Context) (*session, error) {
+	n, err := node.Open(ctx, a.data, node.Options{Logger: a.logger()})
+	if err != nil {
+		return nil, err
+	}
+	token := newToken()
+	h := api.New(n, api.Options{Token: token, Logger: a.logger(), Version: version()})
+	return &session{Client: client.InProcess(h, token), close: n.Close}, nil
+}
+
+// newToken makes what lets a caller in.
+func newToken() string {
+	secret := make([]byte, 32)
+	rand.Read(secret) // never fails: crypto/rand ends the process instead
+	return base64.RawURLEncoding.EncodeToString(secret)
+}
+
+// logger writes warnings to stderr, a line for each.
+func (a *app) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(a.p.Err, &slog.HandlerOptions{
+		Level: slog.LevelWarn,
+		ReplaceAttr: func(groups []string, at slog.Attr) slog.Attr {
+			if len(groups) == 0 && at.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return at
+		},
+	}))
+}

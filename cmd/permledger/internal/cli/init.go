@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/node"
+)
+
+// initialized is the answer of init.
+type initialized struct {
+	Directory    string       `json:"directory"`
+	Organization string       `json:"organization"`
+	Genesis      string       `json:"genesis"`
+	Key          string       `json:"key"`
+	Recorded     wire.Receipt `json:"recorded"`
+}
+
+func (a *app) initCommand() *cobra.Command {
+	var host string
+	o := wire.Opening{OwnerKey: "owner", OwnerKind: events.KindHuman}
+	c := a.answers(&cobra.Command{
+		Use:   "init DIR",
+		Short: "Make a ledger that stays",
+		Long: `Make a data directory with two organizations, each with a ledger of its own: operator, for whoever runs it, and
+another, main, whose owner you are. The keys are in DIR/keys; keep them elsewhere too.
+
+What it prints is the CID of main's first entry. Who keeps it can tell this ledger from any other.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.Name == "" {
+				o.Name = o.Organization
+			}
+			a.data, a.server = args[0], ""
+			answer, err := a.initialize(c.Context(), host, o)
+			if err != nil {
+				return err
+			}
+			return a.answer(answer, func(w io.Writer) error { return writeInitialized(w, answer) })
+		},
+	})
+	f := c.Flags()
+	f.StringVar(&host, "host", "localhost", "the first part of the ledgers' names, for ever: a `name` of yours in the DNS")
+	f.StringVar(&o.Profile, "profile", "plain", "the rules that differ: guardian, ipaware, plain, stokr or tokeny")
+	f.StringVar(&o.Organization, "organization", mainOrganization, "the `id` of the organization")
+	f.StringVar(&o.Name, "name", "", "the organization's `name` for people to read")
+	return c
+}
+
+func (a *app) initialize(ctx context.Context, host string, o wire.Opening) (initialized, error) {
+	if err := node.Init(a.data, host); err != nil {
+		return initialized{}, err
+	}
+	s, err := a.directory(ctx)
+	if err != nil {
+		return initialized{}, err
+	}
+	r, err := a.openFirst(ctx, s, o)
+	if err := errors.Join(err, s.close()); err != nil {
+		return initialized{}, fmt.Errorf("init %s: %w", a.data, err)
+	}
+	return initialized{Directory: a.data, Organization: o.Organization, Genesis: r.CID, Key: ownerKeyFile(a.data, o.Organization), Recorded: r}, nil
+}
+
+// openFirst opens the operator's organization and the first of the others.
+func (a *app) openFirst(ctx context.Context, s *session, o wire.Opening) (wire.Receipt, error) {
+	if _, err := openOrganization(ctx, s.Client, a.data, operatorOpening()); err != nil {
+		return wire.Receipt{}, err
+	}
+	return openOrganization(ctx, s.Client, a.data, o)
+}
+
+// operatorOpening opens the organization of whoever runs the node.
+func operatorOpening() wire.Opening {
+	return wire.Opening{Organization: node.Operator, Name: "Operator", Profile: "plain", OwnerKey: "operator", OwnerKind: events.KindHuman}
+}
+
+func writeInitialized(w io.Writer, i initialized) error {
+	p := printer{w: w}
+	p.f("%s\n\n", i.Genesis)
+	p.f("This is the CID of the first entry of %s. Keep it: it tells this ledger from any other.\n", i.Organization)
+	p.f("Keep the keys in %s elsewhere too; %s signs your commands.\n\n", filepath.Join(i.Directory, "keys"), filepath.Base(i.Key))
+	p.f("Next:\n")
+	p.f("  export PERMLEDGER_DATA=%s\n", i.Directory)
+	p.f("  permledger role create \"Compliance Officer\" investor.create investor.verify --reason \"first desk\"\n")
+	p.f("  permledger serve\n")
+	return p.err
+}

@@ -1,0 +1,164 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+)
+
+func (a *app) keyCommand() *cobra.Command {
+	return group("key", "Register, replace, revoke and report keys",
+		a.keyList(), a.keyRegister(), a.keyRotate(), a.keySucceed(), a.keyRevoke(), a.keyReport())
+}
+
+func (a *app) keyList() *cobra.Command {
+	return a.reads(&cobra.Command{
+		Use:   "ls",
+		Short: "List what was recorded about keys",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				var all wire.List[wire.Item]
+				for _, t := range []string{
+					"organization.opened", "subject.added", "key.registered", "key.rotated", "key.succeeded", "key.revoked", "key.reported",
+				} {
+					list, err := allHistory(c.Context(), s, wire.HistoryQuery{AsOf: a.asOf, Type: t})
+					if err != nil {
+						return fmt.Errorf("list the keys: %w", err)
+					}
+					all.Items, all.AsOf = append(all.Items, list.Items...), list.AsOf
+				}
+				slices.SortFunc(all.Items, func(x, y wire.Item) int { return cmp.Compare(x.Seq, y.Seq) })
+				return answerList(a, all, func(w io.Writer) error { return writeHistory(w, all.Items) })
+			})
+		},
+	})
+}
+
+// replacement is the flags that name the key which comes in.
+type replacement struct{ did, file string }
+
+func (r *replacement) flags(c *cobra.Command) {
+	c.Flags().StringVar(&r.did, "to", "", "the `did:key` that comes in; keys that the node signs with it makes itself")
+	c.Flags().StringVar(&r.file, "new-key", "", "make the key that comes in, in a `file`")
+	c.MarkFlagsMutuallyExclusive("to", "new-key")
+}
+
+// key gives the did:key; empty where the node is to make the key.
+func (r *replacement) key(a *app) (string, error) {
+	if r.file == "" || a.dryRun {
+		return r.did, nil
+	}
+	key, err := newKeyAt(r.file)
+	if err != nil {
+		return "", fmt.Errorf("make the new key: %w", err)
+	}
+	return didOf(key), nil
+}
+
+func (a *app) keyRegister() *cobra.Command {
+	var r replacement
+	var purpose, user string
+	c := a.writes(&cobra.Command{
+		Use:   "register",
+		Short: "Register a key: a credential that a user signs with, or one of the ledger's",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if purpose == events.PurposeCredential && user == "" {
+				return usage("register a key: whose is it? Say --user KEY")
+			}
+			return a.with(c.Context(), func(s *session) error {
+				did, err := r.key(a)
+				if err != nil {
+					return err
+				}
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.RegisterKey, Key: did, Purpose: purpose, Subject: user})
+			})
+		},
+	})
+	r.flags(c)
+	c.Flags().StringVar(&purpose, "purpose", events.PurposeCredential, "credential, event, document, root or operator")
+	c.Flags().StringVar(&user, "user", "", "the `key` of the user who signs with it")
+	_ = c.RegisterFlagCompletionFunc("user", a.complete(subjects))
+	return c
+}
+
+func (a *app) keyRotate() *cobra.Command {
+	var r replacement
+	c := a.writes(&cobra.Command{
+		Use:   "rotate OLD",
+		Short: "Replace a key by another",
+		Long: `Replace a key by another. The root key and the operator's key sign their own replacement: name the old one's file
+with --key.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				did, err := r.key(a)
+				if err != nil {
+					return err
+				}
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.RotateKey, Old: args[0], Key: did})
+			})
+		},
+	})
+	r.flags(c)
+	return c
+}
+
+func (a *app) keySucceed() *cobra.Command {
+	var r replacement
+	c := a.writes(&cobra.Command{
+		Use:   "succeed LOST",
+		Short: "Put a key in the place of an event key that is lost; the root key signs",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				if a.key == "" && a.data != "" {
+					a.key = rootKeyFile(a.data, s.org)
+				}
+				did, err := r.key(a)
+				if err != nil {
+					return err
+				}
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.SucceedKey, Old: args[0], Key: did})
+			})
+		},
+	})
+	r.flags(c)
+	return c
+}
+
+func (a *app) keyRevoke() *cobra.Command {
+	return a.writes(&cobra.Command{
+		Use:   "revoke DID",
+		Short: "Revoke a key: what it signs from here on counts for nothing",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.RevokeKey, Key: args[0]})
+			})
+		},
+	})
+}
+
+func (a *app) keyReport() *cobra.Command {
+	var from uint64
+	c := a.writes(&cobra.Command{
+		Use:   "report DID",
+		Short: "Report that others may have had a key: verify lists what it signed",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.ReportKey, Key: args[0], From: from})
+			})
+		},
+	})
+	c.Flags().Uint64Var(&from, "from", 1, "the first `position` that is in doubt")
+	return c
+}

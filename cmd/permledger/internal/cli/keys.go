@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/permledger/permledger/events/didkey"
+	"github.com/permledger/permledger/node"
+)
+
+// mainOrganization is the one that init opens; its owner's key has the short name.
+const mainOrganization = "main"
+
+// ownerKeyFile says where the key of an organization's owner lies, until it is kept elsewhere.
+func ownerKeyFile(dir, org string) string {
+	name := org + ".owner.key"
+	switch org {
+	case mainOrganization:
+		name = "owner.key"
+	case node.Operator:
+		name = "operator-owner.key"
+	}
+	return filepath.Join(dir, "keys", name)
+}
+
+func rootKeyFile(dir, org string) string { return filepath.Join(dir, "keys", org+".root.key") }
+
+func operatorKeyFile(dir string) string { return filepath.Join(dir, "keys", "operator.key") }
+
+// signingKey reads the key that signs what is changed in an organization.
+func (a *app) signingKey(org string) (ed25519.PrivateKey, error) {
+	file := a.key
+	if file == "" {
+		file = a.p.Env("PERMLEDGER_KEY")
+	}
+	if file == "" && a.data == "" {
+		return nil, exit(exitDenied, "no key to sign with: say --key FILE, or set PERMLEDGER_KEY")
+	}
+	if file == "" {
+		file = ownerKeyFile(a.data, org)
+	}
+	key, err := node.ReadKey(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, exit(exitDenied, "no key to sign with at %s: say --key FILE, or set PERMLEDGER_KEY", file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the key to sign with: %w", err)
+	}
+	return key, nil
+}
+
+// didOf names a private key's public key.
+func didOf(key ed25519.PrivateKey) string { return didkey.Encode(key.Public().(ed25519.PublicKey)) }
+
+// keyAt reads a key, or makes it where there is none: opening an organization can be done again after it was
+// interrupted, with the same keys.
+func keyAt(path string) (ed25519.PrivateKey, error) {
+	key, err := node.ReadKey(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	return newKeyAt(path)
+}
+
+// newKeyAt makes a key and keeps it in a file that is not there yet.
+func newKeyAt(path string) (ed25519.PrivateKey, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return key, node.WriteKey(path, key)
+}

@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/node"
+)
+
+func (a *app) orgCommand() *cobra.Command {
+	return group("org", "List, show and open organizations; each has a ledger of its own",
+		a.orgList(), a.orgShow(), a.orgOpen())
+}
+
+func (a *app) orgList() *cobra.Command {
+	return a.answers(&cobra.Command{
+		Use:   "ls",
+		Short: "List the organizations",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withServer(c.Context(), func(s *session) error {
+				all, err := s.Organizations(c.Context())
+				if err != nil {
+					return fmt.Errorf("list the organizations: %w", err)
+				}
+				return a.organizations(all)
+			})
+		},
+	})
+}
+
+// organizations writes a list whose rows each say as of when they hold: organizations have a history each.
+func (a *app) organizations(all []wire.Organization) error {
+	if a.format == asLines {
+		for _, o := range all {
+			b, err := encodeJSON(o, false)
+			if err != nil {
+				return err
+			}
+			if err := a.write(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if all == nil {
+		all = []wire.Organization{}
+	}
+	answer := struct {
+		Items []wire.Organization `json:"items"`
+	}{all}
+	return a.answer(answer, func(w io.Writer) error {
+		t := table{}
+		t.row("ID", "NAME", "PROFILE", "OWNER", "HEAD", "CID")
+		for _, o := range all {
+			t.row(o.ID, o.Name, profileName(o), o.Owner, strconv.FormatUint(o.AsOf.Seq, 10), short(o.AsOf.CID))
+		}
+		return t.writeTo(w, "")
+	})
+}
+
+func profileName(o wire.Organization) string {
+	name, _ := o.Profile["name"].(string)
+	return name
+}
+
+func (a *app) orgShow() *cobra.Command {
+	return a.reads(&cobra.Command{
+		Use:   "show [ID]",
+		Short: "Show an organization",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				a.org = args[0]
+			}
+			return a.with(c.Context(), func(s *session) error {
+				o, err := s.Organization(c.Context(), s.org, a.read())
+				if err != nil {
+					return fmt.Errorf("show organization %s: %w", s.org, err)
+				}
+				return a.answer(o, func(w io.Writer) error {
+					t := table{}
+					t.row("id", o.ID)
+					t.row("name", o.Name)
+					t.row("ledger", o.Ledger)
+					t.row("did", o.DID)
+					t.row("profile", profileName(o))
+					t.row("owner", o.Owner)
+					t.row("rules", fmt.Sprintf("version %d", o.Rules))
+					t.row("genesis", o.Genesis)
+					t.row("head", fmt.Sprintf("%d  %s", o.AsOf.Seq, o.AsOf.CID))
+					return t.writeTo(w, "")
+				})
+			})
+		},
+	})
+}
+
+func (a *app) orgOpen() *cobra.Command {
+	var o wire.Opening
+	c := a.answers(&cobra.Command{
+		Use:   "open ID",
+		Short: "Open an organization: the first entry of a ledger of its own",
+		Long: `Open an organization: the first entry of a ledger of its own. Its owner's key and its root key are made in DIR/keys,
+where they are not there yet: keep both elsewhere.`,
+		Example: `  permledger org open acme --profile stokr --name "Acme Securities S.A."`,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if a.data == "" {
+				return usage("open %s: the keys are made in the data directory; say --data DIR", args[0])
+			}
+			o.Organization = args[0]
+			if o.Name == "" {
+				o.Name = args[0]
+			}
+			return a.withServer(c.Context(), func(s *session) error {
+				r, err := openOrganization(c.Context(), s.Client, a.data, o)
+				if err != nil {
+					return err
+				}
+				a.say("owner's key  %s\nroot key     %s", ownerKeyFile(a.data, o.Organization), rootKeyFile(a.data, o.Organization))
+				return a.receipt(r)
+			})
+		},
+	})
+	f := c.Flags()
+	f.StringVar(&o.Profile, "profile", "", "the rules that differ: guardian, ipaware, plain, stokr or tokeny")
+	f.StringVar(&o.Name, "name", "", "the `name` for people to read")
+	f.StringVar(&o.DID, "did", "", "the `DID` the organization has elsewhere")
+	f.StringVar(&o.OwnerKey, "owner", "owner", "the `key` of the owner in the organization")
+	f.StringVar(&o.OwnerKind, "owner-kind", events.KindHuman, "human, technical or did")
+	f.StringVar(&o.OwnerDID, "owner-did", "", "the `DID` the owner has elsewhere")
+	_ = c.MarkFlagRequired("profile")
+	_ = c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(node.Profiles(), cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// openOrganization makes the keys that an organization begins with, where they are not there yet, and opens it.
+func openOrganization(ctx context.Context, c *client.Client, dir string, o wire.Opening) (wire.Receipt, error) {
+	fail := func(err error) (wire.Receipt, error) {
+		return wire.Receipt{}, fmt.Errorf("open %s: %w", o.Organization, err)
+	}
+	var owner ed25519.PrivateKey
+	for _, k := range []struct {
+		file string
+		did  *string
+	}{
+		{ownerKeyFile(dir, o.Organization), &o.Credential},
+		{rootKeyFile(dir, o.Organization), &o.Root},
+		{operatorKeyFile(dir), &o.OperatorKey},
+	} {
+		key, err := keyAt(k.file)
+		if err != nil {
+			return fail(err)
+		}
+		*k.did = didOf(key)
+		if owner == nil {
+			owner = key
+		}
+	}
+	p, err := c.PrepareOpening(ctx, o)
+	if err != nil {
+		return fail(err)
+	}
+	r, err := c.SignAndRecord(ctx, o.Organization, p, owner, nil)
+	if err != nil {
+		return fail(err)
+	}
+	return r, nil
+}

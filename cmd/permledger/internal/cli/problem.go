@@ -1,0 +1,59 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/ledger/rules"
+)
+
+// problemOf gives the problem that a server answered with.
+func problemOf(err error) (wire.Problem, bool) {
+	if e := (*client.Error)(nil); errors.As(err, &e) {
+		return e.Problem, true
+	}
+	return wire.Problem{}, false
+}
+
+// explainError gives the text of an error for people: what was being done, why it failed, and what they can do.
+func explainError(err error) string {
+	text := err.Error()
+	if p, ok := problemOf(err); ok {
+		said := (&client.Error{Problem: p}).Error()
+		text = strings.Replace(text, said, problemText(p), 1)
+	}
+	if errors.As(err, new(*client.UnreachableError)) {
+		text += "\nIs it running? `permledger serve --data DIR` starts a server"
+	}
+	return text
+}
+
+// problemText says a problem in words, a line for each thing there is to know.
+func problemText(p wire.Problem) string {
+	var b strings.Builder
+	switch {
+	case p.Detail != "":
+		b.WriteString(p.Detail)
+	default:
+		b.WriteString(p.Title)
+	}
+	if code := p.Code(); code != "" {
+		fmt.Fprintf(&b, " (%s)", code)
+	}
+	if p.Permission != "" && rules.Code(p.Code()) == rules.NotPermitted {
+		fmt.Fprintf(&b, "\nIt takes the permission %s", p.Permission)
+	}
+	if len(p.Holders) > 0 {
+		fmt.Fprintf(&b, "\nHeld by %s", strings.Join(p.Holders, ", "))
+	}
+	if len(p.Nearest) > 0 && !strings.Contains(p.Hint, p.Nearest[0]) {
+		fmt.Fprintf(&b, "\nNear it: %s", strings.Join(p.Nearest, ", "))
+	}
+	if p.Hint != "" {
+		b.WriteString("\n" + p.Hint)
+	}
+	return b.String()
+}

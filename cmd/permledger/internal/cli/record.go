@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+)
+
+// writes adds the flags of a command that changes something.
+func (a *app) writes(c *cobra.Command) *cobra.Command {
+	c.Flags().StringVar(&a.reason, "reason", "", "why, in a few `words`; kept apart from the log, which holds a commitment to it")
+	c.Flags().StringVar(&a.key, "key", "", "the `file` with the key that signs (PERMLEDGER_KEY)")
+	c.Flags().BoolVar(&a.dryRun, "dry-run", false, "say what would be recorded and who would gain or lose what; record nothing")
+	return a.answers(c)
+}
+
+// change records what somebody wants, signed with the key of who runs the command, and says where it stands.
+func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
+	key, err := a.signingKey(s.org)
+	if err != nil {
+		return err
+	}
+	in.Credential = didOf(key)
+	if a.reason != "" {
+		commitment, text := client.Commit(a.reason)
+		in.Reason, texts = commitment, append(texts, text)
+	}
+	p, err := s.Prepare(ctx, s.org, in)
+	if err != nil {
+		return fmt.Errorf("%s: %w", in.Kind, err)
+	}
+	if a.dryRun {
+		return a.preview(p)
+	}
+	r, err := s.SignAndRecord(ctx, s.org, p, key, texts)
+	if err != nil {
+		return fmt.Errorf("%s: %w", in.Kind, err)
+	}
+	return a.receipt(r)
+}
+
+func (a *app) receipt(r wire.Receipt) error {
+	return a.answer(r, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "recorded at %d  %s  %s\n", r.Seq, r.CID, r.Type)
+		return err
+	})
+}
+
+// rehearsal is the answer to --dry-run.
+type rehearsal struct {
+	DryRun  bool            `json:"dryRun"`
+	Seq     uint64          `json:"seq"` // the position it was made at
+	Parts   int             `json:"parts"`
+	Command json.RawMessage `json:"command"`
+	Preview *wire.Preview   `json:"preview,omitempty"`
+	Refusal *wire.Problem   `json:"refusal,omitempty"`
+}
+
+// preview says what a command would do. One that would be refused ends with the exit code of the refusal.
+func (a *app) preview(p wire.Prepared) error {
+	answer := rehearsal{DryRun: true, Seq: p.Seq, Parts: len(p.Parts), Command: p.Command, Preview: p.Preview, Refusal: p.Refusal}
+	err := a.answer(answer, func(w io.Writer) error { return writePreview(w, answer) })
+	if err != nil || p.Refusal == nil {
+		return err
+	}
+	return fmt.Errorf("it would be refused: %w", &client.Error{Problem: *p.Refusal})
+}
+
+func writePreview(w io.Writer, r rehearsal) error {
+	out := printer{w: w}
+	if r.Refusal != nil {
+		out.f("would be refused, as of %d\n", r.Seq)
+		return out.err
+	}
+	out.f("nothing recorded; after %d it would be %s", r.Seq, count(r.Parts+1, "event", "events"))
+	if r.Preview == nil {
+		out.f("\n")
+		return out.err
+	}
+	out.f(", the last %s\n", r.Preview.Type)
+	t := table{}
+	for _, e := range r.Preview.Gains {
+		t.row("+ "+e.Subject, e.Permission+onScope(e.Scope))
+	}
+	for _, e := range r.Preview.Losses {
+		t.row("− "+e.Subject, e.Permission+onScope(e.Scope))
+	}
+	if out.err == nil {
+		out.err = t.writeTo(w, "")
+	}
+	if r.Preview.More > 0 {
+		out.f("and %d more\n", r.Preview.More)
+	}
+	return out.err
+}

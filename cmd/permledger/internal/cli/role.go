@@ -1,0 +1,234 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/permledger/permledger/api/wire"
+)
+
+func (a *app) roleCommand() *cobra.Command {
+	return group("role", "List, show, make, change and remove roles",
+		a.roleList(), a.roleShow(), a.roleCreate(), a.roleEdit(), a.roleRemove())
+}
+
+// roleWithPermissions is a row of `role ls --permissions`, in the form that scripts compare.
+type roleWithPermissions struct {
+	Key         string   `json:"key"`
+	Name        string   `json:"name"`
+	Type        string   `json:"type"`
+	Description string   `json:"description"`
+	Permissions []string `json:"permissions"`
+}
+
+func (a *app) roleList() *cobra.Command {
+	var full bool
+	c := a.reads(&cobra.Command{
+		Use:   "ls",
+		Short: "List the roles",
+		Long: `List the roles.
+
+With --permissions, -o json is an array of {"key","name","type","description","permissions":[…]} in the order of the
+keys, each set sorted by name: two ledgers with the same roles give the same bytes.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				list, err := s.Roles(c.Context(), s.org, full, a.read())
+				if err != nil {
+					return fmt.Errorf("list the roles: %w", err)
+				}
+				if full && a.format != asTable {
+					return a.fullRoles(list.Items)
+				}
+				return answerList(a, list, func(w io.Writer) error { return writeRoles(w, list.Items) })
+			})
+		},
+	})
+	c.Flags().BoolVar(&full, "permissions", false, "with the permissions of each")
+	return c
+}
+
+func (a *app) fullRoles(roles []wire.Role) error {
+	rows := make([]roleWithPermissions, len(roles))
+	for i, r := range roles {
+		rows[i] = roleWithPermissions{r.Key, r.Name, r.Type, r.Description, r.Permissions}
+		if r.Permissions == nil {
+			rows[i].Permissions = []string{}
+		}
+	}
+	if a.format == asJSON {
+		return a.answer(rows, nil)
+	}
+	enc := json.NewEncoder(a.p.Out)
+	enc.SetEscapeHTML(false)
+	for _, r := range rows {
+		if err := enc.Encode(r); err != nil {
+			return fmt.Errorf("write the answer: %w", err)
+		}
+	}
+	return nil
+}
+
+func writeRoles(w io.Writer, roles []wire.Role) error {
+	t := table{}
+	t.row("KEY", "NAME", "TYPE", "PERMISSIONS", "HOLDERS", "CHANGED")
+	for _, r := range roles {
+		t.row(r.Key, r.Name, r.Type, strconv.Itoa(r.Count), strconv.Itoa(r.Holders), strconv.FormatUint(r.Changed, 10))
+		for _, p := range r.Permissions {
+			t.row("", p)
+		}
+	}
+	return t.writeTo(w, "")
+}
+
+func (a *app) roleShow() *cobra.Command {
+	return a.reads(&cobra.Command{
+		Use:   "show KEY",
+		Short: "Show a role and its permissions",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				one, err := s.Role(c.Context(), s.org, args[0], a.read())
+				if err != nil {
+					return fmt.Errorf("show role %s: %w", args[0], err)
+				}
+				if one.Item.Permissions == nil {
+					one.Item.Permissions = []string{}
+				}
+				answer := struct {
+					wire.Role
+					AsOf wire.AsOf `json:"asOf"`
+				}{one.Item, one.AsOf}
+				return a.answer(answer, func(w io.Writer) error { return writeRole(w, one.Item, one.AsOf) })
+			})
+		},
+		ValidArgsFunction: a.complete(roles),
+	})
+}
+
+func writeRole(w io.Writer, r wire.Role, at wire.AsOf) error {
+	t := table{}
+	t.row("key", r.Key)
+	t.row("name", r.Name)
+	t.row("type", r.Type)
+	if r.Description != "" {
+		t.row("description", r.Description)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Labels)) {
+		t.row(name, r.Labels[name])
+	}
+	t.row("holders", strconv.Itoa(r.Holders))
+	t.row("created", fmt.Sprintf("at %d, changed at %d", r.Created, r.Changed))
+	t.row("as of", strings.TrimPrefix(asOfText(at), "as of "))
+	if err := t.writeTo(w, ""); err != nil {
+		return err
+	}
+	p := printer{w: w}
+	p.f("%s\n", count(len(r.Permissions), "permission", "permissions"))
+	for _, name := range r.Permissions {
+		p.f("  %s\n", name)
+	}
+	return p.err
+}
+
+func (a *app) roleCreate() *cobra.Command {
+	var key, description string
+	var allow []string
+	c := a.writes(&cobra.Command{
+		Use:   "create NAME [PERMISSION]...",
+		Short: "Make a role",
+		Example: `  permledger role create "Compliance Officer" --allow investor.create,investor.verify --reason TICKET-201
+  permledger role create "Investor Viewer" --as viewer investor.list investor.view`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if key == "" {
+				if key = keyFrom(args[0]); key == "" {
+					return usage("no key can be made of the name %q: say --as KEY", args[0])
+				}
+			}
+			in := wire.Intent{Kind: wire.CreateRole, Role: key, Name: &args[0], Permissions: set(append(allow, args[1:]...))}
+			if description != "" {
+				in.Description = &description
+			}
+			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+		},
+		ValidArgsFunction: a.complete(nothing, permissions),
+	})
+	c.Flags().StringVar(&key, "as", "", "the `key` of the role; else it is made of the name")
+	c.Flags().StringVar(&description, "description", "", "what the role is for")
+	c.Flags().StringSliceVar(&allow, "allow", nil, "a `permission` in the role; may be given often, or with commas")
+	_ = c.RegisterFlagCompletionFunc("allow", a.complete(permissions))
+	return c
+}
+
+func (a *app) roleEdit() *cobra.Command {
+	var name, description string
+	var allow, disallow []string
+	c := a.writes(&cobra.Command{
+		Use:   "edit KEY",
+		Short: "Change what a role is called, and what it allows to all who have it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			in := wire.Intent{Kind: wire.UpdateRole, Role: args[0], Add: set(allow), Remove: set(disallow)}
+			if c.Flags().Changed("name") {
+				in.Name = &name
+			}
+			if c.Flags().Changed("description") {
+				in.Description = &description
+			}
+			if in.Name == nil && in.Description == nil && len(in.Add)+len(in.Remove) == 0 {
+				return usage("edit role %s: say what: --allow, --disallow, --name or --description", args[0])
+			}
+			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+		},
+		ValidArgsFunction: a.complete(roles),
+	})
+	c.Flags().StringVar(&name, "name", "", "the new name")
+	c.Flags().StringVar(&description, "description", "", "the new description")
+	c.Flags().StringSliceVar(&allow, "allow", nil, "a `permission` that comes into the role; may be given often, or with commas")
+	c.Flags().StringSliceVar(&disallow, "disallow", nil, "a `permission` that goes")
+	_ = c.RegisterFlagCompletionFunc("allow", a.complete(permissions))
+	_ = c.RegisterFlagCompletionFunc("disallow", a.complete(permissions))
+	return c
+}
+
+func (a *app) roleRemove() *cobra.Command {
+	return a.writes(&cobra.Command{
+		Use:   "rm KEY",
+		Short: "Remove a role that nobody holds",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.DeleteRole, Role: args[0]})
+			})
+		},
+		ValidArgsFunction: a.complete(roles),
+	})
+}
+
+// set sorts names and leaves out those that are there twice: a set is written in one way.
+func set(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// keyFrom makes a key of a name: lower case, with a hyphen for whatever is neither letter nor digit.
+func keyFrom(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
+			b.WriteRune(r)
+		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
+			b.WriteByte('-')
+		}
+	}
+	return strings.TrimSuffix(b.String(), "-")
+}

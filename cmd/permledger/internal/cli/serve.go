@@ -1,0 +1,150 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/permledger/permledger/api"
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/node"
+)
+
+// drain is how long a server that was told to stop waits for requests that are under way.
+const drain = 5 * time.Second
+
+func (a *app) serveCommand() *cobra.Command {
+	var listen string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the data directory over HTTP until it is told to stop",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if a.data == "" {
+				return usage("serve which ledger? Say --data DIR; `permledger init DIR` makes one")
+			}
+			n, err := node.Open(c.Context(), a.data, node.Options{Logger: a.logger()})
+			if errors.Is(err, node.ErrLocked) {
+				if s, _ := running(a.data); s != nil {
+					return fmt.Errorf("%w: a server answers at %s", err, s.url)
+				}
+			}
+			if err != nil {
+				return err
+			}
+			return errors.Join(a.serve(c.Context(), n, listen), n.Close())
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "the `address` to listen on; port 0 takes any that is free")
+	return c
+}
+
+func (a *app) serve(ctx context.Context, n *node.Node, listen string) error {
+	l, err := listenOn(n, listen, api.Options{Logger: a.logger()})
+	if err != nil {
+		return err
+	}
+	a.say("serving %s at %s%s", n.Dir(), l.URL, heads(n))
+	return l.run(ctx)
+}
+
+// heads says how far the ledgers of a node are.
+func heads(n *node.Node) string {
+	text := ""
+	for _, id := range n.Organizations() {
+		if id == node.Operator {
+			continue
+		}
+		if o, err := n.Org(id); err == nil {
+			head := o.Access.Head()
+			text += fmt.Sprintf("%s%s %d %s", gap, id, head.Position, head.CID)
+		}
+	}
+	return text
+}
+
+// A listener serves a node over HTTP. The files in DIR/run say where, while it does.
+type listener struct {
+	wire.Server
+	net  net.Listener
+	http *http.Server
+	dir  string
+}
+
+// listenOn begins to listen and writes token and server.json. Requests are answered once run is called.
+func listenOn(n *node.Node, address string, o api.Options) (*listener, error) {
+	o.Token, o.Version = newToken(), version()
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("serve: %w", err)
+	}
+	dir, err := filepath.Abs(n.Dir())
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
+	}
+	l := &listener{
+		net: ln, dir: dir,
+		http:   &http.Server{Handler: api.New(n, o), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute},
+		Server: wire.Server{URL: "http://" + ln.Addr().String(), Token: filepath.Join(dir, "run", "token"), PID: os.Getpid()},
+	}
+	if err := l.announce(o.Token); err != nil {
+		return nil, errors.Join(fmt.Errorf("serve: %w", err), ln.Close())
+	}
+	return l, nil
+}
+
+// announce writes the token before the file that leads to it.
+func (l *listener) announce(token string) error {
+	if err := os.MkdirAll(filepath.Join(l.dir, "run"), 0o700); err != nil {
+		return err
+	}
+	if err := writeWhole(l.Token, []byte(token+"\n")); err != nil {
+		return err
+	}
+	b, err := json.Marshal(l.Server)
+	if err != nil {
+		return err
+	}
+	return writeWhole(serverFile(l.dir), append(b, '\n'))
+}
+
+// writeWhole replaces a file, so that a reader sees it as it was or as it is. It need not outlast a crash.
+func writeWhole(path string, content []byte) error {
+	if err := os.WriteFile(path+".new", content, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// run serves until ctx ends, then lets requests that are under way come to their end, for some seconds.
+func (l *listener) run(ctx context.Context) error {
+	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	l.http.BaseContext = func(net.Listener) context.Context { return requests }
+	failed := make(chan error, 1)
+	go func() { failed <- l.http.Serve(l.net) }()
+	select {
+	case err := <-failed:
+		return errors.Join(fmt.Errorf("serve: %w", err), os.Remove(serverFile(l.dir)))
+	case <-ctx.Done():
+	}
+	err := os.Remove(serverFile(l.dir))
+	// Streams to watchers have no end of their own, and would be waited for in vain.
+	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer stop()
+	timer := time.AfterFunc(drain/10, cancel)
+	defer timer.Stop()
+	if down := l.http.Shutdown(ending); down != nil {
+		err = errors.Join(err, l.http.Close())
+	}
+	<-failed // http.ErrServerClosed
+	return err
+}

@@ -1,0 +1,50 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// topics are what `permledger help TOPIC` explains beside the commands.
+func topics() []*cobra.Command {
+	return []*cobra.Command{
+		{Use: "exit-codes", Short: "What the exit codes mean", Long: `Exit codes
+
+    0  done; allowed; verified
+    1  a negative answer: denied
+    2  wrong usage or input; nothing was tried
+    3  the ledger was not reached in time, or could not answer: no server is there, or another process has the directory
+    4  not permitted, or not proven: no key, a wrong key, a permission that is missing
+    5  there is no such role, user, permission, organization or event
+    6  a conflict: the name is taken, the role is still assigned, or it is so already
+    7  integrity: a hash, link, signature or proof does not hold; page somebody
+  130  interrupted
+
+A negative answer is written to stdout like any other; -q leaves it out.`},
+		{Use: "environment", Short: "The variables that commands look at", Long: `Environment
+
+  PERMLEDGER_DATA    the data directory, as --data
+  PERMLEDGER_ORG     the organization, as --org
+  PERMLEDGER_KEY     the file with the key that signs commands, as --key; else DIR/keys/owner.key for main and
+                     DIR/keys/ORG.owner.key for other organizations
+  PERMLEDGER_SERVER  the URL of a server, as --server
+  PERMLEDGER_TOKEN   the token for that server; --token-file names a file instead
+
+A server that runs on the data directory is found by DIR/run/server.json. Without one, a command opens the directory
+itself, which one process at a time can do.`},
+		{Use: "revisions", Short: "How a moment of the ledger is written", Long: `Revisions
+
+  --as-of takes
+
+    head, or nothing     the last event, and the server's clock
+    41                   the event at position 41, at its time
+    head~3               three events before the last
+    cid:bafk…            the event of this CID
+    2026-10-28T07:44Z    the last event up to that instant; seconds may be left out
+    2026-10-28           the last event of that day, UTC
+    24h                  so long ago
+    occurred:TIME        all events, but only those changes of roles and grants that had occurred by TIME;
+                         imported events say when they occurred
+
+  A range of positions is written A..B, with either end left out: 20.. is from 20 on, ..41 up to 41. Both ends count.
+
+Every answer says as of which position and instant it holds; in JSON, asOf has position (seq), CID and times.`},
+	}
+}
