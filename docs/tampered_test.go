@@ -119,8 +119,8 @@ func tamperings(t testing.TB) []tampered {
 	changed("a key before it is registered", 4, chain.CheckKey, nextEventKey, nil)
 	changed("a key for its own registration", 5, chain.CheckKey, nextEventKey, nil)
 	changed("a key that was rotated out", 8, chain.CheckKey, eventKey, nil)
-	changed("a key that was succeeded", 10, chain.CheckKey, nextEventKey, nil)
-	changed("a key that was revoked", 11, chain.CheckKey, thirdEventKey, nil)
+	changed("a key that was succeeded", 10, chain.CheckKey, thirdEventKey, nil)
+	changed("a key that was revoked", 11, chain.CheckKey, nextEventKey, nil)
 	changed("a succession by another event key", 9, chain.CheckKey, thirdEventKey, nil)
 	changed("a first entry by another key", 1, chain.CheckKey, nextEventKey, nil)
 	return all
