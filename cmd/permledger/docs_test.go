@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestTranscripts executes what README.md and the documents show between ```console and ```, in order, in one shell and
+// one directory for each document, and demands the output shown. In a document … stands for anything: a line that is
+// only … for any number of lines.
+func TestTranscripts(t *testing.T) {
+	root := filepath.Join("..", "..")
+	documents, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for _, path := range append(documents, filepath.Join(root, "README.md")) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps := transcript(string(text))
+		shown += len(steps)
+		t.Run(filepath.Base(path), func(t *testing.T) { inOneShell(t, steps) })
+	}
+	if shown == 0 {
+		t.Error("no document shows a transcript")
+	}
+}
+
+// step is a command and the output that a document shows for it.
+type step struct{ command, output string }
+
+var consoles = regexp.MustCompile("(?s)```console\n(.*?)```")
+
+func transcript(text string) []step {
+	var steps []step
+	for _, block := range consoles.FindAllStringSubmatch(text, -1) {
+		for line := range strings.Lines(block[1]) {
+			if command, ok := strings.CutPrefix(line, "$ "); ok {
+				steps = append(steps, step{command: strings.TrimSuffix(command, "\n")})
+			} else if n := len(steps); n > 0 {
+				steps[n-1].output += line
+			}
+		}
+	}
+	return steps
+}
+
+// inOneShell runs all steps in one shell, so that what one exports the next one has.
+func inOneShell(t *testing.T, steps []step) {
+	var script bytes.Buffer
+	for i, s := range steps {
+		fmt.Fprintf(&script, "%s\nprintf '\\n=%d=\\n'\n", s.command, i)
+	}
+	sh := exec.Command("bash")
+	sh.Dir, sh.Stdin = t.TempDir(), &script
+	sh.Env = append(os.Environ(), "PERMLEDGER_DATA=", "PERMLEDGER_ORG=", "PERMLEDGER_KEY=")
+	out, err := sh.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	rest := string(out)
+	for i, s := range steps {
+		var got string
+		got, rest, _ = strings.Cut(rest, fmt.Sprintf("\n=%d=\n", i))
+		if !pattern(s.output).MatchString(got) {
+			t.Errorf("$ %s\ngives\n%s\nand the document shows\n%s", s.command, got, s.output)
+		}
+	}
+}
+
+// pattern makes a regular expression of what a document shows.
+func pattern(shown string) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString("^(?s)")
+	for line := range strings.Lines(shown) {
+		line = strings.TrimSuffix(line, "\n")
+		if line == "…" {
+			b.WriteString("(.*\n)?")
+			continue
+		}
+		b.WriteString(strings.ReplaceAll(regexp.QuoteMeta(line), "…", "[^\n]*") + "\n?")
+	}
+	b.WriteString("$")
+	return regexp.MustCompile(b.String())
+}
