@@ -121,7 +121,7 @@ func (s *server) dispatch(routes map[string]*Route) http.Handler {
 
 // serve lets a caller in, finds the organization and calls the route's handler.
 func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) error {
-	c := &call{Request: r, server: s, route: route, now: s.opts.Now().UTC()}
+	c := &call{Request: r, server: s, route: route, rc: http.NewResponseController(w), now: s.opts.Now().UTC()}
 	if !route.Open {
 		caller, err := s.identify(r)
 		if err != nil {

@@ -21,6 +21,7 @@ type call struct {
 	*http.Request
 	server *server
 	route  *Route
+	rc     *http.ResponseController
 	org    *node.Org // nil where the route names none
 	now    time.Time
 	query  url.Values

@@ -71,8 +71,8 @@ func stream(gives string, line reflect.Type, f func(*call, http.ResponseWriter) 
 }
 
 const (
-	maxBody  = 1 << 20 // bytes of a body, and of a line of a stream
-	bodyTime = 30 * time.Second
+	maxBody  = 1 << 20          // bytes of a body, and of a line of a stream
+	bodyTime = 30 * time.Second // for a body that is no stream
 )
 
 // mediaType says whether the body is of a type.
@@ -88,6 +88,8 @@ func (c *call) body() ([]byte, error) {
 	if err := c.mediaType(mediaJSON); err != nil {
 		return nil, err
 	}
+	_ = c.rc.SetReadDeadline(time.Now().Add(bodyTime)) // without a connection there is nothing to hold open
+	defer func() { _ = c.rc.SetReadDeadline(time.Time{}) }()
 	b, err := io.ReadAll(http.MaxBytesReader(nil, c.Body, maxBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, problemOf(http.StatusRequestEntityTooLarge, wire.CodeTooLarge, fmt.Sprintf("A body has at most %d bytes", maxBody))

@@ -10,6 +10,7 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
@@ -37,6 +38,7 @@ var titles = map[string]string{
 	wire.CodeNotTried:         "Not tried",
 	wire.CodeStopped:          "The ledger takes no more commands",
 	wire.CodeOutcomeUnknown:   "The outcome is not known",
+	wire.CodeBroken:           "The ledger does not hold",
 	wire.CodeInternal:         "The server failed",
 
 	string(rules.NotPermitted):   "Not permitted",
@@ -92,14 +94,15 @@ func refused(r *rules.Refusal, org *node.Org) *problem {
 	return p
 }
 
-// explain is the one place that says what an error means to a caller; org may be nil. false: it means nothing to one,
-// and belongs into the log.
+// explain is the one place that says what an error means to a caller; org may be nil. false: it belongs into the log,
+// too.
 func explain(err error, org *node.Org) (*problem, bool) {
 	var (
 		known    *problem
 		refusal  *rules.Refusal
 		notFound *access.NotFoundError
 		form     *canon.Error
+		broken   *chain.BrokenError
 	)
 	switch {
 	case errors.As(err, &known):
@@ -118,6 +121,12 @@ func explain(err error, org *node.Org) (*problem, bool) {
 		return problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), err.Error()), true
 	case errors.Is(err, journal.ErrNoEntry):
 		return problemOf(http.StatusNotFound, string(rules.NotFound), "There is no such entry"), true
+	case errors.As(err, &broken):
+		p := problemOf(http.StatusInternalServerError, wire.CodeBroken, broken.Error())
+		p.At, p.Hint = broken.Position, "Run permledger doctor on the server"
+		return p, false
+	case errors.Is(err, journal.ErrDamaged):
+		return problemOf(http.StatusInternalServerError, wire.CodeBroken, "An entry cannot be read from the journal"), false
 	case errors.As(err, &form):
 		return problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), err.Error()), true
 	case errors.Is(err, ledger.ErrNotTried):

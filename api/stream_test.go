@@ -196,7 +196,7 @@ func TestManyCommandsStream(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		w.open("acme", "plain")
 		a := w.author("acme")
-		const n = 2000
+		const n = 1000
 		subs := make([]wire.Submission, n)
 		for i := range subs {
 			subs[i] = a.role(fmt.Sprint("role", i))

@@ -127,9 +127,9 @@ func recordCommands(c *call, w http.ResponseWriter) error {
 	}
 }
 
-// readSubmissions reads lines until the request ends, cannot be read on, or quit is closed. A line that is too long
-// is the last that is answered, for where the next begins is not known; the rest is read and dropped, as a server must
-// not answer to the end before the request has ended.
+// readSubmissions reads lines until the request ends, cannot be read on, or quit is closed. A line that is too long is
+// the last that is answered, for where the next begins is not known; what follows is read and dropped, for net/http
+// wants to see the end of a request that it was answering meanwhile.
 func readSubmissions(body io.Reader, lines chan<- submitted, quit <-chan struct{}) {
 	in := bufio.NewScanner(body)
 	in.Buffer(make([]byte, 0, 64<<10), maxBody)

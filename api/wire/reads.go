@@ -21,6 +21,7 @@ const (
 	CodeNotTried         = "not-tried"       // 424: a command before it was refused
 	CodeStopped          = "stopped"         // 503: the ledger takes no more commands; nothing was recorded
 	CodeOutcomeUnknown   = "outcome-unknown" // 503: it may or may not be recorded; sending it again is harmless
+	CodeBroken           = "broken"          // 500: a hash, a link or a signature does not hold, or an entry cannot be read
 	CodeInternal         = "internal"        // 500
 )
 

@@ -1,6 +1,9 @@
 // Package wire holds what the HTTP API of permledger sends and takes, as Go types of its JSON. Server and client share
 // it. Names of members are stable; members are only added.
 //
+// Commands, evidence and entries are exact bytes that were signed. A program that writes them with encoding/json turns
+// SetEscapeHTML off: else < > & in them are spelled in another way, and no signature holds.
+//
 // Ids are ULIDs in text. Times are RFC 3339 in UTC with milliseconds. Every answer about the ledger says as of when it
 // holds.
 package wire
