@@ -175,6 +175,47 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// The id of a grant's end follows from the grant, so anybody can tell it beforehand. Nobody can use it first: the end
+// could then never be recorded, and the ledger's own actor would stand still before it.
+func TestEndsCannotBeForestalled(t *testing.T) {
+	end := start.Add(2 * time.Minute)
+	endOf := func(e *events.Event) events.Command { return ending(events.Command{}, e.ID, end) }
+	for _, give := range []step{assign("bob", "r"), grant("bob", "a")} {
+		w := open(t, plain, create("r", "a"), add("bob"), give.until(end))
+		forestall := revokeKey("bob").by("bob").but(func(c *events.Command) { c.ID = endOf(w.events[3]).ID })
+		want := because(rules.Taken, "The id is that of the end of a grant")
+		if diff := cmp.Diff(want, w.refused(forestall)); diff != "" {
+			t.Errorf("before the end (-want +got):\n%s", diff)
+		}
+		w.do(ended(4).after(2 * time.Minute))
+
+		// Used before the grant is there, by who knows which id the grant will have.
+		w = open(t, plain, create("r", "a"), add("bob"))
+		c, at := w.command(give.after(time.Second))
+		w.do(add("eve").but(func(e *events.Command) { e.ID = ending(events.Command{}, c.ID, end).ID }))
+		want = because(rules.Taken, "The id that the end of this grant would have is used at 4")
+		if diff := cmp.Diff(want, w.refusedCommand(c, at)); diff != "" {
+			t.Errorf("before the grant (-want +got):\n%s", diff)
+		}
+	}
+	// Once the grant is gone its end's id is of no meaning.
+	w := open(t, plain, add("bob"), grant("bob", "a").until(end), revoke("bob", "a"))
+	w.do(add("eve").but(func(c *events.Command) { c.ID = endOf(w.events[2]).ID }))
+}
+
+// The one end of a grant has one id: the first row of what follows from it.
+func TestEndHasOneID(t *testing.T) {
+	w := open(t, plain, add("bob"), grant("bob", "a").until(start.Add(time.Hour)))
+	second := ended(3).after(time.Hour).but(func(c *events.Command) {
+		d := events.Derived{From: c.Data.(*events.GrantEnded).Grant, Row: 1}
+		c.ID, c.Origin.Derived = events.DerivedID("grant.ended", d, start.Add(time.Hour)), &d
+	})
+	want := because(rules.Invalid, "The id is not the one that follows from the grant")
+	if diff := cmp.Diff(want, w.refused(second)); diff != "" {
+		t.Errorf("refusal (-want +got):\n%s", diff)
+	}
+}
+
 // What is due comes in the order of its instants.
 func TestNextEnd(t *testing.T) {
 	w := open(t, plain, add("bob"), grant("bob", "c").until(start.Add(3*time.Hour)), grant("bob", "a").until(start.Add(time.Hour)),

@@ -191,6 +191,12 @@ func TestRoleProfiles(t *testing.T) {
 	if r := w.refused(update("r", func(d *events.RoleUpdated) { d.Description = new(strings.Repeat("d", 588)) })); r.Code != rules.MessageTooLong {
 		t.Errorf("one more byte: %v", &r)
 	}
+	// And without a description, which the message then leaves out: a quote takes two bytes.
+	quoted := func(quotes int) string { return strings.Repeat(`"`, quotes) + strings.Repeat("n", 512-quotes) }
+	w.do(update("r", func(d *events.RoleUpdated) { d.Name, d.Description = new(quoted(93)), new("") }))
+	if r := w.refused(rename("r", quoted(94))); r.Code != rules.MessageTooLong {
+		t.Errorf("one more byte of the name: %v", &r)
+	}
 }
 
 // Nothing depends on the order in which a map gives its members, refusals included.
