@@ -252,10 +252,7 @@ func TestRolesSet(t *testing.T) {
 		t.Errorf("added %v, removed %v", d.Added, d.Removed)
 	}
 	last := w.events[len(w.events)-1].ID
-	var got []rules.Held
-	for _, h := range w.s.Held(id("bob"), w.s.Time()) {
-		got = append(got, h)
-	}
+	got := w.s.Held(id("bob"), w.s.Time())
 	want := []rules.Held{
 		{Grant: w.events[8].ID, Role: id("keep"), Until: start.Add(100 * time.Hour)}, {Grant: last, Role: id("late")}, {Grant: last, Role: id("gain")},
 		{Grant: w.events[12].ID, Role: id("scoped"), Scope: "x/1"},

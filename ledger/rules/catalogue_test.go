@@ -26,6 +26,8 @@ func catalogueRefusals() []refusal {
 			then: because(rules.Unknown, "y depends on x, which the catalogue does not have")},
 		{name: "catalogue/guards nothing known", profile: plain, when: publish("shop", perm("x", guards("role.create", "role.paint"))),
 			then: because(rules.Unknown, "x guards role.paint, which is no action of the ledger")},
+		{name: "catalogue/guards what its publisher may not do", profile: plain, given: given(staffed("ann", "ledger:catalogue.publish")),
+			when: publish("shop", perm("x", guards("key.register"))).by("ann"), then: lacks("ledger:key.register")},
 		{name: "catalogue/same again", profile: plain, given: given(shop), when: shop, then: same},
 		{name: "catalogue/same as the last", profile: plain, given: given(shop, publish("shop", perm("z"))), when: publish("shop", perm("z")), then: same},
 	}

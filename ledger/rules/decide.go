@@ -46,6 +46,9 @@ func (s *State) decide(e *events.Event) *Refusal {
 		r.At = at
 		return r
 	}
+	if s.endings[e.ID] && e.Origin.Derived == nil { // or the end could never be recorded
+		return refuse(Taken, "The id is that of the end of a grant")
+	}
 	if r := s.decideID(e); r != nil {
 		return r
 	}
@@ -129,7 +132,7 @@ func (s *State) decideID(e *events.Event) *Refusal {
 		if g == nil {
 			return refuse(NotFound, "No grant %s is to end", d.Grant)
 		}
-		if o.Derived.From != d.Grant || e.ID != events.DerivedID(d.Type(), *o.Derived, g.until) {
+		if *o.Derived != (events.Derived{From: d.Grant}) || e.ID != endID(d.Grant, g.until) {
 			return refuse(Invalid, "The id is not the one that follows from the grant")
 		}
 	default:
@@ -260,6 +263,12 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 			if !slices.Contains(Actions(), action) {
 				return refuse(Unknown, "%s guards %s, which is no action of the ledger", p.Name, action)
 			}
+			// Whoever holds the permission may then do the action: that is giving it.
+			if !s.guarded(d.Catalogue, p.Name, action) {
+				if r := s.need(e.Actor, action, "", e.Time); r != nil {
+					return r
+				}
+			}
 		}
 	}
 	d.Number = 1
@@ -282,6 +291,11 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 		}
 	}
 	return nil
+}
+
+// guarded says whether a permission of a catalogue guards an action already.
+func (s *State) guarded(catalogue, name, action string) bool {
+	return slices.Contains(s.perms.guards[action], Qualified(catalogue, name))
 }
 
 func samePermission(a, b events.Permission) bool {

@@ -27,6 +27,9 @@ func (s *State) decideKeyRegistered(e *events.Event, d *events.KeyRegistered) *R
 		if u.id == s.opened.Owner.Subject && e.Actor != u.id {
 			return refuse(NotPermitted, "Only the owner registers a credential of the owner")
 		}
+		if r := s.guardSubject(e, u); r != nil {
+			return r
+		}
 	case events.PurposeEvent:
 		if d.Subject != (ulidZero) {
 			return refuse(Invalid, "An event key is no subject's")
@@ -53,6 +56,11 @@ func (s *State) decideKeyRotated(e *events.Event, d *events.KeyRotated) *Refusal
 		}
 		if k.subject == s.opened.Owner.Subject && e.Actor != k.subject {
 			return refuse(NotPermitted, "Only the owner replaces a credential of the owner")
+		}
+		if u := s.subjects[k.subject]; u != nil {
+			if r := s.guardSubject(e, u); r != nil {
+				return r
+			}
 		}
 	}
 	d.Purpose = k.purpose
@@ -85,7 +93,10 @@ func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal
 	}
 	switch k.purpose {
 	case events.PurposeCredential:
-		if k.subject == s.opened.Owner.Subject && s.credentials(k.subject) < 2 {
+		switch owner := s.opened.Owner.Subject; {
+		case k.subject == owner && e.Actor != owner:
+			return refuse(NotPermitted, "Only the owner revokes a credential of the owner")
+		case k.subject == owner && s.credentials(owner) < 2:
 			return refuse(InUse, "The owner's last credential cannot be revoked").hint("Rotate it")
 		}
 	case events.PurposeEvent:
@@ -107,6 +118,24 @@ func (s *State) decideKeyReported(e *events.Event, d *events.KeyReported) *Refus
 	}
 	if d.From == 0 || d.From > s.position {
 		return refuse(Invalid, "There is no position %d yet", d.From)
+	}
+	return nil
+}
+
+// guardSubject refuses to let a subject get hold of a credential of another that holds what it does not hold itself: it
+// could then act as that other.
+func (s *State) guardSubject(e *events.Event, of *subject) *Refusal {
+	if e.Actor == of.id || e.Actor == s.opened.Owner.Subject {
+		return nil
+	}
+	for _, h := range s.Held(of.id, e.Time) {
+		names := []string{h.Permission}
+		if h.Permission == "" {
+			names = s.roles[h.Role].set.names(s.perms)
+		}
+		if r := s.guard(e.Actor, names, h.Scope, e.Time); r != nil {
+			return r
+		}
 	}
 	return nil
 }

@@ -18,7 +18,7 @@ func (s *State) decideGranted(e *events.Event, d *events.PermissionGranted) *Ref
 	if r != nil {
 		return r
 	}
-	if r := end(d.Until, e.Time); r != nil {
+	if r := s.end(e, d.Until); r != nil {
 		return r
 	}
 	if r := s.admit(e, []string{d.Permission}, d.Scope); r != nil {

@@ -126,7 +126,7 @@ func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Ref
 	if r != nil {
 		return r
 	}
-	if r := end(d.Until, e.Time); r != nil {
+	if r := s.end(e, d.Until); r != nil {
 		return r
 	}
 	if g := u.roles[roleScope{d.Role, d.Scope}]; g != nil && g.holds(e.Time) {
@@ -210,9 +210,17 @@ func (s *State) guardRole(e *events.Event, ro *role, scope string) *Refusal {
 	return s.guard(e.Actor, ro.set.names(s.perms), scope, e.Time)
 }
 
-func end(until, now time.Time) *Refusal {
-	if !until.IsZero() && !until.After(now) {
+// end judges the end of what an event gives, zero for none.
+func (s *State) end(e *events.Event, until time.Time) *Refusal {
+	if until.IsZero() {
+		return nil
+	}
+	if !until.After(e.Time) {
 		return refuse(Invalid, "The end, %s, is not after now", until.Format(time.RFC3339))
+	}
+	id := endID(e.ID, until)
+	if at := max(s.ids[id], s.kept[id]); at != 0 {
+		return refuse(Taken, "The id that the end of this grant would have is used at %d", at)
 	}
 	return nil
 }

@@ -161,7 +161,7 @@ func (s *State) takeRole(from, role ulid.ULID, scope string) {
 	u := s.subjects[from]
 	if g := u.roles[roleScope{role, scope}]; g != nil {
 		delete(u.roles, roleScope{role, scope})
-		delete(s.ending, g.id)
+		s.unwatch(g)
 		holders := s.roles[role].holders
 		if holders[from]--; holders[from] == 0 {
 			delete(holders, from)
@@ -181,7 +181,7 @@ func (s *State) takePermission(from ulid.ULID, name, scope string) {
 	u := s.subjects[from]
 	if g := u.direct[permissionScope{n, scope}]; ok && g != nil {
 		delete(u.direct, permissionScope{n, scope})
-		delete(s.ending, g.id)
+		s.unwatch(g)
 	}
 }
 
@@ -209,7 +209,7 @@ func (s *State) setPermissions(e *events.Event, d *events.PermissionsSet) {
 
 func (s *State) endGrant(d *events.GrantEnded) {
 	g := s.ending[d.Grant]
-	delete(s.ending, d.Grant)
+	s.unwatch(g)
 	u := s.subjects[g.subject]
 	switch {
 	case g.permission == "":
@@ -223,8 +223,15 @@ func (s *State) endGrant(d *events.GrantEnded) {
 
 func (s *State) watch(g *grant) {
 	if !g.until.IsZero() {
-		s.ending[g.id] = g
+		s.ending[g.id], s.endings[endID(g.id, g.until)] = g, true
 		heap.Push(&s.due, g)
+	}
+}
+
+func (s *State) unwatch(g *grant) {
+	if !g.until.IsZero() {
+		delete(s.ending, g.id)
+		delete(s.endings, endID(g.id, g.until))
 	}
 }
 

@@ -23,6 +23,8 @@ func keyRefusals() []refusal {
 	ofOwner := func(verb string) rules.Refusal {
 		return because(rules.NotPermitted, "Only the owner "+verb+" a credential of the owner")
 	}
+	more := because(rules.Escalation, "Cannot give a: you do not hold it on x/1 yourself")
+	more.Permission = "a"
 	noSuccessor := because(rules.NotProven, "A lost event key is succeeded with the root key's signature")
 	serves := hinted(rules.InUse, "The event key in use cannot be revoked", "Rotate it")
 	credential := events.PurposeCredential
@@ -38,6 +40,14 @@ func keyRefusals() []refusal {
 			when: register("k", credential, "bob"), then: because(rules.Inactive, "bob is deactivated since 3")},
 		{name: "key/registered for the owner", profile: plain, given: given(admin),
 			when: register("k", credential, "owner").by("ann"), then: ofOwner("registers")},
+		{name: "key/registered for who holds more", profile: plain, given: given(admin, add("bob"), grant("bob", "a").on("x/1")),
+			when: register("k", credential, "bob").by("ann"), then: more},
+		{name: "key/registered for who holds a role with more", profile: plain, given: given(admin, add("bob"), create("r", "a"), assign("bob", "r").on("x/1")),
+			when: register("k", credential, "bob").by("ann"), then: more},
+		{name: "rotate/of who holds more", profile: plain, given: given(admin, add("bob"), grant("bob", "a").on("x/1")),
+			when: rotate("bob", "k").by("ann"), then: more},
+		{name: "revoke/of the owner", profile: plain, given: given(admin, register("o2", credential, "owner")),
+			when: revokeKey("o2").by("ann"), then: ofOwner("revokes")},
 		{name: "key/event key of a subject", profile: plain, given: given(add("bob")), when: register("k", events.PurposeEvent, "bob"),
 			then: because(rules.Invalid, "An event key is no subject's")},
 		{name: "key/second document key", profile: plain, when: register("k", events.PurposeDocument, ""), then: noneBeside("document")},

@@ -179,7 +179,16 @@ func TestRoleProfiles(t *testing.T) {
 	long := strings.Repeat("d", 8000)
 	w.do(update("r", func(d *events.RoleUpdated) { d.Description = &long }))
 
-	// A name that two roles had before it had to be unique would stay taken until both give it up.
+	// A name that is new is not mistaken for the first that the ledger knew.
+	w.do(create("first", "ledger:catalogue.publish"))
+	if d := w.do(addTo("first", "new")).Data.(*events.RoleUpdated); d.Count != 2 {
+		t.Errorf("the role has %d permissions; want 2", d.Count)
+	}
+	if r := w.refused(takeFrom("first", "newer")); r.Reason != "The role first does not have newer" {
+		t.Errorf("taken away what nobody knows: %v", &r)
+	}
+
+	// A name that a role gave up is free for another.
 	w = open(t, ipaware, catalogue("ipaware"), create("r", "ipaware:ip.query"), rename("r", "s"))
 	w.do(create("other", "ipaware:ip.query").but(func(c *events.Command) { c.Data.(*events.RoleCreated).Name = "r" }))
 	// Where a role may not be empty, one may still lose some of what it has, and change otherwise.

@@ -48,6 +48,7 @@ type State struct {
 	kept       map[ulid.ULID]uint64 // of imported and derived commands, for ever
 	sources    map[string]time.Time // of imports: the last occurred time
 	ending     map[ulid.ULID]*grant // with an end, not yet recorded as ended
+	endings    map[ulid.ULID]bool   // ids that the ends of those will have
 	due        dueHeap
 	documents  uint64 // entries that carry one
 }
@@ -105,6 +106,11 @@ type grant struct {
 	until      time.Time
 }
 
+// endID gives the id of the command that records the end of a grant.
+func endID(grant ulid.ULID, until time.Time) ulid.ULID {
+	return events.DerivedID((*events.GrantEnded)(nil).Type(), events.Derived{From: grant}, until)
+}
+
 func (g *grant) holds(at time.Time) bool { return g.until.IsZero() || at.Before(g.until) }
 
 type key struct {
@@ -125,7 +131,7 @@ func New() *State {
 		roles: map[ulid.ULID]*role{}, roleKeys: map[string]ulid.ULID{}, roleNames: map[string]int{},
 		subjects: map[ulid.ULID]*subject{}, subjectKey: map[string]ulid.ULID{},
 		keys: map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
-		ids: map[ulid.ULID]uint64{}, kept: map[ulid.ULID]uint64{}, sources: map[string]time.Time{}, ending: map[ulid.ULID]*grant{},
+		ids: map[ulid.ULID]uint64{}, kept: map[ulid.ULID]uint64{}, sources: map[string]time.Time{}, ending: map[ulid.ULID]*grant{}, endings: map[ulid.ULID]bool{},
 		evidence: map[events.Type]bool{},
 	}
 }
