@@ -9,14 +9,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
 	"github.com/permledger/permledger/node"
@@ -80,7 +84,7 @@ func organization(t testing.TB, n *node.Node, o owner, id, profile string) *node
 	return org
 }
 
-func (o owner) do(t testing.TB, org *node.Org, d events.Data) ledger.Receipt {
+func (o owner) do(t testing.TB, org *node.Org, d events.Data, texts ...private.Text) ledger.Receipt {
 	t.Helper()
 	var c events.Command
 	org.Fold.Read(func(s *rules.State) {
@@ -88,11 +92,18 @@ func (o owner) do(t testing.TB, org *node.Org, d events.Data) ledger.Receipt {
 		c = events.Command{ID: node.NewID(time.Now().UnixMilli()), Ledger: s.Source(), Actor: actor,
 			Auth: events.Auth{Method: events.MethodSignature, Credential: o.did()}, Data: d}
 	})
-	r, err := org.Ledger.Execute(t.Context(), o.sign(t, c))
+	request := o.sign(t, c)
+	request.Texts = texts
+	r, err := org.Ledger.Execute(t.Context(), request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func sorted(ids ...ulid.ULID) []ulid.ULID {
+	slices.SortFunc(ids, ulid.ULID.Compare)
+	return ids
 }
 
 func newRole(key string) *events.RoleCreated {

@@ -7,7 +7,8 @@ import (
 )
 
 // logger gives what nats-server says to a slog.Logger. Its notices are of no interest to who runs a ledger and become
-// debug lines.
+// debug lines. Its warnings come with every unclean stop (that it makes its index anew, say) and become information:
+// whether the stream is whole is looked at by ourselves.
 type logger struct {
 	to *slog.Logger
 
@@ -16,7 +17,7 @@ type logger struct {
 }
 
 func (l *logger) Noticef(format string, v ...any) { l.to.Debug(fmt.Sprintf(format, v...)) }
-func (l *logger) Warnf(format string, v ...any)   { l.to.Warn(fmt.Sprintf(format, v...)) }
+func (l *logger) Warnf(format string, v ...any)   { l.to.Info(fmt.Sprintf(format, v...)) }
 func (l *logger) Errorf(format string, v ...any)  { l.to.Error(fmt.Sprintf(format, v...)) }
 func (l *logger) Debugf(format string, v ...any)  { l.to.Debug(fmt.Sprintf(format, v...)) }
 func (l *logger) Tracef(format string, v ...any)  { l.to.Debug(fmt.Sprintf(format, v...)) }
