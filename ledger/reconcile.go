@@ -40,9 +40,7 @@ func Compare(j *journal.Reader, storeDir, organization string) (Comparison, erro
 			return c, fmt.Errorf("compare journal and stream of %s: %w", organization, err)
 		}
 		if string(want) != string(rec.Data) {
-			return c, fmt.Errorf("compare journal and stream of %s: %w", organization, &chain.BrokenError{
-				Position: at, Check: chain.CheckCopy, Expected: chain.CID(want) + " (journal)", Found: chain.CID(rec.Data) + " (stream)",
-			})
+			return c, fmt.Errorf("compare journal and stream of %s: %w", organization, chain.Differ(at, want, rec.Data))
 		}
 		c.Stream = at
 	}

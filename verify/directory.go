@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,9 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
@@ -20,6 +24,9 @@ import (
 // ErrNothing says that there is nothing to verify at a path.
 var ErrNothing = errors.New("no ledger here: neither a data directory, nor an organization's, nor a journal")
 
+// ErrSeveral says that a genesis or a head was given, which is of one ledger, for a directory of several.
+var ErrSeveral = errors.New("a genesis and a head are of one ledger, and there are several here")
+
 // Directory verifies every ledger of a data directory, or the one of an organization's directory or a journal in it. It
 // opens files for reading only, whether a server runs on them or not. The reports are in the order of the
 // organizations' names; with an error the last one is of the ledger that does not hold.
@@ -28,12 +35,14 @@ func Directory(ctx context.Context, path string, o Options) ([]*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("verify %s: %w", path, err)
 	}
+	if len(orgs) > 1 && (o.Genesis != "" || o.Head != nil) {
+		return nil, fmt.Errorf("verify %s: %w: name one of %d", path, ErrSeveral, len(orgs))
+	}
 	var reports []*Report
 	for _, l := range orgs {
 		r, err := l.verify(ctx, o)
-		if r != nil {
-			reports = append(reports, r)
-		}
+		r.Organization = cmp.Or(r.Organization, l.name)
+		reports = append(reports, r)
 		if err != nil {
 			return reports, fmt.Errorf("%s: %w", l.name, err)
 		}
@@ -50,6 +59,10 @@ type onDisk struct {
 }
 
 func ledgers(path string) ([]onDisk, error) {
+	path, err := filepath.Abs(path) // the organization is named after its directory
+	if err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
@@ -61,7 +74,7 @@ func ledgers(path string) ([]onDisk, error) {
 		var found []onDisk
 		for _, e := range entries {
 			dir := filepath.Join(path, "orgs", e.Name())
-			if e.IsDir() && exists(filepath.Join(dir, "genesis")) {
+			if e.IsDir() && (exists(filepath.Join(dir, "genesis")) || begun(dir)) {
 				found = append(found, onDisk{e.Name(), filepath.Join(dir, "journal"), dir, filepath.Join(path, "store")})
 			}
 		}
@@ -83,20 +96,31 @@ func ledgers(path string) ([]onDisk, error) {
 	return nil, ErrNothing
 }
 
+// begun says whether more is recorded in an organization's directory than an opening that was interrupted, or is going
+// on, leaves in it. The node keeps what it moved away under names with an underscore.
+func begun(dir string) bool {
+	if strings.HasPrefix(filepath.Base(dir), "_") {
+		return false
+	}
+	j, damage, err := journal.Salvage(filepath.Join(dir, "journal"), journal.Options{})
+	return err == nil && (j.Len() > 1 || len(damage) > 0)
+}
+
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }
 
 func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
-	j, err := journal.OpenReader(l.journal, journal.Options{})
-	if err != nil {
-		return nil, broken(err)
-	}
+	// First the head, then the journal: a server that runs moves the head on only once the journal holds that much.
 	if l.dir != "" {
 		if err := l.expect(&o); err != nil {
-			return nil, err
+			return &Report{}, err
 		}
+	}
+	j, damage, err := journal.Salvage(l.journal, journal.Options{})
+	if err != nil {
+		return &Report{}, err
 	}
 	copies := &copies{}
 	if l.store != "" {
@@ -104,11 +128,11 @@ func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
 		defer copies.stop()
 	}
 	disclosed := commitments{}
-	r, err := Entries(ctx, l.entries(j, copies, disclosed), o)
+	r, err := Entries(ctx, l.entries(j, damage, copies, disclosed), o)
 	if err != nil {
 		return r, err
 	}
-	if err := copies.end(r); err != nil {
+	if err := copies.end(r, l.running()); err != nil {
 		return r, err
 	}
 	if offset, torn := j.Torn(); torn > 0 {
@@ -124,13 +148,19 @@ func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
 // ledger can change these too; they find accidents and old copies.
 func (l onDisk) expect(o *Options) error {
 	head, known, err := journal.ReadHead(filepath.Join(l.dir, "head"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return broken(err)
+	switch d := (*journal.DamageError)(nil); {
+	case errors.As(err, &d):
+		return &chain.BrokenError{Check: chain.CheckHead, Err: err}
+	case err != nil && !errors.Is(err, journal.ErrMissing):
+		return err
 	}
 	if known && o.Head == nil {
-		o.Head = &Head{head.Position, head.CID, head.Root}
+		o.Head, o.ownHead = &Head{head.Position, head.CID, head.Root}, true
 	}
 	b, err := os.ReadFile(filepath.Join(l.dir, "genesis"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: "the file genesis", Found: "none"}
+	}
 	if err != nil {
 		return err
 	}
@@ -141,15 +171,30 @@ func (l onDisk) expect(o *Options) error {
 		return fmt.Errorf("genesis: %w", err)
 	}
 	if o.Genesis == "" {
-		o.Genesis = g.CID
+		o.Genesis, o.ownGenesis = g.CID, true
 	}
 	return nil
 }
 
-// entries yields the journal's entries, each compared with the stream's copy and under the subject it has there.
-func (l onDisk) entries(j *journal.Reader, c *copies, d commitments) iter.Seq2[Raw, error] {
+// running says whether a process has the data directory open, and so may be writing. It takes the lock only to ask.
+func (l onDisk) running() bool {
+	f, err := os.Open(filepath.Join(l.store, "..", "lock"))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) != nil
+}
+
+// entries yields the journal's entries up to the first damage, each compared with the stream's copy and under the
+// subject it has there, and then the damage: what stands before it is judged first.
+func (l onDisk) entries(j *journal.Reader, damage []*journal.DamageError, c *copies, d commitments) iter.Seq2[Raw, error] {
+	last := j.Len()
+	if len(damage) > 0 {
+		last = damage[0].Position - 1
+	}
 	return func(yield func(Raw, error) bool) {
-		for rec, err := range j.Range(1, j.Len()) {
+		for rec, err := range j.Range(1, last) {
 			if err != nil {
 				yield(Raw{}, broken(err))
 				return
@@ -165,6 +210,9 @@ func (l onDisk) entries(j *journal.Reader, c *copies, d commitments) iter.Seq2[R
 			if !yield(raw, nil) {
 				return
 			}
+		}
+		if len(damage) > 0 {
+			yield(Raw{}, broken(damage[0]))
 		}
 	}
 }
@@ -193,14 +241,14 @@ func (c *copies) compare(position uint64, want []byte) (subject string, err erro
 	case err != nil:
 		return "", broken(err)
 	case string(rec.Data) != string(want):
-		return "", &chain.BrokenError{Position: position, Check: chain.CheckCopy, Expected: chain.CID(want) + " (journal)", Found: chain.CID(rec.Data) + " (stream)"}
+		return "", chain.Differ(position, want, rec.Data)
 	}
 	c.n = position
 	return rec.Subject, nil
 }
 
 // end looks at what the stream holds beyond the journal, or lacks.
-func (c *copies) end(r *Report) error {
+func (c *copies) end(r *Report, running bool) error {
 	r.Stream = c.n
 	switch {
 	case c.next == nil:
@@ -210,12 +258,14 @@ func (c *copies) end(r *Report) error {
 	case c.over:
 		r.note(fmt.Sprintf("The stream's copy ends at %d; the server completes it from the journal.", c.n))
 	default:
-		_, err, ok := c.next()
-		if err != nil {
+		rec, err, ok := c.next()
+		switch {
+		case err != nil:
 			return broken(err)
-		}
-		if ok {
-			r.note("The stream holds more than the journal: what follows was not verified; it may be being written now.")
+		case ok && !running:
+			return &chain.BrokenError{Position: rec.Seq, Check: chain.CheckCopy, Expected: "the journal's copy, which is written first", Found: "the stream's alone"}
+		case ok:
+			r.note("The stream holds more than the journal had when it was opened: what follows was not verified; it is being written now.")
 		}
 	}
 	return nil

@@ -33,6 +33,8 @@ type Options struct {
 	Head     *Head                                  // what the history must reach; nil: nothing
 	Progress func(organization string, done uint64) // called from one goroutine now and then; may be nil
 	Workers  int                                    // goroutines that check signatures; 0: one for each processor
+
+	ownGenesis, ownHead bool // they were kept beside the ledger, not by somebody else
 }
 
 // Head is a position that somebody remembers.
@@ -195,7 +197,7 @@ func (f *fold) next(p chain.Parsed, subject string) error {
 		if f.opts.Genesis != "" && f.opts.Genesis != p.CID {
 			return &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: f.opts.Genesis, Found: p.CID}
 		}
-		f.report.Genesis, f.report.Pinned, f.report.Source = p.CID, f.opts.Genesis != "", e.Source
+		f.report.Genesis, f.report.Pinned, f.report.Source = p.CID, f.opts.Genesis != "" && !f.opts.ownGenesis, e.Source
 		f.report.Organization = events.Organization(e.Source)
 	}
 	if err := f.legitimate(p.Entry); err != nil {
@@ -283,14 +285,14 @@ func (f *fold) count(en *chain.Entry) {
 // end judges what can only be said at the end.
 func (f *fold) end() error {
 	r := &f.report
-	if r.Position == 0 {
-		return errors.New("verify: there is no entry")
-	}
-	r.Root = f.frontier.Root()
 	if h := f.opts.Head; h != nil && h.Position > r.Position {
 		return &chain.BrokenError{Position: r.Position + 1, Check: chain.CheckHead,
 			Expected: fmt.Sprintf("a history up to %d", h.Position), Found: fmt.Sprintf("its end at %d", r.Position)}
 	}
+	if r.Position == 0 {
+		return errors.New("verify: there is no entry")
+	}
+	r.Root = f.frontier.Root()
 	for at, keys := range f.signers {
 		for _, key := range keys {
 			if from, ok := f.suspects[key]; ok && uint64(at+1) >= from {
@@ -301,8 +303,11 @@ func (f *fold) end() error {
 	if !r.Pinned {
 		r.note("The first entry was taken from the ledger itself: pin it with --genesis to know that this is the ledger you mean.")
 	}
-	if f.opts.Head == nil {
+	switch h := f.opts.Head; {
+	case h == nil || h.Position == 0:
 		r.note("No head was given: that the history does not go on, or was not cut at its end, is not proven.")
+	case f.opts.ownHead:
+		r.note("The head was taken from beside the ledger: it finds accidents, not whoever can write both.")
 	}
 	return nil
 }

@@ -50,6 +50,18 @@ func (e *BrokenError) Error() string {
 
 func (e *BrokenError) Unwrap() error { return e.Err }
 
+// Differ gives the error for two copies of the entry at a position that are not the same bytes. It says which of them
+// does not verify by itself: where it is only one, the other is the true one.
+func Differ(position uint64, journal, stream []byte) *BrokenError {
+	say := func(name string, raw []byte) string {
+		if p := Inspect(raw); p.Err != nil {
+			return fmt.Sprintf("%s (%s; does not verify: %s)", p.CID, name, p.Err.Check)
+		}
+		return fmt.Sprintf("%s (%s)", CID(raw), name)
+	}
+	return &BrokenError{Position: position, Check: CheckCopy, Expected: say("journal", journal), Found: say("stream", stream)}
+}
+
 // Parsed is what can be checked of an entry without its neighbours, and so by many at once.
 type Parsed struct {
 	Entry *Entry
