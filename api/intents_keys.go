@@ -15,7 +15,7 @@ func (d *draft) registerKey() (events.Data, error) {
 		}
 	}
 	if data.Key == "" && data.Purpose == events.PurposeEvent && data.Subject == (ulid.ULID{}) {
-		data.Key, err = d.call.server.node.NewKey()
+		data.Key, err = d.call.server.node.NewKey(d.call.org.ID)
 	}
 	return data, err
 }
@@ -25,7 +25,7 @@ func (d *draft) rotateKey() (events.Data, error) {
 	data := &events.KeyRotated{Old: d.in.Old, New: d.in.Key}
 	var err error
 	if data.New == "" && data.Old != "" && (data.Old == d.state.Key(events.PurposeEvent) || data.Old == d.state.Key(events.PurposeDocument)) {
-		data.New, err = d.call.server.node.NewKey()
+		data.New, err = d.call.server.node.NewKey(d.call.org.ID)
 	}
 	return data, err
 }
@@ -34,7 +34,7 @@ func (d *draft) succeedKey() (events.Data, error) {
 	data := &events.KeySucceeded{Lost: d.in.Old, Key: d.in.Key}
 	var err error
 	if data.Key == "" {
-		data.Key, err = d.call.server.node.NewKey()
+		data.Key, err = d.call.server.node.NewKey(d.call.org.ID)
 	}
 	return data, err
 }

@@ -21,7 +21,7 @@ var strs = []struct {
 }{
 	{"text", canon.Text}, {"name", canon.Name}, {"value", canon.Value}, {"key", canon.Key}, {"permission", canon.Permission},
 	{"token", canon.Token}, {"organization", canon.Organization}, {"scope", canon.Scope}, {"source", canon.Source},
-	{"thing", canon.About}, {"did", canon.DID}, {"did:key", canon.DIDKey}, {"cid", canon.CID}, {"decimal", canon.Decimal},
+	{"thing", canon.About}, {"did", canon.DID}, {"did:key", canon.DIDKey}, {"credential", canon.Credential}, {"cid", canon.CID}, {"decimal", canon.Decimal},
 	{"schema", canon.EventSchema},
 }
 

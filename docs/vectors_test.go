@@ -78,7 +78,7 @@ func vector(t testing.TB, about string, l *ledger) ledgerVector {
 				t.Fatal(err)
 			}
 			x.Command, x.CommandPAE = string(b), string(events.PAE(events.CommandType, b))
-			x.Evidence = base64.RawURLEncoding.EncodeToString(ev.Signature[:])
+			x.Evidence = base64.RawURLEncoding.EncodeToString(ev.Signature)
 		}
 		v.Entries = append(v.Entries, x)
 	}
@@ -201,7 +201,7 @@ func TestVectorsVerify(t *testing.T) {
 			if r.Len() != uint64(len(want.Entries)) {
 				t.Fatalf("the journal has %d entries, the vector %d", r.Len(), len(want.Entries))
 			}
-			verifier, state, frontier := new(chain.Verifier), rules.New(), new(tree.Frontier)
+			verifier, state, roots := new(chain.Verifier), rules.New(), new(tree.Roots)
 			for _, x := range want.Entries {
 				raw, err := r.Read(x.Position)
 				if err != nil {
@@ -215,6 +215,9 @@ func TestVectorsVerify(t *testing.T) {
 					t.Fatal(err)
 				}
 				e := p.Entry.Event
+				if err := p.Entry.Evidence.Saw(e.Sequence, roots.Root); err != nil {
+					t.Fatalf("entry %d: %v", x.Position, err)
+				}
 				decided, err := rules.Decide(state, events.CommandOf(e), e.Time)
 				if err != nil {
 					t.Fatalf("entry %d is not legitimate: %v", x.Position, err)
@@ -224,8 +227,8 @@ func TestVectorsVerify(t *testing.T) {
 					t.Errorf("entry %d: the rules make another event (%v):\n%s", x.Position, err, body)
 				}
 				rules.Evolve(state, e)
-				frontier.Append(tree.Leaf(raw))
-				if got := frontier.Root(); hex.EncodeToString(got[:]) != x.Root {
+				roots.Append(tree.Leaf(raw))
+				if got, _ := roots.Root(x.Position); hex.EncodeToString(got[:]) != x.Root {
 					t.Errorf("entry %d: the root is %x; want %s", x.Position, got, x.Root)
 				}
 			}

@@ -167,11 +167,15 @@ TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)\.(\d{3})Z", re.AS
 DIGEST = re.compile("[A-Za-z0-9_-]{43}")
 SIGNATURE = re.compile("[A-Za-z0-9_-]{86}")
 CID = re.compile("bafkrei[a-z2-7]{52}")
+CREDENTIAL = re.compile("[!-~]{1,256}")
+ALGORITHM = re.compile("[A-Za-z0-9][A-Za-z0-9.-]{0,63}")
+PROOF = re.compile("[A-Za-z0-9_-]{2,683}")
 KEY = re.compile("did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}")
 TOKEN = re.compile("[a-z0-9][a-z0-9.-]{0,63}")
 THING = re.compile("[!-~]([ -~]{0,126}[!-~])?")
 SOURCE = re.compile("[a-z0-9]([a-z0-9.:-]*[a-z0-9])?/[a-z0-9-]{1,32}")
 SUBJECT = re.compile("[a-z]+/[!-~]+")
+SCHEMA = re.compile("urn:permledger:[a-z.]+:[1-9][0-9]{0,8}")
 DECIMAL = re.compile("[1-9][0-9]{0,15}")
 TEXT = re.compile(".{64,96}", re.DOTALL)
 
@@ -232,8 +236,8 @@ def check_value(pattern, s, what):
         need(s != "0" * 26, "%s is zero", what)
     elif pattern is KEY:
         public_key(s)
-    elif pattern in (DIGEST, SIGNATURE):
-        need(base64url(octets(s)) == s, "%s has bits to spare", what)
+    elif pattern in (DIGEST, SIGNATURE, PROOF):
+        need(len(s) % 4 != 1 and base64url(octets(s)) == s, "%s has bits to spare", what)
 
 
 def octets(s):
@@ -267,24 +271,34 @@ def check_entry(entry):
         members(entry["document"], "document", cid=CID, format=TOKEN, key=KEY, proof=TEXT)
     if "evidence" in entry:
         ev = entry["evidence"]
-        members(ev, "evidence", algorithm="Ed25519", expires=TIME, key=KEY, seen=OPTIONAL(dict), sig=SIGNATURE)
+        members(ev, "evidence", algorithm=ALGORITHM, expires=TIME, key=CREDENTIAL, seen=OPTIONAL(dict), sig=PROOF)
         if "seen" in ev:
             members(ev["seen"], "seen", root=DIGEST, size=int)
     need(len(entry["signatures"]) == 1, "there is not one signature")
     members(entry["signatures"][0], "signature", key=KEY, sig=SIGNATURE)
 
 
+def from_later(entry):
+    """Looks at the type of the event first: around one of a later release everything may be new (section 2)."""
+    e = entry.get("event") if isinstance(entry, dict) else None
+    name = e.get("dataschema") if isinstance(e, dict) else None
+    if isinstance(name, str) and SCHEMA.fullmatch(name):
+        _, _, typ, version = name.split(":")
+        need((typ, int(version)) in TYPES, "the type %s is of a later release: neither it nor what follows can be judged", name)
+
+
 def check_event(e):
-    members(e, "event", actor=ULID, data=dict, dataschema=re.compile(r"urn:permledger:[a-z.]+:[1-9][0-9]{0,8}"), id=ULID, prev=OPTIONAL(CID),
-            sequence=DECIMAL, source=SOURCE, specversion="1.0", subject=SUBJECT, time=TIME, type=TOKEN)
+    members(e, "event", actor=ULID, data=dict, dataschema=SCHEMA, id=ULID, prev=OPTIONAL(CID), sequence=DECIMAL,
+            source=SOURCE, specversion="1.0", subject=SUBJECT, time=TIME, type=TOKEN)
     need(len(e["source"]) <= 255 and len(e["subject"]) <= 256, "a string is too long")
     _, _, typ, version = e["dataschema"].split(":")
     need(typ == e["type"], "type is not that of dataschema")
-    need((typ, int(version)) in TYPES, "the type %s is not known: nothing from here on can be verified", e["dataschema"])
     about, effect = TYPES[typ, int(version)]
     d = e["data"]
     members(d, "data", auth=dict, command=dict, **({"effect": dict} if effect else {}), origin=OPTIONAL(dict), reason=OPTIONAL(DIGEST))
-    members(d["auth"], "auth", credential=KEY, method=TOKEN)
+    members(d["auth"], "auth", credential=CREDENTIAL, method=TOKEN)
+    if d["auth"]["method"] in ("signature", "node"):
+        members(d["auth"], "auth", credential=KEY, method=TOKEN)
     need(d.get("reason") != "A" * 43, "a reason of zeros is left out")
     if "origin" in d:
         need(len(d["origin"]) == 1, "an origin is either imported or derived")
@@ -355,10 +369,13 @@ def command_bytes(e, ev):
 def check_evidence(entry):
     e, ev = entry["event"], entry.get("evidence")
     auth = e["data"]["auth"]
+    need(auth["method"] in ("signature", "node"), "the method %s is of a later release", auth["method"])
     need((auth["method"] == "signature") == (ev is not None), "evidence is there where it must not be, or not where it must")
     if ev is None:
         return
     need(ev["key"] == auth["credential"], "it is of another key than the event says")
+    need(ev["algorithm"] == "Ed25519", "the algorithm %s is of a later release", ev["algorithm"])
+    need(SIGNATURE.fullmatch(ev["sig"]), "it is no Ed25519 signature")
     need(instant(e["time"]) < instant(ev["expires"]), "the command had expired")
     if "import" not in e["data"].get("origin", {}):
         need(instant(ev["expires"]) - id_time(e["id"]) <= timedelta(hours=24), "it expires more than 24 h after the id's time")
@@ -381,6 +398,7 @@ class Verifier:
         self.schemas = schemas
         self.position, self.head, self.source, self.time = 0, None, None, None
         self.keys, self.root_key, self.frontier = set(), None, []
+        self.roots = [self.root()]  # of the trees of 0, 1, 2, ... entries
 
     def next(self, raw):
         at = self.position + 1
@@ -400,15 +418,20 @@ class Verifier:
         signature = entry["signatures"][0]
         body = member_bytes(raw, b"event")
         hold("signature", need, signed(public_key(signature["key"]), pae(EVENT, body), octets(signature["sig"])), "%s did not sign this event", signature["key"])
+        auth = e["data"]["auth"]
+        hold("key", need, auth["method"] != "node" or auth["credential"] == signature["key"], "the node says that it proved itself with %s", auth["credential"])
         hold("evidence", check_evidence, entry)
         hold("key", self.signer, entry)
+        hold("evidence", self.saw, entry.get("evidence", {}).get("seen"))
         self.note(e)
         self.position, self.head, self.source, self.time = at, cid(raw), e["source"], instant(e["time"])
         self.grow(hashlib.sha256(b"\x00" + raw).digest())
+        self.roots.append(self.root())
 
     def form(self, raw):
         need(len(raw) <= 65535, "larger than 65,535 bytes")
         entry = parse(raw)
+        from_later(entry)
         check_entry(entry)
         check_event(entry["event"])
         if self.schemas:
@@ -422,9 +445,15 @@ class Verifier:
             ok = e["sequence"] == "1" and key == c["keys"]["event"]
         elif e["type"] == "key.succeeded":
             ok = key == c["key"] and self.root_key is not None and entry.get("evidence", {}).get("key") == self.root_key
+        elif e["type"] == "key.rotated" and c["old"] == self.root_key:
+            ok = key in self.keys and entry.get("evidence", {}).get("key") == self.root_key
         else:
             ok = key in self.keys
         need(ok, "%s may not sign at this position", key)
+
+    def saw(self, seen):
+        if seen is not None:
+            need(seen["size"] <= self.position and self.roots[seen["size"]] == octets(seen["root"]).hex(), "its author had seen another history")
 
     def note(self, e):
         typ, c = e["type"], e["data"]["command"]

@@ -64,7 +64,8 @@ func (c *Command) Bytes(s Signed) ([]byte, error) {
 	return canon.Encode(func(k *canon.Codec) { c.members(k, &s) })
 }
 
-// ParseCommand reads what [Command.Bytes] writes. Auth is not among the bytes: the evidence beside them names the key.
+// ParseCommand reads what [Command.Bytes] writes, in whatever version. Auth is not among the bytes: the evidence beside
+// them names the key.
 func ParseCommand(b []byte) (Command, Signed, error) {
 	var c Command
 	var s Signed
@@ -144,28 +145,39 @@ func PAE(payloadType string, payload []byte) []byte {
 	return append(b, payload...)
 }
 
-// ImportID gives the id of an imported command: the occurred time in milliseconds (0 where there is none), and 80 bits
-// of a SHA-256 over what names the record. The same record has the same id in every run.
+// ImportID gives the id of an imported command: the occurred time in milliseconds (0 where there is none), 64 bits of a
+// SHA-256 over what names the record, and sixteen one bits. The same record has the same id in every run.
 func ImportID(i Import) ulid.ULID {
-	var ms uint64
-	if !i.Occurred.IsZero() {
-		ms = uint64(i.Occurred.UnixMilli())
-	}
-	return hashedID(ms, "import", i.Format, i.Source, i.Record, strconv.FormatUint(i.Part, 10))
+	return hashedCommand(importTime(i), "import", i.Format, i.Source, i.Record, strconv.FormatUint(i.Part, 10))
 }
 
-// DerivedID gives the id of a command that follows from another: the given instant and 80 bits of a SHA-256.
+// DerivedID gives the id of a command that follows from another: the given instant, 64 bits of a SHA-256, and sixteen
+// one bits.
 func DerivedID(t Type, d Derived, at time.Time) ulid.ULID {
-	return hashedID(uint64(at.UnixMilli()), "derived", string(t), d.From.String(), strconv.FormatUint(d.Row, 10))
+	return hashedCommand(uint64(at.UnixMilli()), "derived", string(t), d.From.String(), strconv.FormatUint(d.Row, 10))
 }
 
-// ThingID gives an id for a thing that an imported record makes, as a role or a subject: the same in every run.
+// Hashed says whether an id has the form of an imported or derived command's. A live command has another: so nobody can
+// take, beforehand, the id that somebody else's record will have.
+func Hashed(id ulid.ULID) bool { return id[14] == 0xff && id[15] == 0xff }
+
+func hashedCommand(ms uint64, parts ...string) ulid.ULID {
+	id := hashedID(ms, parts...)
+	id[14], id[15] = 0xff, 0xff
+	return id
+}
+
+// ThingID gives an id for a thing that an imported record makes, as a role or a subject: the same in every run. It is
+// the occurred time and 80 bits of a SHA-256.
 func ThingID(kind string, i Import) ulid.ULID {
-	var ms uint64
-	if !i.Occurred.IsZero() {
-		ms = uint64(i.Occurred.UnixMilli())
+	return hashedID(importTime(i), "thing", kind, i.Format, i.Source, i.Record)
+}
+
+func importTime(i Import) uint64 {
+	if i.Occurred.IsZero() {
+		return 0
 	}
-	return hashedID(ms, "thing", kind, i.Format, i.Source, i.Record)
+	return uint64(i.Occurred.UnixMilli())
 }
 
 // hashedID puts each part behind its length, so that no two lists of parts hash alike.

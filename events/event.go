@@ -14,6 +14,7 @@
 package events
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -71,7 +72,7 @@ type Digest = [32]byte
 // Auth says how the actor proved itself. It never holds a secret.
 type Auth struct {
 	Method     string // see the Method constants
-	Credential string // what it proved itself with; for keys the did:key
+	Credential string // what it proved itself with: for the methods of rules version 1 the did:key
 }
 
 // Methods of authentication.
@@ -146,11 +147,21 @@ func parseSchema(s string) (Type, int, kind, error) {
 	return Type(name), version, k, nil
 }
 
+// KnowsSchema says whether this release reads events of a dataschema: nil, or an [*UnknownTypeError]. It gives nil too for
+// what names no type at all.
+func KnowsSchema(dataschema string) error {
+	_, _, _, err := parseSchema(dataschema)
+	if unknown := (*UnknownTypeError)(nil); errors.As(err, &unknown) {
+		return unknown
+	}
+	return nil
+}
+
 // An UnknownTypeError says that an event is of a type or version this program does not know: a newer release wrote it.
 type UnknownTypeError struct{ Schema string }
 
 func (e *UnknownTypeError) Error() string {
-	return fmt.Sprintf("the type %s is not known to this release; a newer one is needed to read on", e.Schema)
+	return fmt.Sprintf("%s is not known to this release; a newer one is needed to read on", e.Schema)
 }
 
 // Subject gives the NATS subject of an event of type t in an organization's ledger.
@@ -261,8 +272,14 @@ func HasEffect(d Data, version int) bool {
 }
 
 func (a *Auth) members(c *canon.Codec) {
-	c.String("credential", &a.Credential, canon.DIDKey)
+	c.String("credential", &a.Credential, canon.Credential)
 	c.String("method", &a.Method, canon.Token)
+	switch a.Method { // other methods come with later rules; these prove themselves with keys
+	case MethodSignature, MethodNode:
+		if err := canon.DIDKey.Check(a.Credential); err != nil {
+			c.Failf("the credential of method %s: %v", a.Method, err)
+		}
+	}
 }
 
 func (o *Origin) member(c *canon.Codec) {

@@ -24,6 +24,12 @@ func hashed(ms uint64, input string) ulid.ULID {
 	return id
 }
 
+// marked ends an id as those of imported and derived commands end.
+func marked(id ulid.ULID) ulid.ULID {
+	id[14], id[15] = 255, 255
+	return id
+}
+
 // Given a record, when its id is made, then it is the hash of exactly these bytes; and it is the one published.
 func TestHashedIDs(t *testing.T) {
 	occurred := time.Date(2024, 2, 29, 23, 59, 59, 999e6, time.UTC)
@@ -36,17 +42,17 @@ func TestHashedIDs(t *testing.T) {
 		published string
 	}{
 		{"import", events.ImportID(i),
-			hashed(ms, "\x00\x00\x00\x06import\x00\x00\x00\x0crole-history\x00\x00\x00\x0aroles.json\x00\x00\x00\x07roles/7\x00\x00\x00\x0212"),
-			"01HQVMZ0ZZ0SR3T66NCFBQF4PP"},
+			marked(hashed(ms, "\x00\x00\x00\x06import\x00\x00\x00\x0crole-history\x00\x00\x00\x0aroles.json\x00\x00\x00\x07roles/7\x00\x00\x00\x0212")),
+			"01HQVMZ0ZZ0SR3T66NCFBQFZZZ"},
 		{"import without a time", events.ImportID(events.Import{Format: "f", Source: "s", Record: "r"}),
-			hashed(0, "\x00\x00\x00\x06import\x00\x00\x00\x01f\x00\x00\x00\x01s\x00\x00\x00\x01r\x00\x00\x00\x010"),
-			"0000000000E2C2S2D7SQKKNA03"},
+			marked(hashed(0, "\x00\x00\x00\x06import\x00\x00\x00\x01f\x00\x00\x00\x01s\x00\x00\x00\x01r\x00\x00\x00\x010")),
+			"0000000000E2C2S2D7SQKKNZZZ"},
 		{"thing", events.ThingID("role", i),
 			hashed(ms, "\x00\x00\x00\x05thing\x00\x00\x00\x04role\x00\x00\x00\x0crole-history\x00\x00\x00\x0aroles.json\x00\x00\x00\x07roles/7"),
 			"01HQVMZ0ZZ30H9KZ5Y95KVR6C0"},
 		{"derived", events.DerivedID("grant.ended", events.Derived{From: id(9), Row: 3}, occurred),
-			hashed(ms, "\x00\x00\x00\x07derived\x00\x00\x00\x0bgrant.ended\x00\x00\x00\x1a01KJMP10HT0000000000000009\x00\x00\x00\x013"),
-			"01HQVMZ0ZZPR4V17WAA9XP3WP1"},
+			marked(hashed(ms, "\x00\x00\x00\x07derived\x00\x00\x00\x0bgrant.ended\x00\x00\x00\x1a01KJMP10HT0000000000000009\x00\x00\x00\x013")),
+			"01HQVMZ0ZZPR4V17WAA9XP3ZZZ"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -8,13 +8,16 @@ import (
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/document"
+	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/tree"
 )
 
-// maxGroup bounds what one group writes, in entries and in bytes: an answer should not wait for thousands of others.
+// What one group writes, and how many it answers, is bounded: an answer should not wait for thousands of others.
 const (
-	maxGroup      = 512
-	maxGroupBytes = 4 << 20
+	maxGroup      = 512     // entries
+	maxGroupBytes = 4 << 20 // of entries
+	maxJobs       = 1024
 )
 
 // group is what is written together.
@@ -22,7 +25,9 @@ type group struct {
 	jobs    []*job
 	entries []*chain.Entry
 	raw     [][]byte
-	texts   []Request // requests that bring private texts
+	texts   []Request    // requests that bring private texts
+	head    journal.Head // behind the last entry
+	after   uint64       // the last position that was sealed when its last command was decided
 	size    int
 }
 
@@ -60,7 +65,7 @@ func (l *Ledger) decideAll() {
 
 // fill adds the jobs that wait already.
 func (l *Ledger) fill(g *group) {
-	for len(g.entries) < maxGroup && g.size < maxGroupBytes {
+	for len(g.entries) < maxGroup && g.size < maxGroupBytes && len(g.jobs) < maxJobs {
 		select {
 		case j := <-l.jobs:
 			l.decideJob(g, j)
@@ -85,11 +90,12 @@ func (l *Ledger) decideJob(g *group, j *job) {
 		}
 		refused = refused || o.Err != nil
 		// Of whoever did not prove who it is nothing is noted, nor of what is so already.
-		if r := (*rules.Refusal)(nil); errors.As(o.Err, &r) && r.Code != rules.NotProven && r.Code != rules.NoChange && l.c.Refused != nil {
+		if r := (*rules.Refusal)(nil); errors.As(o.Err, &r) && r.Code != rules.NotProven && r.Code != rules.NoChange &&
+			l.c.Refused != nil && l.state.Authentic(j.requests[i].Command, l.c.Now()) {
 			l.c.Refused(j.requests[i].Command, r)
 		}
 	}
-	g.jobs = append(g.jobs, j)
+	g.jobs, g.after = append(g.jobs, j), l.next-1
 }
 
 // decide makes the entry of one command, and adds it to the group. The receipt's CID is filled in.
@@ -99,7 +105,7 @@ func (l *Ledger) decide(g *group, r *Request) (*chain.Entry, Receipt, error) {
 	}
 	at, err := l.clock.stamp(l.state.Time())
 	if err != nil {
-		return nil, Receipt{}, fmt.Errorf("%w: %w", ErrStopped, err)
+		return nil, Receipt{}, fmt.Errorf("%w: %w", ErrWait, err)
 	}
 	e, err := rules.Decide(l.state, r.Command, at)
 	if err != nil {
@@ -110,7 +116,7 @@ func (l *Ledger) decide(g *group, r *Request) (*chain.Entry, Receipt, error) {
 		}
 		return nil, Receipt{}, err
 	}
-	if err := r.Evidence.Fits(&e); err != nil {
+	if err := errors.Join(r.Evidence.Fits(&e), r.Evidence.Saw(l.next, l.roots.Root)); err != nil {
 		return nil, Receipt{}, &rules.Refusal{Code: rules.NotProven, Reason: err.Error()}
 	}
 	if r := l.custody(&e); r != nil {
@@ -128,8 +134,8 @@ func (l *Ledger) decide(g *group, r *Request) (*chain.Entry, Receipt, error) {
 	signer := l.signer(&e)
 	key, ok := l.c.Keys.Signer(signer)
 	if !ok {
-		// Nothing is spoilt: with the root key's signature the lost key can be succeeded.
-		return nil, Receipt{}, fmt.Errorf("%w: the node does not hold the event key %s", ErrStopped, signer)
+		// With the root key's signature the lost key can be succeeded.
+		return nil, Receipt{}, fmt.Errorf("%w: the node does not hold the event key %s", ErrWait, signer)
 	}
 	// From here on the state has the event in it: what fails now ends the ledger, which is rebuilt when it is opened.
 	rules.Evolve(l.state, &e)
@@ -149,6 +155,9 @@ func (l *Ledger) decide(g *group, r *Request) (*chain.Entry, Receipt, error) {
 	}
 	cid := en.CID()
 	l.next, l.prev = l.next+1, cid
+	l.roots.Append(tree.Leaf(en.Bytes()))
+	root, _ := l.roots.Root(e.Sequence)
+	g.head = journal.Head{Position: e.Sequence, CID: cid, Root: root}
 	l.mu.Lock()
 	l.pending[e.Sequence] = en
 	l.mu.Unlock()
@@ -221,12 +230,16 @@ func (l *Ledger) repeated(c events.Command, at uint64) (Receipt, error) {
 	return Receipt{Position: at, CID: en.CID(), Time: en.Event.Time, Repeated: true, Event: en.Event}, nil
 }
 
+// dueRetry is how long the recording of ended grants rests after it had to wait for the clock or for a key.
+const dueRetry = time.Second
+
 // untilDue says how long it is until the next grant ends.
 func (l *Ledger) untilDue() time.Duration {
-	if next, ok := l.state.NextEnd(); ok && l.Err() == nil {
-		return max(next.Until.Sub(l.c.Now()), time.Millisecond)
+	next, ok := l.state.NextEnd()
+	if !ok || l.Err() != nil {
+		return time.Hour
 	}
-	return time.Hour
+	return max(next.Until.Sub(l.c.Now()), l.dueRest, time.Millisecond)
 }
 
 // decideDue records, as the ledger's own actor, the grants that have ended. What anybody may do never waits for it: an
@@ -244,11 +257,16 @@ func (l *Ledger) decideDue(g *group) {
 			Auth:   events.Auth{Method: events.MethodNode, Credential: l.state.Key(events.PurposeEvent)},
 			Origin: events.Origin{Derived: &origin}, Data: d,
 		}
-		if _, _, err := l.decide(g, &Request{Command: c}); err != nil {
-			if l.Err() == nil {
-				l.fail(fmt.Errorf("record the end of grant %s: %w", next.Grant, err))
-			}
+		_, _, err := l.decide(g, &Request{Command: c})
+		if r := (*rules.Refusal)(nil); errors.As(err, &r) { // state and rules contradict each other
+			l.fail(fmt.Errorf("record the end of grant %s: %w", next.Grant, err))
 			return
 		}
+		if err != nil { // the clock is not believed, or the key is lost: both can pass
+			l.dueRest = dueRetry
+			l.log.Warn("the end of a grant is not recorded yet", "organization", l.c.Organization, "grant", next.Grant, "error", err)
+			return
+		}
+		l.dueRest = 0
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/private"
@@ -33,6 +34,8 @@ var (
 	ErrUnknown = errors.New("the outcome is not known; send the command again with the same id")
 	// ErrStopped says that the ledger takes no more commands, and that this one was not recorded.
 	ErrStopped = errors.New("the ledger takes no more commands")
+	// ErrWait says that no command can be recorded just now, and that this one was not; nothing is spoilt.
+	ErrWait = errors.New("not now; nothing was recorded")
 	// ErrNotTried says that a command before it in its batch was refused.
 	ErrNotTried = errors.New("not tried: a command before it was refused")
 	// ErrRolledBack says that less is here than was recorded: an old copy was put back, or the end was lost.
@@ -50,7 +53,7 @@ type Config struct {
 	// Applied takes in every entry, those that Open finds too, in order, from one goroutine at a time, before the command
 	// is answered.
 	Applied func(*chain.Entry)
-	// Refused is told of commands of callers who proved who they are. It must not wait.
+	// Refused is told of refused commands of callers who proved who they are. It must not wait.
 	Refused func(events.Command, *rules.Refusal)
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: nothing is said
@@ -93,21 +96,24 @@ type Ledger struct {
 	done   chan struct{} // the writer has ended
 
 	stop    sync.Once
+	closed  error         // of storing the head; set within stop
 	quit    chan struct{} // closed to end the decider
 	mu      sync.Mutex
 	failed  error                   // why nothing more is written; nil while the ledger writes
 	pending map[uint64]*chain.Entry // sealed, not yet written
 
 	// The decider's own.
-	state *rules.State
-	next  uint64
-	prev  string
-	clock clock
+	state   *rules.State
+	next    uint64
+	prev    string
+	roots   tree.Roots // of the entries sealed so far
+	clock   clock
+	dueRest time.Duration // see dueRetry
 
 	// The writer's own.
-	frontier tree.Frontier
-	headAt   time.Time
-	written  journal.Head
+	headAt time.Time
+	head   journal.Head // of what is written
+	stored uint64       // the position that the head record has
 }
 
 type job struct {
@@ -131,7 +137,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if c.Now == nil {
 		l.c.Now = time.Now
 	}
-	l.clock.now = l.c.Now
+	l.clock = newClock(l.c.Now)
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 	}
@@ -153,6 +159,39 @@ func (l *Ledger) load(ctx context.Context) error {
 	if known && head.Position > length {
 		return fmt.Errorf("%w: %d entries, %d were recorded", ErrRolledBack, length, head.Position)
 	}
+	if err := l.check(ctx, length); err != nil {
+		return err
+	}
+	for r, err := range l.c.Journal.Range(1, length) {
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		p := chain.Load(append([]byte(nil), r.Entry...))
+		if p.Err != nil {
+			return p.Err
+		}
+		rules.Evolve(l.state, p.Entry.Event)
+		l.roots.Append(tree.Leaf(p.Entry.Bytes()))
+		root, _ := l.roots.Root(r.Position)
+		if known && r.Position == head.Position && (p.CID != head.CID || root != head.Root) {
+			return &chain.BrokenError{Position: r.Position, Check: chain.CheckHead, Expected: head.CID, Found: p.CID}
+		}
+		l.prev = p.CID
+		l.head = journal.Head{Position: r.Position, CID: p.CID, Root: root}
+		if l.c.Applied != nil {
+			l.c.Applied(p.Entry)
+		}
+	}
+	l.next, l.stored = length+1, head.Position
+	return l.storeHead()
+}
+
+// check goes through the whole journal once, before anything is made of it: an entry that was changed would otherwise
+// be taken in, and only the link of the next one would show it.
+func (l *Ledger) check(ctx context.Context, length uint64) error {
 	var v chain.Verifier
 	for r, err := range l.c.Journal.Range(1, length) {
 		if err != nil {
@@ -162,32 +201,19 @@ func (l *Ledger) load(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		raw := append([]byte(nil), r.Entry...)
-		var p chain.Parsed
+		p := chain.Load(raw)
 		if r.Position+signedTail > length {
 			p = chain.Inspect(raw)
-		} else {
-			p = chain.Load(raw)
 		}
 		if err := v.Next(p, ""); err != nil {
 			return err
 		}
-		rules.Evolve(l.state, p.Entry.Event)
-		l.frontier.Append(tree.Leaf(raw))
-		if known && r.Position == head.Position && (p.CID != head.CID || l.frontier.Root() != head.Root) {
-			return &chain.BrokenError{Position: r.Position, Check: chain.CheckHead, Expected: head.CID, Found: p.CID}
-		}
-		l.prev = p.CID
-		if l.c.Applied != nil {
-			l.c.Applied(p.Entry)
-		}
 	}
-	l.next = length + 1
-	l.written = head
-	return l.storeHead()
+	return nil
 }
 
-// Execute records one command. It returns nil, a [*rules.Refusal] (nothing was changed), [ErrStopped] (nor here), or
-// [ErrUnknown].
+// Execute records one command. It returns nil, a [*rules.Refusal] (nothing was changed), [ErrWait] or [ErrStopped] (nor
+// here), or [ErrUnknown].
 func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 	o := l.ExecuteAll(ctx, []Request{r}, true)[0]
 	return o.Receipt, o.Err
@@ -248,7 +274,13 @@ func (l *Ledger) prove(r *Request) *rules.Refusal {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command's signature does not hold: " + err.Error()}
 		}
 	}
+	if newest := events.Types()[r.Command.Data.Type()]; r.Command.Version != 0 && r.Command.Version != newest {
+		return &rules.Refusal{Code: rules.Invalid, Reason: fmt.Sprintf("Version %d of %s is read, and recorded no more", r.Command.Version, r.Command.Data.Type())}
+	}
 	for _, t := range r.Texts {
+		if err := canon.Text.Check(t.Text); err != nil {
+			return &rules.Refusal{Code: rules.Invalid, Reason: "A private text: " + err.Error()}
+		}
 		c := t.Commitment()
 		if d, ok := r.Command.Data.(*events.SubjectAdded); c != r.Command.Reason && (!ok || c != d.DisplayName && c != d.Email) {
 			return &rules.Refusal{Code: rules.Invalid, Reason: "A private text comes along that the command does not commit to"}
@@ -283,10 +315,13 @@ func (l *Ledger) stopped() error {
 
 // Close takes no more commands, waits until those that were taken are answered, and records the head.
 func (l *Ledger) Close() error {
-	l.stop.Do(func() { close(l.quit) })
+	l.stop.Do(func() {
+		close(l.quit)
+		<-l.done
+		if l.Err() == nil { // else the head must not be moved to what is unclear
+			l.closed = l.storeHead()
+		}
+	})
 	<-l.done
-	if l.Err() != nil {
-		return nil // said already; the head must not be moved to what is unclear
-	}
-	return l.storeHead()
+	return l.closed
 }

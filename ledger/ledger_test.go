@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ import (
 	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/tree"
 )
 
 // place is a ledger's files and server in a temporary directory, and the keys of its people.
@@ -41,6 +44,7 @@ type place struct {
 	applied []*chain.Entry
 	refused []rules.Code
 	now     func() time.Time
+	hold    func() // called as an entry is applied; nil: nothing is
 }
 
 type keyring map[string]ed25519.PrivateKey
@@ -88,7 +92,9 @@ func newPlace(t testing.TB) *place {
 }
 
 func (p *place) id() ulid.ULID {
-	return ulid.MustNew(uint64(p.now().UnixMilli()), rand.Reader)
+	id := ulid.MustNew(uint64(p.now().UnixMilli()), rand.Reader)
+	id[15] &^= 1 // not of the form of an imported command's
+	return id
 }
 
 func must[T any](v T, err error) func(testing.TB) T {
@@ -123,8 +129,12 @@ func (p *place) start(create bool) {
 		Now: func() time.Time { p.mu.Lock(); defer p.mu.Unlock(); return p.now() },
 		Applied: func(en *chain.Entry) {
 			p.mu.Lock()
-			defer p.mu.Unlock()
 			p.applied = append(p.applied, en)
+			hold := p.hold
+			p.mu.Unlock()
+			if hold != nil {
+				hold()
+			}
 		},
 		Refused: func(_ events.Command, r *rules.Refusal) {
 			p.mu.Lock()
@@ -171,6 +181,17 @@ func (p *place) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.applied)
+}
+
+// wait waits until something is so.
+func (p *place) wait(what string, so func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !so(); {
+		if time.Now().After(deadline) {
+			p.t.Fatalf("it does not come about that %s", what)
+		}
+		runtime.Gosched()
+	}
 }
 
 func code(err error) rules.Code {
@@ -451,14 +472,7 @@ func TestGrantEndsByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	// When the end comes, then the ledger's own actor records it, without anybody asking
-	deadline := time.After(10 * time.Second)
-	for p.count() < 5 {
-		select {
-		case <-deadline:
-			t.Fatal("the end of the grant is not recorded")
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
+	p.wait("the end of the grant is recorded", func() bool { return p.count() == 5 })
 	e := p.applied[4].Event
 	d, ok := e.Data.(*events.GrantEnded)
 	if !ok || d.Grant != grant.ID || d.Subject != user.Subject || e.Time.Before(until) || e.Auth.Method != events.MethodNode {
@@ -499,7 +513,7 @@ func TestSuccessionOfALostKey(t *testing.T) {
 	delete(p.keys, keys.Event) // lost
 	fresh := p.keys.make(t)
 	p.start(false)
-	if _, err := p.do(p.command(p.role("kyc"))); !errors.Is(err, ledger.ErrStopped) {
+	if _, err := p.do(p.command(p.role("kyc"))); !errors.Is(err, ledger.ErrWait) {
 		t.Fatalf("without its key the ledger answers %v", err)
 	}
 	c := p.command(&events.KeySucceeded{Lost: keys.Event, Key: fresh})
@@ -509,6 +523,159 @@ func TestSuccessionOfALostKey(t *testing.T) {
 	}
 	if r, err := p.do(p.command(p.role("kyc"))); err != nil || r.Position != 3 {
 		t.Errorf("after the succession: %+v, %v", r, err)
+	}
+}
+
+// TestUnwrittenIsNoAnswer is a disk that fails while commands wait. Whatever was decided on what is not written is no
+// answer: neither that a command is recorded already, nor that a key is taken.
+func TestUnwrittenIsNoAnswer(t *testing.T) {
+	p := newPlace(t)
+	first, x := p.request(p.command(p.role("first"))), p.request(p.command(p.role("x")))
+	taken := p.request(p.command(p.role("x")))
+	held, release := make(chan struct{}), make(chan struct{})
+	p.mu.Lock()
+	p.hold = func() { close(held); <-release } // once: the next group fails
+	p.mu.Unlock()
+	answers := map[string]chan []ledger.Outcome{}
+	send := func(name string, rs ...ledger.Request) {
+		c := make(chan []ledger.Outcome, 1)
+		answers[name] = c
+		go func() { c <- p.ledger.ExecuteAll(t.Context(), rs, false) }()
+	}
+	// Given a group that is being written, one behind it, and a retry and a refusal that rest on that one
+	send("first", first)
+	<-held
+	send("x", x)
+	p.wait("x is sealed", func() bool { return p.ledger.Sealed(3) })
+	send("what rests on x", x, taken)
+	p.wait("the refusal is decided", func() bool { p.mu.Lock(); defer p.mu.Unlock(); return len(p.refused) == 1 })
+	// when the disk fails
+	if err := p.journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	// then the group that was written is answered, and of the rest nobody is told anything that is not so
+	if o := (<-answers["first"])[0]; o.Err != nil || o.Position != 2 {
+		t.Errorf("the written command: %+v", o)
+	}
+	for name, c := range answers {
+		if name == "first" {
+			continue
+		}
+		for _, o := range <-c {
+			if !errors.Is(o.Err, ledger.ErrUnknown) {
+				t.Errorf("%s: %+v; want that the outcome is unknown", name, o)
+			}
+		}
+	}
+	if _, err := p.do(p.command(p.role("later"))); !errors.Is(err, ledger.ErrStopped) {
+		t.Errorf("afterwards: %v", err)
+	}
+	p.ledger.Close()
+	if err := errors.Join(p.private.Close(), p.srv.Close()); err != nil {
+		t.Error(err)
+	}
+	p.ledger = nil
+}
+
+// TestLostKeyWhileAGrantEnds: that the end of a grant cannot be recorded must not stand in the way of the succession.
+func TestLostKeyWhileAGrantEnds(t *testing.T) {
+	p := newPlace(t)
+	user := &events.SubjectAdded{Subject: p.id(), Key: "bob", Kind: events.KindHuman}
+	until := time.Now().UTC().Truncate(time.Millisecond).Add(200 * time.Millisecond)
+	for _, d := range []events.Data{user, &events.PermissionGranted{Subject: user.Subject, Permission: "a.read", Until: until}} {
+		if _, err := p.do(p.command(d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.stop()
+	keys := p.genesis.Data.(*events.OrganizationOpened).Keys
+	delete(p.keys, keys.Event)
+	fresh := p.keys.make(t)
+	p.wait("the grant has ended", func() bool { return time.Now().After(until) })
+	p.start(false)
+	if _, err := p.do(p.command(p.role("kyc"))); !errors.Is(err, ledger.ErrWait) {
+		t.Fatalf("without its key the ledger answers %v", err)
+	}
+	c := p.command(&events.KeySucceeded{Lost: keys.Event, Key: fresh})
+	c.Auth.Credential = keys.Root
+	if _, err := p.do(c); err != nil {
+		t.Fatal(err)
+	}
+	p.wait("the end is recorded with the new key", func() bool { return p.count() == 5 })
+}
+
+func TestStrangersAreNotNoted(t *testing.T) {
+	p := newPlace(t)
+	// Given a command in the owner's name, with somebody else's key, that is refused for another reason first
+	c := p.command(p.role("x"))
+	c.ID[0] = 0 // long ago
+	c.Auth.Credential = p.keys.make(t)
+	if _, err := p.do(c); code(err) == "" {
+		t.Fatalf("got %v", err)
+	}
+	if len(p.refused) > 0 {
+		t.Errorf("a stranger's command is noted as the owner's: %v", p.refused)
+	}
+}
+
+func TestOldVersionsAreNotRecorded(t *testing.T) {
+	p := newPlace(t)
+	c := p.command(&events.PermissionGranted{Subject: p.owner, Permission: "a.read"})
+	c.Version = 1
+	if _, err := p.do(c); code(err) != rules.Invalid {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestSeenOfAnotherHistory: whoever signed in one branch of a forked ledger cannot be shown in another.
+func TestSeenOfAnotherHistory(t *testing.T) {
+	p := newPlace(t)
+	root := tree.Leaf(must(p.journal.Read(1))(t))
+	for name, seen := range map[string]struct {
+		seen    events.Seen
+		refused bool
+	}{
+		"the true one":       {events.Seen{Size: 1, Root: root}, false},
+		"another root":       {events.Seen{Size: 1, Root: tree.Leaf(nil)}, true},
+		"beyond the history": {events.Seen{Size: 9, Root: root}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := p.command(p.role(name))
+			ev := must(chain.SignCommand(&c, events.Signed{Expires: c.ID.Timestamp().UTC().Add(time.Hour), Seen: &seen.seen}, p.keys[c.Auth.Credential]))(t)
+			_, err := p.ledger.Execute(t.Context(), ledger.Request{Command: c, Evidence: ev})
+			if refused := code(err) == rules.NotProven; refused != seen.refused {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+// TestChangedEntryIsFoundBeforeItCounts: an entry that was changed long ago must not be taken in, and must not end the
+// process.
+func TestChangedEntryIsFoundBeforeItCounts(t *testing.T) {
+	p := newPlace(t)
+	role, user := p.role("kyc"), &events.SubjectAdded{Subject: p.id(), Key: "bob", Kind: events.KindHuman}
+	for _, d := range []events.Data{role, user, &events.RoleAssigned{Subject: user.Subject, Role: role.Role}, p.role("more")} {
+		if _, err := p.do(p.command(d)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.stop()
+	path := filepath.Join(p.dir, "journal", "00000000.seg")
+	content := must(os.ReadFile(path))(t)
+	id := []byte(`"role":"` + role.Role.String())
+	at := bytes.LastIndex(content, id) + len(id) - 1 // in the assignment
+	content[at] ^= 1
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j := must(journal.Open(filepath.Join(p.dir, "journal"), journal.Options{}))(t)
+	defer j.Close()
+	head := must(journal.OpenHead(filepath.Join(p.dir, "head"), false))(t)
+	_, err := ledger.Open(t.Context(), ledger.Config{Organization: "main", Journal: j, Head: head, Keys: p.keys})
+	if b := (*chain.BrokenError)(nil); !errors.As(err, &b) || b.Position != 4 {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -2,14 +2,13 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
-	"github.com/permledger/permledger/ledger/chain"
-	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/private"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
-	"github.com/permledger/permledger/ledger/tree"
 )
 
 // headEvery is how old the head record may be while commands come in. It only bounds how much of a lost end can go
@@ -23,15 +22,14 @@ const publishWait = 30 * time.Second
 func (l *Ledger) writeAll() {
 	defer close(l.done)
 	for g := range l.groups {
-		err := l.Err()
-		if err != nil && len(g.entries) > 0 {
-			err = fmt.Errorf("%w: %w", ErrStopped, err) // sealed before the failure was known, and never written
-		} else if len(g.entries) > 0 {
-			err = l.write(g)
-		} else {
-			err = nil
+		switch err := l.Err(); {
+		case len(g.entries) == 0:
+			l.answer(g, nil)
+		case err != nil: // sealed before the failure was known, and never handed to be written
+			l.answer(g, fmt.Errorf("%w: %w", ErrStopped, err))
+		default:
+			l.answer(g, l.write(g))
 		}
-		l.answer(g, err)
 	}
 }
 
@@ -64,14 +62,12 @@ func (l *Ledger) write(g *group) error {
 		delete(l.pending, en.Event.Sequence)
 	}
 	l.mu.Unlock()
-	for i, en := range g.entries {
-		l.frontier.Append(tree.Leaf(g.raw[i]))
-		if l.c.Applied != nil {
+	if l.c.Applied != nil {
+		for _, en := range g.entries {
 			l.c.Applied(en)
 		}
 	}
-	last := g.entries[len(g.entries)-1]
-	l.written.Position, l.written.CID = last.Event.Sequence, chain.CID(last.Bytes())
+	l.head = g.head
 	if now := l.c.Now(); now.Sub(l.headAt) >= headEvery {
 		l.headAt = now
 		if err := l.storeHead(); err != nil {
@@ -81,12 +77,19 @@ func (l *Ledger) write(g *group) error {
 	return nil
 }
 
-// answer tells the callers of a group how it went.
+// answer tells the callers of a group how it went: err is what became of its entries. What was decided on a state that
+// is not written, in this group or one before, is no answer: neither that a command is recorded already, nor a refusal.
 func (l *Ledger) answer(g *group, err error) {
+	unwritten := g.after > l.head.Position
 	for _, j := range g.jobs {
 		for i := range j.outcomes {
-			if err != nil && (j.entries[i] != nil || j.outcomes[i].Repeated) {
-				j.outcomes[i] = Outcome{Err: err}
+			o := &j.outcomes[i]
+			refused := errors.As(o.Err, new(*rules.Refusal))
+			switch {
+			case j.entries[i] != nil && err != nil:
+				*o = Outcome{Err: err}
+			case unwritten && (o.Repeated || refused):
+				*o = Outcome{Err: fmt.Errorf("%w: %w", ErrUnknown, l.stopped())}
 			}
 		}
 		close(j.done)
@@ -95,22 +98,13 @@ func (l *Ledger) answer(g *group, err error) {
 
 // storeHead records how far the history goes, outside journal and stream.
 func (l *Ledger) storeHead() error {
-	n := l.frontier.Size()
-	if n == 0 {
+	if l.head.Position == l.stored {
 		return nil
 	}
-	cid := l.written.CID
-	if l.written.Position != n {
-		raw, err := l.c.Journal.Read(n)
-		if err != nil {
-			return fmt.Errorf("record the head: %w", err)
-		}
-		cid = chain.CID(raw)
-	}
-	l.written = journal.Head{Position: n, CID: cid, Root: l.frontier.Root()}
-	if err := l.c.Head.Store(l.written); err != nil {
+	if err := l.c.Head.Store(l.head); err != nil {
 		return fmt.Errorf("record the head: %w", err)
 	}
+	l.stored = l.head.Position
 	return nil
 }
 

@@ -1,12 +1,15 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -34,16 +37,26 @@ type ActivityRecord struct {
 	Prev       string     `json:"prev,omitempty"` // SHA-256 of the record before, base64url
 }
 
+const (
+	// activityWaiting is how many records wait for the stream; of more, the oldest are dropped.
+	activityWaiting = 1 << 16
+	activityBatch   = 256
+)
+
 // Activity appends to an organization's activity stream: what callers asked that the ledger does not hold. Records are
 // linked; they wait in memory for the stream, so a crash can lose the newest.
 type Activity struct {
 	feed *stream.Feed
 	log  *slog.Logger
-	prev string
-	len  uint64
+
+	// Of the goroutine in run.
+	prev  string
+	len   uint64
+	batch []ActivityRecord // being appended: some of it may be in the stream
 
 	mu      sync.Mutex
 	waiting []ActivityRecord
+	dropped int
 	wake    chan struct{}
 }
 
@@ -53,14 +66,23 @@ func openActivity(ctx context.Context, c *stream.Conn, org string, log *slog.Log
 		return nil, err
 	}
 	a := &Activity{feed: f, log: log, wake: make(chan struct{}, 1)}
-	last, data, err := f.Last(ctx)
+	return a, a.seek(ctx)
+}
+
+// seek finds where the stream ends.
+func (a *Activity) seek(ctx context.Context) error {
+	last, data, err := a.feed.Last(ctx)
+	if errors.Is(err, stream.ErrNoEntry) { // it aged away: the links begin anew
+		last, err = a.feed.Len(ctx)
+	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if last > 0 {
-		a.len, a.prev = last, digest(data)
+	a.len, a.prev = last, ""
+	if data != nil {
+		a.prev = digest(data)
 	}
-	return a, nil
+	return nil
 }
 
 func digest(b []byte) string {
@@ -74,6 +96,10 @@ func (a *Activity) Feed() *stream.Feed { return a.feed }
 // refused notes a command that was refused. It does not wait.
 func (a *Activity) refused(now time.Time, c events.Command, r *rules.Refusal) {
 	a.mu.Lock()
+	if len(a.waiting) == activityWaiting {
+		a.waiting = a.waiting[1:]
+		a.dropped++
+	}
 	a.waiting = append(a.waiting, ActivityRecord{
 		Time: now.UTC().Format(canon.TimeLayout), Kind: "refused", ID: c.ID.String(), Type: string(c.Data.Type()), About: c.Data.About(),
 		Actor: c.Actor.String(), Credential: c.Auth.Credential, Code: r.Code, Reason: r.Reason, Permission: r.Permission,
@@ -85,45 +111,119 @@ func (a *Activity) refused(now time.Time, c events.Command, r *rules.Refusal) {
 	}
 }
 
-// run appends what waits, until ctx ends and nothing waits.
+// run appends what waits, until ctx ends; then it tries once more.
 func (a *Activity) run(ctx context.Context) {
 	for {
-		a.flush()
+		wake, retry := a.wake, (<-chan time.Time)(nil)
+		if err := a.flush(); err != nil {
+			a.log.Error("refused commands are not yet recorded in the activity stream", "waiting", a.pending(), "error", err)
+			wake, retry = nil, time.After(feedRetry)
+		}
 		select {
-		case <-a.wake:
+		case <-wake:
+		case <-retry:
 		case <-ctx.Done():
-			a.flush()
+			if err := a.flush(); err != nil {
+				a.log.Error("refused commands are not recorded in the activity stream", "lost", a.pending(), "error", err)
+			}
 			return
 		}
 	}
 }
 
-func (a *Activity) flush() {
+func (a *Activity) pending() int {
 	a.mu.Lock()
-	records := a.waiting
-	a.waiting = nil
-	a.mu.Unlock()
-	if len(records) == 0 {
-		return
-	}
-	data := make([][]byte, len(records))
-	prev := a.prev
-	for i := range records {
-		records[i].Prev = prev
-		b, err := json.Marshal(records[i])
-		if err != nil {
-			a.log.Error("an activity record cannot be written", "error", err)
-			return
-		}
-		data[i], prev = b, digest(b)
-	}
+	defer a.mu.Unlock()
+	return len(a.batch) + len(a.waiting)
+}
+
+// flush appends all that waits. What it could not append it tries again the next time.
+func (a *Activity) flush() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := a.feed.Append(ctx, a.len, "refused", data); err != nil {
-		a.log.Error("refused commands are not recorded in the activity stream", "count", len(records), "error", err)
-		return
+	for a.take() {
+		err := a.append(ctx)
+		if stale := (*stream.StaleError)(nil); errors.As(err, &stale) { // somebody else wrote
+			if err = a.reconcile(ctx); err == nil {
+				err = a.append(ctx)
+			}
+		}
+		if err != nil {
+			return err
+		}
 	}
-	a.prev, a.len = prev, a.len+uint64(len(records))
+	return nil
+}
+
+// take fills the batch, where it is empty, with what waits longest. It says whether there is one.
+func (a *Activity) take() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.dropped > 0 {
+		a.log.Error("too many refused commands wait for the activity stream; the oldest are dropped", "dropped", a.dropped)
+		a.dropped = 0
+	}
+	if len(a.batch) == 0 {
+		n := min(len(a.waiting), activityBatch)
+		a.batch = slices.Clone(a.waiting[:n])
+		if a.waiting = a.waiting[n:]; len(a.waiting) == 0 {
+			a.waiting = nil
+		}
+	}
+	return len(a.batch) > 0
+}
+
+// append appends the batch behind what is known to be in the stream. After an error some of it may be there; the same
+// batch appended again at the same place is there once.
+func (a *Activity) append(ctx context.Context) error {
+	if len(a.batch) == 0 { // all of it had arrived
+		return nil
+	}
+	data, prev, err := a.encode()
+	if err != nil {
+		return err
+	}
+	if err := a.feed.Append(ctx, a.len, "refused", data); err != nil {
+		return err
+	}
+	a.prev, a.len, a.batch = prev, a.len+uint64(len(data)), nil
+	return nil
+}
+
+// encode gives the messages of the batch, and the digest of the last.
+func (a *Activity) encode() (data [][]byte, prev string, err error) {
+	prev = a.prev
+	for _, r := range a.batch {
+		r.Prev = prev
+		b, err := json.Marshal(r)
+		if err != nil {
+			return nil, "", err
+		}
+		data, prev = append(data, b), digest(b)
+	}
+	return data, prev, nil
+}
+
+// reconcile takes from the batch what did arrive, and finds where the stream ends now.
+func (a *Activity) reconcile(ctx context.Context) error {
+	data, _, err := a.encode()
+	if err != nil {
+		return err
+	}
+	arrived := 0
+	for e, err := range a.feed.Entries(ctx, a.len+1) {
+		if err != nil {
+			return err
+		}
+		if arrived < len(data) && bytes.Equal(e.Data, data[arrived]) {
+			arrived++
+		}
+	}
+	if err := a.seek(ctx); err != nil {
+		return err
+	}
+	a.batch = a.batch[arrived:]
+	return nil
 }
 
 // publishTopic appends to TOPIC_<org> the messages that are not there yet. The messages are computed from the ledger, so

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,13 +19,37 @@ import (
 // ErrKeyFile says that a key file cannot be used as it is.
 var ErrKeyFile = errors.New("key file")
 
-// keys holds the private keys that the node signs with, a file for each, named after the public key.
+// keyrings are the private keys of the organizations of a node. No ledger gets to see another one's: else an organization
+// could name a key of its neighbour as its own, and what the node signs for one would hold for the other.
+type keyrings struct {
+	dir string
+	mu  sync.Mutex
+	all map[string]*keys
+}
+
+// of gives the keys of an organization, which may have none yet.
+func (r *keyrings) of(org string) (*keys, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if k, ok := r.all[org]; ok {
+		return k, nil
+	}
+	k, err := openKeys(filepath.Join(r.dir, org))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", org, err)
+	}
+	r.all[org] = k
+	return k, nil
+}
+
+// keys holds the private keys that the node signs with in one organization, a file for each, named after the public key.
 type keys struct {
 	dir string
 	mu  sync.RWMutex
 	all map[string]ed25519.PrivateKey
 }
 
+// openKeys reads the keys in dir; none where it is not there.
 func openKeys(dir string) (*keys, error) {
 	k := &keys{dir: dir, all: map[string]ed25519.PrivateKey{}}
 	files, err := filepath.Glob(filepath.Join(dir, "*.key"))
@@ -56,6 +81,9 @@ func (k *keys) make() (string, error) {
 		return "", err
 	}
 	did := didkey.Encode(public)
+	if err := k.makeDir(); err != nil {
+		return "", err
+	}
 	if err := WriteKey(filepath.Join(k.dir, strings.TrimPrefix(did, "did:key:")+".key"), private); err != nil {
 		return "", err
 	}
@@ -65,8 +93,29 @@ func (k *keys) make() (string, error) {
 	return did, nil
 }
 
-// NewKey makes a key that the node can sign with, for a rotation, and gives its did:key.
-func (n *Node) NewKey() (string, error) { return n.keys.make() }
+// makeDir makes the directory with the first key, so that a power cut takes neither.
+func (k *keys) makeDir() error {
+	if err := os.Mkdir(k.dir, 0o700); err != nil {
+		if errors.Is(err, fs.ErrExist) {
+			return nil
+		}
+		return err
+	}
+	return syncDir(filepath.Dir(k.dir))
+}
+
+// NewKey makes a key that the node can sign with in an open organization, for a rotation, and gives its did:key.
+// [ErrNoOrganization] where none of that name is open.
+func (n *Node) NewKey(org string) (string, error) {
+	if _, err := n.Org(org); err != nil {
+		return "", err
+	}
+	k, err := n.keys.of(org)
+	if err != nil {
+		return "", err
+	}
+	return k.make()
+}
 
 // WriteKey writes a private key as PKCS #8 in PEM, for its owner's eyes alone. A file that is there is not replaced.
 func WriteKey(path string, key ed25519.PrivateKey) error {

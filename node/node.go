@@ -3,9 +3,10 @@
 //	DIR/permledger.json     marks the directory; the format's version and the host in the names of its ledgers
 //	DIR/lock                held by the one process that has the directory open
 //	DIR/keys/               keys of people: <org>.owner, <org>.root, operator; nobody needs them here once they are kept elsewhere
-//	DIR/node/               the private keys the node signs with, one file for each
+//	DIR/node/<org>/         the private keys the node signs with in that organization and no other, one file for each
 //	DIR/store/              nats-server's own: the streams
 //	DIR/orgs/<org>/         journal/, head, genesis, private
+//	DIR/orgs/_<org>-...     what an opening left that failed; no organization
 //	DIR/run/                what a running server says of itself: server.json, token
 //
 // A ledger is never made because it is missing: only [Node.OpenOrganization] makes one, and only where none has been.
@@ -18,6 +19,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -60,11 +62,12 @@ type Node struct {
 	opts Options
 	log  *slog.Logger
 	lock *os.File
-	keys *keys
+	keys *keyrings
 	srv  *stream.Server
 
-	mu   sync.RWMutex
-	orgs map[string]*Org
+	mu     sync.RWMutex
+	orgs   map[string]*Org
+	opened map[string]*Org // made, and not yet acknowledged: see [Node.OpenOrganization]
 }
 
 type marker struct {
@@ -98,11 +101,12 @@ func Init(dir, host string) error {
 	return nil
 }
 
-// Open locks the directory, compares the copies of every ledger, starts the embedded server, completes what a crash
-// left, and opens the ledgers. What cannot be completed with certainty is refused, with one line that says why, and
-// nothing is changed.
+// Open locks the directory, compares the copies of every ledger, completes what a crash left, starts the embedded server,
+// and opens the ledgers. What cannot be completed with certainty is refused, with one line that says why, before any
+// ledger is changed.
 func Open(ctx context.Context, dir string, opts Options) (*Node, error) {
-	n := &Node{dir: dir, opts: opts, log: opts.Logger, orgs: map[string]*Org{}}
+	n := &Node{dir: dir, opts: opts, log: opts.Logger, orgs: map[string]*Org{}, opened: map[string]*Org{}}
+	n.keys = &keyrings{dir: filepath.Join(dir, "node"), all: map[string]*keys{}}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -125,9 +129,6 @@ func (n *Node) open(ctx context.Context) error {
 	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
 		return err
 	}
-	if n.keys, err = openKeys(filepath.Join(n.dir, "node")); err != nil {
-		return err
-	}
 	names, err := n.organizations()
 	if err != nil {
 		return err
@@ -135,9 +136,7 @@ func (n *Node) open(ctx context.Context) error {
 	var found []*prepared
 	defer func() {
 		for _, p := range found {
-			if p.journal != nil {
-				_ = p.journal.Close()
-			}
+			_ = p.journal.Close()
 		}
 	}()
 	for _, name := range names {
@@ -149,16 +148,20 @@ func (n *Node) open(ctx context.Context) error {
 			found = append(found, p)
 		}
 	}
+	for _, p := range found {
+		if err := n.mend(p); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
 	if n.srv, err = stream.Start(stream.Options{StoreDir: n.store(), Logger: n.log}); err != nil {
 		return err
 	}
-	for i, p := range found {
-		o, err := n.start(ctx, p)
+	for len(found) > 0 {
+		o, err := n.start(ctx, found[0])
 		if err != nil {
 			return err
 		}
-		found[i] = &prepared{} // the organization closes the journal now
-		n.orgs[p.name] = o
+		n.orgs[o.ID], found = o, found[1:] // the organization closes the journal now
 	}
 	return nil
 }
@@ -249,11 +252,13 @@ func (n *Node) Org(id string) (*Org, error) {
 func (n *Node) Close() error {
 	var errs []error
 	n.mu.Lock()
-	for _, o := range n.orgs {
+	all := slices.AppendSeq(slices.Collect(maps.Values(n.orgs)), maps.Values(n.opened))
+	clear(n.orgs)
+	clear(n.opened)
+	n.mu.Unlock() // who reads an organization may ask for another while its ledger is waited for
+	for _, o := range all {
 		errs = append(errs, o.close())
 	}
-	n.orgs = map[string]*Org{}
-	n.mu.Unlock()
 	if n.srv != nil {
 		errs = append(errs, n.srv.Close())
 	}
@@ -277,7 +282,11 @@ func writeSynced(path string, content []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	d, err := os.Open(filepath.Dir(path))
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}

@@ -197,6 +197,9 @@ func TestOrganizationOpensOnce(t *testing.T) {
 	if _, _, err := n.OpenOrganization(t.Context(), r); err == nil {
 		t.Error("an opening that its owner did not sign was taken")
 	}
+	if _, err := os.Stat(filepath.Join(n.Dir(), "orgs", "beta")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it left a directory: %v", err)
+	}
 }
 
 func TestInterruptedOpeningIsSetAside(t *testing.T) {
@@ -245,6 +248,18 @@ func TestDamageIsSaidAndNothingChanged(t *testing.T) {
 		}, chain.CheckGenesis},
 		"a byte of the journal": {func(t *testing.T, dir string) {
 			flip(t, filepath.Join(dir, "orgs", "acme", "journal", "00000000.seg"), 400)
+		}, chain.CheckCopy},
+		"a byte of the journal, and its end is torn": {func(t *testing.T, dir string) {
+			path := filepath.Join(dir, "orgs", "acme", "journal", "00000000.seg")
+			flip(t, path, 400)
+			f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = f.Write(make([]byte, 9))
+			if err := errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
 		}, chain.CheckCopy},
 	} {
 		t.Run(name, func(t *testing.T) {

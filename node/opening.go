@@ -18,6 +18,7 @@ import (
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
@@ -56,6 +57,9 @@ var evidenceTypes = []string{"key.registered", "key.reported", "key.revoked", "k
 // ErrProfile says that there is no such profile.
 var ErrProfile = errors.New("no such profile")
 
+// errHalfway says that an opening failed where only a new start can undo it.
+var errHalfway = fmt.Errorf("%w: its opening failed half-way; start the node again, then open it again", ledger.ErrStopped)
+
 // Opening makes the node's keys for a new organization and gives the command that opens it, for its owner to sign.
 func (n *Node) Opening(o Opening) (events.Command, error) {
 	if err := canon.Organization.Check(o.Organization); err != nil {
@@ -65,11 +69,15 @@ func (n *Node) Opening(o Opening) (events.Command, error) {
 	if !ok {
 		return events.Command{}, fmt.Errorf("open %s: %q: %w; there are %v", o.Organization, o.Profile, ErrProfile, Profiles())
 	}
-	eventKey, err := n.keys.make()
+	keys, err := n.keys.of(o.Organization)
+	if err != nil {
+		return events.Command{}, fmt.Errorf("open an organization: %w", err)
+	}
+	eventKey, err := keys.make()
 	if err != nil {
 		return events.Command{}, fmt.Errorf("open %s: %w", o.Organization, err)
 	}
-	documentKey, err := n.keys.make()
+	documentKey, err := keys.make()
 	if err != nil {
 		return events.Command{}, fmt.Errorf("open %s: %w", o.Organization, err)
 	}
@@ -88,7 +96,8 @@ func (n *Node) Opening(o Opening) (events.Command, error) {
 }
 
 // OpenOrganization makes the ledger of an organization that has none, with the signed command of its owner as the first
-// entry. When it returns nil, the ledger is there for good.
+// entry. When it returns nil, the ledger is there for good. After an error that is no [*rules.Refusal] the same request can
+// be sent again; one that wraps [ledger.ErrStopped] may need a new start of the node before.
 func (n *Node) OpenOrganization(ctx context.Context, r ledger.Request) (*Org, ledger.Receipt, error) {
 	d, ok := r.Command.Data.(*events.OrganizationOpened)
 	if !ok {
@@ -100,58 +109,145 @@ func (n *Node) OpenOrganization(ctx context.Context, r ledger.Request) (*Org, le
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, err := os.Stat(n.orgDir(id)); err == nil || !errors.Is(err, fs.ErrNotExist) {
+	if _, ok := n.orgs[id]; ok {
 		return nil, ledger.Receipt{}, &rules.Refusal{Code: rules.AlreadyOpened, Reason: fmt.Sprintf("The organization %s is here already", id)}
 	}
 	// Refused now, it leaves nothing behind.
-	if _, err := ledger.Try(rules.New(), r.Command, n.opts.Now()); err != nil {
+	if err := n.tryOpening(d, r); err != nil {
 		return nil, ledger.Receipt{}, err
 	}
-	o, receipt, err := n.create(ctx, id, r)
+	o, ok := n.opened[id]
+	if !ok {
+		var err error
+		if o, err = n.create(ctx, id); err != nil {
+			return nil, ledger.Receipt{}, fmt.Errorf("open %s: %w", id, err)
+		}
+		n.opened[id] = o
+	}
+	receipt, err := n.first(ctx, o, r)
 	if err != nil {
 		return nil, ledger.Receipt{}, fmt.Errorf("open %s: %w", id, err)
 	}
+	delete(n.opened, id)
 	n.orgs[id] = o
 	return o, receipt, nil
 }
 
-// create makes journal, head and stream, records the first entry and, last of all, writes the genesis file: a crash
-// before that leaves an organization that was never opened.
-func (n *Node) create(ctx context.Context, id string, r ledger.Request) (*Org, ledger.Receipt, error) {
-	dir := n.orgDir(id)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, ledger.Receipt{}, err
+// tryOpening refuses an opening that its owner did not sign, that the rules do not allow, or whose keys the node does not
+// hold for this organization.
+func (n *Node) tryOpening(d *events.OrganizationOpened, r ledger.Request) error {
+	e, err := ledger.Try(rules.New(), r.Command, n.opts.Now())
+	if err != nil {
+		return err
 	}
+	err = r.Evidence.Fits(&e)
+	if err == nil && r.Evidence != nil {
+		err = r.Evidence.Check(&r.Command)
+	}
+	if err != nil {
+		return &rules.Refusal{Code: rules.NotProven, Reason: "The opening is not signed by its owner: " + err.Error()}
+	}
+	keys, err := n.keys.of(d.Organization)
+	if err != nil {
+		return err
+	}
+	for _, did := range []string{d.Keys.Event, d.Keys.Document} {
+		if _, ok := keys.Signer(did); !ok {
+			return &rules.Refusal{Code: rules.NotFound, Reason: "The node does not hold the private key of " + did + " for " + d.Organization,
+				Hint: "Let the node prepare the opening: it makes the keys"}
+		}
+	}
+	return nil
+}
+
+// create makes journal, head and, last, the stream, which cannot be unmade while the server runs. What fails before that
+// is set aside at once; what fails with the stream there, by [Node.abandon] at the next start.
+func (n *Node) create(ctx context.Context, id string) (*Org, error) {
+	dir := n.orgDir(id)
+	if err := os.Mkdir(dir, 0o700); errors.Is(err, fs.ErrExist) {
+		return nil, errHalfway
+	} else if err != nil {
+		return nil, err
+	}
+	o, head, err := n.createFiles(ctx, id)
+	if err != nil {
+		_, undo := n.setAside(id)
+		return nil, errors.Join(err, undo)
+	}
+	ctx = context.WithoutCancel(ctx) // a caller that goes away leaves nothing half-way
+	log, err := n.srv.CreateLog(ctx, id)
+	if errors.Is(err, stream.ErrExists) { // not ours: it stays where it is
+		_, undo := n.setAside(id)
+		return nil, errors.Join(err, o.close(), undo)
+	}
+	if err == nil {
+		err = n.begin(ctx, o, head, log)
+	}
+	if err != nil {
+		return nil, errors.Join(err, o.close())
+	}
+	return o, nil
+}
+
+func (n *Node) createFiles(ctx context.Context, id string) (*Org, *journal.HeadFile, error) {
+	dir := n.orgDir(id)
 	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{Create: true})
 	if err != nil {
-		return nil, ledger.Receipt{}, err
+		return nil, nil, err
 	}
 	head, err := journal.OpenHead(filepath.Join(dir, "head"), true)
 	if err != nil {
-		return nil, ledger.Receipt{}, errors.Join(err, j.Close())
+		return nil, nil, errors.Join(err, j.Close())
 	}
-	log, err := n.srv.CreateLog(ctx, id)
+	o, err := n.assemble(ctx, id, j)
 	if err != nil {
-		return nil, ledger.Receipt{}, errors.Join(err, j.Close())
+		return nil, nil, errors.Join(err, j.Close())
 	}
-	o, err := n.assemble(ctx, id, j, head, log)
-	if err != nil {
-		return nil, ledger.Receipt{}, errors.Join(err, j.Close())
+	return o, head, nil
+}
+
+// first records the first entry and, last of all, writes the genesis file: a crash before that leaves an organization
+// that was never opened. Where it fails, the same request can be given to it again.
+func (n *Node) first(ctx context.Context, o *Org, r ledger.Request) (ledger.Receipt, error) {
+	receipt, err := o.recorded(r.Command)
+	if err == nil && receipt.CID == "" {
+		receipt, err = o.Ledger.Execute(context.WithoutCancel(ctx), r)
 	}
-	receipt, err := o.Ledger.Execute(ctx, r)
 	if err == nil {
-		err = stream.SyncStore(n.store(), id)
-	}
-	if err == nil {
-		var b []byte
-		if b, err = json.Marshal(Genesis{Source: r.Command.Ledger, CID: receipt.CID}); err == nil {
-			err = writeSynced(filepath.Join(dir, "genesis"), append(b, '\n'), 0o600)
-		}
+		err = stream.SyncStore(n.store(), o.ID)
 	}
 	if err != nil {
-		return nil, ledger.Receipt{}, errors.Join(err, o.close())
+		return ledger.Receipt{}, err
 	}
-	return o, receipt, nil
+	b, err := json.Marshal(Genesis{Source: r.Command.Ledger, CID: receipt.CID})
+	if err == nil {
+		err = writeSynced(filepath.Join(n.orgDir(o.ID), "genesis"), append(b, '\n'), 0o600)
+	}
+	return receipt, err
+}
+
+// recorded gives the receipt of an opening that is the first entry but was not acknowledged; an empty one where there is
+// no entry, or where the ledger itself says what is wrong.
+func (o *Org) recorded(c events.Command) (ledger.Receipt, error) {
+	if o.Journal.Len() == 0 || o.Ledger.Err() != nil {
+		return ledger.Receipt{}, nil
+	}
+	raw, err := o.Journal.Read(1)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	en, err := chain.Parse(raw)
+	if err != nil {
+		return ledger.Receipt{}, err
+	}
+	first := events.CommandOf(en.Event)
+	c.Version = first.Version
+	want, err1 := first.Digest()
+	got, err2 := c.Digest()
+	if err := errors.Join(err1, err2); err != nil || got != want {
+		return ledger.Receipt{}, errors.Join(err, errHalfway)
+	}
+	return ledger.Receipt{Position: 1, CID: en.CID(), Time: en.Event.Time, Repeated: true, Event: en.Event}, nil
 }
 
 var ids struct {
@@ -166,9 +262,13 @@ func NewID(ms int64) ulid.ULID {
 	if ids.entropy == nil {
 		ids.entropy = ulid.Monotonic(rand.Reader, 0)
 	}
-	id, err := ulid.New(uint64(ms), ids.entropy)
-	if err != nil { // 2^80 ids in one millisecond
-		panic("node: " + err.Error())
+	for {
+		id, err := ulid.New(uint64(ms), ids.entropy)
+		if err != nil { // 2^80 ids in one millisecond
+			panic("node: " + err.Error())
+		}
+		if !events.Hashed(id) { // that form is for the ids of imported and derived commands
+			return id
+		}
 	}
-	return id
 }

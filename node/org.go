@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,11 +57,10 @@ type prepared struct {
 	journal *journal.Journal
 	head    *journal.HeadFile
 	compare ledger.Comparison
-	remake  bool
 }
 
-// prepare opens the journal, compares it with the stream's files and sets those aside that must be made again. It gives
-// nil for what an opening that was interrupted left behind.
+// prepare opens the journal and compares it with the stream's files. It changes neither, but for what an opening that was
+// interrupted left behind: that it moves away, and gives nil.
 func (n *Node) prepare(name string) (*prepared, error) {
 	dir := n.orgDir(name)
 	p := &prepared{name: name}
@@ -74,20 +74,75 @@ func (n *Node) prepare(name string) (*prepared, error) {
 	if err := json.Unmarshal(b, &p.genesis); err != nil {
 		return nil, fmt.Errorf("%s: genesis: %w", name, err)
 	}
+	if _, err := n.keys.of(name); err != nil {
+		return nil, err
+	}
 	if p.head, err = journal.OpenHead(filepath.Join(dir, "head"), false); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if p.journal, err = journal.Open(filepath.Join(dir, "journal"), journal.Options{}); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := n.compare(p); err != nil {
+	if p.compare, err = ledger.Compare(p.journal.Reader, n.store(), name); err == nil {
+		err = p.check()
+	}
+	if err != nil {
 		_ = p.journal.Close()
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return p, nil
 }
 
-func (n *Node) compare(p *prepared) error {
+// check says whether the history that both copies give together begins and ends where it must, and whether what one of
+// them is about to be completed with holds: what is damaged is given to nobody.
+func (p *prepared) check() error {
+	head, known, err := p.head.Load()
+	if err != nil {
+		return err
+	}
+	c := &p.compare
+	if have := c.Journal + uint64(len(c.OnlyStream)); known && have < head.Position {
+		return fmt.Errorf("%w: %d events are here, %d were recorded: an old copy was put back, or the end was lost", ledger.ErrRolledBack, have, head.Position)
+	}
+	first := "none"
+	if c.Journal > 0 {
+		raw, err := p.journal.Read(1)
+		if err != nil {
+			return err
+		}
+		first = chain.CID(raw)
+	} else if len(c.OnlyStream) > 0 {
+		first = chain.CID(c.OnlyStream[0])
+	}
+	if first != p.genesis.CID {
+		return &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: p.genesis.CID, Found: first}
+	}
+	if c.Damage == nil && c.Stream == c.Journal && len(c.OnlyStream) == 0 {
+		return nil
+	}
+	var v chain.Verifier
+	for r, err := range p.journal.Range(1, c.Journal) {
+		if err != nil {
+			return err
+		}
+		look := chain.Inspect
+		if c.Damage == nil && r.Position <= c.Stream { // both hold it, and it stays where it is
+			look = chain.Load
+		}
+		if err := v.Next(look(bytes.Clone(r.Entry)), ""); err != nil {
+			return fmt.Errorf("the journal: %w", err)
+		}
+	}
+	for _, raw := range c.OnlyStream {
+		if err := v.Next(chain.Inspect(raw), ""); err != nil {
+			return fmt.Errorf("the stream, behind the journal's end: %w", err)
+		}
+	}
+	return nil
+}
+
+// mend completes the journal from the stream's files and sets those aside that must be made again.
+func (n *Node) mend(p *prepared) error {
 	if _, torn := p.journal.Torn(); torn > 0 {
 		kept, err := p.journal.CutTorn()
 		if err != nil {
@@ -95,27 +150,15 @@ func (n *Node) compare(p *prepared) error {
 		}
 		n.log.Warn("the last write was cut off; its bytes are set aside", "organization", p.name, "bytes", torn, "kept", kept)
 	}
-	var err error
-	if p.compare, err = ledger.Compare(p.journal.Reader, n.store(), p.name); err != nil {
-		return err
-	}
 	if err := ledger.Extend(p.journal, p.compare.OnlyStream); err != nil {
 		return err
 	}
 	if k := len(p.compare.OnlyStream); k > 0 {
 		n.log.Warn("the journal was completed from the stream", "organization", p.name, "events", k)
 	}
-	head, known, err := p.head.Load()
-	if err != nil {
-		return err
-	}
-	if known && p.journal.Len() < head.Position {
-		return fmt.Errorf("%w: %d events are here, %d were recorded: an old copy was put back, or the end was lost", ledger.ErrRolledBack, p.journal.Len(), head.Position)
-	}
 	if p.compare.Damage == nil {
 		return nil
 	}
-	p.remake = true
 	if p.compare.Missing() {
 		n.log.Warn("the stream is missing and is made again from the journal", "organization", p.name, "events", p.journal.Len())
 		return nil
@@ -135,11 +178,10 @@ func (n *Node) abandon(name string) error {
 	if err == nil && j.Len() > 1 {
 		return fmt.Errorf("%s: %w", name, &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: "the file orgs/" + name + "/genesis", Found: "none beside " + fmt.Sprint(j.Len()) + " entries"})
 	}
-	aside := filepath.Join(n.dir, "orgs", "_"+name+"-interrupted-"+n.opts.Now().UTC().Format("20060102T150405.000"))
-	if err := os.Rename(n.orgDir(name), aside); err != nil {
+	aside, err := n.setAside(name)
+	if err != nil {
 		return err
 	}
-	n.log.Warn("an organization was never opened to the end; what it left is set aside", "organization", name, "kept", aside)
 	err = stream.SetAside(n.store(), name, filepath.Join(aside, "stream"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -147,11 +189,21 @@ func (n *Node) abandon(name string) error {
 	return err
 }
 
+// setAside moves away the directory of an organization that was never opened, to a name that no organization can have.
+func (n *Node) setAside(name string) (aside string, err error) {
+	aside = filepath.Join(n.dir, "orgs", "_"+name+"-interrupted-"+n.opts.Now().UTC().Format("20060102T150405.000"))
+	if err := os.Rename(n.orgDir(name), aside); err != nil {
+		return "", err
+	}
+	n.log.Warn("an organization was never opened to the end; what it left is set aside", "organization", name, "kept", aside)
+	return aside, nil
+}
+
 // start opens a prepared organization on the running server.
 func (n *Node) start(ctx context.Context, p *prepared) (*Org, error) {
 	var log *stream.Log
 	var err error
-	if p.remake {
+	if p.compare.Damage != nil {
 		log, err = n.srv.CreateLog(ctx, p.name)
 	} else {
 		log, err = n.srv.OpenLog(ctx, p.name)
@@ -166,19 +218,20 @@ func (n *Node) start(ctx context.Context, p *prepared) (*Org, error) {
 	if added > 0 {
 		n.log.Info("the stream was completed from the journal", "organization", p.name, "events", added)
 	}
-	o, err := n.assemble(ctx, p.name, p.journal, p.head, log)
+	o, err := n.assemble(ctx, p.name, p.journal)
 	if err != nil {
 		return nil, err
 	}
-	if first, ok := o.Access.At(1); !ok || first.CID != p.genesis.CID {
+	if err := n.begin(ctx, o, p.head, log); err != nil {
 		_ = o.close()
-		return nil, fmt.Errorf("%s: %w", p.name, &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: p.genesis.CID, Found: first.CID})
+		return nil, err
 	}
 	return o, nil
 }
 
-// assemble opens the ledger and folds it.
-func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal, head *journal.HeadFile, log *stream.Log) (*Org, error) {
+// assemble opens what an organization has beside its ledger. The organization has the journal from then on; after an
+// error the caller has it still.
+func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal) (*Org, error) {
 	o := &Org{
 		ID: name, Journal: j.Reader, journal: j,
 		Access: access.New(), History: history.New(), Documents: documents.New(), Topic: topic.New(),
@@ -189,14 +242,20 @@ func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal, he
 	if o.Private, err = private.Open(filepath.Join(n.orgDir(name), "private")); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	feeds, stop := context.WithCancel(context.Background())
-	o.stop = stop
 	if o.Activity, err = openActivity(ctx, n.srv.Conn, name, n.log); err != nil {
-		stop()
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, errors.Join(err, o.Private.Close()))
+	}
+	return o, nil
+}
+
+// begin opens the ledger, folds it and lets the feeds run.
+func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *stream.Log) error {
+	keys, err := n.keys.of(o.ID)
+	if err != nil {
+		return err
 	}
 	o.Ledger, err = ledger.Open(ctx, ledger.Config{
-		Organization: name, Journal: j, Head: head, Log: log, Private: o.Private, Keys: n.keys, Now: n.opts.Now, Logger: n.log,
+		Organization: o.ID, Journal: o.journal, Head: head, Log: log, Private: o.Private, Keys: keys, Now: n.opts.Now, Logger: n.log,
 		Applied: func(en *chain.Entry) {
 			o.Fold.Apply(en)
 			o.news.tell()
@@ -204,18 +263,23 @@ func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal, he
 		Refused: func(c events.Command, r *rules.Refusal) { o.Activity.refused(n.opts.Now(), c, r) },
 	})
 	if err != nil {
-		stop()
-		return nil, err
+		return err
 	}
+	feeds, stop := context.WithCancel(context.Background())
+	o.stop = stop
 	o.feeds.Go(func() { o.Activity.run(feeds) })
 	o.feeds.Go(func() { publishTopic(feeds, n.srv.Conn, o, n.log) })
-	return o, nil
+	return nil
 }
 
+// close closes what is open: the ledger is not where the organization did not begin.
 func (o *Org) close() error {
-	err := o.Ledger.Close()
-	o.stop()
-	o.feeds.Wait()
+	var err error
+	if o.Ledger != nil {
+		err = o.Ledger.Close()
+		o.stop()
+		o.feeds.Wait()
+	}
 	return errors.Join(err, o.Private.Close(), o.journal.Close())
 }
 

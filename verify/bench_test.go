@@ -67,7 +67,7 @@ func signaturesOf(w *world) []signed {
 		}
 		all = append(all,
 			signed{event, events.PAE(chain.EventType, en.EventBytes()), en.Signature[:]},
-			signed{owner, events.PAE(events.CommandType, command), en.Evidence.Signature[:]})
+			signed{owner, events.PAE(events.CommandType, command), en.Evidence.Signature})
 	}
 	return all
 }

@@ -179,6 +179,8 @@ func integrity() []attack {
 		}, check: chain.CheckKey},
 		{name: "succession by an event key of the ledger", tamper: signedBy("event2 succeeded", "event3"), check: chain.CheckKey, at: "event2 succeeded"},
 		{name: "succession by the lost key", tamper: signedBy("event2 succeeded", "event2"), check: chain.CheckKey, at: "event2 succeeded"},
+		{name: "the root key replaced by the owner", tamper: func(w *world) []verify.Raw { return w.vouched("root rotated", "owner") },
+			check: chain.CheckKey, at: "root rotated", found: chain.ErrNotRoot.Error()},
 		{name: "succession by the owner", tamper: func(w *world) []verify.Raw { return w.succession("owner") }, check: chain.CheckKey, at: "event2 succeeded"},
 		{name: "succession by the operator", tamper: func(w *world) []verify.Raw { return w.succession("operator") }, check: chain.CheckKey, at: "event2 succeeded"},
 		{name: "succession by the former root key", tamper: func(w *world) []verify.Raw { return w.succession("root") }, check: chain.CheckKey, at: "event2 succeeded"},
@@ -190,7 +192,26 @@ func integrity() []attack {
 		}, check: chain.CheckForm, at: "bob granted", found: "signatures.key"},
 		{name: "evidence of a key with which anybody can sign", tamper: func(w *world) []verify.Raw {
 			return w.replaced("bob granted", `"key":"`+did("owner"), `"key":"`+weakKey)
-		}, check: chain.CheckForm, at: "bob granted", found: "evidence.key"},
+		}, check: chain.CheckEvidence, at: "bob granted", found: weakKey},
+		{name: "a credential with which anybody can sign", tamper: func(w *world) []verify.Raw {
+			return w.replaced("bob granted", `"credential":"`+did("owner"), `"credential":"`+weakKey)
+		}, check: chain.CheckForm, at: "bob granted", found: "the credential of method signature"},
+		{name: "the node with another event key than the one that signs", tamper: edit("event rotated", func(en *chain.Entry) {
+			en.Event.Auth.Credential = did("event2")
+		}), check: chain.CheckKey, at: "event rotated", found: "which the node says it proved itself with"},
+		{name: "the node with a key that was rotated out", tamper: func(w *world) []verify.Raw {
+			return w.forced(ask{node: true, signer: "event"}, &events.KeyRegistered{Key: did("stranger"), Purpose: events.PurposeEvent}, func(en *chain.Entry) {
+				en.Key = did("event")
+			})
+		}, check: chain.CheckKey, found: "no event key of this ledger"},
+		{name: "the node says it acted with a key that was rotated out", tamper: func(w *world) []verify.Raw {
+			return w.forced(ask{node: true, signer: "event"}, &events.KeyRegistered{Key: did("stranger"), Purpose: events.PurposeEvent}, nil)
+		}, check: chain.CheckKey, found: "which the node says it proved itself with"},
+		{name: "the root key replaced by nobody", tamper: edit("root rotated", func(en *chain.Entry) {
+			en.Evidence, en.Event.Actor, en.Event.Auth = nil, id("node"), events.Auth{Method: events.MethodNode, Credential: en.Key}
+		}), check: chain.CheckKey, at: "root rotated", found: chain.ErrNotRoot.Error()},
+		{name: "the root key replaced by a stranger", tamper: func(w *world) []verify.Raw { return w.vouched("root rotated", "stranger") },
+			check: chain.CheckKey, at: "root rotated", found: chain.ErrNotRoot.Error()},
 
 		{name: "the signature of another entry", tamper: func(w *world) []verify.Raw {
 			return w.replaced("bob granted", signatureOf(w.entry("bob granted")), signatureOf(w.entry("part")))
@@ -222,8 +243,11 @@ func integrity() []attack {
 }
 
 // succession gives the history in which another key than the root key vouches for the succession.
-func (w *world) succession(by string) []verify.Raw {
-	return w.forged("event2 succeeded", func(en *chain.Entry) {
+func (w *world) succession(by string) []verify.Raw { return w.vouched("event2 succeeded", by) }
+
+// vouched gives the history in which another key signed the command at a named position.
+func (w *world) vouched(name, by string) []verify.Raw {
+	return w.forged(name, func(en *chain.Entry) {
 		en.Event.Auth.Credential = did(by)
 		en.Evidence = w.evidence(en.Event, by)
 	})
@@ -258,6 +282,12 @@ func TestRewriting(t *testing.T) {
 	if _, err := entries(t, w.resigned("event reported"), verify.Options{Head: w.head(w.position("event reported") - 1), Genesis: w.entries[0].CID()}); err != nil {
 		t.Errorf("what a new signing of the end shows is not what this test says: %v", err)
 	}
+	// Whoever says what they had seen cannot be shown in the history without it.
+	w.do(ask{as: "who saw the report", seen: w.seen(w.position("event reported"))}, &events.RoleCreated{Role: id("seen"), Key: "seen", Name: "Seen", Permissions: []string{"p"}})
+	fails(t, w, []attack{
+		{name: "what an author had seen", tamper: func(w *world) []verify.Raw { return w.resigned("event reported") },
+			check: chain.CheckEvidence, at: "bob deactivated", found: "another history"}, // where "who saw the report" comes to stand
+	})
 	fails(t, history(t, documenttest.Guardian), []attack{
 		{name: "one with a document", tamper: func(w *world) []verify.Raw { return w.resigned("bob's revoked") }, check: chain.CheckDocument, at: "ann2 registered"}, // where "signed by event" comes to stand
 	})
@@ -273,7 +303,7 @@ func TestFlips(t *testing.T) {
 	}
 	w := open(t, documenttest.Guardian)
 	w.do(ask{}, &events.SubjectAdded{Subject: id("ann"), Key: "ann", Kind: events.KindHuman, Credential: did("ann")})
-	w.do(ask{as: "middle", seen: &events.Seen{Size: 2}, reason: events.Digest{1}}, &events.RoleCreated{Role: id("r"), Key: "r", Name: "R", Permissions: []string{"p"}})
+	w.do(ask{as: "middle", seen: w.seen(2), reason: events.Digest{1}}, &events.RoleCreated{Role: id("r"), Key: "r", Name: "R", Permissions: []string{"p"}})
 	w.do(ask{}, &events.RoleAssigned{Subject: id("ann"), Role: id("r")})
 	good := w.entry("middle").Bytes()
 	for i := range good {
@@ -283,7 +313,14 @@ func TestFlips(t *testing.T) {
 			all := w.raws()
 			all[w.position("middle")-1].Bytes = bad
 			_, err := entries(t, all, verify.Options{Workers: 1})
-			if broken, ok := err.(*chain.BrokenError); !ok || broken.Position != w.position("middle") {
+			position := uint64(0)
+			switch err := err.(type) {
+			case *chain.BrokenError:
+				position = err.Position
+			case *verify.NewerError: // where the byte stands in the name of the type, or of the algorithm
+				position = err.Position
+			}
+			if position != w.position("middle") {
 				t.Errorf("byte %d, %q instead of %q: %v; want an error at %d", i, bad[i], good[i], err, w.position("middle"))
 			}
 		}

@@ -77,6 +77,34 @@ type Suspect struct {
 	Positions []uint64
 }
 
+// A NewerError says that an entry is of a later release than this one: everything before it holds, and it and what
+// follows cannot be judged here.
+type NewerError struct {
+	Position uint64
+	Err      error // what is not known
+}
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("event %d is of a later release: %v", e.Position, e.Err)
+}
+
+func (e *NewerError) Unwrap() error { return e.Err }
+
+// newer tells what is not known from what is wrong.
+func newer(err error) error {
+	b := (*chain.BrokenError)(nil)
+	if !errors.As(err, &b) {
+		return err
+	}
+	if unknown := (*events.UnknownTypeError)(nil); errors.As(b.Err, &unknown) {
+		return &NewerError{b.Position, unknown}
+	}
+	if r := (*rules.Refusal)(nil); errors.As(b.Err, &r) && r.Code == rules.UnknownRules {
+		return &NewerError{b.Position, r}
+	}
+	return err
+}
+
 // batch is what one worker looks at at once.
 type batch struct {
 	raws   []Raw
@@ -86,8 +114,8 @@ type batch struct {
 
 const batchSize = 128
 
-// Entries verifies the entries that src yields, from the first on. Errors are a [*chain.BrokenError], or what src
-// yielded, or the cause that ended ctx. The report is there also with an error, for what was proven before.
+// Entries verifies the entries that src yields, from the first on. Errors are a [*chain.BrokenError], a [*NewerError], or
+// what src yielded, or the cause that ended ctx. The report is there also with an error, for what was proven before.
 func Entries(ctx context.Context, src iter.Seq2[Raw, error], o Options) (*Report, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &fold{opts: o, state: rules.New(), suspects: map[string]uint64{}}
@@ -137,7 +165,7 @@ func Entries(ctx context.Context, src iter.Seq2[Raw, error], o Options) (*Report
 	if err == nil {
 		err = f.end()
 	}
-	return &f.report, err
+	return &f.report, newer(err)
 }
 
 func read(ctx context.Context, src iter.Seq2[Raw, error], work, ordered chan<- *batch) error {
@@ -182,7 +210,7 @@ type fold struct {
 	opts     Options
 	chain    chain.Verifier
 	state    *rules.State
-	frontier tree.Frontier
+	roots    tree.Roots
 	report   Report
 	signers  [][2]string       // of each position: the event key, and the author's where it signed
 	suspects map[string]uint64 // reported keys, with the first position in doubt
@@ -200,6 +228,9 @@ func (f *fold) next(p chain.Parsed, subject string) error {
 		f.report.Genesis, f.report.Pinned, f.report.Source = p.CID, f.opts.Genesis != "" && !f.opts.ownGenesis, e.Source
 		f.report.Organization = events.Organization(e.Source)
 	}
+	if err := p.Entry.Evidence.Saw(e.Sequence, f.roots.Root); err != nil {
+		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckEvidence, Err: err}
+	}
 	if err := f.legitimate(p.Entry); err != nil {
 		return err
 	}
@@ -208,13 +239,19 @@ func (f *fold) next(p chain.Parsed, subject string) error {
 	if err := f.document(p.Entry, documented); err != nil {
 		return err
 	}
-	f.frontier.Append(tree.Leaf(p.Entry.Bytes()))
-	if h := f.opts.Head; h != nil && h.Position == e.Sequence && (h.CID != p.CID || h.Root != f.frontier.Root()) {
+	f.roots.Append(tree.Leaf(p.Entry.Bytes()))
+	if h := f.opts.Head; h != nil && h.Position == e.Sequence && (h.CID != p.CID || h.Root != f.root()) {
 		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckHead, Expected: h.CID, Found: p.CID}
 	}
 	f.count(p.Entry)
 	f.report.Position, f.report.CID = e.Sequence, p.CID
 	return nil
+}
+
+// root gives the root of all entries so far.
+func (f *fold) root() tree.Hash {
+	root, _ := f.roots.Root(f.roots.Size())
+	return root
 }
 
 // legitimate decides the command again: nothing stands in a ledger that its rules, on the state before, did not make
@@ -292,7 +329,7 @@ func (f *fold) end() error {
 	if r.Position == 0 {
 		return errors.New("verify: there is no entry")
 	}
-	r.Root = f.frontier.Root()
+	r.Root = f.root()
 	for at, keys := range f.signers {
 		for _, key := range keys {
 			if from, ok := f.suspects[key]; ok && uint64(at+1) >= from {

@@ -278,6 +278,14 @@ func (w *world) head(position uint64) *verify.Head {
 	return &verify.Head{Position: position, CID: w.entries[position-1].CID(), Root: w.roots[position-1]}
 }
 
+// seen is the checkpoint of so many entries, as an author had verified it.
+func (w *world) seen(size uint64) *events.Seen {
+	if size == 0 {
+		return &events.Seen{Root: new(tree.Frontier).Root()}
+	}
+	return &events.Seen{Size: size, Root: w.roots[size-1]}
+}
+
 // forged gives the history in which the entry at a named position was changed, and signed again by the key it names.
 func (w *world) forged(name string, edit func(*chain.Entry)) []verify.Raw {
 	w.Helper()

@@ -147,6 +147,10 @@ var (
 		_, err := didkey.Parse(s)
 		return err == nil
 	})
+	// Credential names what somebody proved itself with.
+	Credential = bytesRule("a credential", `^[!-~]+$`, 1, 256, func(s string) bool {
+		return every(s, func(b byte) bool { return b > ' ' && b <= '~' })
+	})
 	// CID is the address of an entry or a document: CIDv1, raw, sha2-256, base32.
 	CID = rule("a CID (v1, raw, sha2-256)", `^bafkrei[a-z2-7]{51}[aeimquy4]$`, 59, 59)
 	// About names what an event is about.

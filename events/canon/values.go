@@ -184,6 +184,29 @@ func (c *Codec) Signature(name string, sig *[64]byte) {
 	}
 }
 
+// Bytes is a member that is always there: 1 to 512 bytes in base64url without padding.
+func (c *Codec) Bytes(name string, b *[]byte) {
+	if !c.member(name, true, true) {
+		return
+	}
+	c.describe(&Schema{Type: "string", Pattern: `^[A-Za-z0-9_-]+$`, MinLength: 2, MaxLength: 683})
+	text := base64.RawURLEncoding.EncodeToString(*b)
+	c.text(&text, encoded)
+	if c.mode == reading && c.err == nil {
+		out, err := base64.RawURLEncoding.Strict().DecodeString(text)
+		if err != nil || len(out) == 0 {
+			c.Failf("want bytes in base64url")
+			return
+		}
+		*b = out
+	}
+	c.done()
+}
+
+var encoded = bytesRule("bytes in base64url", `^[A-Za-z0-9_-]+$`, 2, 683, func(s string) bool {
+	return every(s, func(b byte) bool { return isToken(b) || b >= 'A' && b <= 'Z' || b == '_' })
+})
+
 func (c *Codec) octets(value func() []byte, size int, set func([]byte)) {
 	enc := base64.RawURLEncoding.Strict()
 	n := enc.EncodedLen(size)

@@ -17,6 +17,7 @@ package chain
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -54,10 +55,10 @@ type Document struct {
 
 // Evidence is the author's own signature over [events.Command.Bytes], in DSSE's encoding.
 type Evidence struct {
-	Algorithm string // AlgorithmEd25519
-	Key       string // did:key
+	Algorithm string // AlgorithmEd25519; others come with later releases
+	Key       string // of the author: for Ed25519 its did:key
 	Signed    events.Signed
-	Signature [64]byte
+	Signature []byte
 }
 
 // AlgorithmEd25519 signs the DSSE encoding of (application/vnd.permledger.command+json, the command's bytes).
@@ -73,7 +74,7 @@ const documentRoom = 352
 func Room(event int, evidence *Evidence, document bool) error {
 	n := event + 256
 	if evidence != nil {
-		n += 512
+		n += 512 + 2*len(evidence.Signature)
 	}
 	if document {
 		n += documentRoom
@@ -107,13 +108,33 @@ func Parse(raw []byte) (*Entry, error) {
 	}
 	en := &Entry{raw: raw}
 	if err := canon.Decode(raw, en.members); err != nil {
+		if newer := fromLater(raw); newer != nil {
+			return nil, newer
+		}
 		return nil, fmt.Errorf("not an entry: %w", err)
 	}
 	var err error
 	if en.Event, err = events.Decode(en.rawEvent); err != nil {
+		if newer := fromLater(raw); newer != nil {
+			return nil, newer
+		}
 		return nil, err
 	}
 	return en, nil
+}
+
+// fromLater says whether bytes that are no entry of this release look like one of a later release: an event of a type or
+// version that is not known. Nothing else of such an entry can be judged, and what is around the event may be new too.
+func fromLater(raw []byte) error {
+	var entry struct {
+		Event struct {
+			DataSchema string `json:"dataschema"`
+		} `json:"event"`
+	}
+	if json.Unmarshal(raw, &entry) != nil || canon.EventSchema.Check(entry.Event.DataSchema) != nil {
+		return nil
+	}
+	return events.KnowsSchema(entry.Event.DataSchema)
 }
 
 func (en *Entry) members(c *canon.Codec) {
@@ -145,10 +166,9 @@ func (en *Entry) members(c *canon.Codec) {
 
 // Members walks over the evidence as an entry, and a request to record a command, hold it.
 func (ev *Evidence) Members(c *canon.Codec) {
-	c.Const("algorithm", AlgorithmEd25519)
-	ev.Algorithm = AlgorithmEd25519
+	c.String("algorithm", &ev.Algorithm, algorithm)
 	c.Time("expires", &ev.Signed.Expires)
-	c.String("key", &ev.Key, canon.DIDKey)
+	c.String("key", &ev.Key, canon.Credential)
 	c.OptionalObject("seen", ev.Signed.Seen != nil, func(c *canon.Codec) {
 		if ev.Signed.Seen == nil {
 			ev.Signed.Seen = new(events.Seen)
@@ -156,8 +176,10 @@ func (ev *Evidence) Members(c *canon.Codec) {
 		c.Digest("root", &ev.Signed.Seen.Root)
 		c.Uint("size", &ev.Signed.Seen.Size)
 	})
-	c.Signature("sig", &ev.Signature)
+	c.Bytes("sig", &ev.Signature)
 }
+
+var algorithm = canon.NewRule("an algorithm", `^[A-Za-z0-9][A-Za-z0-9.-]*$`, 1, 64)
 
 var proofValue = canon.NewRule("a proofValue (base58btc)", `^z[1-9A-HJ-NP-Za-km-z]+$`, 64, 96)
 
@@ -204,7 +226,7 @@ func SignCommand(c *events.Command, s events.Signed, key ed25519.PrivateKey) (*E
 		return nil, fmt.Errorf("sign command %s: %w", c.ID, err)
 	}
 	ev := &Evidence{Algorithm: AlgorithmEd25519, Key: didkey.Encode(key.Public().(ed25519.PublicKey)), Signed: s}
-	copy(ev.Signature[:], ed25519.Sign(key, events.PAE(events.CommandType, b)))
+	ev.Signature = ed25519.Sign(key, events.PAE(events.CommandType, b))
 	return ev, nil
 }
 
@@ -217,6 +239,9 @@ func (ev *Evidence) Check(c *events.Command) error {
 	if ev.Signed.Expires.IsZero() {
 		return fmt.Errorf("%w: it names no expiry", ErrEvidence)
 	}
+	if ev.Algorithm != AlgorithmEd25519 {
+		return fmt.Errorf("%w: %w", ErrEvidence, &events.UnknownTypeError{Schema: "the algorithm " + ev.Algorithm})
+	}
 	key, err := didkey.Parse(ev.Key)
 	if err != nil {
 		return fmt.Errorf("%w: its key: %w", ErrEvidence, err)
@@ -225,7 +250,7 @@ func (ev *Evidence) Check(c *events.Command) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrEvidence, err)
 	}
-	if !ed25519.Verify(key, events.PAE(events.CommandType, b), ev.Signature[:]) {
+	if !ed25519.Verify(key, events.PAE(events.CommandType, b), ev.Signature) {
 		return fmt.Errorf("%w: %s did not sign this command", ErrEvidence, ev.Key)
 	}
 	return nil

@@ -50,6 +50,8 @@ func TestSealAndParse(t *testing.T) {
 			if ev, err = chain.SignCommand(&c, s, author); err != nil {
 				t.Fatal(err)
 			}
+		} else if e.Auth.Method == events.MethodNode {
+			e.Auth.Credential = eventtest.KeyOf(key)
 		}
 		body, err := e.Encode()
 		if err != nil {
@@ -71,8 +73,18 @@ func TestSealAndParse(t *testing.T) {
 			t.Fatalf("not canonical JSON (%v):\n%s\n%s", err, en.Bytes(), same)
 		}
 		p := chain.Inspect(en.Bytes())
-		if p.Err != nil || p.CID != en.CID() {
-			t.Fatalf("%v; CID %s, want %s", p.Err, p.CID, en.CID())
+		switch unknown := (*events.UnknownTypeError)(nil); e.Auth.Method {
+		case events.MethodSignature, events.MethodNode:
+			if p.Err != nil {
+				t.Fatal(p.Err)
+			}
+		default:
+			if p.Err == nil || p.Err.Check != chain.CheckEvidence || !errors.As(p.Err, &unknown) {
+				t.Fatalf("got %v of the method %s; want that it is not known", p.Err, e.Auth.Method)
+			}
+		}
+		if p.CID != en.CID() {
+			t.Fatalf("CID %s, want %s", p.CID, en.CID())
 		}
 		if err := chain.Room(len(body), ev, doc != nil); err != nil {
 			t.Fatalf("there was no room for an entry of %d bytes: %v", len(en.Bytes()), err)
@@ -140,6 +152,8 @@ func TestParseRefuses(t *testing.T) {
 	good := string(seal(t, e, document(), evidence(t, e, ownerKey), firstKey).Bytes())
 	i := strings.Index(good, `"signatures":[`)
 	signature := good[i+len(`"signatures":[`) : len(good)-2]
+	_, evidenceSig, _ := strings.Cut(good, `"sig":"`)
+	evidenceSig = evidenceSig[:86]
 	tests := []struct{ name, old, new string }{
 		{"no signature", `[` + signature + `]`, `[]`},
 		{"two signatures", `[` + signature + `]`, `[` + signature + `,` + signature + `]`},
@@ -150,8 +164,18 @@ func TestParseRefuses(t *testing.T) {
 		{"an unknown member of the document", `"document":{`, `"document":{"a":1,`},
 		{"the event twice", `"event":{`, `"event":{},"event":{`},
 		{"members out of order", `{"document"`, `{"signatures":[],"document"`},
-		{"another algorithm", `"algorithm":"Ed25519"`, `"algorithm":"Ed448"`},
-		{"an algorithm in another case", `"algorithm":"Ed25519"`, `"algorithm":"ed25519"`},
+		{"an algorithm that is no token", `"algorithm":"Ed25519"`, `"algorithm":"Ed 25519"`},
+		{"an algorithm that begins with a dash", `"algorithm":"Ed25519"`, `"algorithm":"-Ed25519"`},
+		{"an algorithm of 65 bytes", `"algorithm":"Ed25519"`, `"algorithm":"` + strings.Repeat("a", 65) + `"`},
+		{"no algorithm", `"algorithm":"Ed25519",`, ``},
+		{"evidence of no key", `Z","key":"` + did(ownerKey), `Z","key":"`},
+		{"evidence of a key with a space", `Z","key":"` + did(ownerKey), `Z","key":"a key`},
+		{"evidence of a key of 257 bytes", `Z","key":"` + did(ownerKey), `Z","key":"` + strings.Repeat("k", 257)},
+		{"evidence without a signature", `"sig":"` + evidenceSig, `"sig":"`},
+		{"evidence with a signature of 513 bytes", `"sig":"` + evidenceSig, `"sig":"` + strings.Repeat("A", 684)},
+		{"evidence with a signature that has bits to spare", `"sig":"` + evidenceSig, `"sig":"AB`},
+		{"evidence with a signature of half a byte", `"sig":"` + evidenceSig, `"sig":"AAAAA`},
+		{"a credential that is no key, for a method of keys", `"credential":"` + did(ownerKey), `"credential":"somebody`},
 		{"no expiry", `"expires":"2026-03-01T13:00:01.000Z",`, ``},
 		{"a signature with padding", `"}]}`, `=="}]}`},
 		{"a line break at the end", `"}]}`, `"}]}` + "\n"},
@@ -232,6 +256,10 @@ func TestRoomIsEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Of an algorithm that a later release knows, with the shortest and the longest signature.
+	short, long := *ev, *ev
+	short.Algorithm, short.Key, short.Signature = strings.Repeat("a", 64), strings.Repeat("k", 256), make([]byte, 1)
+	long.Algorithm, long.Key, long.Signature = short.Algorithm, short.Key, make([]byte, 512)
 	doc := document()
 	doc.Format = strings.Repeat("f", 64)
 	doc.Proof = strings.Repeat("z", 96)
@@ -245,8 +273,10 @@ func TestRoomIsEnough(t *testing.T) {
 		need, room int
 	}{
 		{"frame", frame, 256},
-		{"evidence", length(nil, ev) - frame, 512},
-		{"document", length(doc, nil) - frame, room(t, true) - room(t, false)},
+		{"evidence", length(nil, ev) - frame, room(t, ev, false) - 256},
+		{"evidence of another algorithm", length(nil, &short) - frame, room(t, &short, false) - 256},
+		{"evidence with the longest signature", length(nil, &long) - frame, room(t, &long, false) - 256},
+		{"document", length(doc, nil) - frame, room(t, nil, true) - room(t, nil, false)},
 	}
 	for _, tt := range tests {
 		if tt.need > tt.room {
@@ -256,10 +286,10 @@ func TestRoomIsEnough(t *testing.T) {
 }
 
 // room gives how many bytes Room keeps free.
-func room(t *testing.T, document bool) int {
+func room(t *testing.T, ev *chain.Evidence, document bool) int {
 	t.Helper()
 	for n := range events.MaxEntry {
-		if chain.Room(events.MaxEntry-n, nil, document) == nil {
+		if chain.Room(events.MaxEntry-n, ev, document) == nil {
 			return n
 		}
 	}

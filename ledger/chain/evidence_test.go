@@ -47,11 +47,11 @@ func TestEvidence(t *testing.T) {
 		}, true},
 		{"none", func(*testing.T, *events.Event) *chain.Evidence { return nil }, false},
 		{"where the event does not say so", func(t *testing.T, e *events.Event) *chain.Evidence {
-			e.Auth.Method = events.MethodNode
-			return evidence(t, e, ownerKey)
+			e.Auth = events.Auth{Method: events.MethodNode, Credential: did(firstKey)}
+			return evidence(t, e, firstKey)
 		}, false},
 		{"none where the event does not say so", func(t *testing.T, e *events.Event) *chain.Evidence {
-			e.Auth.Method = events.MethodNode
+			e.Auth = events.Auth{Method: events.MethodNode, Credential: did(firstKey)}
 			return nil
 		}, true},
 		{"of another key than the event says", func(t *testing.T, e *events.Event) *chain.Evidence { return evidence(t, e, rootKey) }, false},
@@ -78,6 +78,16 @@ func TestEvidence(t *testing.T) {
 		{"another expiry than was signed", func(t *testing.T, e *events.Event) *chain.Evidence {
 			ev := evidence(t, e, ownerKey)
 			ev.Signed.Expires = ev.Signed.Expires.Add(time.Hour)
+			return ev
+		}, false},
+		{"a signature cut off", func(t *testing.T, e *events.Event) *chain.Evidence {
+			ev := evidence(t, e, ownerKey)
+			ev.Signature = ev.Signature[:63]
+			return ev
+		}, false},
+		{"a signature with a byte behind it", func(t *testing.T, e *events.Event) *chain.Evidence {
+			ev := evidence(t, e, ownerKey)
+			ev.Signature = append(ev.Signature, 0)
 			return ev
 		}, false},
 	}

@@ -62,6 +62,20 @@ func Differ(position uint64, journal, stream []byte) *BrokenError {
 	return &BrokenError{Position: position, Check: CheckCopy, Expected: say("journal", journal), Found: say("stream", stream)}
 }
 
+// Saw says whether the checkpoint that the author had seen, if it names one, is of this ledger: below the event's
+// position, with the root that the tree of that size has. Who signed in one branch of a forked ledger cannot be shown in
+// another.
+func (ev *Evidence) Saw(position uint64, root func(size uint64) ([32]byte, bool)) error {
+	if ev == nil || ev.Signed.Seen == nil {
+		return nil
+	}
+	seen := ev.Signed.Seen
+	if have, ok := root(seen.Size); seen.Size >= position || !ok || have != seen.Root {
+		return fmt.Errorf("%w: its author had seen another history: size %d, root %x", ErrEvidence, seen.Size, seen.Root)
+	}
+	return nil
+}
+
 // Parsed is what can be checked of an entry without its neighbours, and so by many at once.
 type Parsed struct {
 	Entry *Entry
@@ -95,6 +109,10 @@ func Inspect(raw []byte) Parsed {
 		p.Err = &BrokenError{Check: CheckSignature, Expected: "a signature of " + p.Entry.Key + " over the event", Found: "another"}
 		return p
 	}
+	if a := p.Entry.Event.Auth; a.Method == events.MethodNode && a.Credential != p.Entry.Key {
+		p.Err = &BrokenError{Check: CheckKey, Expected: "a signature of " + a.Credential + ", which the node says it proved itself with", Found: p.Entry.Key}
+		return p
+	}
 	if err := p.Entry.Evidence.Fits(p.Entry.Event); err != nil {
 		p.Err = &BrokenError{Check: CheckEvidence, Err: err}
 		return p
@@ -112,10 +130,12 @@ func Inspect(raw []byte) Parsed {
 // that its actor signed, and nowhere else; of the key the event names; and not expired. [Evidence.Check] looks at the
 // signature itself.
 func (ev *Evidence) Fits(e *events.Event) error {
-	switch signed := e.Auth.Method == events.MethodSignature; {
-	case signed && ev == nil:
+	switch m := e.Auth.Method; {
+	case m != events.MethodSignature && m != events.MethodNode:
+		return fmt.Errorf("%w: %w", ErrEvidence, &events.UnknownTypeError{Schema: "the method " + m})
+	case m == events.MethodSignature && ev == nil:
 		return fmt.Errorf("%w: the event says its actor signed, and there is no evidence", ErrEvidence)
-	case !signed && ev != nil:
+	case m == events.MethodNode && ev != nil:
 		return fmt.Errorf("%w: the event does not say that its actor signed, yet there is evidence", ErrEvidence)
 	case ev == nil:
 		return nil
@@ -143,6 +163,9 @@ type Verifier struct {
 
 // ErrUnknownSigner says that an entry is signed with a key that may not sign at its position.
 var ErrUnknownSigner = errors.New("no event key of this ledger at this position")
+
+// ErrNotRoot says that the root key is replaced without its own signature.
+var ErrNotRoot = errors.New("the root key is replaced with its own signature as evidence")
 
 // Head gives the last position that was verified and its CID; 0 before the first entry.
 func (v *Verifier) Head() (uint64, string) {
@@ -206,6 +229,13 @@ func (v *Verifier) signer(en *Entry) error {
 		}
 	case *events.KeySucceeded:
 		if en.Key == d.Key && en.Evidence != nil && en.Evidence.Key == v.root {
+			return nil
+		}
+	case *events.KeyRotated:
+		if d.Old == v.root && (en.Evidence == nil || en.Evidence.Key != v.root) {
+			return ErrNotRoot
+		}
+		if v.keys[en.Key] {
 			return nil
 		}
 	default:

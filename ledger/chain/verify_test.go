@@ -44,7 +44,11 @@ func TestTampering(t *testing.T) {
 	}
 	signedBy := func(position int, key byte) func(*testing.T, *history) [][]byte {
 		return put(position, func(t *testing.T, h *history) *chain.Entry {
-			return seal(t, at(h, position).Event, nil, at(h, position).Evidence, key)
+			e := *at(h, position).Event
+			if e.Auth.Method == events.MethodNode {
+				e.Auth.Credential = did(key) // the node says which key it acts with
+			}
+			return seal(t, &e, nil, at(h, position).Evidence, key)
 		})
 	}
 	tests := []struct {
@@ -149,6 +153,68 @@ func TestTampering(t *testing.T) {
 			}
 			if tt.check == chain.CheckKey && !errors.Is(err, chain.ErrUnknownSigner) {
 				t.Errorf("got %v; want an ErrUnknownSigner", err)
+			}
+		})
+	}
+}
+
+// Given an event of the node's, when it names another key than the one that signed it, then that is noticed, also where
+// both are event keys of the ledger.
+func TestNodeActsWithTheKeyThatSigns(t *testing.T) {
+	for name, credential := range map[string]byte{"another event key": secondKey, "the owner's key": ownerKey, "a key that nobody registered": 20} {
+		t.Run(name, func(t *testing.T) {
+			h := newHistory(t).add(firstKey, ownerKey, opened()).
+				add(firstKey, nodeItself, &events.KeyRegistered{Key: did(secondKey), Purpose: events.PurposeEvent}).
+				add(firstKey, nodeItself, &events.KeyRegistered{Key: did(thirdKey), Purpose: events.PurposeEvent},
+					func(e *events.Event) { e.Auth.Credential = did(credential) })
+			_, err := verify(h.raws())
+			wantBroken(t, err, chain.CheckKey, 3)
+			if !strings.Contains(err.Error(), did(credential)) || !strings.Contains(err.Error(), "found "+did(firstKey)) {
+				t.Errorf("%v does not say which keys", err)
+			}
+		})
+	}
+}
+
+// Given a root key, when it is replaced without its own signature, then that is noticed: whoever holds the event key could
+// otherwise take the ledger over for good.
+func TestRootKeyReplacesItself(t *testing.T) {
+	rotated := func(old, to byte) *events.KeyRotated {
+		return &events.KeyRotated{Old: did(old), New: did(to), Purpose: events.PurposeRoot}
+	}
+	tests := []struct {
+		name     string
+		h        func(*history) *history
+		position uint64 // 0: it holds
+		why      error
+	}{
+		{"by itself", func(h *history) *history { return h.add(firstKey, rootKey, rotated(rootKey, 9)) }, 0, nil},
+		{"by nobody", func(h *history) *history { return h.add(firstKey, nodeItself, rotated(rootKey, 9)) }, 2, chain.ErrNotRoot},
+		{"by the owner", func(h *history) *history { return h.add(firstKey, ownerKey, rotated(rootKey, 9)) }, 2, chain.ErrNotRoot},
+		{"by the new one", func(h *history) *history { return h.add(firstKey, 9, rotated(rootKey, 9)) }, 2, chain.ErrNotRoot},
+		{"by a stranger", func(h *history) *history { return h.add(firstKey, 20, rotated(rootKey, 9)) }, 2, chain.ErrNotRoot},
+		{"by one that was replaced", func(h *history) *history {
+			return h.add(firstKey, rootKey, rotated(rootKey, 9)).add(firstKey, rootKey, rotated(9, 10))
+		}, 3, chain.ErrNotRoot},
+		{"by its successor", func(h *history) *history {
+			return h.add(firstKey, rootKey, rotated(rootKey, 9)).add(firstKey, 9, rotated(9, 10))
+		}, 0, nil},
+		{"by itself, in an entry of a key that is no event key", func(h *history) *history {
+			return h.add(20, rootKey, rotated(rootKey, 9))
+		}, 2, chain.ErrUnknownSigner},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := verify(tt.h(newHistory(t).add(firstKey, ownerKey, opened())).raws())
+			if tt.position == 0 {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wantBroken(t, err, chain.CheckKey, tt.position)
+			if !errors.Is(err, tt.why) {
+				t.Errorf("got %v; want %v", err, tt.why)
 			}
 		})
 	}

@@ -19,6 +19,8 @@ func assignRefusals() []refusal {
 			Reason: "Cannot give " + permission + ": you do not hold it on " + where + " yourself"}
 	}
 	hour := start.Add(time.Hour)
+	longer := rules.Refusal{Code: rules.Escalation, Permission: "a",
+		Reason: "Cannot give a on the whole organization beyond 2026-01-01T01:00:00Z: you hold it until then yourself"}
 	staff := given(create("r", "a"), add("bob"), staffed("ann", "ledger:role.assign", "ledger:role.revoke", "ledger:role.set"))
 	noEnd := func(event int) rules.Refusal {
 		return because(rules.NotFound, "No grant "+liveID(start.Add(time.Duration(event-1)*time.Second), event).String()+" is to end")
@@ -44,6 +46,11 @@ func assignRefusals() []refusal {
 			then: escalation("a", "the whole organization")},
 		{name: "assign/what it held until now", profile: plain, given: given(staff, grant("ann", "a").until(hour)), when: assign("bob", "r").by("ann").after(time.Hour),
 			then: escalation("a", "the whole organization")},
+		{name: "assign/for ever what it holds for an hour", profile: plain, given: given(staff, grant("ann", "a").until(hour)), when: assign("bob", "r").by("ann"),
+			then: longer},
+		{name: "assign/for longer than it holds one of two", profile: plain,
+			given: given(create("s", "0", "a"), staff, grant("ann", "0"), grant("ann", "a").until(hour)),
+			when:  assign("ann", "s").until(hour.Add(time.Millisecond)).by("ann"), then: longer},
 		{name: "assign/on a scope where it may not", profile: plain,
 			given: given(create("r", "a"), add("bob"), add("ann"), grant("ann", "ledger:role.assign").on("x/1"), grant("ann", "a")),
 			when:  assign("bob", "r").on("x/2").by("ann"), then: lacks("ledger:role.assign")},
@@ -67,6 +74,8 @@ func assignRefusals() []refusal {
 		{name: "set roles/none of none", profile: plain, given: given(staff, assign("bob", "r").on("x/1")), when: setRoles("bob"),
 			then: because(rules.NoChange, "bob has these roles already")},
 		{name: "set roles/escalation", profile: plain, given: staff, when: setRoles("bob", "r").by("ann"), then: escalation("a", "the whole organization")},
+		{name: "set roles/what it holds for an hour", profile: plain, given: given(staff, grant("ann", "a").until(hour)), when: setRoles("bob", "r").by("ann"),
+			then: longer},
 		{name: "set roles/permission on a scope only", profile: plain, given: given(create("r"), add("bob"), add("ann"), grant("ann", "ledger:role.set").on("x/1")),
 			when: setRoles("bob", "r").by("ann"), then: lacks("ledger:role.set")},
 
@@ -175,32 +184,61 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// The id of a grant's end follows from the grant, so anybody can tell it beforehand. Nobody can use it first: the end
-// could then never be recorded, and the ledger's own actor would stand still before it.
-func TestEndsCannotBeForestalled(t *testing.T) {
+// Who holds something until some time gives it until then at most: the latest end of all that gives it counts, and none
+// is later than any.
+func TestGivingForAsLongAsHeld(t *testing.T) {
+	end, late := start.Add(time.Hour), start.Add(3*time.Hour)
+	for _, c := range []struct {
+		name  string
+		given []any
+		until time.Time
+		ok    bool
+	}{
+		{"a grant, as long", given(grant("ann", "a").until(end)), end, true},
+		{"a grant, not as long", given(grant("ann", "a").until(end)), end.Add(-time.Minute), true},
+		{"a grant, longer", given(grant("ann", "a").until(end)), end.Add(time.Millisecond), false},
+		{"a grant, for ever", given(grant("ann", "a").until(end)), time.Time{}, false},
+		{"a role, as long", given(assign("ann", "r").until(end)), end, true},
+		{"a role, for ever", given(assign("ann", "r").until(end)), time.Time{}, false},
+		{"a grant and a later role", given(grant("ann", "a").until(end), assign("ann", "r").until(late)), late, true},
+		{"a later grant and a role", given(grant("ann", "a").until(late), assign("ann", "r").until(end)), late, true},
+		{"a later one on another scope", given(grant("ann", "a").until(end), grant("ann", "a").on("x/2").until(late)), late, false},
+		{"a later one on the scope", given(grant("ann", "a").until(end), grant("ann", "a").on("x/1").until(late)), late, true},
+		{"a later one that is none any more", given(grant("ann", "a").until(end), grant("ann", "a").on("x/1").until(late), revoke("ann", "a").on("x/1")), late, false},
+		{"a grant and a role without end", given(grant("ann", "a").until(end), assign("ann", "r")), time.Time{}, true},
+		{"a role and a grant without end", given(assign("ann", "r").until(end), grant("ann", "a")), late, true},
+	} {
+		for _, st := range []step{grant("bob", "a"), assign("bob", "r")} {
+			w := open(t, plain, create("r", "a"), add("bob"), staffed("ann", "ledger:permission.grant", "ledger:role.assign"))
+			w.do(c.given...)
+			st = st.on("x/1/y/2").until(c.until).by("ann")
+			if c.ok {
+				w.do(st)
+			} else if r := w.refused(st); r.Code != rules.Escalation || r.Permission != "a" {
+				t.Errorf("%s, %s: %v", c.name, st.data.Type(), &r)
+			}
+		}
+	}
+}
+
+// The ids of ends and of imports can be told beforehand, and no live command can take one: the end could then never be
+// recorded, and the ledger's own actor would stand still before it.
+func TestHashedIDsCannotBeForestalled(t *testing.T) {
 	end := start.Add(2 * time.Minute)
-	endOf := func(e *events.Event) events.Command { return ending(events.Command{}, e.ID, end) }
+	want := hinted(rules.Invalid, "The id has the form of an imported or derived command's", "Take another id")
 	for _, give := range []step{assign("bob", "r"), grant("bob", "a")} {
-		w := open(t, plain, create("r", "a"), add("bob"), give.until(end))
-		forestall := revokeKey("bob").by("bob").but(func(c *events.Command) { c.ID = endOf(w.events[3]).ID })
-		want := because(rules.Taken, "The id is that of the end of a grant")
+		w := open(t, plain, create("r", "a"), add("bob"))
+		c, at := w.command(give.until(end))
+		forestall := revokeKey("bob").by("bob").but(func(e *events.Command) { e.ID = ending(events.Command{}, c.ID, end).ID })
+		if diff := cmp.Diff(want, w.refused(forestall)); diff != "" {
+			t.Errorf("before the grant (-want +got):\n%s", diff)
+		}
+		w.record(c, at)
 		if diff := cmp.Diff(want, w.refused(forestall)); diff != "" {
 			t.Errorf("before the end (-want +got):\n%s", diff)
 		}
 		w.do(ended(4).after(2 * time.Minute))
-
-		// Used before the grant is there, by who knows which id the grant will have.
-		w = open(t, plain, create("r", "a"), add("bob"))
-		c, at := w.command(give.after(time.Second))
-		w.do(add("eve").but(func(e *events.Command) { e.ID = ending(events.Command{}, c.ID, end).ID }))
-		want = because(rules.Taken, "The id that the end of this grant would have is used at 4")
-		if diff := cmp.Diff(want, w.refusedCommand(c, at)); diff != "" {
-			t.Errorf("before the grant (-want +got):\n%s", diff)
-		}
 	}
-	// Once the grant is gone its end's id is of no meaning.
-	w := open(t, plain, add("bob"), grant("bob", "a").until(end), revoke("bob", "a"))
-	w.do(add("eve").but(func(c *events.Command) { c.ID = endOf(w.events[2]).ID }))
 }
 
 // The one end of a grant has one id: the first row of what follows from it.

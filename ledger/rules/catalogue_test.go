@@ -3,6 +3,7 @@ package rules_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -12,6 +13,7 @@ import (
 
 func catalogueRefusals() []refusal {
 	shop := publish("shop", perm("x"), perm("y", needs("x")))
+	level := because(rules.NotPermitted, "Only the owner changes the level of shop:x, and with it who holds it")
 	same := because(rules.NoChange, "The catalogue shop says this already")
 	return []refusal{
 		{name: "catalogue/the ledger's own", profile: plain, when: publish("ledger", perm("x")),
@@ -28,6 +30,19 @@ func catalogueRefusals() []refusal {
 			then: because(rules.Unknown, "x guards role.paint, which is no action of the ledger")},
 		{name: "catalogue/guards what its publisher may not do", profile: plain, given: given(staffed("ann", "ledger:catalogue.publish")),
 			when: publish("shop", perm("x", guards("key.register"))).by("ann"), then: lacks("ledger:key.register")},
+		{name: "catalogue/guards what its publisher may do for an hour", profile: plain,
+			given: given(staffed("ann", "ledger:catalogue.publish", "shop.x"), grant("ann", "ledger:key.register").until(start.Add(time.Hour))),
+			when:  publish("shop", perm("x", guards("key.register"))).by("ann"),
+			then: rules.Refusal{Code: rules.Escalation, Permission: "ledger:key.register",
+				Reason: "Cannot give ledger:key.register on the whole organization beyond 2026-01-01T01:00:00Z: you hold it until then yourself"}},
+		{name: "catalogue/level raised by who does not own", profile: plain, given: given(publish("shop", perm("x")), staffed("ann", "ledger:catalogue.publish")),
+			when: publish("shop", perm("x", tokenLevel)).by("ann"), then: level},
+		{name: "catalogue/level dropped by who does not own", profile: plain,
+			given: given(publish("shop", perm("x", tokenLevel, guards("role.assign"))), staffed("ann", "ledger:catalogue.publish", "shop:x")),
+			when:  publish("shop", perm("x", guards("role.assign"))).by("ann"), then: level},
+		{name: "catalogue/level of what was retired, by who does not own", profile: plain,
+			given: given(publish("shop", perm("x", tokenLevel)), publish("shop"), staffed("ann", "ledger:catalogue.publish")),
+			when:  publish("shop", perm("x")).by("ann"), then: level},
 		{name: "catalogue/same again", profile: plain, given: given(shop), when: shop, then: same},
 		{name: "catalogue/same as the last", profile: plain, given: given(shop, publish("shop", perm("z"))), when: publish("shop", perm("z")), then: same},
 	}
@@ -132,6 +147,15 @@ func TestGuards(t *testing.T) {
 	if diff := cmp.Diff(want, func() rules.Refusal { w.do(add("joe")); return w.refused(create("r", "shop:x").by("joe")) }()); diff != "" {
 		t.Errorf("refusal (-want +got):\n%s", diff)
 	}
+}
+
+// Who does not own the organization publishes catalogues too: with any level of what is new, and with what it may do
+// itself for ever as guards, by whatever gives it.
+func TestPublishedByAdministrator(t *testing.T) {
+	w := open(t, plain, publish("bank", perm("x", guards("role.create"))), staffed("ann", "ledger:catalogue.publish", "bank:x"),
+		grant("ann", "ledger:role.create").until(start.Add(time.Hour)))
+	w.do(publish("shop", perm("t", tokenLevel), perm("x")).by("ann"))
+	w.do(publish("shop", perm("t", tokenLevel), perm("u", tokenLevel), perm("x", guards("role.create"))).by("ann"))
 }
 
 // The catalogues that come with the program can be published, each in the organization it is made for.

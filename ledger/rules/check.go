@@ -22,32 +22,64 @@ func LevelFits(token bool, kind string) bool { return token == (kind == events.K
 // Check says whether a subject may do what a permission, by its canonical name, allows, on a resource at an instant.
 // There is no deny rule: what nothing gives is denied.
 func (s *State) Check(subject ulid.ULID, permission, resource string, at time.Time) bool {
+	return s.holds(subject, permission, resource, at).ok
+}
+
+// A hold says whether somebody holds something, and until when: zero for no end.
+type hold struct {
+	ok    bool
+	until time.Time
+}
+
+// lasts says whether a hold ends no sooner than an instant, zero for no end.
+func (h hold) lasts(until time.Time) bool {
+	return h.ok && (h.until.IsZero() || !until.IsZero() && !until.After(h.until))
+}
+
+// longer gives the one of two holds that ends later.
+func (h hold) longer(other hold) hold {
+	if !other.ok || h.lasts(other.until) {
+		return h
+	}
+	return other
+}
+
+// holds says whether a subject holds a permission on a resource at an instant, and until when it does: that is the
+// latest end of all that gives it.
+func (s *State) holds(subject ulid.ULID, permission, resource string, at time.Time) (h hold) {
 	u, ok := s.subjects[subject]
 	if !ok || u.deactivated != 0 {
-		return false
+		return h
 	}
 	n, ok := s.perms.number[permission]
 	if !ok {
-		return false
+		return h
 	}
 	if s.opened.Owner.Subject == subject {
-		return true
+		return hold{ok: true}
 	}
 	if !LevelFits(s.perms.info[n].token, u.kind) {
-		return false
+		return h
 	}
 	for _, g := range u.direct {
 		if g.permission == permission && g.holds(at) && Covers(g.scope, resource) {
-			return true
+			if h = h.longer(hold{true, g.until}); h.lasts(forever) {
+				return h
+			}
 		}
 	}
 	for _, g := range u.roles {
 		if g.holds(at) && Covers(g.scope, resource) && s.roles[g.role].set.has(n) {
-			return true
+			if h = h.longer(hold{true, g.until}); h.lasts(forever) {
+				return h
+			}
 		}
 	}
-	return false
+	return h
 }
+
+// forever is the end of what has none.
+var forever time.Time
 
 // Actions of the ledger itself. The permission ledger:<action> allows one, and so does every permission of a catalogue
 // that guards it.
@@ -90,15 +122,19 @@ const Own = "ledger"
 
 // May says whether a subject may do one of the ledger's own actions, on a resource at an instant.
 func (s *State) May(subject ulid.ULID, action, resource string, at time.Time) bool {
-	if s.Check(subject, Qualified(Own, action), resource, at) {
-		return true
-	}
+	return s.may(subject, action, resource, at).ok
+}
+
+// may says whether a subject may do an action, and until when.
+func (s *State) may(subject ulid.ULID, action, resource string, at time.Time) hold {
+	h := s.holds(subject, Qualified(Own, action), resource, at)
 	for _, permission := range s.perms.guards[action] {
-		if s.Check(subject, permission, resource, at) {
-			return true
+		if h.lasts(forever) {
+			break
 		}
+		h = h.longer(s.holds(subject, permission, resource, at))
 	}
-	return false
+	return h
 }
 
 // need refuses an action that the subject may not do, naming the permission that would allow it as the organization
@@ -116,20 +152,31 @@ func (s *State) need(subject ulid.ULID, action, resource string, at time.Time) *
 	return r.hint("Ask the organization's owner, or somebody who may assign roles, for it")
 }
 
-// guard refuses to let a subject give permissions that it does not hold on the scope itself: who could, could give
-// itself anything.
-func (s *State) guard(actor ulid.ULID, names []string, scope string, at time.Time) *Refusal {
+// guard refuses to let a subject give permissions that it does not hold on the scope itself, or not for as long as it
+// gives them: who could, could give itself anything, and keep for ever what it has for a day.
+func (s *State) guard(actor ulid.ULID, names []string, scope string, until, at time.Time) *Refusal {
 	if actor == s.opened.Owner.Subject {
 		return nil
 	}
 	for _, name := range names {
-		if !s.Check(actor, name, scope, at) {
+		h := s.holds(actor, name, scope, at)
+		if !h.ok {
 			r := refuse(Escalation, "Cannot give %s: you do not hold it on %s yourself", name, scopeText(scope))
 			r.Permission = name
 			return r
 		}
+		if !h.lasts(until) {
+			return beyond(name, scope, h)
+		}
 	}
 	return nil
+}
+
+// beyond refuses to give something for longer than the giver holds it.
+func beyond(permission, scope string, h hold) *Refusal {
+	r := refuse(Escalation, "Cannot give %s on %s beyond %s: you hold it until then yourself", permission, scopeText(scope), h.until.Format(time.RFC3339))
+	r.Permission = permission
+	return r
 }
 
 func scopeText(scope string) string {

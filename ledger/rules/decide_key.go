@@ -31,6 +31,9 @@ func (s *State) decideKeyRegistered(e *events.Event, d *events.KeyRegistered) *R
 			return r
 		}
 	case events.PurposeEvent:
+		if e.Auth.Method != events.MethodNode && e.Actor != s.opened.Owner.Subject {
+			return refuse(NotPermitted, "Only the owner, or the ledger's own actor, registers an event key")
+		}
 		if d.Subject != (ulidZero) {
 			return refuse(Invalid, "An event key is no subject's")
 		}
@@ -49,7 +52,9 @@ func (s *State) decideKeyRotated(e *events.Event, d *events.KeyRotated) *Refusal
 	case e.Auth.Method == events.MethodNode: // its own key: judged with the authentication
 	case e.Auth.Credential == d.Old: // with the old key itself
 	case k.purpose == events.PurposeRoot || k.purpose == events.PurposeOperator:
-		return refuse(NotProven, "A %s key is replaced with its own signature", k.purpose)
+		return refuse(NotProven, "%s key is replaced with its own signature", article(k.purpose))
+	case k.purpose != events.PurposeCredential && e.Actor != s.opened.Owner.Subject: // the ledger's word would be its holder's
+		return refuse(NotPermitted, "Only the owner replaces the ledger's %s key", k.purpose)
 	default:
 		if r := s.need(e.Actor, ActionKeyRotate, "", e.Time); r != nil {
 			return r
@@ -104,7 +109,7 @@ func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal
 			return refuse(InUse, "The event key in use cannot be revoked").hint("Rotate it")
 		}
 	default:
-		return refuse(InUse, "A %s key is rotated, not revoked", k.purpose)
+		return refuse(InUse, "%s key is rotated, not revoked", article(k.purpose))
 	}
 	return nil
 }
@@ -122,8 +127,8 @@ func (s *State) decideKeyReported(e *events.Event, d *events.KeyReported) *Refus
 	return nil
 }
 
-// guardSubject refuses to let a subject get hold of a credential of another that holds what it does not hold itself: it
-// could then act as that other.
+// guardSubject refuses to let a subject get hold of a credential of another that holds what it does not hold itself, or
+// only until some time: it could then act as that other, for ever.
 func (s *State) guardSubject(e *events.Event, of *subject) *Refusal {
 	if e.Actor == of.id || e.Actor == s.opened.Owner.Subject {
 		return nil
@@ -133,11 +138,19 @@ func (s *State) guardSubject(e *events.Event, of *subject) *Refusal {
 		if h.Permission == "" {
 			names = s.roles[h.Role].set.names(s.perms)
 		}
-		if r := s.guard(e.Actor, names, h.Scope, e.Time); r != nil {
+		if r := s.guard(e.Actor, names, h.Scope, forever, e.Time); r != nil {
 			return r
 		}
 	}
 	return nil
+}
+
+// article gives a purpose with the article that it takes at the beginning of a sentence.
+func article(purpose string) string {
+	if purpose == events.PurposeOperator {
+		return "An " + purpose
+	}
+	return "A " + purpose
 }
 
 func (s *State) activeKey(did string) (*key, *Refusal) {

@@ -18,10 +18,10 @@ func (s *State) decideGranted(e *events.Event, d *events.PermissionGranted) *Ref
 	if r != nil {
 		return r
 	}
-	if r := s.end(e, d.Until); r != nil {
+	if r := end(e, d.Until); r != nil {
 		return r
 	}
-	if r := s.admit(e, []string{d.Permission}, d.Scope); r != nil {
+	if r := s.admit(e, []string{d.Permission}, d.Scope, d.Until); r != nil {
 		return r
 	}
 	if n, ok := s.perms.number[d.Permission]; ok {
@@ -78,7 +78,7 @@ func (s *State) decidePermissionsSet(e *events.Event, d *events.PermissionsSet) 
 	if len(added) == 0 && len(removed) == 0 {
 		return refuse(NoChange, "%s has these permissions already", u.key)
 	}
-	if r := s.admit(e, added, d.Scope); r != nil {
+	if r := s.admit(e, added, d.Scope, forever); r != nil {
 		return r
 	}
 	d.Before = events.Extent{Count: uint64(len(before)), Set: events.SetDigest(before)}

@@ -30,7 +30,7 @@ func (s *State) decideRoleCreated(e *events.Event, d *events.RoleCreated) *Refus
 	if len(asked) == 0 && !s.opened.Profile.EmptyRoles {
 		return refuse(Invalid, "No permissions selected").hint("Select at least one permission")
 	}
-	if r := s.admit(e, asked, ""); r != nil {
+	if r := s.admit(e, asked, "", forever); r != nil {
 		return r
 	}
 	if d.Included, r = s.include(e, empty, asked, nil); r != nil {
@@ -80,7 +80,7 @@ func (s *State) decideRoleUpdated(e *events.Event, d *events.RoleUpdated) *Refus
 	if len(add) == 0 && len(remove) == 0 && name == ro.name && description == ro.description && (d.Labels == nil || slices.Equal(d.Labels, ro.labels)) {
 		return refuse(NoChange, "The role %s says this already", ro.key)
 	}
-	if r := s.admit(e, add, ""); r != nil {
+	if r := s.admit(e, add, "", forever); r != nil {
 		return r
 	}
 	if d.Included, r = s.include(e, ro.set, add, remove); r != nil {
@@ -126,13 +126,13 @@ func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Ref
 	if r != nil {
 		return r
 	}
-	if r := s.end(e, d.Until); r != nil {
+	if r := end(e, d.Until); r != nil {
 		return r
 	}
 	if g := u.roles[roleScope{d.Role, d.Scope}]; g != nil && g.holds(e.Time) {
 		return refuse(NoChange, "%s has the role %s on %s already, since %d", u.key, ro.key, scopeText(d.Scope), g.position)
 	}
-	return s.guardRole(e, ro, d.Scope)
+	return s.guardRole(e, ro, d.Scope, d.Until)
 }
 
 func (s *State) decideRoleRevoked(e *events.Event, d *events.RoleRevoked) *Refusal {
@@ -167,7 +167,7 @@ func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
 		if g := u.roles[roleScope{id, ""}]; g != nil && g.holds(e.Time) {
 			continue
 		}
-		if r := s.guardRole(e, ro, ""); r != nil {
+		if r := s.guardRole(e, ro, "", forever); r != nil {
 			return r
 		}
 		d.Added = append(d.Added, id)
@@ -203,24 +203,17 @@ func (s *State) roleName(name, had string) *Refusal {
 	return nil
 }
 
-func (s *State) guardRole(e *events.Event, ro *role, scope string) *Refusal {
+func (s *State) guardRole(e *events.Event, ro *role, scope string, until time.Time) *Refusal {
 	if e.Actor == s.opened.Owner.Subject {
 		return nil
 	}
-	return s.guard(e.Actor, ro.set.names(s.perms), scope, e.Time)
+	return s.guard(e.Actor, ro.set.names(s.perms), scope, until, e.Time)
 }
 
 // end judges the end of what an event gives, zero for none.
-func (s *State) end(e *events.Event, until time.Time) *Refusal {
-	if until.IsZero() {
-		return nil
-	}
-	if !until.After(e.Time) {
+func end(e *events.Event, until time.Time) *Refusal {
+	if !until.IsZero() && !until.After(e.Time) {
 		return refuse(Invalid, "The end, %s, is not after now", until.Format(time.RFC3339))
-	}
-	id := endID(e.ID, until)
-	if at := max(s.ids[id], s.kept[id]); at != 0 {
-		return refuse(Taken, "The id that the end of this grant would have is used at %d", at)
 	}
 	return nil
 }
@@ -244,8 +237,8 @@ func (s *State) resolve(names []string, parts []events.Digest, at time.Time) ([]
 }
 
 // admit judges names that come into a role, or into somebody's hands: each is known, or may become so; none is reserved
-// or retired; and the actor holds each itself.
-func (s *State) admit(e *events.Event, names []string, scope string) *Refusal {
+// or retired; and the actor holds each itself, for as long as it gives it.
+func (s *State) admit(e *events.Event, names []string, scope string, until time.Time) *Refusal {
 	for _, name := range names {
 		p, known := s.perms.lookup(name)
 		switch {
@@ -262,10 +255,12 @@ func (s *State) admit(e *events.Event, names []string, scope string) *Refusal {
 			return r
 		}
 	}
-	return s.guard(e.Actor, names, scope, e.Time)
+	return s.guard(e.Actor, names, scope, until, e.Time)
 }
 
-// include gives the names that come into a role because others depend on them, sorted.
+// include gives the names that come into a role because others depend on them, sorted. Reserved ones are among them on
+// purpose: nobody can ask for them, but what can be asked for may rest on them. As with all names, the actor holds them
+// itself, or they do not come in.
 func (s *State) include(e *events.Event, have *set, add, remove []string) ([]string, *Refusal) {
 	if !s.opened.Profile.Dependencies {
 		return nil, nil
@@ -304,7 +299,7 @@ func (s *State) include(e *events.Event, have *set, add, remove []string) ([]str
 		}
 	}
 	slices.Sort(included)
-	return included, s.guard(e.Actor, included, "", e.Time)
+	return included, s.guard(e.Actor, included, "", forever, e.Time)
 }
 
 func union(a, b []string) []string {

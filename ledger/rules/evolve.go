@@ -223,7 +223,7 @@ func (s *State) endGrant(d *events.GrantEnded) {
 
 func (s *State) watch(g *grant) {
 	if !g.until.IsZero() {
-		s.ending[g.id], s.endings[endID(g.id, g.until)] = g, true
+		s.ending[g.id] = g
 		heap.Push(&s.due, g)
 	}
 }
@@ -231,7 +231,6 @@ func (s *State) watch(g *grant) {
 func (s *State) unwatch(g *grant) {
 	if !g.until.IsZero() {
 		delete(s.ending, g.id)
-		delete(s.endings, endID(g.id, g.until))
 	}
 }
 

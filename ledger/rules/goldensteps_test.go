@@ -60,7 +60,9 @@ func goldenSteps() []any {
 		rotate("owner", "owner3").signedWith(did("owner2")), rotate("owner3", "owner4").signedWith(did("owner3")),
 		with("owner4", revokeKey("owner2"), issue("role/"+id("reader").String()), issue("subject/"+id("bob").String()), create("short", "shop:list"), remove("short"),
 			create("short#2", "shop:list"), assign("reg", "short#2"), grant("reg", "own.report").until(start.AddDate(0, 0, 20)),
-			deactivate("joe"), deactivate("imp"), revokeRole("imp", "imported"), remove("imported")),
+			deactivate("joe"), deactivate("imp"), revokeRole("imp", "imported"), remove("imported"),
+			grant("job", "ledger:permission.grant").until(start.AddDate(0, 3, 0))),
+		grant("reg", "ledger:permission.grant").on("asset/1").by("job").until(start.AddDate(0, 1, 0)),
 	)
 }
 
@@ -89,5 +91,7 @@ func goldenRefusals() []any {
 		create("x", "shop:list").by("ann").signedWith(did("ann2")), assign("bob", "auditor").by("ann").signedWith(did("ann2")),
 		add("new").signedWith(did("owner4")).imported(events.Import{Format: "role-history", Source: "old system", Record: "9", Occurred: start.AddDate(0, 0, -21)}),
 		ended(20).signedWith(did("event4")),
+		with("owner4", rotate("operator2", "operator3"), add("new").but(func(c *events.Command) { c.ID = events.ImportID(events.Import{Format: "csv", Record: "1"}) })),
+		grant("joe", "ledger:permission.grant").by("job"), grant("reg", "ledger:permission.grant").by("job"), grant("reg", "shop:list").by("job"),
 	)
 }

@@ -30,6 +30,7 @@ func idRefusals() []refusal {
 			c.Origin.Import = &i
 		})
 	}
+	hashed := hinted(rules.Invalid, "The id has the form of an imported or derived command's", "Take another id")
 	wrongID := because(rules.Invalid, "The id is not the one of the imported record")
 	return []refusal{
 		{name: "id/another ledger", profile: plain, when: add("ann").but(func(c *events.Command) { c.Ledger = "other.example/acme" }),
@@ -50,6 +51,11 @@ func idRefusals() []refusal {
 		{name: "id/not signed, 5 min and 1 ms ahead", profile: plain, when: aged(nodeKey, -5*time.Minute-time.Millisecond),
 			then: hinted(rules.Stale, "The time in the id is 2026-01-01T00:05:01Z, the ledger's is 2026-01-01T00:00:01Z", staleHint)},
 
+		{name: "id/live, of an imported record", profile: plain, when: add("ann").but(func(c *events.Command) { c.ID = events.ImportID(record("old", "1", 0)) }), then: hashed},
+		{name: "id/live, of a record with no time", profile: plain,
+			when: add("ann").but(func(c *events.Command) { c.ID = events.ImportID(events.Import{Format: "f", Source: "s", Record: "1"}) }), then: hashed},
+		{name: "id/of an import, to open", unopened: true,
+			when: opening(plain).but(func(c *events.Command) { c.ID = events.ImportID(record("old", "1", 0)) }), then: hashed},
 		{name: "id/live id on an import", profile: plain, when: add("ann").but(func(c *events.Command) {
 			i := record("old", "1", 0)
 			c.Origin.Import = &i

@@ -2,6 +2,7 @@ package rules_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/rules"
@@ -18,13 +19,19 @@ func keyRefusals() []refusal {
 		return because(rules.Invalid, `A key for "`+purpose+`" is rotated, not registered beside the one there is`)
 	}
 	itself := func(purpose string) rules.Refusal {
-		return because(rules.NotProven, "A "+purpose+" key is replaced with its own signature")
+		return because(rules.NotProven, purpose+" key is replaced with its own signature")
 	}
 	ofOwner := func(verb string) rules.Refusal {
 		return because(rules.NotPermitted, "Only the owner "+verb+" a credential of the owner")
 	}
 	more := because(rules.Escalation, "Cannot give a: you do not hold it on x/1 yourself")
 	more.Permission = "a"
+	hour := start.Add(time.Hour)
+	longer := because(rules.Escalation, "Cannot give a on x/1 beyond 2026-01-01T01:00:00Z: you hold it until then yourself")
+	longer.Permission = "a"
+	ownerOnly := func(purpose string) rules.Refusal {
+		return because(rules.NotPermitted, "Only the owner replaces the ledger's "+purpose+" key")
+	}
 	noSuccessor := because(rules.NotProven, "A lost event key is succeeded with the root key's signature")
 	serves := hinted(rules.InUse, "The event key in use cannot be revoked", "Rotate it")
 	credential := events.PurposeCredential
@@ -46,6 +53,17 @@ func keyRefusals() []refusal {
 			when: register("k", credential, "bob").by("ann"), then: more},
 		{name: "rotate/of who holds more", profile: plain, given: given(admin, add("bob"), grant("bob", "a").on("x/1")),
 			when: rotate("bob", "k").by("ann"), then: more},
+		{name: "key/registered for who holds it for longer", profile: plain, given: given(admin, add("bob"), grant("bob", "a").on("x/1"), grant("ann", "a").until(hour)),
+			when: register("k", credential, "bob").by("ann"), then: longer},
+		{name: "key/registered for who holds it as long", profile: plain,
+			given: given(admin, add("bob"), grant("bob", "a").on("x/1").until(hour), grant("ann", "a").until(hour)),
+			when:  register("k", credential, "bob").by("ann"), then: longer},
+		{name: "rotate/of who holds it for longer", profile: plain, given: given(admin, add("bob"), grant("bob", "a").on("x/1"), grant("ann", "a").until(hour)),
+			when: rotate("bob", "k").by("ann"), then: longer},
+		{name: "key/event key by an administrator", profile: plain, given: given(admin), when: register("k", events.PurposeEvent, "").by("ann"),
+			then: because(rules.NotPermitted, "Only the owner, or the ledger's own actor, registers an event key")},
+		{name: "rotate/event key by an administrator", profile: plain, given: given(admin), when: rotate("event", "k").by("ann"), then: ownerOnly("event")},
+		{name: "rotate/document key by an administrator", profile: plain, given: given(admin), when: rotate("document", "k").by("ann"), then: ownerOnly("document")},
 		{name: "revoke/of the owner", profile: plain, given: given(admin, register("o2", credential, "owner")),
 			when: revokeKey("o2").by("ann"), then: ofOwner("revokes")},
 		{name: "key/event key of a subject", profile: plain, given: given(add("bob")), when: register("k", events.PurposeEvent, "bob"),
@@ -69,8 +87,8 @@ func keyRefusals() []refusal {
 		{name: "rotate/by itself", profile: plain, when: rotate("document", "document"), then: taken("document")},
 		{name: "rotate/by one of another purpose", profile: plain, when: rotate("document", "event"), then: taken("event")},
 		{name: "rotate/event key by a used one", profile: plain, when: rotate("event", "document").by("node"), then: taken("document")},
-		{name: "rotate/root with a credential", profile: plain, when: rotate("root", "root2"), then: itself("root")},
-		{name: "rotate/operator with a credential", profile: plain, when: rotate("operator", "operator2"), then: itself("operator")},
+		{name: "rotate/root with a credential", profile: plain, when: rotate("root", "root2"), then: itself("A root")},
+		{name: "rotate/operator with a credential", profile: plain, when: rotate("operator", "operator2"), then: itself("An operator")},
 		{name: "rotate/operator with the root key", profile: plain, when: rotate("operator", "operator2").signedWith(did("root")),
 			then: because(rules.NotProven, did("root")+" is not a credential of "+id("owner").String())},
 		{name: "rotate/root with the operator key", profile: plain, when: rotate("root", "root2").signedWith(did("operator")),
@@ -100,7 +118,7 @@ func keyRefusals() []refusal {
 			when: revokeKey("event3"), then: serves},
 		{name: "revoke/document key", profile: plain, when: revokeKey("document"), then: because(rules.InUse, "A document key is rotated, not revoked")},
 		{name: "revoke/root key", profile: plain, when: revokeKey("root"), then: because(rules.InUse, "A root key is rotated, not revoked")},
-		{name: "revoke/operator key", profile: plain, when: revokeKey("operator"), then: because(rules.InUse, "A operator key is rotated, not revoked")},
+		{name: "revoke/operator key", profile: plain, when: revokeKey("operator"), then: because(rules.InUse, "An operator key is rotated, not revoked")},
 		{name: "revoke/of somebody else without permission", profile: plain, given: given(add("ann"), add("bob")), when: revokeKey("bob").by("ann"),
 			then: lacks("ledger:key.revoke")},
 

@@ -191,7 +191,7 @@ func lawOfIDs(t *rapid.T, w *world, c events.Command, at time.Time, used *events
 }
 
 // lawOfDecide: Decide changes nothing and says the same twice; what it makes is legitimate, as the verifier finds from
-// the bytes alone; and nobody but the owner gives what it does not hold. It gives the event, if there is one.
+// the bytes alone; and nobody but the owner gives what it does not hold, or for longer. It gives the event, if there is one.
 func lawOfDecide(t *rapid.T, w *world, c events.Command, at time.Time) *events.Event {
 	state, command := digest(w.s), digest(c)
 	e, err := rules.Decide(w.s, c, at)
@@ -219,18 +219,27 @@ func lawOfDecide(t *rapid.T, w *world, c events.Command, at time.Time) *events.E
 		t.Fatal(err)
 	}
 	legitimate(t, w.s, read, b)
-	before := w.holdings(at)
+	if !w.s.Authentic(c, at) {
+		t.Fatalf("%s by %s is recorded, and not authentic", c.Data.Type(), c.Actor)
+	}
+	instants := []time.Time{at, at.Add(time.Hour), at.Add(1000 * time.Hour)} // and for no longer than it holds it itself
+	var before []map[[3]string]bool
+	for _, then := range instants {
+		before = append(before, w.holdings(then))
+	}
 	w.take(e)
 	if c.Actor != id("owner") && c.Data.Type() != "catalogue.published" {
-		for q := range w.holdings(at) {
-			mine := [3]string{"", q[1], q[2]}
-			for _, p := range people {
-				if id(p) == c.Actor {
-					mine[0] = p
+		for i, then := range instants {
+			for q := range w.holdings(then) {
+				mine := [3]string{"", q[1], q[2]}
+				for _, p := range people {
+					if id(p) == c.Actor {
+						mine[0] = p
+					}
 				}
-			}
-			if !before[q] && !before[mine] {
-				t.Fatalf("%s by %s gave %v, which it does not hold: %+v", c.Data.Type(), c.Actor, q, c.Data)
+				if !before[i][q] && !before[i][mine] {
+					t.Fatalf("%s by %s gave %v at %v, which it does not hold then: %+v", c.Data.Type(), c.Actor, q, then, c.Data)
+				}
 			}
 		}
 	}

@@ -15,6 +15,9 @@ import (
 
 func permissionRefusals() []refusal {
 	nobody := because(rules.NotFound, "There is no subject "+id("nobody").String())
+	hour := start.Add(time.Hour)
+	longer := rules.Refusal{Code: rules.Escalation, Permission: "a",
+		Reason: "Cannot give a on the whole organization beyond 2026-01-01T01:00:00Z: you hold it until then yourself"}
 	byRoles := hinted(rules.Invalid, "In an organization of profile ipaware, permissions are given by roles", "Put the permission into a role and assign that")
 	staff := given(add("bob"), staffed("ann", "ledger:permission.grant", "ledger:permission.revoke"), create("other", "a"))
 	escalation := func(where string) rules.Refusal {
@@ -40,6 +43,11 @@ func permissionRefusals() []refusal {
 			then: because(rules.NoChange, "bob has a on x/1 already, since 3")},
 		{name: "grant/escalation", profile: plain, given: staff, when: grant("bob", "a").by("ann"), then: escalation("the whole organization")},
 		{name: "grant/escalation of scope", profile: plain, given: given(staff, grant("ann", "a").on("x/1")), when: grant("bob", "a").on("x/2").by("ann"), then: escalation("x/2")},
+		{name: "grant/for longer than held", profile: plain, given: given(staff, grant("ann", "a").until(hour)),
+			when: grant("bob", "a").until(hour.Add(time.Millisecond)).by("ann"), then: longer},
+		{name: "grant/for ever", profile: plain, given: given(staff, grant("ann", "a").until(hour)), when: grant("bob", "a").by("ann"), then: longer},
+		{name: "grant/to itself for ever", profile: plain, given: given(staff, grant("ann", "a").until(hour)), when: grant("ann", "a").on("x/1").by("ann"),
+			then: rules.Refusal{Code: rules.Escalation, Permission: "a", Reason: "Cannot give a on x/1 beyond 2026-01-01T01:00:00Z: you hold it until then yourself"}},
 		{name: "grant/on a scope where it may not", profile: plain,
 			given: given(add("bob"), add("ann"), grant("ann", "ledger:permission.grant").on("x/1"), grant("ann", "a")),
 			when:  grant("bob", "a").by("ann"), then: lacks("ledger:permission.grant")},
@@ -78,6 +86,8 @@ func setRefusals() []refusal {
 			then: rules.Refusal{Code: rules.Unknown, Reason: `There is no permission "stokr:zzz"`, Permission: "stokr:zzz"}},
 		{name: "set/escalation", profile: plain, given: staff, when: set("bob", "a").by("ann"),
 			then: rules.Refusal{Code: rules.Escalation, Permission: "a", Reason: "Cannot give a: you do not hold it on the whole organization yourself"}},
+		{name: "set/what it holds for an hour", profile: plain, given: given(staff, grant("ann", "a").until(start.Add(time.Hour))), when: set("bob", "a").on("x/1").by("ann"),
+			then: rules.Refusal{Code: rules.Escalation, Permission: "a", Reason: "Cannot give a on x/1 beyond 2026-01-01T01:00:00Z: you hold it until then yourself"}},
 		{name: "set/on a scope where it may not", profile: plain, given: given(add("bob"), add("ann"), grant("ann", "ledger:permission.set").on("x/1")),
 			when: set("bob").by("ann"), then: lacks("ledger:permission.set")},
 

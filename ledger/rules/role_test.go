@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -17,6 +18,11 @@ func roleRefusals() []refusal {
 	escalation := func(permission string) rules.Refusal {
 		return rules.Refusal{Code: rules.Escalation, Permission: permission,
 			Reason: "Cannot give " + permission + ": you do not hold it on the whole organization yourself"}
+	}
+	hour := start.Add(time.Hour)
+	longer := func(permission string) rules.Refusal {
+		return rules.Refusal{Code: rules.Escalation, Permission: permission,
+			Reason: "Cannot give " + permission + " on the whole organization beyond 2026-01-01T01:00:00Z: you hold it until then yourself"}
 	}
 	noRole := because(rules.NotFound, "There is no role "+id("r").String())
 	named := func(name, is string) step {
@@ -62,6 +68,15 @@ func roleRefusals() []refusal {
 		{name: "role/escalation by what comes with it", profile: guardian, given: given(shop, create("other", "shop:z"), add("ann"),
 			publish("shop", perm("x"), perm("y"), perm("z")), give("ann", "ledger:role.create", "shop:z"), shop),
 			when: create("r", "shop:z").by("ann"), then: escalation("shop:x")},
+		{name: "role/escalation by a reserved one that comes with it", profile: guardian, given: given(publish("shop", perm("w", reserved), perm("x")), add("ann"),
+			give("ann", "ledger:role.create", "shop:x"), publish("shop", perm("w", reserved), perm("x", needs("w")))),
+			when: create("r", "shop:x").by("ann"), then: escalation("shop:w")},
+		{name: "role/what it holds for an hour", profile: plain, given: given(staffed("ann", "ledger:role.create"), grant("ann", "a").until(hour)),
+			when: create("r", "a").by("ann"), then: longer("a")},
+		{name: "role/what comes with it held for an hour", profile: guardian, given: given(publish("shop", perm("x"), perm("y")), add("ann"),
+			create("clerk", "shop:x"), assign("ann", "clerk").until(hour), give("ann", "ledger:role.create", "shop:y"),
+			publish("shop", perm("x"), perm("y", needs("x")))),
+			when: create("r", "shop:y").by("ann"), then: longer("shop:x")},
 		{name: "role/message too long", profile: guardian, when: func() step {
 			st := create("r")
 			st.data.(*events.RoleCreated).Description = strings.Repeat("d", 700)
@@ -90,6 +105,8 @@ func roleRefusals() []refusal {
 			then: rules.Refusal{Code: rules.Unknown, Reason: `There is no permission "a"`, Permission: "a"}},
 		{name: "update/escalation", profile: plain, given: given(staffed("ann", "ledger:role.update", "a"), create("r"), create("other", "b")),
 			when: addTo("r", "a", "b").by("ann"), then: escalation("b")},
+		{name: "update/held for an hour", profile: plain, given: given(staffed("ann", "ledger:role.update"), create("r"), grant("ann", "a").until(hour)),
+			when: addTo("r", "a").by("ann"), then: longer("a")},
 		{name: "update/held on a scope only", profile: plain, given: given(staffed("ann", "ledger:role.update"), create("r"), grant("ann", "a").on("x/1")),
 			when: addTo("r", "a").by("ann"), then: escalation("a")},
 		{name: "update/empties", profile: ipaware, given: given(ip, create("r", "ipaware:ip.query")), when: takeFrom("r", "ipaware:ip.query"),
@@ -257,6 +274,11 @@ func TestDependencies(t *testing.T) {
 	w.do(publish("ring", perm("a", needs("b")), perm("b", needs("c")), perm("c", needs("a"))))
 	if d := w.do(create("circle", "ring:b")).Data.(*events.RoleCreated); !slices.Equal(d.Included, []string{"ring:a", "ring:c"}) {
 		t.Errorf("circle: included %v", d.Included)
+	}
+	// One that is reserved comes in too, on purpose, by the owner as above and by anybody who has it in the same way.
+	w = open(t, guardian, shop(), staffed("ann", "ledger:role.create", "shop:x"))
+	if d := w.do(create("r", "shop:x").by("ann")).Data.(*events.RoleCreated); !slices.Equal(d.Included, all[:1]) || !w.check("ann", all[0], "") {
+		t.Errorf("by ann: included %v", d.Included)
 	}
 	// Where the profile does not ask for it, nothing comes in.
 	w = open(t, stokr, shop())

@@ -48,7 +48,6 @@ type State struct {
 	kept       map[ulid.ULID]uint64 // of imported and derived commands, for ever
 	sources    map[string]time.Time // of imports: the last occurred time
 	ending     map[ulid.ULID]*grant // with an end, not yet recorded as ended
-	endings    map[ulid.ULID]bool   // ids that the ends of those will have
 	due        dueHeap
 	documents  uint64 // entries that carry one
 }
@@ -131,7 +130,7 @@ func New() *State {
 		roles: map[ulid.ULID]*role{}, roleKeys: map[string]ulid.ULID{}, roleNames: map[string]int{},
 		subjects: map[ulid.ULID]*subject{}, subjectKey: map[string]ulid.ULID{},
 		keys: map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
-		ids: map[ulid.ULID]uint64{}, kept: map[ulid.ULID]uint64{}, sources: map[string]time.Time{}, ending: map[ulid.ULID]*grant{}, endings: map[ulid.ULID]bool{},
+		ids: map[ulid.ULID]uint64{}, kept: map[ulid.ULID]uint64{}, sources: map[string]time.Time{}, ending: map[ulid.ULID]*grant{},
 		evidence: map[events.Type]bool{},
 	}
 }

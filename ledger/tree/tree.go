@@ -60,3 +60,29 @@ func (f *Frontier) Root() Hash {
 	}
 	return root
 }
+
+// Roots is a growing tree that remembers the root of every size it had: 32 bytes an entry.
+type Roots struct {
+	frontier Frontier
+	roots    []Hash
+}
+
+// Append adds the leaf of an entry.
+func (r *Roots) Append(leaf Hash) {
+	r.frontier.Append(leaf)
+	r.roots = append(r.roots, r.frontier.Root())
+}
+
+// Size gives the number of entries.
+func (r *Roots) Size() uint64 { return r.frontier.Size() }
+
+// Root gives the root of the tree's first size entries; false where it never had as many.
+func (r *Roots) Root(size uint64) (Hash, bool) {
+	switch {
+	case size == 0:
+		return new(Frontier).Root(), true
+	case size > r.Size():
+		return Hash{}, false
+	}
+	return r.roots[size-1], true
+}

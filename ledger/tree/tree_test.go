@@ -20,7 +20,9 @@ func TestEmptyRoot(t *testing.T) {
 // TestRootEqualsSumdb compares every root up to 3,000 leaves with the one of the Go checksum database's own tree.
 func TestRootEqualsSumdb(t *testing.T) {
 	var f tree.Frontier
+	var all tree.Roots
 	var stored []tlog.Hash
+	wanted := []tree.Hash{new(tree.Frontier).Root()}
 	reader := tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
 		out := make([]tlog.Hash, len(indexes))
 		for i, x := range indexes {
@@ -36,6 +38,7 @@ func TestRootEqualsSumdb(t *testing.T) {
 		}
 		stored = append(stored, hashes...)
 		f.Append(tree.Leaf(entry))
+		all.Append(tree.Leaf(entry))
 		want, err := tlog.TreeHash(n+1, reader)
 		if err != nil {
 			t.Fatal(err)
@@ -43,5 +46,14 @@ func TestRootEqualsSumdb(t *testing.T) {
 		if f.Root() != tree.Hash(want) || f.Size() != uint64(n+1) {
 			t.Fatalf("size %d: root %x, want %x", n+1, f.Root(), want)
 		}
+		wanted = append(wanted, tree.Hash(want))
+	}
+	for size, want := range wanted {
+		if got, ok := all.Root(uint64(size)); !ok || got != want {
+			t.Fatalf("the root of size %d is remembered as %x, %v; want %x", size, got, ok, want)
+		}
+	}
+	if _, ok := all.Root(uint64(len(wanted))); ok || all.Size() != uint64(len(wanted)-1) {
+		t.Error("a root of a size that the tree never had")
 	}
 }

@@ -1,0 +1,81 @@
+package rules
+
+import (
+	"slices"
+
+	"github.com/permledger/permledger/events"
+)
+
+func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *Refusal {
+	if r := s.need(e.Actor, ActionCataloguePublish, "", e.Time); r != nil {
+		return r
+	}
+	if d.Catalogue == Own {
+		return refuse(Taken, "The catalogue %q is the ledger's own", Own)
+	}
+	names := map[string]bool{}
+	for _, p := range d.Permissions {
+		if indexColon(p.Name) {
+			return refuse(Invalid, "The catalogue's permission %q names a catalogue itself", p.Name)
+		}
+		if p.Level != "" && p.Level != events.LevelToken {
+			return refuse(Invalid, "There is no level %q", p.Level)
+		}
+		names[p.Name] = true
+	}
+	for _, p := range d.Permissions {
+		name := Qualified(d.Catalogue, p.Name)
+		// Another level takes the permission from all who hold it, or gives it to them.
+		before, known := s.perms.lookup(name)
+		if known && before.token != (p.Level == events.LevelToken) && e.Actor != s.opened.Owner.Subject {
+			return refuse(NotPermitted, "Only the owner changes the level of %s, and with it who holds it", name)
+		}
+		for _, other := range p.DependsOn {
+			if !names[other] {
+				return refuse(Unknown, "%s depends on %s, which the catalogue does not have", p.Name, other)
+			}
+		}
+		for _, action := range p.Guards {
+			if !slices.Contains(Actions(), action) {
+				return refuse(Unknown, "%s guards %s, which is no action of the ledger", p.Name, action)
+			}
+			// Whoever holds the permission may then do the action: that is giving it, for ever.
+			if !slices.Contains(s.perms.guards[action], name) {
+				if r := s.need(e.Actor, action, "", e.Time); r != nil {
+					return r
+				}
+				if h := s.may(e.Actor, action, "", e.Time); !h.lasts(forever) {
+					return beyond(Qualified(Own, action), "", h)
+				}
+			}
+		}
+	}
+	d.Number = 1
+	if before := s.catalogues[d.Catalogue]; before != nil {
+		if before.title == d.Title && slices.EqualFunc(before.permissions, d.Permissions, samePermission) {
+			return refuse(NoChange, "The catalogue %s says this already", d.Catalogue)
+		}
+		d.Number = before.number + 1
+		had := map[string]bool{}
+		for _, p := range before.permissions {
+			had[p.Name] = true
+			if !names[p.Name] {
+				d.Retired = append(d.Retired, p.Name)
+			}
+		}
+		for _, p := range d.Permissions {
+			if !had[p.Name] {
+				d.Added = append(d.Added, p.Name)
+			}
+		}
+	}
+	return nil
+}
+
+func samePermission(a, b events.Permission) bool {
+	return a.Name == b.Name && a.Category == b.Category && a.Entity == b.Entity && a.Action == b.Action &&
+		a.Description == b.Description && a.Level == b.Level && a.Reserved == b.Reserved &&
+		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards)
+}
+
+func indexColon(name string) bool { return slices.Contains([]byte(name), ':') }

@@ -1,0 +1,312 @@
+package node_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/node"
+)
+
+// rename changes the first letter of a role's name in the journal: an entry of the right form that nobody signed.
+func rename(t *testing.T, dir, key string) {
+	t.Helper()
+	path := filepath.Join(dir, "orgs", "acme", "journal", "00000000.seg")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := bytes.Index(b, []byte(`"key":"`+key+`"`))
+	if i < 0 {
+		t.Fatalf("the journal has no %s", key)
+	}
+	b[i+7] ^= 1
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func streamDir(t *testing.T, dir string) string {
+	t.Helper()
+	d, err := stream.StreamDir(filepath.Join(dir, "store"), stream.LogName("acme"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestDamagedJournalIsPublishedToNobody(t *testing.T) {
+	for name, c := range map[string]struct {
+		damage func(t *testing.T, dir string)
+		key    string
+		check  string
+	}{
+		"the stream is missing": {func(t *testing.T, dir string) {
+			os.RemoveAll(streamDir(t, dir))
+		}, "one", chain.CheckSignature},
+		"the stream is missing, and the last entry is wrong": {func(t *testing.T, dir string) {
+			os.RemoveAll(streamDir(t, dir))
+		}, "two", chain.CheckSignature},
+		"the stream is damaged": {func(t *testing.T, dir string) {
+			path := filepath.Join(streamDir(t, dir), "msgs", "1.blk")
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b[100] ^= 1 // in the first record
+			os.WriteFile(path, b, 0o600)
+		}, "one", chain.CheckSignature},
+	} {
+		t.Run(name, func(t *testing.T) {
+			// Given a journal with an entry that was changed, and a stream that has to be made again
+			dir, o := initialised(t), newOwner(t)
+			n := open(t, dir)
+			org := organization(t, n, o, "acme", "plain")
+			o.do(t, org, newRole("one"))
+			o.do(t, org, newRole("two"))
+			n.Close()
+			c.damage(t, dir)
+			rename(t, dir, c.key)
+			before := contents(t, dir)
+			// when the directory is opened
+			_, err := node.Open(t.Context(), dir, node.Options{})
+			// then the damage is said, and every file is as it was
+			if b := (*chain.BrokenError)(nil); !errors.As(err, &b) || b.Check != c.check {
+				t.Errorf("got %v; want the check %q to fail", err, c.check)
+			}
+			after := contents(t, dir)
+			for path, was := range before {
+				if after[path] != was {
+					t.Errorf("%s was changed by a refused start", path)
+				}
+			}
+			if len(after) != len(before) {
+				t.Errorf("%d files became %d", len(before), len(after))
+			}
+		})
+	}
+}
+
+func TestOneDamagedOrganizationLeavesTheOthersAlone(t *testing.T) {
+	// Given an organization that has to be mended, and a later one that cannot be
+	dir, o := initialised(t), newOwner(t)
+	n := open(t, dir)
+	o.do(t, organization(t, n, o, "acme", "plain"), newRole("one"))
+	organization(t, n, o, "beta", "plain")
+	n.Close()
+	os.RemoveAll(streamDir(t, dir))
+	genesis := filepath.Join(dir, "orgs", "beta", "genesis")
+	right, err := os.ReadFile(genesis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, _ := json.Marshal(node.Genesis{Source: "localhost/beta", CID: chain.CID(nil)})
+	os.WriteFile(genesis, wrong, 0o600)
+	if _, err := node.Open(t.Context(), dir, node.Options{}); err == nil {
+		t.Fatal("it opened")
+	}
+	// then nothing was made, and the directory is free to be opened once it is put right
+	if _, err := stream.StreamDir(filepath.Join(dir, "store"), stream.LogName("acme")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the first one's stream was made: %v", err)
+	}
+	os.WriteFile(genesis, right, 0o600)
+	if got := strings.Join(open(t, dir).Organizations(), " "); got != "acme beta" {
+		t.Errorf("organizations: %s", got)
+	}
+}
+
+func opening(t *testing.T, n *node.Node, o owner, id string) ledger.Request {
+	t.Helper()
+	c, err := n.Opening(node.Opening{Organization: id, Name: id, Profile: "plain", OwnerKey: "owner", OwnerKind: events.KindHuman,
+		Credential: o.did(), Root: newOwner(t).did(), OperatorKey: newOwner(t).did()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.sign(t, c)
+}
+
+func TestFailedOpeningCanBeSentAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(t *testing.T, n *node.Node) (ctx context.Context, repair func())
+		aside int
+	}{
+		"before there is a stream": {func(t *testing.T, n *node.Node) (context.Context, func()) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			return ctx, func() {}
+		}, 1},
+		"when the genesis file is written": {func(t *testing.T, n *node.Node) (context.Context, func()) {
+			// The file is put in place by renaming: over a directory that fails. The directory of the organization is not
+			// there yet, so it is made under the hands of the opening.
+			return spoilGenesis(t, n.Dir())
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, o := initialised(t), newOwner(t)
+			n := open(t, dir)
+			r := opening(t, n, o, "acme")
+			ctx, repair := c.spoil(t, n)
+			if _, _, err := n.OpenOrganization(ctx, r); err == nil {
+				t.Fatal("it was opened")
+			}
+			repair()
+			if _, err := n.Org("acme"); !errors.Is(err, node.ErrNoOrganization) {
+				t.Errorf("half an organization is here: %v", err)
+			}
+			if c.aside == 0 { // it is recorded: another opening has to wait for a new start
+				if _, _, err := n.OpenOrganization(t.Context(), opening(t, n, o, "acme")); !errors.Is(err, ledger.ErrStopped) {
+					t.Errorf("another opening: %v", err)
+				}
+			}
+			// when it is sent again, then it is opened, and stays
+			if _, _, err := n.OpenOrganization(t.Context(), r); err != nil {
+				t.Fatal("sent again:", err)
+			}
+			n.Close()
+			n = open(t, dir)
+			if got := strings.Join(n.Organizations(), " "); got != "acme" {
+				t.Errorf("organizations: %s", got)
+			}
+			org, err := n.Org("acme")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := o.do(t, org, newRole("one")); got.Position != 2 {
+				t.Errorf("goes on at %d", got.Position)
+			}
+			if kept, _ := filepath.Glob(filepath.Join(dir, "orgs", "_acme-interrupted-*")); len(kept) != c.aside {
+				t.Errorf("set aside: %v", kept)
+			}
+		})
+	}
+}
+
+// spoilGenesis puts a directory where the genesis file is to be, as soon as the organization's directory is there.
+func spoilGenesis(t *testing.T, dir string) (context.Context, func()) {
+	t.Helper()
+	path := filepath.Join(dir, "orgs", "acme", "genesis")
+	done := make(chan error, 1)
+	ctx := t.Context()
+	go func() {
+		for ctx.Err() == nil {
+			if err := os.Mkdir(path, 0o700); !errors.Is(err, fs.ErrNotExist) {
+				done <- err
+				return
+			}
+		}
+		done <- ctx.Err()
+	}()
+	return ctx, func() {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestOpeningBesideAStrangeStream(t *testing.T) {
+	// Given a stream of an organization whose directory is gone
+	dir, o := initialised(t), newOwner(t)
+	n := open(t, dir)
+	organization(t, n, o, "acme", "plain")
+	n.Close()
+	os.RemoveAll(filepath.Join(dir, "orgs", "acme"))
+	n = open(t, dir)
+	// then none of that name is opened, and the stream stays where it is, the next start included
+	for range 2 {
+		if _, _, err := n.OpenOrganization(t.Context(), opening(t, n, o, "acme")); !errors.Is(err, stream.ErrExists) {
+			t.Errorf("got %v", err)
+		}
+		n.Close()
+		n = open(t, dir)
+		streamDir(t, dir)
+	}
+}
+
+func TestKeysBelongToOneOrganization(t *testing.T) {
+	dir, o := initialised(t), newOwner(t)
+	n := open(t, dir)
+	acme, beta := organization(t, n, o, "acme", "plain"), organization(t, n, o, "beta", "plain")
+	keysOf := func(org *node.Org) events.Keys {
+		raw, err := org.Journal.Read(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		en, err := chain.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return en.Event.Data.(*events.OrganizationOpened).Keys
+	}
+	rotate := func(to string) error {
+		c := events.Command{ID: node.NewID(time.Now().UnixMilli()), Ledger: "localhost/acme",
+			Auth: events.Auth{Method: events.MethodSignature, Credential: o.did()}, Data: &events.KeyRotated{Old: keysOf(acme).Document, New: to}}
+		acme.Fold.Read(func(s *rules.State) { c.Actor, _ = s.KeyOwner(o.did()) })
+		_, err := acme.Ledger.Execute(t.Context(), o.sign(t, c))
+		return err
+	}
+	notFound := func(what string, err error) {
+		t.Helper()
+		if r := (*rules.Refusal)(nil); !errors.As(err, &r) || r.Code != rules.NotFound {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	// A key of one is none of the other's, neither by rotation nor from the start
+	notFound("rotated to another organization's key", rotate(keysOf(beta).Event))
+	r := opening(t, n, o, "gamma")
+	r.Command.Data.(*events.OrganizationOpened).Keys.Document = keysOf(beta).Document
+	_, _, err := n.OpenOrganization(t.Context(), o.sign(t, r.Command))
+	notFound("opened with another organization's key", err)
+	// A key made for it is, also after another start
+	fresh, err := n.NewKey("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "node", "acme", strings.TrimPrefix(fresh, "did:key:")+".key")); err != nil {
+		t.Error(err)
+	}
+	n.Close()
+	n = open(t, dir)
+	if acme, err = n.Org("acme"); err != nil {
+		t.Fatal(err)
+	}
+	if err := rotate(fresh); err != nil {
+		t.Error(err)
+	}
+	for _, id := range []string{"delta", "../acme"} {
+		if _, err := n.NewKey(id); !errors.Is(err, node.ErrNoOrganization) {
+			t.Errorf("a key for %s: %v", id, err)
+		}
+	}
+}
+
+func TestUnreadableKeyRefusesTheStart(t *testing.T) {
+	dir, o := initialised(t), newOwner(t)
+	n := open(t, dir)
+	organization(t, n, o, "acme", "plain")
+	n.Close()
+	files, _ := filepath.Glob(filepath.Join(dir, "node", "acme", "*.key"))
+	if len(files) != 2 {
+		t.Fatalf("key files: %v", files)
+	}
+	os.Chmod(files[0], 0o644)
+	if _, err := node.Open(t.Context(), dir, node.Options{}); !errors.Is(err, node.ErrKeyFile) {
+		t.Errorf("got %v", err)
+	}
+	os.Chmod(files[0], 0o600)
+	open(t, dir)
+}
