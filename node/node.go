@@ -153,7 +153,7 @@ func (n *Node) open(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 	}
-	if n.srv, err = stream.Start(stream.Options{StoreDir: n.store(), Logger: n.log}); err != nil {
+	if err := n.serve(ctx, found); err != nil {
 		return err
 	}
 	for len(found) > 0 {
@@ -164,6 +164,44 @@ func (n *Node) open(ctx context.Context) error {
 		n.orgs[o.ID], found = o, found[1:] // the organization closes the journal now
 	}
 	return nil
+}
+
+// ackWait is how long an append waits for the next answer of nats-server before it asks what became of it: a server
+// that cannot write, as on a full disk, gives none.
+const ackWait = 2 * time.Second
+
+// serve starts the embedded server. Files that were whole as far as they went can still make it a stream with a hole,
+// where they end earlier than its index says, or one that it does not load at all: such a stream is set aside too, once
+// the server has let go of it, and made again.
+func (n *Node) serve(ctx context.Context, found []*prepared) error {
+	for attempt := 0; ; attempt++ {
+		var err error
+		if n.srv, err = stream.Start(stream.Options{StoreDir: n.store(), AckWait: ackWait, Logger: n.log}); err != nil {
+			return err
+		}
+		var holed []*prepared
+		for _, p := range found {
+			if p.compare.Damage != nil {
+				continue
+			}
+			_, err := n.srv.OpenLog(ctx, p.name)
+			if damaged := (*stream.DamagedError)(nil); errors.As(err, &damaged) || errors.Is(err, stream.ErrMissing) {
+				p.compare.Damage = err
+				holed = append(holed, p)
+			}
+		}
+		if len(holed) == 0 || attempt > 0 {
+			return nil
+		}
+		if err := n.srv.Close(); err != nil {
+			return err
+		}
+		for _, p := range holed {
+			if err := n.setStreamAside(p); err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+		}
+	}
 }
 
 func readMarker(dir string) (marker, error) {

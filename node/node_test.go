@@ -325,6 +325,33 @@ func TestDamagedStreamIsMadeAgain(t *testing.T) {
 			b[len(b)/2] ^= 1
 			os.WriteFile(path, b, 0o600)
 		},
+		"emptied": func(t *testing.T, dir string) {
+			d, err := stream.StreamDir(filepath.Join(dir, "store"), stream.LogName("acme"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(filepath.Join(d, "msgs", "1.blk"), 0); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"its block gone": func(t *testing.T, dir string) {
+			d, err := stream.StreamDir(filepath.Join(dir, "store"), stream.LogName("acme"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(filepath.Join(d, "msgs", "1.blk")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"its description damaged": func(t *testing.T, dir string) {
+			d, err := stream.StreamDir(filepath.Join(dir, "store"), stream.LogName("acme"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(d, "meta.inf"), []byte("{"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
 		"cut short": func(t *testing.T, dir string) {
 			d, err := stream.StreamDir(filepath.Join(dir, "store"), stream.LogName("acme"))
 			if err != nil {
@@ -411,10 +438,12 @@ func TestTopicIsPublishedAndMadeAgain(t *testing.T) {
 // topic waits until the stream holds the two messages of the ledger, and gives them.
 func topic(t *testing.T, n *node.Node, org *node.Org) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var lines []string
-	for ctx.Err() == nil {
+	look := time.NewTicker(20 * time.Millisecond) // each look asks the server, which has the topic to write
+	defer look.Stop()
+	for ; ctx.Err() == nil; <-look.C {
 		lines = nil
 		f, err := n.Stream().OpenFeed(ctx, stream.Topic, org.ID)
 		if err != nil {

@@ -163,6 +163,11 @@ func (n *Node) mend(p *prepared) error {
 		n.log.Warn("the stream is missing and is made again from the journal", "organization", p.name, "events", p.journal.Len())
 		return nil
 	}
+	return n.setStreamAside(p)
+}
+
+// setStreamAside moves the stream's directory away; no server may run.
+func (n *Node) setStreamAside(p *prepared) error {
 	aside := filepath.Join(n.dir, "orgs", p.name, "stream-aside-"+n.opts.Now().UTC().Format("20060102T150405.000"))
 	n.log.Warn("the stream is damaged; it is set aside and made again from the journal", "organization", p.name, "damage", p.compare.Damage, "kept", aside)
 	return stream.SetAside(n.store(), p.name, aside)
@@ -241,6 +246,9 @@ func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal) (*
 	var err error
 	if o.Private, err = private.Open(filepath.Join(n.orgDir(name), "private")); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if k := o.Private.Damaged(); k > 0 {
+		n.log.Warn("private texts are damaged and count as withheld", "organization", name, "texts", k)
 	}
 	if o.Activity, err = openActivity(ctx, n.srv.Conn, name, n.log); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, errors.Join(err, o.Private.Close()))

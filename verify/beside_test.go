@@ -33,7 +33,7 @@ func TestBesideTheJournal(t *testing.T) {
 			}
 			d.write(t, filepath.Join(d.org, "genesis"), b)
 		}, chain.CheckGenesis, 1, ""},
-		{"a genesis that is none", func(t *testing.T, d *disk) { d.write(t, filepath.Join(d.org, "genesis"), []byte("{")) }, "", 0, "genesis"},
+		{"a genesis that is none", func(t *testing.T, d *disk) { d.write(t, filepath.Join(d.org, "genesis"), []byte("{")) }, chain.CheckGenesis, 1, ""},
 		{"a genesis that cannot be read", func(t *testing.T, d *disk) {
 			path := filepath.Join(d.org, "genesis")
 			d.remove(t, path)
@@ -74,7 +74,7 @@ func TestBesideTheJournal(t *testing.T) {
 		}, chain.CheckForm, 1, ""},
 		{"no segment", func(t *testing.T, d *disk) {
 			d.remove(t, d.segment)
-		}, "", 0, "missing"},
+		}, chain.CheckForm, 1, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := dataDirectory(t)

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -78,6 +79,9 @@ func ledgers(path string) ([]onDisk, error) {
 				found = append(found, onDisk{e.Name(), filepath.Join(dir, "journal"), dir, filepath.Join(path, "store")})
 			}
 		}
+		for _, name := range missing(path) {
+			found = append(found, onDisk{name, filepath.Join(path, "orgs", name, "journal"), filepath.Join(path, "orgs", name), filepath.Join(path, "store")})
+		}
 		if len(found) == 0 {
 			return nil, ErrNothing
 		}
@@ -94,6 +98,24 @@ func ledgers(path string) ([]onDisk, error) {
 		return []onDisk{{name: filepath.Base(path), journal: path}}, nil
 	}
 	return nil, ErrNothing
+}
+
+// missing gives the organizations that have a stream or keys, and no directory of their own: somebody took it away.
+func missing(path string) []string {
+	var names []string
+	streams, _ := filepath.Glob(filepath.Join(path, "store", "jetstream", "*", "streams", "LEDGER_*"))
+	keys, _ := filepath.Glob(filepath.Join(path, "node", "*", "*.key"))
+	for _, s := range streams {
+		names = append(names, strings.TrimPrefix(filepath.Base(s), "LEDGER_"))
+	}
+	for _, k := range keys {
+		names = append(names, filepath.Base(filepath.Dir(k)))
+	}
+	slices.Sort(names)
+	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
+		aside, _ := filepath.Glob(filepath.Join(path, "orgs", "_"+name+"-*"))
+		return exists(filepath.Join(path, "orgs", name)) || len(aside) > 0
+	})
 }
 
 // begun says whether more is recorded in an organization's directory than an opening that was interrupted, or is going
@@ -119,6 +141,9 @@ func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	j, damage, err := journal.Salvage(l.journal, journal.Options{})
+	if errors.Is(err, journal.ErrMissing) && l.dir != "" {
+		return &Report{}, &chain.BrokenError{Position: 1, Check: chain.CheckForm, Expected: "a journal", Found: "none", Err: err}
+	}
 	if err != nil {
 		return &Report{}, err
 	}
@@ -168,7 +193,7 @@ func (l onDisk) expect(o *Options) error {
 		CID string `json:"cid"`
 	}
 	if err := json.Unmarshal(b, &g); err != nil {
-		return fmt.Errorf("genesis: %w", err)
+		return &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: "the genesis file", Found: "something else", Err: err}
 	}
 	if o.Genesis == "" {
 		o.Genesis, o.ownGenesis = g.CID, true

@@ -126,9 +126,21 @@ func TestNothingThere(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a data directory without an organization", func(t *testing.T) {
-		for _, org := range []string{acme, beta} {
+	t.Run("a data directory from which somebody took the organizations", func(t *testing.T) {
+		for _, org := range []string{beta, acme} {
 			if err := os.RemoveAll(filepath.Join(dir, "orgs", org)); err != nil {
+				t.Fatal(err)
+			}
+			_, err := directory(t, dir, dir)
+			wantBroken(t, err, chain.CheckGenesis, 1)
+			if !strings.Contains(err.Error(), org) {
+				t.Errorf("got %v; want it to name %s", err, org)
+			}
+		}
+	})
+	t.Run("a data directory without an organization", func(t *testing.T) {
+		for _, d := range []string{"store", "node"} {
+			if err := os.RemoveAll(filepath.Join(dir, d)); err != nil {
 				t.Fatal(err)
 			}
 		}

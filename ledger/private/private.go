@@ -47,10 +47,11 @@ var ErrBroken = errors.New("private texts cannot be written")
 type Store struct {
 	path string
 
-	mu     sync.RWMutex
-	texts  map[events.Digest]Text
-	f      *os.File
-	broken error
+	mu      sync.RWMutex
+	texts   map[events.Digest]Text
+	damaged [][]byte // lines that fit no commitment, as they stand in the file
+	f       *os.File
+	broken  error
 }
 
 type line struct {
@@ -67,7 +68,11 @@ func Open(path string) (*Store, error) {
 	s := &Store{path: path}
 	var whole int
 	var err error
-	if s.texts, whole, err = read(path); err != nil {
+	keep := func(line []byte, _ error) error {
+		s.damaged = append(s.damaged, bytes.Clone(line))
+		return nil
+	}
+	if s.texts, whole, err = read(path, keep); err != nil {
 		return nil, err
 	}
 	if s.f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
@@ -80,14 +85,16 @@ func Open(path string) (*Store, error) {
 	return s, nil
 }
 
-// Read gives the texts of the store at path, none where there is no store, and changes nothing.
+// Read gives the texts of the store at path, none where there is no store, and changes nothing. A line that does not fit
+// its commitment is an error.
 func Read(path string) (map[events.Digest]Text, error) {
-	texts, _, err := read(path)
+	texts, _, err := read(path, func(_ []byte, err error) error { return err })
 	return texts, err
 }
 
-// read gives the texts and how many bytes of the file are whole lines.
-func read(path string) (texts map[events.Digest]Text, whole int, err error) {
+// read gives the texts and how many bytes of the file are whole lines. damaged is asked about each line that fits no
+// commitment.
+func read(path string, damaged func(line []byte, err error) error) (texts map[events.Digest]Text, whole int, err error) {
 	content, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, fmt.Errorf("private texts: %w", err)
@@ -99,7 +106,10 @@ func read(path string) (texts map[events.Digest]Text, whole int, err error) {
 	for n := 1; scan.Scan(); n++ {
 		t, commitment, err := parse(scan.Bytes())
 		if err != nil {
-			return nil, 0, fmt.Errorf("private texts: %s, line %d: %w", filepath.Base(path), n, err)
+			if err := damaged(scan.Bytes(), fmt.Errorf("private texts: %s, line %d: %w", filepath.Base(path), n, err)); err != nil {
+				return nil, 0, err
+			}
+			continue
 		}
 		texts[commitment] = t
 	}
@@ -129,6 +139,13 @@ func parse(b []byte) (Text, events.Digest, error) {
 func seekEnd(f *os.File) error {
 	_, err := f.Seek(0, 2)
 	return err
+}
+
+// Damaged says how many lines of the file fit no commitment.
+func (s *Store) Damaged() int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return len(s.damaged)
 }
 
 // Put stores texts. When it returns nil they are synced.
@@ -195,6 +212,9 @@ func (s *Store) Erase(commitments ...events.Digest) (int, error) {
 	var b bytes.Buffer
 	for _, t := range left {
 		write(&b, t)
+	}
+	for _, line := range s.damaged { // somebody may still read them
+		b.Write(append(line, '\n'))
 	}
 	f, err := os.OpenFile(s.path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {

@@ -92,9 +92,22 @@ func TestOpenDamaged(t *testing.T) {
 	})
 	t.Run("a changed text is an error that names the line and not the text", func(t *testing.T) {
 		os.WriteFile(path, bytes.Replace(whole, []byte("first"), []byte("fir5t"), 1), 0o600)
-		_, err := private.Open(path)
+		_, err := private.Read(path)
 		if err == nil || !strings.Contains(err.Error(), "line 1") || strings.Contains(err.Error(), "fir5t") {
 			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("a store with a changed text opens, keeps the line, and withholds the text", func(t *testing.T) {
+		s := open(t, path)
+		if _, ok := s.Get(a.Commitment()); ok || s.Damaged() != 1 {
+			t.Errorf("the changed text is given, or not counted: %d", s.Damaged())
+		}
+		if n, err := s.Erase(b.Commitment()); n != 1 || err != nil {
+			t.Errorf("Erase = %d, %v", n, err)
+		}
+		s.Close()
+		if content, _ := os.ReadFile(path); !bytes.Contains(content, []byte("fir5t")) {
+			t.Error("the damaged line is gone")
 		}
 	})
 	t.Run("a closed store takes nothing", func(t *testing.T) {
