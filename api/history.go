@@ -136,14 +136,15 @@ func (c *call) anyRole(name string, a access.AsOf) (ulid.ULID, error) {
 	return v.ID, err
 }
 
-// anySubject gives the id of a subject, or of the ledger's own actor, which has an id only.
+// anySubject gives the id of a subject, or of the ledger's own actor, which is named by its id, or as it is shown where
+// no subject has that key.
 func (c *call) anySubject(name string, a access.AsOf) (ulid.ULID, error) {
 	v, err := c.org.Access.Subject(name, a)
-	if id, malformed := ulid.ParseStrict(name); err != nil && malformed == nil {
-		own := false
-		c.org.Fold.Read(func(s *rules.State) { own = s.Opened().Node == id })
-		if own {
-			return id, nil
+	if err != nil {
+		var own ulid.ULID
+		c.org.Fold.Read(func(s *rules.State) { own = s.Opened().Node })
+		if name == ledgerActor || name == own.String() {
+			return own, nil
 		}
 	}
 	return v.ID, err

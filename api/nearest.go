@@ -109,13 +109,18 @@ func permission(org *node.Org, name string) (canonical string, near []string) {
 	return canonical, near
 }
 
-// keyOf gives the key of a subject; what is none, as the ledger's own actor, is shown by its id.
+// ledgerActor is how the ledger's own actor, which has an id only, is shown.
+const ledgerActor = "ledger"
+
+// keyOf gives the key of a subject, or that of the ledger's own actor; what is neither is shown by its id.
 func keyOf(org *node.Org, id ulid.ULID) string {
 	key := id.String()
 	if org != nil {
 		org.Fold.Read(func(s *rules.State) {
 			if u, ok := s.Subject(id); ok {
 				key = u.Key
+			} else if o := s.Opened(); o != nil && o.Node == id {
+				key = ledgerActor
 			}
 		})
 	}

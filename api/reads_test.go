@@ -364,3 +364,35 @@ func TestOpening(t *testing.T) {
 		t.Errorf("an owner's key that is none: %v", err)
 	}
 }
+
+// What the ledger recorded by itself is shown as done by it, and found so.
+func TestTheLedgerIsAnActor(t *testing.T) {
+	w := newWorld(t)
+	w.open("acme", "plain")
+	w.do("acme", wire.Intent{Kind: wire.AddSubject, Subject: "ben", SubjectKind: "human"})
+	w.do("acme", wire.Intent{Kind: wire.GrantPermission, Subject: "ben", Permission: "a.read", Until: time.Now().Add(200 * time.Millisecond).Format(time.RFC3339Nano)})
+	list, err := w.History(t.Context(), "acme", wire.HistoryQuery{Actor: "ledger", AtLeast: 4})
+	if err != nil || len(list.Items) != 1 || list.Items[0].Actor != "ledger" || list.Items[0].Type != "grant.ended" {
+		t.Errorf("%+v, %v; want the end of the grant, by the ledger", list.Items, err)
+	}
+}
+
+// The keys of a ledger are listed, with those that sign nothing more.
+func TestKeysAreListed(t *testing.T) {
+	w := newWorld(t)
+	w.open("acme", "plain")
+	list, err := w.Keys(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, k := range list.Items {
+		got = append(got, strings.TrimSpace(k.Purpose+" "+k.Subject))
+		if k.Revoked != 0 || !strings.HasPrefix(k.DID, "did:key:z") {
+			t.Errorf("%+v", k)
+		}
+	}
+	if want := "credential owner, document, event, operator, root"; strings.Join(got, ", ") != want || list.AsOf.Seq != 1 {
+		t.Errorf("got %q as of %d; want %q as of 1", got, list.AsOf.Seq, want)
+	}
+}

@@ -85,6 +85,8 @@ func Routes() []Route {
 			Summary: "A subject with what it was given"},
 		{Method: get, Path: org + "/credentials/{did}", Action: roles, Query: atLeast, endpoint: answer(getCredential),
 			Summary: "The subject that signs with a key now"},
+		{Method: get, Path: org + "/keys", Action: roles, Query: atLeast, endpoint: answer(listKeys),
+			Summary: "The ledger's keys and the subjects' credentials"},
 		{Method: get, Path: org + "/permissions", Action: roles, Query: reads(), endpoint: answer(listPermissions),
 			Summary: "What can be given"},
 

@@ -91,6 +91,21 @@ func getCredential(c *call) (wire.One[wire.Subject], error) {
 	return wire.One[wire.Subject]{Item: subjectOf(v), AsOf: head(c.org, c.now)}, err
 }
 
+// listKeys speaks of now alone, as getCredential does.
+func listKeys(c *call) (wire.List[wire.Key], error) {
+	list := wire.List[wire.Key]{Items: []wire.Key{}, AsOf: head(c.org, c.now)}
+	var keys []rules.Key
+	c.org.Fold.Read(func(s *rules.State) { keys = s.Keys() })
+	for _, k := range keys {
+		one := wire.Key{DID: k.DID, Purpose: k.Purpose, Revoked: k.Revoked}
+		if k.Subject != (ulid.ULID{}) {
+			one.Subject = keyOf(c.org, k.Subject)
+		}
+		list.Items = append(list.Items, one)
+	}
+	return list, nil
+}
+
 func listPermissions(c *call) (wire.List[wire.Permission], error) {
 	a, asOf, err := c.asOf()
 	if err != nil {

@@ -5,7 +5,7 @@
 // reads the bytes that come back, and signs them only where they say what was asked for.
 //
 // Errors that the server answers with are a [*Error], which holds the problem (RFC 9457); where no server answered it
-// is an [*UnreachableError].
+// is an [*UnreachableError]. Where it is not known whether a command is recorded, it is an [*UnknownError] around either.
 package client
 
 import (
@@ -40,9 +40,11 @@ func New(base, token string, hc *http.Client) *Client {
 	return &Client{base: strings.TrimSuffix(base, "/"), token: token, http: hc}
 }
 
+const inProcessServer = "http://in-process"
+
 // InProcess gives a client of a handler in this process, as package api makes them. No network is used; bodies stream.
 func InProcess(h http.Handler, token string) *Client {
-	return New("http://in-process", token, &http.Client{Transport: &inProcess{h}})
+	return New(inProcessServer, token, &http.Client{Transport: &inProcess{h}})
 }
 
 // Error is a problem that the server answered with.
@@ -78,7 +80,15 @@ type UnreachableError struct {
 	Err    error
 }
 
-func (e *UnreachableError) Error() string { return "no answer from " + e.Server + ": " + e.Err.Error() }
+func (e *UnreachableError) Error() string {
+	if e.InProcess() {
+		return "the ledger gave no answer: " + e.Err.Error()
+	}
+	return "no answer from " + e.Server + ": " + e.Err.Error()
+}
+
+// InProcess says whether it was a handler of this process that did not answer.
+func (e *UnreachableError) InProcess() bool { return e.Server == inProcessServer }
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
 

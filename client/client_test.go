@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"bufio"
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
@@ -16,6 +17,7 @@ import (
 	"github.com/permledger/permledger/api"
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/importer"
 	"github.com/permledger/permledger/node"
@@ -35,6 +37,11 @@ var opening = wire.Opening{
 
 // open gives a client of a node in this process, with the organization main.
 func open(t *testing.T) *client.Client {
+	c, _ := openHandler(t)
+	return c
+}
+
+func openHandler(t *testing.T) (*client.Client, http.Handler) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	if err := node.Init(dir, "ledger.test"); err != nil {
@@ -49,7 +56,8 @@ func open(t *testing.T) *client.Client {
 			t.Error(err)
 		}
 	})
-	c := client.InProcess(api.New(n, api.Options{Token: "t"}), "t")
+	h := api.New(n, api.Options{Token: "t"})
+	c := client.InProcess(h, "t")
 	p, err := c.PrepareOpening(t.Context(), opening)
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +65,7 @@ func open(t *testing.T) *client.Client {
 	if r, err := c.SignAndRecord(t.Context(), "main", p, keyOf("owner"), nil); err != nil || r.Seq != 1 || r.Type != "organization.opened" {
 		t.Fatalf("%+v, %v", r, err)
 	}
-	return c
+	return c, h
 }
 
 const roleHistory = `{"time":"2021-11-12T10:28:19+00:00","op":"create-role","role":"editor","title":"Editor","permissions":["read","write"]}
@@ -148,6 +156,66 @@ func TestTargetImportsAssignments(t *testing.T) {
 	}
 	if want := "1[1 2 3] 2[3]"; !strings.HasPrefix(strings.Join(got, " "), want) {
 		t.Errorf("got %v; want %s first", got, want)
+	}
+}
+
+// losing loses the answers to commands on their way back.
+type losing struct {
+	left  int // how many answers more; the requests come one after the other
+	after func()
+}
+
+func (l *losing) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil || l.left == 0 || !strings.HasSuffix(r.URL.Path, "/commands") {
+		return resp, err
+	}
+	l.left--
+	_, err = bufio.NewReader(resp.Body).ReadBytes('\n')
+	if l.after != nil {
+		l.after()
+	}
+	return nil, errors.Join(err, resp.Body.Close(), io.ErrUnexpectedEOF)
+}
+
+// A lost answer is asked for again with the same id; where nobody gives it, the error says which command is in doubt.
+func TestLostAnswers(t *testing.T) {
+	_, h := openHandler(t)
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	way := &losing{left: 2}
+	c := client.New(srv.URL, "t", &http.Client{Transport: way})
+	prepare := func(subject string) (wire.Prepared, string) {
+		t.Helper()
+		p, err := c.Prepare(t.Context(), "main", wire.Intent{Kind: wire.AddSubject, Subject: subject, SubjectKind: "human", Credential: did("owner")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd, _, err := events.ParseCommand(p.Command)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p, cmd.ID.String()
+	}
+	p, id := prepare("bob")
+	if r, err := c.SignAndRecord(t.Context(), "main", p, keyOf("owner"), nil); err != nil || !r.Repeated || r.Seq != 2 {
+		t.Errorf("an answer that was lost twice: %+v, %v", r, err)
+	}
+	if en, err := c.Recorded(t.Context(), "main", id); err != nil || en.Seq != 2 {
+		t.Errorf("the command %s: entry %d, %v", id, en.Seq, err)
+	}
+	p, id = prepare("eve")
+	ctx, cancel := context.WithCancel(t.Context())
+	way.left, way.after = 1, cancel
+	_, err := c.SignAndRecord(ctx, "main", p, keyOf("owner"), nil)
+	if lost := (*client.UnknownError)(nil); !errors.As(err, &lost) || lost.ID.String() != id {
+		t.Errorf("an answer that never came: %v; want an UnknownError of %s", err, id)
+	}
+	p, _ = prepare("dora")
+	srv.Close()
+	_, err = c.SignAndRecord(t.Context(), "main", p, keyOf("owner"), nil)
+	if !errors.As(err, new(*client.UnreachableError)) || errors.As(err, new(*client.UnknownError)) {
+		t.Errorf("nobody to send it to: %v; want an UnreachableError alone", err)
 	}
 }
 

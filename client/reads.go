@@ -69,6 +69,11 @@ func (c *Client) CredentialOwner(ctx context.Context, org, did string) (wire.One
 	return get[wire.One[wire.Subject]](ctx, c, path(org, "credentials", did), nil)
 }
 
+// Keys gives the ledger's keys and the subjects' credentials as they are now, those that sign nothing more too.
+func (c *Client) Keys(ctx context.Context, org string) (wire.List[wire.Key], error) {
+	return get[wire.List[wire.Key]](ctx, c, path(org, "keys"), nil)
+}
+
 // Permissions gives what can be given or asked about, by name.
 func (c *Client) Permissions(ctx context.Context, org string, r Read) (wire.List[wire.Permission], error) {
 	return get[wire.List[wire.Permission]](ctx, c, path(org, "permissions"), r.query())

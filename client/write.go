@@ -44,7 +44,9 @@ func (c *Client) Prepare(ctx context.Context, org string, in wire.Intent) (wire.
 // SignAndRecord signs a prepared command, and those of its parts, with a key and records them. It signs only commands
 // that are for the organization's ledger and, where Prepare or PrepareOpening gave p, that say what was asked for: else
 // the error is an [ErrNotAsked]. texts are what the command commits to. A refusal is an [*Error]; the server notes it,
-// so a command that Prepare said would be refused may well be sent.
+// so a command that Prepare said would be refused may well be sent. Where the answer is lost, the same command is sent
+// again for some seconds: it has the same id, and gets the answer it had. Where that does not help either, the error is an
+// [*UnknownError].
 func (c *Client) SignAndRecord(ctx context.Context, org string, p wire.Prepared, key ed25519.PrivateKey, texts []wire.Text) (wire.Receipt, error) {
 	commands, err := read(org, p)
 	if err != nil {
@@ -58,9 +60,17 @@ func (c *Client) SignAndRecord(ctx context.Context, org string, p wire.Prepared,
 	}
 	last := len(subs) - 1
 	subs[last].Texts = texts
-	if _, opens := commands[last].Data.(*events.OrganizationOpened); opens {
-		return c.Open(ctx, subs[last])
-	}
+	_, opens := commands[last].Data.(*events.OrganizationOpened)
+	return untilKnown(ctx, commands[last].ID, func(ctx context.Context) (wire.Receipt, error) {
+		if opens {
+			return c.Open(ctx, subs[last])
+		}
+		return c.recordAll(ctx, org, subs)
+	})
+}
+
+// recordAll submits a command behind its parts, and gives its receipt.
+func (c *Client) recordAll(ctx context.Context, org string, subs []wire.Submission) (wire.Receipt, error) {
 	outcomes, err := c.Submit(ctx, org, subs, StopAtRefusal)
 	for _, o := range outcomes {
 		if o.Problem != nil {
@@ -70,7 +80,7 @@ func (c *Client) SignAndRecord(ctx context.Context, org string, p wire.Prepared,
 	if err != nil {
 		return wire.Receipt{}, err
 	}
-	return *outcomes[last].Recorded, nil
+	return *outcomes[len(outcomes)-1].Recorded, nil
 }
 
 // Sign makes the submission of a command: it is signed with key, which becomes its credential, and is void after

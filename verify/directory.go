@@ -100,16 +100,13 @@ func ledgers(path string) ([]onDisk, error) {
 	return nil, ErrNothing
 }
 
-// missing gives the organizations that have a stream or keys, and no directory of their own: somebody took it away.
+// missing gives the organizations that have a stream and no directory of their own: somebody took it away. Keys alone
+// say nothing: an opening that was refused leaves some.
 func missing(path string) []string {
 	var names []string
 	streams, _ := filepath.Glob(filepath.Join(path, "store", "jetstream", "*", "streams", "LEDGER_*"))
-	keys, _ := filepath.Glob(filepath.Join(path, "node", "*", "*.key"))
 	for _, s := range streams {
 		names = append(names, strings.TrimPrefix(filepath.Base(s), "LEDGER_"))
-	}
-	for _, k := range keys {
-		names = append(names, filepath.Base(filepath.Dir(k)))
 	}
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {

@@ -104,6 +104,9 @@ func (w *world) newID() ulid.ULID {
 	}
 	sum := sha256.Sum256([]byte{byte(w.ids >> 16), byte(w.ids >> 8), byte(w.ids)})
 	copy(u[6:], sum[:])
+	if events.Hashed(u) {
+		u[15] = 0 // that form is for imported and derived commands
+	}
 	return u
 }
 

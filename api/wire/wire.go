@@ -205,6 +205,14 @@ type Subject struct {
 	Roles       []string `json:"roles,omitempty"` // keys
 }
 
+// Key is a key of the ledger, or what a subject signs with.
+type Key struct {
+	DID     string `json:"did"`               // did:key
+	Purpose string `json:"purpose"`           // event, document, root, operator or credential
+	Subject string `json:"subject,omitempty"` // key of the subject whose credential it is
+	Revoked uint64 `json:"revoked,omitempty"` // position from which it signs nothing more; absent: it may
+}
+
 // Holds is one thing that a subject was given.
 type Holds struct {
 	Grant      string `json:"grant"` // id of the event that gave it

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "kept": kept, "json": jsonIs,
+			"exits": exits, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs,
 		},
 	})
 }
@@ -122,6 +123,15 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	b[at] ^= 1
 	ts.Check(os.WriteFile(path, b, 0o600))
+}
+
+// cutGzip compresses a file and leaves out the end: cut-gzip FILE INTO
+func cutGzip(ts *testscript.TestScript, _ bool, args []string) {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, err := w.Write([]byte(ts.ReadFile(args[0])))
+	ts.Check(errors.Join(err, w.Close()))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes()[:b.Len()/2], 0o600))
 }
 
 // kept checks that a history holds all that a watcher saw: kept SEEN HISTORY, both JSON lines. A last line that was cut

@@ -150,6 +150,26 @@ func (s *State) Opened() *events.OrganizationOpened { return s.opened }
 // Key gives the key that now serves a purpose for the whole ledger; empty for credentials.
 func (s *State) Key(purpose string) string { return s.current[purpose] }
 
+// Key is a key of the ledger, or a credential, also one that signs nothing more.
+type Key struct {
+	DID     string
+	Purpose string
+	Subject ulid.ULID // of a credential; zero: none
+	Revoked uint64    // position from which it signs nothing more; 0: it may
+}
+
+// Keys gives all keys there ever were, by purpose, then subject, then did:key.
+func (s *State) Keys() []Key {
+	keys := make([]Key, 0, len(s.keys))
+	for did, k := range s.keys {
+		keys = append(keys, Key{did, k.purpose, k.subject, k.revoked})
+	}
+	slices.SortFunc(keys, func(a, b Key) int {
+		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), a.Subject.Compare(b.Subject), cmp.Compare(a.DID, b.DID))
+	})
+	return keys
+}
+
 // Documents says how many entries carry a document, the last one included.
 func (s *State) Documents() uint64 { return s.documents }
 

@@ -25,7 +25,7 @@ func Describe(e *events.Event, names Names) []string {
 	case *events.OrganizationOpened:
 		return []string{fmt.Sprintf("organization %s opened with profile %s, owned by %s", d.Organization, d.Profile.Name, d.Owner.Key)}
 	case *events.CataloguePublished:
-		lines := []string{fmt.Sprintf("catalogue %s published: %d permissions", d.Catalogue, len(d.Permissions))}
+		lines := []string{fmt.Sprintf("catalogue %s published: %s", d.Catalogue, count(uint64(len(d.Permissions))))}
 		lines = list(lines, "+ ", d.Added)
 		return list(lines, "− ", d.Retired)
 	case *events.SubjectAdded:
@@ -43,7 +43,7 @@ func Describe(e *events.Event, names Names) []string {
 	case *events.RoleRevoked:
 		return []string{fmt.Sprintf("%s − %s%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope))}
 	case *events.RolesSet:
-		lines := []string{fmt.Sprintf("%s now has %d roles", names.SubjectKey(d.Subject), len(d.Roles))}
+		lines := []string{fmt.Sprintf("%s now has %s", names.SubjectKey(d.Subject), plural(uint64(len(d.Roles)), "role"))}
 		for _, id := range d.Added {
 			lines = append(lines, "+ "+role(id))
 		}
@@ -113,11 +113,13 @@ func list(lines []string, sign string, names []string) []string {
 	return lines
 }
 
-func count(n uint64) string {
+func count(n uint64) string { return plural(n, "permission") }
+
+func plural(n uint64, one string) string {
 	if n == 1 {
-		return "1 permission"
+		return "1 " + one
 	}
-	return fmt.Sprintf("%d permissions", n)
+	return fmt.Sprintf("%d %ss", n, one)
 }
 
 func on(scope string) string {

@@ -71,7 +71,7 @@ func TestFindAndDescribe(t *testing.T) {
 	for at, want := range map[int]string{
 		6:  dora.String() + " + role " + kyc.String() + " until",
 		7:  "+ " + documenttest.Write,
-		8:  "− role " + kyc.String(),
+		8:  dora.String() + " now has 1 role\n+ role " + audit.String() + "\n− role " + kyc.String(),
 		9:  "on policy/P1",
 		10: "now has 1 permission without a role",
 		12: "and what 1 recorded parts name; 2 permissions in all",

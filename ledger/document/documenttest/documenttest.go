@@ -90,6 +90,9 @@ func (l *Ledger) ID() ulid.ULID {
 	}
 	sum := sha256.Sum256([]byte{byte(l.ids >> 16), byte(l.ids >> 8), byte(l.ids)})
 	copy(id[6:], sum[:])
+	if events.Hashed(id) {
+		id[15] = 0 // that form is for imported and derived commands
+	}
 	return id
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"syscall"
 	"time"
 
@@ -67,6 +68,8 @@ type app struct {
 	key    string
 	reason string
 	dryRun bool
+
+	made *madeKey // by this command; nil: none
 }
 
 func build(p Process) (*cobra.Command, *app) {
@@ -110,8 +113,35 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 	add("log", a.historyCommand(), a.showCommand(), a.catCommand(), a.topicCommand(), a.watchCommand(), a.verifyCommand())
 	root.AddCommand(a.versionCommand())
 	root.AddCommand(topics()...)
+	strict(root)
 	a.notice(root)
 	return root, a
+}
+
+// strict makes errors of what cobra lets pass: help on what is not there, completion for a shell that it does not know.
+func strict(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		switch c.Name() {
+		case "help":
+			c.RunE = func(_ *cobra.Command, args []string) error {
+				of, rest, err := root.Find(args)
+				if err != nil || of == nil || len(rest) > 0 {
+					return usage("there is no help on %q; try `permledger help`", strings.Join(args, " "))
+				}
+				of.InitDefaultHelpFlag()
+				return of.Help()
+			}
+		case "completion":
+			c.Args, c.RunE = cobra.ArbitraryArgs, func(c *cobra.Command, args []string) error {
+				if len(args) > 0 {
+					return usage("completion %s: the shells are bash, fish, powershell and zsh", args[0])
+				}
+				return c.Help()
+			}
+		}
+	}
 }
 
 // notice sees to it that a command notes that it has begun: what cobra refuses before that is wrong usage.

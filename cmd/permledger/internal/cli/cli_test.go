@@ -2,9 +2,11 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -18,6 +20,7 @@ import (
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/verify"
 )
 
 func TestTableFitsItsWidestCells(t *testing.T) {
@@ -57,6 +60,7 @@ func TestExitCodes(t *testing.T) {
 		{"Invalid", nil, problem(422, string(rules.Invalid)), exitUsage},
 		{"BadAsOf", nil, problem(400, wire.CodeBadAsOf), exitUsage},
 		{"Unreachable", nil, &client.UnreachableError{Err: errors.New("refused")}, exitUnreached},
+		{"OutcomeUnknown", nil, &client.UnknownError{Err: errors.New("cut off")}, exitUnreached},
 		{"Locked", nil, fmt.Errorf("open: %w", node.ErrLocked), exitUnreached},
 		{"Stopped", nil, problem(503, wire.CodeStopped), exitUnreached},
 		{"Internal", nil, problem(500, wire.CodeInternal), exitUnreached},
@@ -144,6 +148,49 @@ func TestLinesSayAsOfWhen(t *testing.T) {
 		got, err := withAsOf(c.row, at)
 		if err != nil || string(got) != c.want {
 			t.Errorf("withAsOf(%v) = %s, %v; want %s", c.row, got, err, c.want)
+		}
+	}
+}
+
+// What cannot be judged is no proof that something is wrong, and no proof that all is well.
+func TestVerdictOnWhatIsNewer(t *testing.T) {
+	var out strings.Builder
+	a := &app{p: Process{Out: &out}, format: asTable}
+	err := a.judged([]*verify.Report{{Source: "h/main", Position: 2}}, fmt.Errorf("main: %w", &verify.NewerError{Position: 3, Err: errors.New("what")}))
+	if code := codeOf(t.Context(), err); code != exitNo {
+		t.Errorf("exit code %d; want %d", code, exitNo)
+	}
+	for _, want := range []string{"h/main  2 events", "everything before event 3 holds", "a newer release"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the answer %q does not say %q", &out, want)
+		}
+	}
+}
+
+func TestErrorsSayWhatToDo(t *testing.T) {
+	lost := &client.UnknownError{Err: &client.UnreachableError{Server: "http://127.0.0.1:1", Err: errors.New("cut off")}}
+	if text := explainError(lost); !strings.Contains(text, "may or may not be recorded") || !strings.Contains(text, "permledger show "+lost.ID.String()) {
+		t.Errorf("a lost answer: %q", text)
+	}
+	stopped := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/healthz" {
+			panic(http.ErrAbortHandler)
+		}
+		_ = json.NewEncoder(w).Encode(wire.Health{Organizations: []wire.OrganizationHealth{{ID: "main", Error: "no space left"}}})
+	})
+	s := &session{Client: client.InProcess(stopped, "")}
+	_, err := s.Organizations(t.Context())
+	text := explainError(s.why(t.Context(), err))
+	if strings.Contains(text, "serve") || !strings.Contains(text, "takes no more commands: no space left") {
+		t.Errorf("a ledger in this process that stopped: %q", text)
+	}
+}
+
+// The help on opening an organization describes every profile there is.
+func TestProfilesAreDescribed(t *testing.T) {
+	for _, p := range node.Profiles() {
+		if !strings.Contains(profileHelp, "\n  "+p+" ") {
+			t.Errorf("%s is not described", p)
 		}
 	}
 }

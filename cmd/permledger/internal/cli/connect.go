@@ -49,7 +49,27 @@ func (a *app) withServer(ctx context.Context, do func(*session) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(s), s.close())
+	return errors.Join(s.why(ctx, do(s)), s.close())
+}
+
+// why adds to an error that the ledger did not answer, or takes no more commands, what the ledger itself says of that.
+func (s *session) why(ctx context.Context, err error) error {
+	silent := errors.As(err, new(*client.UnreachableError)) || errors.As(err, new(*client.UnknownError))
+	if code := client.CodeOf(err); !silent && code != wire.CodeStopped && code != wire.CodeInternal {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	health, failed := s.Health(ctx)
+	if failed != nil {
+		return err
+	}
+	for _, o := range health.Organizations {
+		if !o.Writing && (s.org == "" || s.org == o.ID) {
+			err = fmt.Errorf("%w\nThe ledger of %s takes no more commands: %s", err, o.ID, o.Error)
+		}
+	}
+	return err
 }
 
 // organization gives the one that commands speak of: the one that was named, else the only one beside the operator's.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
@@ -67,6 +68,9 @@ func codeOf(ctx context.Context, err error) int {
 	}
 	if coded := (*exitError)(nil); errors.As(err, &coded) {
 		return coded.code
+	}
+	if errors.As(err, new(*client.UnknownError)) {
+		return exitUnreached
 	}
 	if refusal := (*rules.Refusal)(nil); errors.As(err, &refusal) {
 		return codeOfProblem(string(refusal.Code))

@@ -16,7 +16,8 @@ import (
 
 // given is what a name in grant, revoke and set stands for: a role or a permission.
 type given struct {
-	asRole, asPermission bool // what the flags say
+	asRole, asPermission bool   // what the flags say
+	orNew                string // what can be done where the name is neither
 }
 
 func (g *given) flags(c *cobra.Command) {
@@ -47,13 +48,13 @@ func (g *given) isRole(ctx context.Context, s *session, name string) (bool, erro
 	case role && permission:
 		return false, usage("%q is a role and a permission: say --role or --permission", name)
 	case !role && !permission:
-		return false, exit(exitNotFound, "%q is neither a role nor a permission; to give a permission that is new, say --permission", name)
+		return false, exit(exitNotFound, "%q is neither a role nor a permission%s", name, g.orNew)
 	}
 	return role, nil
 }
 
 func (a *app) grantCommand() *cobra.Command {
-	var g given
+	g := given{orNew: "; to give a permission that is new, say --permission"}
 	var scope, end string
 	c := a.writes(&cobra.Command{
 		Use:   "grant ROLE|PERMISSION to SUBJECT",

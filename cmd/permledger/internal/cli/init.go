@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/node"
 )
 
@@ -30,7 +34,8 @@ func (a *app) initCommand() *cobra.Command {
 		Use:   "init DIR",
 		Short: "Make a ledger that stays",
 		Long: `Make a data directory with two organizations, each with a ledger of its own: operator, for whoever runs it, and
-another, main, whose owner you are. The keys are in DIR/keys; keep them elsewhere too.
+another, main, whose owner you are. The keys are in DIR/keys; keep them elsewhere too. ` + "`permledger org open --help`" + `
+says what the profiles are.
 
 What it prints is the CID of main's first entry. Who keeps it can tell this ledger from any other.`,
 		Args: cobra.ExactArgs(1),
@@ -55,6 +60,15 @@ What it prints is the CID of main's first entry. Who keeps it can tell this ledg
 }
 
 func (a *app) initialize(ctx context.Context, host string, o wire.Opening) (initialized, error) {
+	if err := fresh(a.data); err != nil {
+		return initialized{}, err
+	}
+	if err := canon.Source.Check(host + "/" + o.Organization); err != nil {
+		return initialized{}, usage("init %s: --host %s --organization %s: %w", a.data, host, o.Organization, err)
+	}
+	if !slices.Contains(node.Profiles(), o.Profile) {
+		return initialized{}, usage("init %s: --profile %s: there are %s", a.data, o.Profile, strings.Join(node.Profiles(), ", "))
+	}
 	if err := node.Init(a.data, host); err != nil {
 		return initialized{}, err
 	}
@@ -67,6 +81,30 @@ func (a *app) initialize(ctx context.Context, host string, o wire.Opening) (init
 		return initialized{}, fmt.Errorf("init %s: %w", a.data, err)
 	}
 	return initialized{Directory: a.data, Organization: o.Organization, Genesis: r.CID, Key: ownerKeyFile(a.data, o.Organization), Recorded: r}, nil
+}
+
+// fresh says why a ledger cannot be made at a path: it is a file, or a directory of something else.
+func fresh(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil // what cannot be looked at cannot be made either, which says why
+	}
+	if !info.IsDir() {
+		return usage("init %s: this is a file", path)
+	}
+	if dataDirectory(path) {
+		return fmt.Errorf("init %s: %w", path, node.ErrInitialized)
+	}
+	if entries, err := os.ReadDir(path); err == nil && len(entries) > 0 {
+		return usage("init %s: the directory is not empty", path)
+	}
+	return nil
+}
+
+// dataDirectory says whether a path is a directory that init made.
+func dataDirectory(path string) bool {
+	_, err := os.Stat(filepath.Join(path, "permledger.json"))
+	return err == nil
 }
 
 // openFirst opens the operator's organization and the first of the others.

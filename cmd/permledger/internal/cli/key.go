@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,24 +16,28 @@ func (a *app) keyCommand() *cobra.Command {
 }
 
 func (a *app) keyList() *cobra.Command {
-	return a.reads(&cobra.Command{
+	return a.answers(&cobra.Command{
 		Use:   "ls",
-		Short: "List what was recorded about keys",
+		Short: "List the ledger's keys, and the credentials that users sign with",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(s *session) error {
-				var all wire.List[wire.Item]
-				for _, t := range []string{
-					"organization.opened", "subject.added", "key.registered", "key.rotated", "key.succeeded", "key.revoked", "key.reported",
-				} {
-					list, err := allHistory(c.Context(), s, wire.HistoryQuery{AsOf: a.asOf, Type: t})
-					if err != nil {
-						return fmt.Errorf("list the keys: %w", err)
-					}
-					all.Items, all.AsOf = append(all.Items, list.Items...), list.AsOf
+				list, err := s.Keys(c.Context(), s.org)
+				if err != nil {
+					return fmt.Errorf("list the keys: %w", err)
 				}
-				slices.SortFunc(all.Items, func(x, y wire.Item) int { return cmp.Compare(x.Seq, y.Seq) })
-				return answerList(a, all, func(w io.Writer) error { return writeHistory(w, all.Items) })
+				return answerList(a, list, func(w io.Writer) error {
+					t := table{}
+					t.row("PURPOSE", "USER", "STATE", "DID")
+					for _, k := range list.Items {
+						state := "active"
+						if k.Revoked != 0 {
+							state = fmt.Sprintf("until %d", k.Revoked)
+						}
+						t.row(k.Purpose, k.Subject, state, k.DID)
+					}
+					return t.writeTo(w, "")
+				})
 			})
 		},
 	})
@@ -52,14 +54,10 @@ func (r *replacement) flags(c *cobra.Command) {
 
 // key gives the did:key; empty where the node is to make the key.
 func (r *replacement) key(a *app) (string, error) {
-	if r.file == "" || a.dryRun {
+	if r.file == "" {
 		return r.did, nil
 	}
-	key, err := newKeyAt(r.file)
-	if err != nil {
-		return "", fmt.Errorf("make the new key: %w", err)
-	}
-	return didOf(key), nil
+	return a.makeKey(r.file)
 }
 
 func (a *app) keyRegister() *cobra.Command {
@@ -72,6 +70,9 @@ func (a *app) keyRegister() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			if purpose == events.PurposeCredential && user == "" {
 				return usage("register a key: whose is it? Say --user KEY")
+			}
+			if purpose == events.PurposeCredential && r.did == "" && r.file == "" {
+				return usage("register a key: which? Say --to DID, or --new-key FILE to make one")
 			}
 			return a.with(c.Context(), func(s *session) error {
 				did, err := r.key(a)

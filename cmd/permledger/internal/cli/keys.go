@@ -67,6 +67,34 @@ func keyAt(path string) (ed25519.PrivateKey, error) {
 	return newKeyAt(path)
 }
 
+// A madeKey is a key that is not kept yet, and the file where it will be.
+type madeKey struct {
+	file string
+	key  ed25519.PrivateKey
+}
+
+// makeKey makes a key that a change puts into the ledger, and gives its did:key. The change keeps it.
+func (a *app) makeKey(file string) (string, error) {
+	if _, err := os.Lstat(file); err == nil {
+		return "", usage("--new-key %s: the file is there already", file)
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", fmt.Errorf("make a key: %w", err)
+	}
+	a.made = &madeKey{file, key}
+	return didOf(key), nil
+}
+
+func (m *madeKey) keep() error {
+	if err := os.MkdirAll(filepath.Dir(m.file), 0o700); err != nil {
+		return err
+	}
+	return node.WriteKey(m.file, m.key)
+}
+
+func (m *madeKey) drop() error { return os.Remove(m.file) }
+
 // newKeyAt makes a key and keeps it in a file that is not there yet.
 func newKeyAt(path string) (ed25519.PrivateKey, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

@@ -1,20 +1,22 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/oklog/ulid/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/rules"
 )
@@ -34,6 +36,9 @@ func (a *app) historyCommand() *cobra.Command {
 				list, err := allHistory(c.Context(), s, q)
 				if err != nil {
 					return fmt.Errorf("history: %w", err)
+				}
+				if a.format == asTable && slices.ContainsFunc(list.Items, func(i wire.Item) bool { return i.Occurred != "" }) {
+					a.say("* when it occurred, as its source says; it was recorded later, which -o json shows")
 				}
 				return answerList(a, list, func(w io.Writer) error { return writeHistory(w, list.Items) })
 			})
@@ -95,7 +100,11 @@ func writeHistory(w io.Writer, items []wire.Item) error {
 }
 
 func historyRow(i wire.Item) []string {
-	return []string{strconv.FormatUint(i.Seq, 10), when(cmp.Or(i.Occurred, i.Time)), i.Actor, i.Type, whatAndWhy(i)}
+	at := when(i.Time)
+	if i.Occurred != "" {
+		at = when(i.Occurred) + "*"
+	}
+	return []string{strconv.FormatUint(i.Seq, 10), at, i.Actor, i.Type, whatAndWhy(i)}
 }
 
 func whatAndWhy(i wire.Item) string {
@@ -117,15 +126,15 @@ func whatText(lines []string) string {
 func (a *app) showCommand() *cobra.Command {
 	var raw, dsse bool
 	c := a.answers(&cobra.Command{
-		Use:   "show POSITION|CID|head~N",
-		Short: "Show one entry: what it says, its links and signatures",
+		Use:   "show POSITION|CID|head~N|COMMAND",
+		Short: "Show one entry: what it says, its links and signatures; COMMAND is the id of a command",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(s *session) error {
 				en, parsed, err := entryOf(c.Context(), s, args[0])
 				switch {
 				case err != nil:
-					return err
+					return fmt.Errorf("show %s: %w", args[0], err)
 				case raw:
 					return a.write(en.Entry)
 				case dsse:
@@ -147,24 +156,28 @@ func entryOf(ctx context.Context, s *session, ref string) (wire.Entry, *chain.En
 	if strings.HasPrefix(ref, "head") {
 		o, err := s.Organization(ctx, s.org, client.Read{AsOf: ref})
 		if err != nil {
-			return wire.Entry{}, nil, fmt.Errorf("show %s: %w", ref, err)
+			return wire.Entry{}, nil, err
 		}
 		ref = o.AsOf.CID
 	}
-	en, err := s.Entry(ctx, s.org, ref)
+	find := s.Entry
+	if _, no := ulid.ParseStrict(ref); no == nil {
+		find = s.Recorded
+	}
+	en, err := find(ctx, s.org, ref)
 	if err != nil {
-		return en, nil, fmt.Errorf("show %s: %w", ref, err)
+		return en, nil, err
 	}
 	want := en.CID
-	if _, number := strconv.ParseUint(ref, 10, 64); number != nil {
+	if canon.CID.Check(ref) == nil {
 		want = ref
 	}
 	if have := chain.CID(en.Entry); have != want {
-		return en, nil, exit(exitIntegrity, "show %s: the entry's bytes have the CID %s, not %s", ref, have, want)
+		return en, nil, exit(exitIntegrity, "the entry's bytes have the CID %s, not %s", have, want)
 	}
 	parsed, err := chain.Parse(en.Entry)
 	if err != nil {
-		return en, nil, exit(exitIntegrity, "show %s: %w", ref, err)
+		return en, nil, exit(exitIntegrity, "%w", err)
 	}
 	return en, parsed, nil
 }
@@ -219,12 +232,19 @@ func writeEntry(w io.Writer, en wire.Entry, parsed *chain.Entry) error {
 
 func (a *app) catCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "cat CID",
+		Use:   "cat CID|POSITION|head~N",
 		Short: "Write the exact bytes of an entry or a document",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			cid := strings.TrimPrefix(args[0], "cid:")
 			return a.with(c.Context(), func(s *session) error {
+				if canon.CID.Check(cid) != nil { // documents have no other name
+					en, _, err := entryOf(c.Context(), s, cid)
+					if err != nil {
+						return fmt.Errorf("cat %s: %w", cid, err)
+					}
+					return a.write(en.Entry)
+				}
 				b, err := bytesOf(c.Context(), s, cid)
 				if err != nil {
 					return fmt.Errorf("cat %s: %w", cid, err)
@@ -255,13 +275,18 @@ func (a *app) topicCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(s *session) error {
+				none := true
 				for line, err := range s.Topic(c.Context(), s.org, from) {
 					if err != nil {
 						return fmt.Errorf("topic: %w", err)
 					}
+					none = false
 					if err := a.write(append(line[:len(line):len(line)], '\n')); err != nil {
 						return err
 					}
+				}
+				if none {
+					return a.noMessages(c.Context(), s)
 				}
 				return nil
 			})
@@ -269,6 +294,18 @@ func (a *app) topicCommand() *cobra.Command {
 	}
 	c.Flags().Uint64Var(&from, "from", 0, "the `position` of the first event whose message is wanted")
 	return c
+}
+
+// noMessages says why there are none, where it is the profile.
+func (a *app) noMessages(ctx context.Context, s *session) error {
+	o, err := s.Organization(ctx, s.org, client.Read{})
+	if err != nil {
+		return fmt.Errorf("topic: %w", err)
+	}
+	if with, _ := o.Profile["documents"].(bool); !with {
+		a.say("topic: the profile of %s, %s, has no documents, so its changes give no messages; guardian and stokr have them", s.org, profileName(o))
+	}
+	return nil
 }
 
 func (a *app) watchCommand() *cobra.Command {

@@ -104,13 +104,26 @@ func (a *app) orgShow() *cobra.Command {
 	})
 }
 
+// profileHelp says what the profiles switch on.
+const profileHelp = `The profile says for ever which rules the organization has beside those that all have:
+
+  guardian  permissions bring along those they depend on; signed documents and topic messages; no direct grants
+  ipaware   no two roles have the same name; no role without a permission; no direct grants
+  plain     direct grants; new permissions without a catalogue; roles without a permission
+  stokr     direct grants; no two roles have the same name; roles without a permission; signed documents and topic messages
+  tokeny    as ipaware
+
+A direct grant gives a permission to a user without a role.`
+
 func (a *app) orgOpen() *cobra.Command {
 	var o wire.Opening
 	c := a.answers(&cobra.Command{
 		Use:   "open ID",
 		Short: "Open an organization: the first entry of a ledger of its own",
 		Long: `Open an organization: the first entry of a ledger of its own. Its owner's key and its root key are made in DIR/keys,
-where they are not there yet: keep both elsewhere.`,
+where they are not there yet: keep both elsewhere.
+
+` + profileHelp,
 		Example: `  permledger org open acme --profile stokr --name "Acme Securities S.A."`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

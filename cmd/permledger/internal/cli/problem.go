@@ -25,7 +25,10 @@ func explainError(err error) string {
 		said := (&client.Error{Problem: p}).Error()
 		text = strings.Replace(text, said, problemText(p), 1)
 	}
-	if errors.As(err, new(*client.UnreachableError)) {
+	if lost := (*client.UnknownError)(nil); errors.As(err, &lost) {
+		text += fmt.Sprintf("\nFind out with `permledger show %s`, or in `permledger history`, before you try again", lost.ID)
+	}
+	if u := (*client.UnreachableError)(nil); errors.As(err, &u) && !u.InProcess() {
 		text += "\nIs it running? `permledger serve --data DIR` starts a server"
 	}
 	return text

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -21,6 +22,7 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 }
 
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
+// A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
 	key, err := a.signingKey(s.org)
 	if err != nil {
@@ -38,7 +40,16 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 	if a.dryRun {
 		return a.preview(p)
 	}
+	made := a.made
+	if made != nil && p.Refusal == nil {
+		if err := made.keep(); err != nil {
+			return fmt.Errorf("%s: keep the new key: %w", in.Kind, err)
+		}
+	}
 	r, err := s.SignAndRecord(ctx, s.org, p, key, texts)
+	if made != nil && p.Refusal == nil && err != nil && !errors.As(err, new(*client.UnknownError)) {
+		err = errors.Join(err, made.drop())
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", in.Kind, err)
 	}

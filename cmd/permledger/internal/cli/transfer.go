@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/importer"
+	"github.com/permledger/permledger/ledger/rules"
 )
 
 // imported is the answer of import.
@@ -38,7 +40,21 @@ object of roles, users and permissions), plain or compressed with gzip. FILE may
 
 The same records have the same ids in every run, from any path: what is recorded already is recognized, and an import
 that was interrupted is continued by running it again. A bad record ends the run with its number, or is skipped and
-counted with --skip-bad.`,
+counted with --skip-bad.
+
+role-history: members marked ? may be left out; title, description and stage are texts.
+
+  {"time":"2021-11-12T10:28:19Z","op":"create-role","role":"editor","title"?:"Editor","description"?:"Edits","stage"?:"GA","permissions":["a.get","a.list"]}
+  {"time":"2021-11-13T10:28:19Z","op":"update-role","role":"editor","title"?:"Editors","description"?:"","stage"?:"BETA","add"?:["b.get"],"remove"?:["a.get"]}
+  {"time":"2021-11-14T10:28:19Z","op":"delete-role","role":"editor"}
+
+The time is RFC 3339, says when it occurred (--as-of occurred:TIME), and may not go back from line to line.
+
+assignments: names are texts or whole numbers. userPermissions must be what a user's roles give together.
+
+  {"roles":[{"role":1,"permissions":[1,2],"users":[7,8]}],"userPermissions":{"7":[1,2],"8":[1,2]}}
+
+Reading is strict: unknown members, members given twice, and names given twice in a set are refused.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			in, size, err := a.input(args[0])
@@ -94,16 +110,29 @@ func (a *app) input(name string) (io.ReadCloser, int64, error) {
 	if err != nil {
 		return nil, 0, errors.Join(fmt.Errorf("import: %w", err), f.Close())
 	}
+	if info.IsDir() {
+		return nil, 0, errors.Join(usage("import: %s is a directory", name), f.Close())
+	}
 	return f, info.Size(), nil
 }
 
 // importFailed says how far an import came. A bad record is bad input; what stood before it is recorded.
 func (a *app) importFailed(sum importer.Summary, err error) error {
 	a.say("before it stopped: %s recorded, %d recorded already, %d unchanged, %d bad", count(sum.Recorded, "record", "records"), sum.Repeated, sum.Unchanged, sum.Bad)
-	if errors.As(err, new(*importer.BadRecord)) || errors.Is(err, importer.ErrFormat) {
+	if errors.As(err, new(*client.UnreachableError)) {
+		return fmt.Errorf("%w\nWhat was sent last may or may not be recorded: run the import again, which goes on where it was", err)
+	}
+	if errors.As(err, new(*importer.BadRecord)) || inputFailed(err) {
 		return usage("%w", err)
 	}
 	return err
+}
+
+// inputFailed says whether an import failed for what was read, and not for the ledger it was to go into, or the disk it
+// was read from.
+func inputFailed(err error) bool {
+	return !errors.As(err, new(*client.Error)) && !errors.As(err, new(*rules.Refusal)) && !errors.As(err, new(*fs.PathError)) &&
+		!errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded)
 }
 
 func (a *app) summary(sum importer.Summary, at wire.AsOf) error {

@@ -124,16 +124,13 @@ Name and e-mail stand in the log as commitments only; the words are kept apart a
 			}
 			private(&in.DisplayName, name)
 			private(&in.Email, email)
-			return a.with(c.Context(), func(s *session) error {
-				if newKey != "" && !a.dryRun {
-					key, err := newKeyAt(newKey)
-					if err != nil {
-						return fmt.Errorf("add user %s: make its key: %w", args[0], err)
-					}
-					in.SubjectKey = didOf(key)
+			if newKey != "" {
+				var err error
+				if in.SubjectKey, err = a.makeKey(newKey); err != nil {
+					return fmt.Errorf("add user %s: %w", args[0], err)
 				}
-				return a.change(c.Context(), s, in, texts...)
-			})
+			}
+			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in, texts...) })
 		},
 	})
 	f := c.Flags()

@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/verify"
 )
@@ -47,6 +50,7 @@ type suspect struct {
 type verdict struct {
 	Verified bool       `json:"verified"`
 	Broken   *broken    `json:"broken,omitempty"`
+	Newer    *newer     `json:"newer,omitempty"`
 	Ledgers  []verified `json:"ledgers"`
 }
 
@@ -57,6 +61,12 @@ type broken struct {
 	Expected string `json:"expected,omitempty"`
 	Found    string `json:"found,omitempty"`
 	Text     string `json:"text"`
+}
+
+// newer says which event this release cannot judge.
+type newer struct {
+	Seq  uint64 `json:"seq"`
+	Text string `json:"text"`
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -81,12 +91,20 @@ A directory is only read, whether a server runs on it or not; no key and no netw
 			if target == "" {
 				return usage("verify what? Name a directory or a server's URL, or say --data DIR")
 			}
+			if o.Genesis != "" {
+				if err := canon.CID.Check(o.Genesis); err != nil {
+					return usage("--genesis: %w", err)
+				}
+			}
 			p := a.newProgress("verify", 0)
 			o.Progress = func(org string, done uint64) { p.at(0, fmt.Sprintf("%s  %d events", org, done)) }
-			reports, err := a.verify(c.Context(), target, o)
+			reports, err := a.verify(c.Context(), target, o, c.Flags().Changed("org"))
 			p.end()
-			if errors.Is(err, verify.ErrNothing) {
+			switch {
+			case errors.Is(err, verify.ErrNothing):
 				return usage("%w", err)
+			case errors.Is(err, verify.ErrSeveral):
+				return usage("%w; say which with --org", err)
 			}
 			return a.judged(reports, err)
 		},
@@ -95,15 +113,41 @@ A directory is only read, whether a server runs on it or not; no key and no netw
 	return c
 }
 
-func (a *app) verify(ctx context.Context, target string, o verify.Options) ([]*verify.Report, error) {
+// verify looks at one organization where one is named. The variable names it for data directories and servers only: what
+// is below is one ledger already.
+func (a *app) verify(ctx context.Context, target string, o verify.Options, flag bool) ([]*verify.Report, error) {
 	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") {
 		a.server = target
+		a.only()
 		return a.verifyServer(ctx, o)
 	}
-	if a.org != "" {
-		target = filepath.Join(target, "orgs", a.org)
+	switch {
+	case a.org == "" || !dataDirectory(target) && !flag:
+		return verify.Directory(ctx, target, o)
+	case !dataDirectory(target):
+		return nil, usage("verify %s: this is no data directory, so --org does not go with it", target)
 	}
-	return verify.Directory(ctx, target, o)
+	dir := filepath.Join(target, "orgs", a.org)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, absent(target, a.org)
+	}
+	a.only()
+	return verify.Directory(ctx, dir, o)
+}
+
+func (a *app) only() {
+	if a.org != "" {
+		a.say("only %s is verified", a.org)
+	}
+}
+
+// absent says what it means that an organization has no directory: there is no such organization, or somebody took it
+// away and left its stream. Keys alone are no trace: an opening that was refused leaves some.
+func absent(dir, org string) error {
+	if found, _ := filepath.Glob(filepath.Join(dir, "store", "jetstream", "*", "streams", "LEDGER_"+org)); len(found) > 0 {
+		return exit(exitIntegrity, "verify %s: the directory of %s is missing, but its stream %s is there: the ledger was taken away", dir, org, found[0])
+	}
+	return exit(exitNotFound, "verify %s: there is no organization %s here", dir, org)
 }
 
 // verifyServer reads the entries of a server and verifies them here.
@@ -147,6 +191,9 @@ func (a *app) judged(reports []*verify.Report, err error) error {
 	v := verdict{Verified: err == nil, Ledgers: []verified{}}
 	if b := (*chain.BrokenError)(nil); errors.As(err, &b) {
 		v.Broken = &broken{b.Position, b.Check, b.Expected, b.Found, err.Error()}
+	} else if n := (*verify.NewerError)(nil); errors.As(err, &n) {
+		v.Newer = &newer{n.Position, err.Error()}
+		err = &exitError{exitNo, err}
 	} else if err != nil {
 		return err // nothing was judged
 	}
@@ -177,6 +224,9 @@ func report(r *verify.Report) verified {
 func writeVerdict(w io.Writer, v verdict) error {
 	p := printer{w: w}
 	for _, l := range v.Ledgers {
+		if l.Seq == 0 { // nothing was proven of it
+			continue
+		}
 		p.f("%s  %s %s  %s\n", l.Ledger, count(int(l.Seq), "event", "events"), "to", l.CID)
 		t := table{}
 		t.row("", "first event", l.Genesis)
@@ -204,6 +254,10 @@ func writeVerdict(w io.Writer, v verdict) error {
 	}
 	if v.Verified {
 		p.f("VERIFIED\n")
+		return p.err
+	}
+	if v.Newer != nil {
+		p.f("✗ %s\nNOT VERIFIED TO THE END: everything before event %d holds; it and what follows takes a newer release of permledger\n", v.Newer.Text, v.Newer.Seq)
 		return p.err
 	}
 	p.f("✗ %s\nNOT VERIFIED: everything before event %d holds, nothing after it is judged\n", v.Broken.Text, v.Broken.Seq)
