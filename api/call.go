@@ -12,6 +12,7 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 	"github.com/permledger/permledger/projections/access"
 )
@@ -38,7 +39,7 @@ func (c *call) readQuery() error {
 	for name, values := range q {
 		if !slices.Contains(c.route.Query, name) {
 			p := badRequest(fmt.Sprintf("There is no parameter %q here", clip(name)))
-			p.Nearest = nearest(name, slices.Values(c.route.Query))
+			p.Nearest = rules.Nearest(name, slices.Values(c.route.Query))
 			return p
 		}
 		if len(values) != 1 {

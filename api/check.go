@@ -7,6 +7,7 @@ import (
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/projections/access"
 )
 
@@ -58,7 +59,7 @@ func (c *call) missing(q *wire.Check, e *access.Explanation, a access.AsOf) []wi
 		list = append(list, m)
 	}
 	if e.UnknownSubject {
-		near := nearest(q.Subject, subjectKeys(c.org.Access, a))
+		near := rules.Nearest(q.Subject, subjectKeys(c.org.Access, a))
 		add(wire.Missing{Kind: "unknown-subject", Nearest: near}, "nobody has the key %s%s", clip(q.Subject), didYouMean(near))
 	}
 	if e.Deactivated != 0 {

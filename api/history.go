@@ -78,7 +78,7 @@ func (c *call) historyQuery(a access.AsOf) (history.Query, error) {
 	if t := events.Type(c.query.Get("type")); t != "" {
 		if _, known := events.Types()[t]; !known {
 			p := badRequest(fmt.Sprintf("There is no type of event %q", clip(string(t))))
-			p.Nearest = nearest(string(t), func(yield func(string) bool) {
+			p.Nearest = rules.Nearest(string(t), func(yield func(string) bool) {
 				for known := range events.Types() {
 					if !yield(string(known)) {
 						return

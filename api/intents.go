@@ -199,9 +199,9 @@ func (d *draft) notFound(kind, name string) error {
 	p := problemOf(http.StatusNotFound, string(rules.NotFound), fmt.Sprintf("There is no %s %q", kind, clip(name)))
 	now := access.AsOf{Position: d.state.Position()}
 	if kind == "role" {
-		p.Nearest = nearest(name, roleKeys(d.call.org.Access, now))
+		p.Nearest = rules.Nearest(name, roleKeys(d.call.org.Access, now))
 	} else {
-		p.Nearest = nearest(name, subjectKeys(d.call.org.Access, now))
+		p.Nearest = rules.Nearest(name, subjectKeys(d.call.org.Access, now))
 	}
 	return p
 }

@@ -97,7 +97,7 @@ func prepare(c *call, in wire.Intent) (wire.Prepared, error) {
 	kind, ok := intents[in.Kind]
 	if !ok {
 		p := badRequest(fmt.Sprintf("There is no kind of intent %q", clip(in.Kind)))
-		p.Nearest = nearest(in.Kind, maps.Keys(intents))
+		p.Nearest = rules.Nearest(in.Kind, maps.Keys(intents))
 		return wire.Prepared{}, p
 	}
 	if err := members(in, kind); err != nil {

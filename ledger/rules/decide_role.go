@@ -248,7 +248,7 @@ func (s *State) admit(e *events.Event, names []string, scope string, until time.
 			return refuse(Invalid, "The permission %s cannot be given", name)
 		case !known && (indexColon(name) || !s.opened.Profile.NewPermissions):
 			r := refuse(Unknown, "There is no permission %q", name)
-			r.Permission, r.Nearest = name, s.perms.nearest(name)
+			r.Permission, r.Nearest = name, Nearest(name, slices.Values(s.perms.names))
 			if len(r.Nearest) > 0 {
 				r.Hint = "Did you mean " + strings.Join(r.Nearest, " or ") + "?"
 			}

@@ -316,7 +316,7 @@ func (s *State) Permission(name string) (canonical string, alternatives []string
 		return alternatives[0], nil
 	}
 	if len(alternatives) == 0 {
-		alternatives = s.perms.nearest(name)
+		alternatives = Nearest(name, slices.Values(s.perms.names))
 	}
 	return "", alternatives
 }

@@ -1,10 +1,7 @@
 package api
 
 import (
-	"cmp"
 	"iter"
-	"slices"
-	"strings"
 
 	"github.com/oklog/ulid/v2"
 
@@ -13,59 +10,6 @@ import (
 	"github.com/permledger/permledger/node"
 	"github.com/permledger/permledger/projections/access"
 )
-
-// nearest gives up to three names that differ little from one that nobody has.
-func nearest(name string, names iter.Seq[string]) []string {
-	type near struct {
-		name string
-		far  int
-	}
-	const longest = 256 // nobody means a longer name
-	if len(name) > longest {
-		return nil
-	}
-	limit := max(2, len(name)/4)
-	var found []near
-	for have := range names {
-		if far := distance(strings.ToLower(name), strings.ToLower(have), limit); far <= limit {
-			found = append(found, near{have, far})
-		}
-	}
-	slices.SortFunc(found, func(a, b near) int { return cmp.Or(cmp.Compare(a.far, b.far), cmp.Compare(a.name, b.name)) })
-	var out []string
-	for _, n := range found[:min(3, len(found))] {
-		out = append(out, n.name)
-	}
-	return out
-}
-
-// distance counts the insertions, deletions and substitutions between two names; above limit it gives up.
-func distance(a, b string, limit int) int {
-	if d := len(a) - len(b); d > limit || -d > limit {
-		return limit + 1
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		diagonal, least := row[0], i
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			change := diagonal
-			if a[i-1] != b[j-1] {
-				change++
-			}
-			diagonal = row[j]
-			row[j] = min(change, row[j]+1, row[j-1]+1)
-			least = min(least, row[j])
-		}
-		if least > limit {
-			return limit + 1
-		}
-	}
-	return row[len(b)]
-}
 
 func roleKeys(x *access.Index, a access.AsOf) iter.Seq[string] {
 	return func(yield func(string) bool) {
@@ -95,9 +39,9 @@ func nearThing(org *node.Org, e *access.NotFoundError) []string {
 	now := access.AsOf{Position: org.Access.Head().Position}
 	switch e.Kind {
 	case "role":
-		return nearest(e.Name, roleKeys(org.Access, now))
+		return rules.Nearest(e.Name, roleKeys(org.Access, now))
 	case "subject":
-		return nearest(e.Name, subjectKeys(org.Access, now))
+		return rules.Nearest(e.Name, subjectKeys(org.Access, now))
 	}
 	_, near := permission(org, e.Name)
 	return near
