@@ -65,7 +65,10 @@ type Node struct {
 	keys *keyrings
 	srv  *stream.Server
 
-	mu     sync.RWMutex
+	mu       sync.RWMutex
+	repaired map[string][]Mended // by [Repair], before the ledgers are opened
+	told     func(Mended)        // of each mending; nil: nobody is
+
 	orgs   map[string]*Org
 	opened map[string]*Org // made, and not yet acknowledged: see [Node.OpenOrganization]
 }
@@ -109,6 +112,15 @@ func Init(dir, host string) error {
 // and opens the ledgers. What cannot be completed with certainty is refused, with one line that says why, before any
 // ledger is changed.
 func Open(ctx context.Context, dir string, opts Options) (*Node, error) {
+	n := newNode(dir, opts)
+	if err := n.open(ctx); err != nil {
+		_ = n.Close()
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	return n, nil
+}
+
+func newNode(dir string, opts Options) *Node {
 	n := &Node{dir: dir, opts: opts, log: opts.Logger, orgs: map[string]*Org{}, opened: map[string]*Org{}}
 	n.keys = &keyrings{dir: filepath.Join(dir, "node"), all: map[string]*keys{}}
 	if n.log == nil {
@@ -117,11 +129,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Node, error) {
 	if n.opts.Now == nil {
 		n.opts.Now = time.Now
 	}
-	if err := n.open(ctx); err != nil {
-		_ = n.Close()
-		return nil, fmt.Errorf("open %s: %w", dir, err)
-	}
-	return n, nil
+	return n
 }
 
 func (n *Node) open(ctx context.Context) error {
@@ -133,80 +141,12 @@ func (n *Node) open(ctx context.Context) error {
 	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
 		return err
 	}
-	names, err := n.organizations()
-	if err != nil {
-		return err
-	}
-	var found []*prepared
-	defer func() {
-		for _, p := range found {
-			_ = p.journal.Close()
-		}
-	}()
-	for _, name := range names {
-		p, err := n.prepare(name)
-		if err != nil {
-			return err
-		}
-		if p != nil {
-			found = append(found, p)
-		}
-	}
-	for _, p := range found {
-		if err := n.mend(p); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-	}
-	if err := n.serve(ctx, found); err != nil {
-		return err
-	}
-	for len(found) > 0 {
-		o, err := n.start(ctx, found[0])
-		if err != nil {
-			return err
-		}
-		n.orgs[o.ID], found = o, found[1:] // the organization closes the journal now
-	}
-	return nil
+	return n.startLedgers(ctx)
 }
 
 // ackWait is how long an append waits for the next answer of nats-server before it asks what became of it: a server
 // that cannot write, as on a full disk, gives none.
 const ackWait = 2 * time.Second
-
-// serve starts the embedded server. Files that were whole as far as they went can still make it a stream with a hole,
-// where they end earlier than its index says, or one that it does not load at all: such a stream is set aside too, once
-// the server has let go of it, and made again.
-func (n *Node) serve(ctx context.Context, found []*prepared) error {
-	for attempt := 0; ; attempt++ {
-		var err error
-		if n.srv, err = stream.Start(stream.Options{StoreDir: n.store(), AckWait: ackWait, Logger: n.log}); err != nil {
-			return err
-		}
-		var holed []*prepared
-		for _, p := range found {
-			if p.compare.Damage != nil {
-				continue
-			}
-			_, err := n.srv.OpenLog(ctx, p.name)
-			if damaged := (*stream.DamagedError)(nil); errors.As(err, &damaged) || errors.Is(err, stream.ErrMissing) {
-				p.compare.Damage = err
-				holed = append(holed, p)
-			}
-		}
-		if len(holed) == 0 || attempt > 0 {
-			return nil
-		}
-		if err := n.srv.Close(); err != nil {
-			return err
-		}
-		for _, p := range holed {
-			if err := n.setStreamAside(p); err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
-			}
-		}
-	}
-}
 
 func readMarker(dir string) (marker, error) {
 	var m marker
