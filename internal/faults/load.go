@@ -41,6 +41,7 @@ type Load struct {
 	enough  func() // is called
 	refused error  // the first refusal: the load asks only for what is allowed
 	made    int
+	name    string // tells the roles of this load from those of others on the same ledger
 }
 
 // writer is a subject of the ledger and what it signs with.
@@ -73,6 +74,7 @@ func (p *Program) Init(ctx context.Context, dir string) (Ack, error) {
 // may be nil, is told of each acknowledgement as soon as it is read, by one goroutine at a time.
 func NewLoad(ctx context.Context, c *client.Client, keys string, seed uint64, onAck func(Ack)) (*Load, error) {
 	l := &Load{rng: rand.New(rand.NewPCG(seed, 1)), unclear: map[string]wire.Submission{}, onAck: onAck}
+	l.name = fmt.Sprintf("%06x", l.rng.IntN(1<<24))
 	key, err := node.ReadKey(filepath.Join(keys, "keys", "owner.key"))
 	if err != nil {
 		return nil, fmt.Errorf("make a load: %w", err)
@@ -104,7 +106,7 @@ func (l *Load) hire(ctx context.Context, c *client.Client, owner writer, i int) 
 	seed := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("writer"), l.rng.Uint64()))
 	w := writer{ledger: owner.ledger, actor: newID(), key: ed25519.NewKeyFromSeed(seed[:])}
 	for _, d := range []events.Data{
-		&events.SubjectAdded{Subject: w.actor, Key: fmt.Sprintf("writer%d", i), Kind: events.KindTechnical, Credential: did(w.key)},
+		&events.SubjectAdded{Subject: w.actor, Key: fmt.Sprintf("writer%s-%d", l.name, i), Kind: events.KindTechnical, Credential: did(w.key)},
 		&events.PermissionGranted{Subject: w.actor, Permission: "ledger:role.create"},
 	} {
 		sub, id, err := owner.sign(d, "")
@@ -187,7 +189,7 @@ func (l *Load) next(w writer) ([]signed, error) {
 		if l.rng.IntN(20) == 0 {
 			size = l.rng.IntN(longText)
 		}
-		role := &events.RoleCreated{Role: newID(), Key: fmt.Sprintf("role%d", l.made), Name: fmt.Sprintf("Role %d", l.made), Description: strings.Repeat("what it is for ", size/15)}
+		role := &events.RoleCreated{Role: newID(), Key: fmt.Sprintf("role%s-%d", l.name, l.made), Name: fmt.Sprintf("Role %d", l.made), Description: strings.Repeat("what it is for ", size/15)}
 		if w.owner {
 			role.Permissions = []string{fmt.Sprintf("thing%d.read", l.rng.IntN(50))}
 		}

@@ -99,15 +99,21 @@ func judgeRefusal(dir string, before map[string]string, refused error) (found Fi
 
 // repair runs `permledger repair`. That it cannot mend everything is an outcome, told by its exit code.
 func (p *Program) repair(ctx context.Context, dir string) (Outcome, error) {
-	_, err := p.Run(ctx, "repair", dir)
-	code, said, exited := exitOf(err)
-	switch {
-	case err == nil:
-		return Repaired, nil
-	case exited && code == exitIntegrity && strings.TrimSpace(said) != "":
-		return Lossy, nil
+	before, err := snapshot(dir)
+	if err != nil {
+		return Repaired, err
 	}
-	return Repaired, Findings{{Unmended, err.Error()}}
+	_, refused := p.Run(ctx, "repair", dir)
+	if refused == nil {
+		return Repaired, nil
+	}
+	if _, _, exited := exitOf(refused); !exited {
+		return Repaired, refused
+	}
+	if found := judgeRefusal(dir, before, refused); len(found) > 0 {
+		return Lossy, append(found, Finding{Unmended, refused.Error()})
+	}
+	return Lossy, nil
 }
 
 // snapshot gives what every file of a data directory holds, by path, as a digest. Files that only speak of a running
