@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -39,6 +40,7 @@ type Load struct {
 	onAck   func(Ack)
 	awaited int    // acknowledgements still to come before
 	enough  func() // is called
+	stopped int    // commands that were answered with: not recorded, or not known
 	refused error  // the first refusal: the load asks only for what is allowed
 	made    int
 	name    string // tells the roles of this load from those of others on the same ledger
@@ -227,22 +229,32 @@ func (l *Load) submit(ctx context.Context, c *client.Client, batch []signed) err
 		}
 		_ = stream.CloseSend()
 	}()
+	stopped := false
 	for _, s := range batch {
 		o, err := stream.Receive()
 		if err != nil {
 			return err
 		}
 		l.answered(s, o)
+		stopped = stopped || o.Problem != nil && o.Problem.Status >= 500
+	}
+	if stopped {
+		return errStopped
 	}
 	return nil
 }
+
+// errStopped says that the server takes no more commands.
+var errStopped = errors.New("the server takes no more commands")
 
 func (l *Load) answered(s signed, o wire.Outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o.Recorded == nil {
 		// A server that is stopping or has stopped writing says so, and a retry finds out what became of the command.
-		if o.Problem.Status < 500 && l.refused == nil {
+		if o.Problem.Status >= 500 {
+			l.stopped++
+		} else if l.refused == nil {
 			l.refused = fmt.Errorf("the command %s was refused: %s %s", s.id, o.Problem.Title, o.Problem.Detail)
 		}
 		return
@@ -315,6 +327,14 @@ func (l *Load) Unclear() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.unclear)
+}
+
+// Stopped gives how many answers said that a command was not recorded, or that this is not known, because the server
+// cannot write.
+func (l *Load) Stopped() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopped
 }
 
 // Err gives the first refusal: there ought to be none.

@@ -17,6 +17,13 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(plainStore); dir != "" {
+		if err := openPlain(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Parse()
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "permledger-faults-")
