@@ -22,11 +22,10 @@ func BenchmarkRebuild(b *testing.B) {
 	for b.Loop() {
 		s := rules.New()
 		var v chain.Verifier
-		for r, err := range h.raws() {
+		for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), h.raws(), func(r verify.Raw) chain.Parsed { return chain.Load(r.Bytes) }) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			p := chain.Load(r.Bytes)
 			if err := v.Next(p, ""); err != nil {
 				b.Fatal(err)
 			}
