@@ -20,6 +20,8 @@ func Evolve(s *State, e *events.Event) {
 	}
 	if e.Origin == (events.Origin{}) {
 		put(s.notes, s.ids, e.ID, e.Sequence)
+		keep(s.notes, &s.recent)
+		s.recent = append(s.recent, e.ID)
 	} else {
 		put(s.notes, s.kept, e.ID, e.Sequence)
 	}
@@ -227,12 +229,13 @@ func (s *State) replaceKey(e *events.Event, old, with string) {
 	}
 }
 
-// forget drops what no decision can ask for any more: live ids outside their window, parts that are too old.
+// forget drops what no decision can ask for any more: live ids outside their window, parts that are too old. An id waits
+// for those recorded before it, at most as long as a window lasts: so each is looked at once, not all of them each time.
 func (s *State) forget(now time.Time) {
-	for id := range s.ids {
-		if now.Sub(id.Timestamp()) > idSigned+idSkew {
-			drop(s.notes, s.ids, id)
-		}
+	keep(s.notes, &s.recent)
+	for len(s.recent) > 0 && now.Sub(s.recent[0].Timestamp()) > idSigned+idSkew {
+		drop(s.notes, s.ids, s.recent[0])
+		s.recent = s.recent[1:]
 	}
 	for digest, p := range s.parts {
 		if now.Sub(p.at) > 2*partLife {

@@ -42,6 +42,7 @@ type State struct {
 	current    map[string]string
 	parts      map[events.Digest]part
 	ids        map[ulid.ULID]uint64 // of live commands: those whose time may still be decided on
+	recent     []ulid.ULID          // the same ids, in the order of the log
 	kept       map[ulid.ULID]uint64 // of imported and derived commands, for ever
 	sources    map[string]time.Time // of imports: the last occurred time
 	ending     map[ulid.ULID]*grant // with an end, not yet recorded as ended

@@ -93,6 +93,37 @@ func same(t *rapid.T, w *world, twin *rules.State) {
 	}
 }
 
+// Each event of the golden history, which has all there are, can be taken back; and so can the forgetting that comes
+// with time and with the number of events.
+func TestRollbackOfEach(t *testing.T) {
+	w := &world{reporter: t, s: rules.New()}
+	each := func(e *events.Event) {
+		before := digest(w.s)
+		w.s.Begin()
+		rules.Evolve(w.s, e)
+		w.s.Rollback()
+		if digest(w.s) != before {
+			t.Fatalf("event %d, %s, cannot be taken back", e.Sequence, e.Data.Type())
+		}
+		rules.Evolve(w.s, e)
+	}
+	for _, e := range golden(t) {
+		each(e)
+	}
+	// From here on nothing is decided, so positions may be left out.
+	e := *golden(t)[1]
+	e.Origin, e.Data = events.Origin{}, &events.PermissionsRecorded{Part: events.Digest{1}}
+	for i, at := range []struct {
+		position uint64
+		after    time.Duration
+	}{{1000, 0}, {4096, 24 * time.Hour}, {5000, 24*time.Hour + 6*time.Minute}, {8192, 200 * time.Hour}, {12288, 201 * time.Hour}} {
+		e := e
+		e.Sequence, e.Time = at.position, w.s.Time().Add(at.after)
+		e.ID = liveID(e.Time, i)
+		each(&e)
+	}
+}
+
 // A ledger whose first entry loses the race is empty again.
 func TestRollbackOfTheFirst(t *testing.T) {
 	w := &world{reporter: t, s: rules.New()}
