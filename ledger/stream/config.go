@@ -41,12 +41,12 @@ func (s State) whole(ages bool) bool {
 
 // config is what a stream's configuration must be, every member explicit: a default of another version of NATS is then a
 // difference that is noticed.
-func config(i id, maxAge time.Duration) jetstream.StreamConfig {
+func config(i id, maxAge time.Duration, replicas int) jetstream.StreamConfig {
 	c := jetstream.StreamConfig{
 		Name:               i.stream(),
 		Subjects:           []string{i.subjects()},
 		Storage:            jetstream.FileStorage,
-		Replicas:           1,
+		Replicas:           replicas,
 		Retention:          jetstream.LimitsPolicy,
 		Discard:            jetstream.DiscardNew,
 		MaxConsumers:       -1,
