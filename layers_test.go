@@ -47,6 +47,7 @@ var layers = map[string][]string{
 	"api/wire":                     {},
 	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
 	"client":                       {"api/wire", "events/...", "importer", "ledger/chain", "ledger/private", "ledger/rules"},
+	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "node"},
 	"cmd/permledger/...":           {"api", "api/wire", "client", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "node", "projections/...", "schemas/...", "verify"},
 }
 
