@@ -11,11 +11,12 @@ import (
 // permissions numbers the permissions of an organization, so that a set of them is a bitset. Numbers are given in the
 // order of the log and never change.
 type permissions struct {
-	names   []string
-	number  map[string]uint32
-	info    []permission
-	buckets [256][]uint32       // by events.Bucket, sorted by name
-	guards  map[string][]string // action of the ledger to the permissions that allow it, sorted
+	names    []string
+	number   map[string]uint32
+	info     []permission
+	bucketOf []byte              // events.Bucket of each
+	buckets  [256][]uint32       // the numbers of each bucket, sorted by name
+	guards   map[string][]string // action of the ledger to the permissions that allow it, sorted
 }
 
 type permission struct {
@@ -38,9 +39,11 @@ func (p *permissions) enter(ns *notes, name string) uint32 {
 	n := uint32(len(p.names))
 	keep(ns, &p.names)
 	keep(ns, &p.info)
-	p.names, p.info = append(p.names, name), append(p.info, permission{})
+	keep(ns, &p.bucketOf)
+	b := events.Bucket(name)
+	p.names, p.info, p.bucketOf = append(p.names, name), append(p.info, permission{}), append(p.bucketOf, b)
 	put(ns, p.number, name, n)
-	bucket := &p.buckets[events.Bucket(name)]
+	bucket := &p.buckets[b]
 	at, _ := slices.BinarySearchFunc(*bucket, name, func(have uint32, want string) int {
 		return cmp.Compare(p.names[have], want)
 	})
@@ -56,6 +59,14 @@ func (p *permissions) set(ns *notes, name string, is permission) {
 	info := &p.info[p.enter(ns, name)]
 	keep(ns, info)
 	*info = is
+}
+
+// bucket gives the bucket of a name that need not be known.
+func (p *permissions) bucket(name string) byte {
+	if n, ok := p.number[name]; ok {
+		return p.bucketOf[n]
+	}
+	return events.Bucket(name)
 }
 
 func (p *permissions) lookup(name string) (permission, bool) {
