@@ -124,6 +124,10 @@ type job struct {
 	done     chan struct{}
 }
 
+func newJob(rs []Request, stop bool) *job {
+	return &job{requests: rs, stop: stop, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
+}
+
 // Open reads the journal, checks its form and links and, of the newest entries, the signatures, rebuilds the state and
 // begins to take commands. The journal and the stream must hold the same entries.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
@@ -223,14 +227,19 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 // a refusal, for whatever reason, are not tried.
 // The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
-	j := &job{requests: rs, stop: stopAtRefusal, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
+	j := newJob(rs, stopAtRefusal)
 	for i := range rs {
 		if r := l.prove(&rs[i]); r != nil {
 			j.outcomes[i].Err = r
 		}
 	}
+	return l.record(ctx, j)
+}
+
+// record has a job done whose requests are proven.
+func (l *Ledger) record(ctx context.Context, j *job) []Outcome {
 	fail := func(err error) []Outcome {
-		out := make([]Outcome, len(rs)) // j's may still be written to
+		out := make([]Outcome, len(j.requests)) // j's may still be written to
 		for i := range out {
 			out[i].Err = err
 		}

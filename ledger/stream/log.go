@@ -64,7 +64,7 @@ func (c *Conn) CreateLog(ctx context.Context, org string) (*Log, error) {
 
 // create makes a stream that must not be there yet.
 func (c *Conn) create(ctx context.Context, i id) error {
-	want := config(i, c.maxAge)
+	want := config(i, c.maxAge, c.replicas)
 	r, err := c.api(ctx, "STREAM.CREATE", want.Name, want)
 	if isCode(err, codeStreamNameInUse) || err == nil && !r.Created {
 		return ErrExists
@@ -103,7 +103,7 @@ func (q *sequence) Check(ctx context.Context) (State, error) {
 		return State{}, fmt.Errorf("stream: check %s: %w", q.name, err)
 	}
 	s := r.state()
-	if err := checkConfig(config(q.id, q.c.maxAge), r.Config); err != nil {
+	if err := checkConfig(config(q.id, q.c.maxAge, q.c.replicas), r.Config); err != nil {
 		return s, err
 	}
 	if !s.whole(q.ages()) {
