@@ -102,8 +102,7 @@ func Evolve(s *State, e *events.Event) {
 func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 	s.opened, s.source = d, e.Source
 	for _, action := range Actions() {
-		name := Qualified(Own, action)
-		s.perms.set(s.notes, name, permission{catalogue: Own})
+		s.perms.enter(s.notes, Qualified(Own, action))
 	}
 	for _, t := range d.Evidence {
 		put(s.notes, s.evidence, events.Type(t), true)

@@ -20,7 +20,6 @@ type permissions struct {
 }
 
 type permission struct {
-	catalogue string // empty: the organization's own
 	retired   bool
 	reserved  bool
 	token     bool // of the token level
@@ -85,26 +84,33 @@ func (p *permissions) publish(ns *notes, d *events.CataloguePublished) {
 		was.retired = true
 		p.set(ns, name, was)
 	}
-	guards := map[string][]string{}
-	for action, names := range p.guards {
-		guards[action] = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, d.Catalogue+":") })
-	}
 	for _, one := range d.Permissions {
-		is := permission{catalogue: d.Catalogue, reserved: one.Reserved, token: one.Level == events.LevelToken}
+		is := permission{reserved: one.Reserved, token: one.Level == events.LevelToken}
 		for _, other := range one.DependsOn {
 			is.dependsOn = append(is.dependsOn, Qualified(d.Catalogue, other))
 		}
-		name := Qualified(d.Catalogue, one.Name)
-		p.set(ns, name, is)
-		for _, action := range one.Guards {
-			guards[action] = append(guards[action], name)
+		p.set(ns, Qualified(d.Catalogue, one.Name), is)
+	}
+	guards := map[string][]string{}
+	for action, names := range p.guards {
+		left := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, d.Catalogue+":") })
+		if len(left) > 0 {
+			guards[action] = left
 		}
 	}
-	for action := range guards {
-		slices.Sort(guards[action])
-	}
+	addGuards(guards, d.Catalogue, d.Permissions)
 	keep(ns, &p.guards)
 	p.guards = guards
+}
+
+// addGuards adds the permissions of a catalogue to the actions that they allow.
+func addGuards(guards map[string][]string, catalogue string, permissions []events.Permission) {
+	for _, one := range permissions {
+		for _, action := range one.Guards {
+			guards[action] = append(guards[action], Qualified(catalogue, one.Name))
+			slices.Sort(guards[action])
+		}
+	}
 }
 
 // Qualified gives the name under which entries speak of a catalogue's permission.

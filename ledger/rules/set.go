@@ -11,7 +11,7 @@ import (
 // A set of permissions. It never changes: a change makes another one, which costs what the change touches and a copy of
 // some words. Its digest is computed when it is asked for, from what is known of the set that it was made from.
 type set struct {
-	bits  []uint64
+	bits  []uint64 // without zeros at the end
 	count int
 
 	known   []bucket                // of an older set; never changed
@@ -183,6 +183,9 @@ func (s *State) change(of *set, add, remove []string) *set {
 			out.bits[word] &^= bit
 			out.count--
 		}
+	}
+	for last := len(out.bits); last > 0 && out.bits[last-1] == 0; last-- {
+		out.bits = out.bits[:last-1]
 	}
 	if d := s.decided.Load(); d != nil && d.of == of && slices.Equal(d.add, add) && slices.Equal(d.remove, remove) {
 		out.digests.Store(d.digests)
