@@ -47,7 +47,7 @@ func Evolve(s *State, e *events.Event) {
 		names, _ := s.resolve(d.Permissions, d.Parts, time.Time{})
 		put(s.notes, s.roles, d.Role, &role{
 			id: d.Role, key: d.Key, name: d.Name, description: d.Description, labels: d.Labels,
-			set: empty.change(s.notes, s.perms, union(names, d.Included), nil), created: e.Sequence, changed: e.Sequence,
+			set: s.change(empty, union(names, d.Included), nil), created: e.Sequence, changed: e.Sequence,
 			holders: map[ulid.ULID]int{},
 		})
 		put(s.notes, s.roleKeys, d.Key, d.Role)
@@ -102,8 +102,7 @@ func Evolve(s *State, e *events.Event) {
 func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 	s.opened, s.source = d, e.Source
 	for _, action := range Actions() {
-		name := Qualified(Own, action)
-		s.perms.set(s.notes, name, permission{catalogue: Own})
+		s.perms.enter(s.notes, Qualified(Own, action))
 	}
 	for _, t := range d.Evidence {
 		put(s.notes, s.evidence, events.Type(t), true)
@@ -121,7 +120,6 @@ func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 }
 
 func (s *State) addSubject(u *subject) {
-	u.roles, u.direct = map[roleScope]*grant{}, map[permissionScope]*grant{}
 	put(s.notes, s.subjects, u.id, u)
 	put(s.notes, s.subjectKey, u.key, u.id)
 }
@@ -144,7 +142,7 @@ func (s *State) updateRole(e *events.Event, d *events.RoleUpdated) {
 	add, _ := s.resolve(d.Add, d.AddParts, time.Time{})
 	remove, _ := s.resolve(d.Remove, d.RemoveParts, time.Time{})
 	if add = union(add, d.Included); len(add)+len(remove) > 0 {
-		r.set = r.set.change(s.notes, s.perms, add, remove)
+		r.set = s.change(r.set, add, remove)
 	}
 }
 
@@ -153,6 +151,9 @@ func (s *State) giveRole(e *events.Event, to, role ulid.ULID, scope string, unti
 	u := s.subjects[to]
 	if u.roles[roleScope{role, scope}] == nil { // one that has ended, and is not yet recorded so, is replaced
 		count(s.notes, s.roles[role].holders, to, 1)
+	}
+	if u.roles == nil {
+		u.roles = map[roleScope]*grant{}
 	}
 	put(s.notes, u.roles, roleScope{role, scope}, g)
 	s.watch(g)
@@ -170,7 +171,11 @@ func (s *State) takeRole(from, role ulid.ULID, scope string) {
 func (s *State) givePermission(e *events.Event, to ulid.ULID, name, scope string, until time.Time) {
 	n := s.perms.enter(s.notes, name)
 	g := &grant{id: e.ID, position: e.Sequence, subject: to, permission: name, scope: scope, until: until}
-	put(s.notes, s.subjects[to].direct, permissionScope{n, scope}, g)
+	u := s.subjects[to]
+	if u.direct == nil {
+		u.direct = map[permissionScope]*grant{}
+	}
+	put(s.notes, u.direct, permissionScope{n, scope}, g)
 	s.watch(g)
 }
 

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 	"time"
@@ -45,14 +46,14 @@ func TestRollback(t *testing.T) {
 		w := busy(t)
 		w.try(t, 30, "before")
 		for range rapid.IntRange(1, 4).Draw(t, "groups") {
-			before, was := *w, digest(w.s)
+			before, was, bytesWere := *w, digest(w.s), w.s.AppendSnapshot(nil)
 			w.s.Begin()
 			w.try(t, 15, "group")
 			if rapid.Bool().Draw(t, "lost") {
 				undone += len(w.events) - len(before.events)
 				w.s.Rollback()
 				w.events, w.prev, w.ids = slices.Clone(before.events), before.prev, before.ids
-				if digest(w.s) != was {
+				if digest(w.s) != was || !bytes.Equal(w.s.AppendSnapshot(nil), bytesWere) {
 					t.Fatalf("the state after the rollback to %d is another than before", len(w.events))
 				}
 			} else {
