@@ -19,6 +19,29 @@ type line struct {
 // permission gives the number of a permission that is given without a role.
 func (l *line) permission() uint32 { return l.thing &^ direct }
 
+// count says how many changes there are.
+func (l *line) count() int {
+	switch {
+	case l.first.op == none:
+		return 0
+	case l.later == nil:
+		return 1
+	}
+	return 1 + len(*l.later)
+}
+
+// all calls yield with the index of each change, and the change.
+func (l *line) all(yield func(int, change) bool) {
+	if l.first.op == none || !yield(0, l.first) || l.later == nil {
+		return
+	}
+	for i, c := range *l.later {
+		if !yield(i+1, c) {
+			return
+		}
+	}
+}
+
 // backwards calls yield with each change, the last one first.
 func (l *line) backwards(yield func(change) bool) {
 	if l.later != nil {

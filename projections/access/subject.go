@@ -91,7 +91,7 @@ func (x *Index) findSubject(name string, v view) *subject {
 			return u
 		}
 	}
-	n, ok := x.subjectKey.find(hash(name), func(n uint32) bool { return x.subjects.at(n).key == name })
+	n, ok := x.subjectKeyed(name)
 	if !ok {
 		return nil
 	}
@@ -99,6 +99,10 @@ func (x *Index) findSubject(name string, v view) *subject {
 		return u
 	}
 	return nil
+}
+
+func (x *Index) subjectKeyed(key string) (uint32, bool) {
+	return x.subjectKey.find(hash(key), func(n uint32) bool { return x.subjects.at(n).key == key })
 }
 
 // findRole gives the role of an id, or the one that has the key in the view: where a filtered view has several, the one

@@ -56,6 +56,12 @@ func (t *table) reserve(n int) {
 	}
 }
 
+// become takes over another table, which nobody else may use.
+func (t *table) become(o *table) {
+	t.slots.Store(o.slots.Load())
+	t.n = o.n
+}
+
 func (t *table) resize(size int) *[]atomic.Uint64 {
 	slots := make([]atomic.Uint64, size)
 	if p := t.slots.Load(); p != nil {

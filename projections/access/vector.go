@@ -62,7 +62,13 @@ func (v *vector[T]) add(item T) uint32 {
 	return i
 }
 
-// all calls f with each item.
+// become takes over the items of another vector, which nobody else may use.
+func (v *vector[T]) become(o *vector[T]) {
+	v.chunks.Store(o.chunks.Load())
+	v.n = o.n
+}
+
+// all calls yield with each item.
 func (v *vector[T]) all(yield func(uint32, *T) bool) {
 	for i := range v.n {
 		if !yield(i, v.at(i)) {

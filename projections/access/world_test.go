@@ -21,9 +21,11 @@ var asked = world{Users: 1000, Roles: 100, Each: 20, Permissions: 500, Resources
 
 const rolesEach = 3
 
-func (w world) permission(i int) string { return fmt.Sprintf("desk:service%02d.thing.verb%03d", i%30, i) }
-func (w world) user(i int) string       { return fmt.Sprintf("user-%07d@example.com", i) }
-func (w world) resource(i int) string   { return fmt.Sprintf("asset/%06d", i) }
+func (w world) permission(i int) string {
+	return fmt.Sprintf("desk:service%02d.thing.verb%03d", i%30, i)
+}
+func (w world) user(i int) string     { return fmt.Sprintf("user-%07d@example.com", i) }
+func (w world) resource(i int) string { return fmt.Sprintf("asset/%06d", i) }
 
 // entries calls yield with each entry, a second after the one before.
 func (w world) entries(yield func(*chain.Entry) bool) {
