@@ -58,8 +58,11 @@ type Config struct {
 	Applied func(*chain.Entry)
 	// Refused is told of refused commands of callers who proved who they are. It must not wait.
 	Refused func(events.Command, *rules.Refusal)
-	Now     func() time.Time // nil: time.Now
-	Logger  *slog.Logger     // nil: nothing is said
+	// Room says why nothing more should be written now, as where the disk is nearly full. It is asked before each group, and
+	// what was asked waits ([ErrWait]). Nil: there is room.
+	Room   func() error
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: nothing is said
 }
 
 // Keys holds the private keys that the node signs with.
@@ -125,6 +128,10 @@ type job struct {
 	outcomes []Outcome
 	entries  []*chain.Entry // by request; nil where there is none
 	done     chan struct{}
+}
+
+func newJob(rs []Request, stop bool) *job {
+	return &job{requests: rs, stop: stop, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
 }
 
 // Open reads the journal, checks its form and links and, of the newest entries, the signatures, rebuilds the state and
@@ -247,14 +254,19 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 // a refusal, for whatever reason, are not tried.
 // The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
-	j := &job{requests: rs, stop: stopAtRefusal, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
+	j := newJob(rs, stopAtRefusal)
 	for i := range rs {
 		if r := l.prove(&rs[i]); r != nil {
 			j.outcomes[i].Err = r
 		}
 	}
+	return l.record(ctx, j)
+}
+
+// record has a job done whose requests are proven.
+func (l *Ledger) record(ctx context.Context, j *job) []Outcome {
 	fail := func(err error) []Outcome {
-		out := make([]Outcome, len(rs)) // j's may still be written to
+		out := make([]Outcome, len(j.requests)) // j's may still be written to
 		for i := range out {
 			out[i].Err = err
 		}
@@ -329,6 +341,10 @@ func (l *Ledger) Err() error {
 	defer l.mu.Unlock()
 	return l.failed
 }
+
+// Halt ends the writing for good, for a reason that was found outside: what the ledger is made of is not as it must be.
+// Commands that are under way are answered as after a failed write.
+func (l *Ledger) Halt(why error) { l.fail(why) }
 
 func (l *Ledger) stopped() error {
 	if err := l.Err(); err != nil {
