@@ -17,13 +17,11 @@ package chain
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
@@ -211,12 +209,14 @@ func CID(b []byte) string { return CIDOf(sha256.Sum256(b)) }
 
 // CIDOf gives the CID of bytes by their SHA-256.
 func CIDOf(sum [32]byte) string {
-	mh, err := multihash.Encode(sum[:], multihash.SHA2_256)
-	if err != nil {
-		panic("chain: a SHA-256 makes no multihash: " + err.Error()) // 32 bytes always do
-	}
-	return cid.NewCidV1(cid.Raw, mh).String()
+	block := [4 + len(sum)]byte{0x01, 0x55, 0x12, 0x20} // CIDv1, raw, sha2-256, 32 bytes
+	copy(block[4:], sum[:])
+	text := [59]byte{'b'} // multibase: base32
+	base32Lower.Encode(text[1:], block[:])
+	return string(text[:])
 }
+
+var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // SignCommand makes the evidence for a command: the author's signature over its bytes.
 func SignCommand(c *events.Command, s events.Signed, key ed25519.PrivateKey) (*Evidence, error) {
