@@ -58,8 +58,11 @@ type Config struct {
 	Applied func(*chain.Entry)
 	// Refused is told of refused commands of callers who proved who they are. It must not wait.
 	Refused func(events.Command, *rules.Refusal)
-	Now     func() time.Time // nil: time.Now
-	Logger  *slog.Logger     // nil: nothing is said
+	// Room says why nothing more should be written now, as where the disk is nearly full. It is asked before each group, and
+	// what was asked waits ([ErrWait]). Nil: there is room.
+	Room   func() error
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: nothing is said
 }
 
 // Keys holds the private keys that the node signs with.
@@ -338,6 +341,10 @@ func (l *Ledger) Err() error {
 	defer l.mu.Unlock()
 	return l.failed
 }
+
+// Halt ends the writing for good, for a reason that was found outside: what the ledger is made of is not as it must be.
+// Commands that are under way are answered as after a failed write.
+func (l *Ledger) Halt(why error) { l.fail(why) }
 
 func (l *Ledger) stopped() error {
 	if err := l.Err(); err != nil {

@@ -26,7 +26,6 @@ type Failure struct {
 	Seed  uint64 `json:"seed"`
 	Case  string `json:"case"`  // which one, in words
 	Judge string `json:"judge"` // what was found
-	Texts int    `json:"texts"` // private texts of acknowledged commands
 	Acks  []Ack  `json:"-"`
 }
 
@@ -85,7 +84,7 @@ func Replay(ctx context.Context, p *Program, dir, scratch string) (Failure, erro
 	if err := copyDir(data, filepath.Join(dir, "data")); err != nil {
 		return f, fmt.Errorf("replay %s: %w", dir, err)
 	}
-	_, err = Recover(ctx, p, data, f.Acks, f.Texts)
+	_, err = Recover(ctx, p, data, f.Acks)
 	return f, err
 }
 

@@ -13,35 +13,35 @@ import (
 
 // loadedDirectory makes a data directory, has at least n commands acknowledged by a server on it, and ends the server
 // in the given way.
-func (p *Program) loadedDirectory(ctx context.Context, dir string, seed uint64, n int, end func(*Server)) ([]Ack, int, error) {
+func (p *Program) loadedDirectory(ctx context.Context, dir string, seed uint64, n int, end func(*Server)) ([]Ack, error) {
 	first, err := p.Init(ctx, dir)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	s, err := p.Serve(dir)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer s.Kill()
 	c, err := s.Ready(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	l, err := NewLoad(ctx, c, dir, seed, nil)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	writing, stop := context.WithCancel(ctx)
 	defer stop()
 	l.until(n, stop)
 	l.Run(writing, c)
 	if _, _, err := l.Retry(ctx, c); err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	end(s)
 	acks := append(l.Acks(), first)
 	slices.SortFunc(acks, func(a, b Ack) int { return int(a.Position) - int(b.Position) })
-	return acks, l.Texts(), nil
+	return acks, nil
 }
 
 // streamDir gives the directory that nats-server keeps of the ledger's stream.

@@ -19,6 +19,7 @@ type Ack struct {
 	ID       string `json:"id"`
 	Position uint64 `json:"position"`
 	CID      string `json:"cid"`
+	Texts    int    `json:"texts,omitempty"` // private texts that came along
 }
 
 // Kinds of findings.
@@ -162,7 +163,11 @@ func Judge(dir string, acks []Ack) Findings {
 
 // Verify lets `permledger verify` judge a data directory: everything holds, both copies are the same as far as they go,
 // and no private text is missing that came along with an acknowledged command.
-func (p *Program) Verify(ctx context.Context, dir string, texts int) Findings {
+func (p *Program) Verify(ctx context.Context, dir string, acks []Ack) Findings {
+	texts := 0
+	for _, a := range acks {
+		texts += a.Texts
+	}
 	out, err := p.Run(ctx, "verify", dir, "--output", "json")
 	var v struct {
 		Verified bool

@@ -55,7 +55,7 @@ func KillRounds(ctx context.Context, o Options, rounds int) (KillReport, error) 
 		report.Recorded += k.report.Recorded
 		report.Acks += len(k.acks())
 		if err != nil && ctx.Err() == nil {
-			return report, Failure{Fault: "kill", Seed: o.Seed, Case: fmt.Sprintf("round %d", report.Rounds), Acks: k.acks(), Texts: k.texts()}.report(o.Keep, k.dir, err)
+			return report, Failure{Fault: "kill", Seed: o.Seed, Case: fmt.Sprintf("round %d", report.Rounds), Acks: k.acks()}.report(o.Keep, k.dir, err)
 		}
 		if err := os.RemoveAll(k.dir); err != nil {
 			return report, err
@@ -82,13 +82,6 @@ func (k *killing) acks() []Ack {
 	return append(k.load.Acks(), k.first)
 }
 
-func (k *killing) texts() int {
-	if k.load == nil {
-		return 0
-	}
-	return k.load.Texts()
-}
-
 func (k *killing) run(ctx context.Context, rounds int) (err error) {
 	if k.first, err = k.Program.Init(ctx, k.dir); err != nil {
 		return err
@@ -102,7 +95,7 @@ func (k *killing) run(ctx context.Context, rounds int) (err error) {
 		}
 		k.report.Rounds++
 	}
-	o, err := Recover(ctx, k.Program, k.dir, k.acks(), k.texts())
+	o, err := Recover(ctx, k.Program, k.dir, k.acks())
 	if err == nil && o != Started {
 		err = Findings{{Unstarted, "after a kill a start must succeed; this one " + o.String()}}
 	}

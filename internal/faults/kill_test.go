@@ -59,7 +59,7 @@ func TestJudgeFindsWhatIsLostDoubledAndMoved(t *testing.T) {
 			}
 			// and so does verify, whose judgement is its own
 			if c.want != Lost {
-				if found := program.Verify(t.Context(), dir, 0); !found.Has(Unproven) {
+				if found := program.Verify(t.Context(), dir, nil); !found.Has(Unproven) {
 					t.Errorf("verify found %v", found)
 				}
 			}
@@ -81,7 +81,7 @@ func TestLossFromBothCopiesIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	copyHead(t, dir)
-	o, err := Recover(t.Context(), program, dir, acks, 0)
+	o, err := Recover(t.Context(), program, dir, acks)
 	if found := (Findings)(nil); !errors.As(err, &found) || !found.Has(Lost) {
 		t.Errorf("it %s, found %v; want something lost", o, err)
 	}
@@ -98,7 +98,7 @@ func copyHead(t *testing.T, dir string) {
 // loaded makes a data directory with at least n acknowledged commands and ends its server in the given way.
 func loaded(t *testing.T, dir string, n int, end func(*Server)) []Ack {
 	t.Helper()
-	acks, _, err := program.loadedDirectory(t.Context(), dir, *seed, n, end)
+	acks, err := program.loadedDirectory(t.Context(), dir, *seed, n, end)
 	if err != nil {
 		t.Fatal(err)
 	}

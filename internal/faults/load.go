@@ -35,7 +35,6 @@ type Load struct {
 	mu      sync.Mutex
 	rng     *rand.Rand
 	acks    []Ack
-	texts   int // private texts of acknowledged commands
 	unclear map[string]wire.Submission
 	onAck   func(Ack)
 	awaited int    // acknowledgements still to come before
@@ -67,7 +66,7 @@ func (p *Program) Init(ctx context.Context, dir string) (Ack, error) {
 	if err != nil || len(all) != 1 {
 		return Ack{}, fmt.Errorf("init left %d entries: %w", len(all), err)
 	}
-	return Ack{all[0].id, 1, all[0].cid}, nil
+	return Ack{ID: all[0].id, Position: 1, CID: all[0].cid}, nil
 }
 
 // NewLoad makes a load of the ledger that a server serves. keys is a data directory that holds the owner's key. onAck, which
@@ -247,9 +246,8 @@ func (l *Load) answered(s signed, o wire.Outcome) {
 		return
 	}
 	delete(l.unclear, s.id)
-	a := Ack{s.id, o.Recorded.Seq, o.Recorded.CID}
+	a := Ack{s.id, o.Recorded.Seq, o.Recorded.CID, len(s.sub.Texts)}
 	l.acks = append(l.acks, a)
-	l.texts += len(s.sub.Texts)
 	if l.onAck != nil {
 		l.onAck(a)
 	}
@@ -308,13 +306,6 @@ func (l *Load) Acks() []Ack {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.acks)
-}
-
-// Texts gives how many private texts came along with what was acknowledged.
-func (l *Load) Texts() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.texts
 }
 
 // Unclear gives how many commands have no answer.

@@ -19,9 +19,12 @@ const (
 	Started  Outcome = iota // by itself
 	Repaired                // refused first, then mended by `permledger repair`
 	Lossy                   // refused, and repair says what is lost
+	Refused                 // refused in order, and this release has no repair
 )
 
-func (o Outcome) String() string { return [...]string{"starts", "is repaired", "cannot be mended"}[o] }
+func (o Outcome) String() string {
+	return [...]string{"starts", "is repaired", "cannot be mended", "is refused"}[o]
+}
 
 // exitIntegrity is the exit code of a program that will not go on because something does not hold.
 const exitIntegrity = 7
@@ -29,7 +32,7 @@ const exitIntegrity = 7
 // Recover starts the program on a data directory that a fault left and judges it: it starts, or it refuses in order and
 // a repair mends it; then everything acknowledged holds, and holds still after an ordinary stop, where `permledger
 // verify` judges both copies. The error is [Findings] where something is wrong.
-func Recover(ctx context.Context, p *Program, dir string, acks []Ack, texts int) (Outcome, error) {
+func Recover(ctx context.Context, p *Program, dir string, acks []Ack) (Outcome, error) {
 	before, err := snapshot(dir)
 	if err != nil {
 		return 0, err
@@ -40,7 +43,7 @@ func Recover(ctx context.Context, p *Program, dir string, acks []Ack, texts int)
 		if found := judgeRefusal(dir, before, refused); len(found) > 0 {
 			return o, found
 		}
-		if o, err = p.repair(ctx, dir); err != nil || o == Lossy {
+		if o, err = p.repair(ctx, dir); err != nil || o == Lossy || o == Refused {
 			return o, err
 		}
 		if err := p.session(ctx, dir, acks); err != nil {
@@ -50,7 +53,7 @@ func Recover(ctx context.Context, p *Program, dir string, acks []Ack, texts int)
 		return o, refused
 	}
 	found := Judge(dir, acks)
-	found = append(found, p.Verify(ctx, dir, texts)...)
+	found = append(found, p.Verify(ctx, dir, acks)...)
 	return o, found.asError()
 }
 
@@ -96,6 +99,9 @@ func judgeRefusal(dir string, before map[string]string, refused error) (found Fi
 
 // repair runs `permledger repair`. That it cannot mend everything is an outcome, told by its exit code.
 func (p *Program) repair(ctx context.Context, dir string) (Outcome, error) {
+	if _, err := p.Run(ctx, "repair", "--help"); err != nil {
+		return Refused, nil
+	}
 	_, err := p.Run(ctx, "repair", dir)
 	code, said, exited := exitOf(err)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
@@ -173,6 +174,13 @@ func (v *Verifier) Head() (uint64, string) {
 		return 0, ""
 	}
 	return v.next - 1, v.prev
+}
+
+// Clone gives a verifier that stands at the same place, to try an entry on.
+func (v *Verifier) Clone() *Verifier {
+	c := *v
+	c.keys = maps.Clone(v.keys)
+	return &c
 }
 
 // Source gives the ledger the entries are of.
