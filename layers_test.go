@@ -23,7 +23,9 @@ var layers = map[string][]string{
 	"schemas/catalogues":           {},
 	"schemas/generate":             {"events/...", "ledger/chain"},
 	"ledger/journal":               {},
+	"deploy":                       {},
 	"ledger/stream":                {},
+	"ledger/stream/natstest":       {"deploy"},
 	"ledger/tree":                  {},
 	"ledger/private":               {"events/..."},
 	"ledger/snapshot":              {},
@@ -45,6 +47,7 @@ var layers = map[string][]string{
 	"api/wire":                     {},
 	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
 	"client":                       {"api/wire", "events/...", "importer", "ledger/chain", "ledger/private", "ledger/rules"},
+	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "node"},
 	"cmd/permledger/...":           {"api", "api/wire", "client", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "node", "projections/...", "schemas/...", "verify"},
 }
 
