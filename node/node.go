@@ -111,7 +111,11 @@ func Init(dir, host string) error {
 	if err != nil {
 		return err
 	}
-	if err := writeSynced(filepath.Join(dir, "permledger.json"), append(b, '\n'), 0o600); err != nil {
+	err = writeSynced(filepath.Join(dir, "permledger.json"), append(b, '\n'), 0o600)
+	if err == nil {
+		err = syncDir(filepath.Dir(filepath.Clean(dir))) // a power cut must not take the directory itself
+	}
+	if err != nil {
 		return fmt.Errorf("init %s: %w", dir, err)
 	}
 	return nil
