@@ -11,12 +11,17 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/permledger/permledger/events"
@@ -55,8 +60,11 @@ type Config struct {
 	Applied func(*chain.Entry)
 	// Refused is told of refused commands of callers who proved who they are. It must not wait.
 	Refused func(events.Command, *rules.Refusal)
-	Now     func() time.Time // nil: time.Now
-	Logger  *slog.Logger     // nil: nothing is said
+	// Room says why nothing more should be written now, as where the disk is nearly full. It is asked before each group, and
+	// what was asked waits ([ErrWait]). Nil: there is room.
+	Room   func() error
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: nothing is said
 }
 
 // Keys holds the private keys that the node signs with.
@@ -98,6 +106,8 @@ type Ledger struct {
 	stop    sync.Once
 	closed  error         // of storing the head; set within stop
 	quit    chan struct{} // closed to end the decider
+	callers atomic.Int64  // who wait for an answer, or are about to
+	queued  atomic.Int64  // groups handed to the writer and not yet answered
 	mu      sync.Mutex
 	failed  error                   // why nothing more is written; nil while the ledger writes
 	pending map[uint64]*chain.Entry // sealed, not yet written
@@ -122,6 +132,28 @@ type job struct {
 	outcomes []Outcome
 	entries  []*chain.Entry // by request; nil where there is none
 	done     chan struct{}
+
+	// proofs brings, for each request in order, why it is not proven, nil where it is. It is closed early where that
+	// cannot be said. nil: outcomes has it.
+	proofs chan *rules.Refusal
+}
+
+func newJob(rs []Request, stop bool) *job {
+	return &job{requests: rs, stop: stop, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
+}
+
+// proven says why a request is not proven, nil where it is. Each is asked about once, in order.
+func (j *job) proven(i int) error {
+	if j.proofs == nil {
+		return j.outcomes[i].Err
+	}
+	switch r, ok := <-j.proofs; {
+	case !ok:
+		return &rules.Refusal{Code: rules.NotProven, Reason: "The command could not be checked"}
+	case r != nil:
+		return r
+	}
+	return nil
 }
 
 // Open reads the journal, checks its form and links and, of the newest entries, the signatures, rebuilds the state and
@@ -162,25 +194,32 @@ func (l *Ledger) load(ctx context.Context) error {
 	if err := l.check(ctx, length); err != nil {
 		return err
 	}
-	for r, err := range l.c.Journal.Range(1, length) {
+	type looked struct {
+		chain.Parsed
+		leaf tree.Hash
+	}
+	look := func(r journal.Record) looked { return looked{chain.Load(r.Entry), tree.Leaf(r.Entry)} }
+	for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(length), look) {
 		if err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		p := chain.Load(append([]byte(nil), r.Entry...))
 		if p.Err != nil {
 			return p.Err
 		}
 		rules.Evolve(l.state, p.Entry.Event)
-		l.roots.Append(tree.Leaf(p.Entry.Bytes()))
-		root, _ := l.roots.Root(r.Position)
-		if known && r.Position == head.Position && (p.CID != head.CID || root != head.Root) {
-			return &chain.BrokenError{Position: r.Position, Check: chain.CheckHead, Expected: head.CID, Found: p.CID}
+		l.roots.Append(p.leaf)
+		position := p.Entry.Event.Sequence
+		if position == length || known && position == head.Position {
+			root, _ := l.roots.Root(position)
+			if known && position == head.Position && (p.CID != head.CID || root != head.Root) {
+				return &chain.BrokenError{Position: position, Check: chain.CheckHead, Expected: head.CID, Found: p.CID}
+			}
+			l.head = journal.Head{Position: position, CID: p.CID, Root: root}
 		}
 		l.prev = p.CID
-		l.head = journal.Head{Position: r.Position, CID: p.CID, Root: root}
 		if l.c.Applied != nil {
 			l.c.Applied(p.Entry)
 		}
@@ -190,26 +229,40 @@ func (l *Ledger) load(ctx context.Context) error {
 }
 
 // check goes through the whole journal once, before anything is made of it: an entry that was changed would otherwise
-// be taken in, and only the link of the next one would show it.
+// be taken in, and only the link of the next one would show it. This is a pass of its own, because an entry is only as
+// good as what vouches for it: links up to the newest entries, and the signatures of those. Rules and projections must
+// not be shown an entry before that; they may rely on what the rules once let in.
 func (l *Ledger) check(ctx context.Context, length uint64) error {
 	var v chain.Verifier
-	for r, err := range l.c.Journal.Range(1, length) {
+	look := func(r journal.Record) chain.Parsed {
+		if r.Position+signedTail > length {
+			return chain.Inspect(r.Entry)
+		}
+		return chain.Load(r.Entry)
+	}
+	for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(length), look) {
 		if err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		raw := append([]byte(nil), r.Entry...)
-		p := chain.Load(raw)
-		if r.Position+signedTail > length {
-			p = chain.Inspect(raw)
-		}
 		if err := v.Next(p, ""); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// records gives the journal's records, each with memory of its own.
+func (l *Ledger) records(length uint64) iter.Seq2[journal.Record, error] {
+	return func(yield func(journal.Record, error) bool) {
+		for r, err := range l.c.Journal.Range(1, length) {
+			if r.Entry = bytes.Clone(r.Entry); !yield(r, err) {
+				return
+			}
+		}
+	}
 }
 
 // Execute records one command. It returns nil, a [*rules.Refusal] (nothing was changed), [ErrWait] or [ErrStopped] (nor
@@ -223,14 +276,31 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 // a refusal, for whatever reason, are not tried.
 // The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
-	j := &job{requests: rs, stop: stopAtRefusal, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
-	for i := range rs {
-		if r := l.prove(&rs[i]); r != nil {
-			j.outcomes[i].Err = r
+	j := newJob(rs, stopAtRefusal)
+	defer l.callers.Add(-1)
+	nothing := func(r Request) bool { return r.Command.Data == nil }
+	if l.callers.Add(1) > 1 || slices.ContainsFunc(rs, nothing) {
+		for i := range rs {
+			if r := l.prove(&rs[i]); r != nil {
+				j.outcomes[i].Err = r
+			}
 		}
+		return l.record(ctx, j, nil)
 	}
+	// Nobody else keeps the decider busy: it drafts the entries while their authors' signatures are checked here.
+	j.proofs = make(chan *rules.Refusal, len(rs))
+	return l.record(ctx, j, func() {
+		defer close(j.proofs)
+		for i := range rs {
+			j.proofs <- l.prove(&rs[i])
+		}
+	})
+}
+
+// record has a job done, and meanwhile does what is given.
+func (l *Ledger) record(ctx context.Context, j *job, meanwhile func()) []Outcome {
 	fail := func(err error) []Outcome {
-		out := make([]Outcome, len(rs)) // j's may still be written to
+		out := make([]Outcome, len(j.requests)) // j's may still be written to
 		for i := range out {
 			out[i].Err = err
 		}
@@ -248,6 +318,9 @@ func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal boo
 	case <-ctx.Done():
 		return fail(fmt.Errorf("%w: not tried: %w", ErrStopped, context.Cause(ctx)))
 	}
+	if meanwhile != nil {
+		meanwhile()
+	}
 	select {
 	case <-j.done:
 		return j.outcomes
@@ -264,13 +337,14 @@ func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal boo
 }
 
 // prove checks what a request brings along that needs no state: the author's signature, and that the texts are the
-// ones committed to. Callers do it themselves, side by side.
+// ones committed to. Callers do it themselves, side by side, and one who is alone does it beside the decider.
 func (l *Ledger) prove(r *Request) *rules.Refusal {
 	if r.Command.Auth.Method == events.MethodSignature {
 		if r.Evidence == nil {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command says that it is signed, and comes without a signature"}
 		}
-		if err := r.Evidence.Check(&r.Command); err != nil {
+		c := r.Command // the decider may read the other one
+		if err := r.Evidence.Check(&c); err != nil {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command's signature does not hold: " + err.Error()}
 		}
 	}
@@ -305,6 +379,10 @@ func (l *Ledger) Err() error {
 	defer l.mu.Unlock()
 	return l.failed
 }
+
+// Halt ends the writing for good, for a reason that was found outside: what the ledger is made of is not as it must be.
+// Commands that are under way are answered as after a failed write.
+func (l *Ledger) Halt(why error) { l.fail(why) }
 
 func (l *Ledger) stopped() error {
 	if err := l.Err(); err != nil {

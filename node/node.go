@@ -53,6 +53,12 @@ const Operator = "operator"
 type Options struct {
 	Logger *slog.Logger     // nil: nothing is said
 	Now    func() time.Time // nil: time.Now
+
+	// MinFree is how much must be free on the file system of the directory, in bytes: with less, commands have to wait
+	// ([ledger.ErrWait]). 0 stands for [MinFree].
+	MinFree uint64
+
+	checkEvery time.Duration // 0: checkEvery
 }
 
 // Node is an open data directory. Its methods are safe for concurrent use.
@@ -65,10 +71,17 @@ type Node struct {
 	keys *keyrings
 	srv  *stream.Server
 
-	mu       sync.RWMutex
 	repaired map[string][]Mended // by [Repair], before the ledgers are opened
 	told     func(Mended)        // of each mending; nil: nobody is
 
+	watching sync.WaitGroup
+	unwatch  context.CancelFunc // nil: nobody watches
+
+	space   sync.Mutex // guards what follows
+	spaceAt time.Time  // when the file system was asked last
+	full    error      // why no command is recorded; nil: there was room
+
+	mu     sync.RWMutex
 	orgs   map[string]*Org
 	opened map[string]*Org // made, and not yet acknowledged: see [Node.OpenOrganization]
 }
@@ -129,6 +142,12 @@ func newNode(dir string, opts Options) *Node {
 	if n.opts.Now == nil {
 		n.opts.Now = time.Now
 	}
+	if n.opts.MinFree == 0 {
+		n.opts.MinFree = MinFree
+	}
+	if n.opts.checkEvery == 0 {
+		n.opts.checkEvery = checkEvery
+	}
 	return n
 }
 
@@ -141,7 +160,13 @@ func (n *Node) open(ctx context.Context) error {
 	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
 		return err
 	}
-	return n.startLedgers(ctx)
+	if err := n.startLedgers(ctx); err != nil {
+		return err
+	}
+	var watch context.Context
+	watch, n.unwatch = context.WithCancel(context.Background())
+	n.watching.Go(func() { n.watch(watch) })
+	return nil
 }
 
 // ackWait is how long an append waits for the next answer of nats-server before it asks what became of it: a server
@@ -233,6 +258,10 @@ func (n *Node) Org(id string) (*Org, error) {
 // Close closes the ledgers, stops the server and gives the directory back.
 func (n *Node) Close() error {
 	var errs []error
+	if n.unwatch != nil {
+		n.unwatch()
+		n.watching.Wait()
+	}
 	n.mu.Lock()
 	all := slices.AppendSeq(slices.Collect(maps.Values(n.orgs)), maps.Values(n.opened))
 	clear(n.orgs)

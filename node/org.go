@@ -35,6 +35,8 @@ type Org struct {
 	Activity  *Activity
 
 	journal *journal.Journal
+	head    *journal.HeadFile
+	log     *stream.Log
 	stop    context.CancelFunc // ends the feeds
 	feeds   sync.WaitGroup
 	news    *news
@@ -104,8 +106,10 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	if err != nil {
 		return err
 	}
+	o.head, o.log = head, log
 	o.Ledger, err = ledger.Open(ctx, ledger.Config{
 		Organization: o.ID, Journal: o.journal, Head: head, Log: log, Private: o.Private, Keys: keys, Now: n.opts.Now, Logger: n.log,
+		Room: n.room,
 		Applied: func(en *chain.Entry) {
 			o.Fold.Apply(en)
 			o.news.tell()

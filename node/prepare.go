@@ -59,8 +59,8 @@ func (n *Node) prepare(ctx context.Context, name string) (*prepared, error) {
 	if _, err := n.keys.of(name); err != nil {
 		return nil, err
 	}
-	if err := n.putBack(name); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err := n.putBack(p); err != nil {
+		return nil, err
 	}
 	if p.head, err = journal.OpenHead(filepath.Join(dir, "head"), false); err == nil {
 		err = n.look(ctx, p)
@@ -77,9 +77,7 @@ func (n *Node) prepare(ctx context.Context, name string) (*prepared, error) {
 // damage wraps an error where it means that files are not as they were left; one that says that something could not be
 // read, or not yet, stays as it is.
 func (n *Node) damage(name string, err error) error {
-	if errors.As(err, new(*chain.BrokenError)) || errors.Is(err, ledger.ErrRolledBack) || errors.Is(err, errGenesis) ||
-		errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrMissing) || errors.As(err, new(*stream.BlockError)) ||
-		errors.As(err, new(*stream.ConfigError)) || errors.As(err, new(*stream.DamagedError)) || errors.As(err, new(*ledger.ForkError)) {
+	if isDamage(err) {
 		return &DamageError{name, n.dir, err}
 	}
 	return fmt.Errorf("%s: %w", name, err)

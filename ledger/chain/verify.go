@@ -208,8 +208,8 @@ func (v *Verifier) Next(p Parsed, subject string) error {
 	if v.source != "" && e.Source != v.source {
 		return broken(CheckSource, v.source, e.Source, nil)
 	}
-	if want := p.Entry.Subject(); subject != "" && subject != want {
-		return broken(CheckSubject, want, subject, nil)
+	if subject != "" && subject != p.Entry.Subject() {
+		return broken(CheckSubject, p.Entry.Subject(), subject, nil)
 	}
 	if v.last != nil && e.Time.Before(v.last.Time) {
 		return broken(CheckTime, "a time from "+v.last.Time.Format(canon.TimeLayout)+" on", e.Time.Format(canon.TimeLayout), nil)

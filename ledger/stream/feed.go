@@ -43,7 +43,7 @@ func (c *Conn) OpenFeed(ctx context.Context, k FeedKind, org string) (*Feed, err
 	}
 	var conf *ConfigError
 	if f.ages() && errors.As(err, &conf) && conf.onlyRetention() {
-		if _, err := c.api(ctx, "STREAM.UPDATE", f.name, config(i, c.maxAge)); err != nil {
+		if _, err := c.api(ctx, "STREAM.UPDATE", f.name, config(i, c.maxAge, c.replicas)); err != nil {
 			return nil, fmt.Errorf("stream: set the retention of %s to %v: %w", f.name, c.maxAge, err)
 		}
 		_, err = f.Check(ctx)

@@ -52,5 +52,5 @@ func CheckFiles(storeDir, org string) error {
 		return &BlockError{File: file, Reason: "the checksum of the stream's configuration is wrong"}
 	}
 	delete(have, "Created")
-	return checkConfig(config(i, 0), have)
+	return checkConfig(config(i, 0, 1), have)
 }
