@@ -9,3 +9,10 @@ func Guard(dir, organization string) error {
 
 // CheckEvery makes a node check its organizations more often.
 func (o *Options) CheckEvery(d time.Duration) { o.checkEvery = d }
+
+// SetMinFree changes how much an open node keeps free.
+func SetMinFree(n *Node, bytes uint64) {
+	n.space.Lock()
+	defer n.space.Unlock()
+	n.opts.MinFree = bytes
+}
