@@ -32,10 +32,11 @@ func FullDisk(ctx context.Context, o Options) (acked int, err error) {
 	if err := os.MkdirAll(disk, 0o700); err != nil {
 		return 0, err
 	}
-	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, fmt.Sprintf("size=%d,mode=0700", diskSize)); err != nil {
+	unmount, err := mountSmall(disk, diskSize)
+	if err != nil {
 		return 0, &ErrNoMount{err}
 	}
-	defer func() { err = errors.Join(err, unix.Unmount(disk, unix.MNT_DETACH)) }()
+	defer func() { err = errors.Join(err, unmount()) }()
 	dir, ballast := filepath.Join(disk, "data"), filepath.Join(disk, "ballast")
 	acks, err := o.Program.fillDisk(ctx, disk, dir, ballast, o.Seed)
 	if err != nil {
@@ -106,7 +107,7 @@ func fill(disk, ballast string) error {
 		return err
 	}
 	zeros := make([]byte, 1<<20)
-	for left := int64(st.Bavail)*st.Bsize - diskLeft; left > 0 && err == nil; left -= int64(len(zeros)) {
+	for left := int64(st.Bavail)*int64(st.Bsize) - diskLeft; left > 0 && err == nil; left -= int64(len(zeros)) {
 		_, err = f.Write(zeros[:min(left, int64(len(zeros)))])
 	}
 	return errors.Join(err, f.Close())
