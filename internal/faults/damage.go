@@ -87,8 +87,8 @@ func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, 
 // try does one damage to a copy.
 func (b *damageBase) try(ctx context.Context, o Options, c damage, rng *rand.Rand) (Outcome, error) {
 	work := filepath.Join(b.root, "work")
-	d := &damaged{dir: filepath.Join(work, "data"), old: filepath.Join(b.root, "old"), rng: rng}
-	err := os.MkdirAll(work, 0o700)
+	d := &damaged{dir: filepath.Join(work, "state", "data"), old: filepath.Join(b.root, "old"), rng: rng}
+	err := os.MkdirAll(filepath.Dir(d.dir), 0o700)
 	if err == nil {
 		err = copyDir(d.dir, filepath.Join(b.root, "whole"))
 	}
@@ -125,10 +125,10 @@ func (b *damageBase) judge(ctx context.Context, p *Program, c damage, d *damaged
 			return Started, err
 		}
 	}
-	// A repair that is killed must be one that can be done again.
-	killed := c.want != Started && d.rng.IntN(2) == 0
-	if killed {
-		if err := p.killRepair(ctx, d); err != nil {
+	// A repair that is killed, or whose power is cut, must be one that can be done again.
+	stopped := c.want != Started && d.rng.IntN(2) == 0
+	if stopped {
+		if err := p.stopRepair(ctx, d); err != nil {
 			return Repaired, err
 		}
 	}
@@ -147,7 +147,7 @@ func (b *damageBase) judge(ctx context.Context, p *Program, c damage, d *damaged
 			return outcome, fmt.Errorf("the judge found nothing %s; it must, or it is no judge", kind)
 		}
 	}
-	byItself := b.crashed && c.killed || killed && c.want == Repaired // the repair had come to its end, or nearly
+	byItself := b.crashed && c.killed || stopped && c.want == Repaired // the repair had come to its end, or nearly
 	if outcome != c.want && !(byItself && outcome == Started) {
 		return outcome, fmt.Errorf("it %s; the table says that it %s", outcome, c.want)
 	}
@@ -157,8 +157,17 @@ func (b *damageBase) judge(ctx context.Context, p *Program, c damage, d *damaged
 // repairLasts is how long a repair takes, about, in milliseconds.
 const repairLasts = 150
 
-// killRepair begins a repair and kills it at some moment.
-func (p *Program) killRepair(ctx context.Context, d *damaged) error {
+// stopRepair begins a repair and kills it at some moment, or cuts the power where that can be done.
+func (p *Program) stopRepair(ctx context.Context, d *damaged) error {
+	if d.rng.IntN(2) == 0 {
+		err := cutDuring(filepath.Dir(filepath.Dir(d.dir)), d.rng, func(data string) error {
+			_, err := p.Run(ctx, "repair", data)
+			return err
+		})
+		if !errors.As(err, new(*ErrNoFUSE)) {
+			return err
+		}
+	}
 	cmd := exec.CommandContext(ctx, p.Path, "repair", d.dir)
 	cmd.Env = environment()
 	if err := cmd.Start(); err != nil {
