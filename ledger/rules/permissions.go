@@ -31,20 +31,31 @@ func newPermissions() *permissions {
 }
 
 // enter gives the number of a name, a new one where it has none.
-func (p *permissions) enter(name string) uint32 {
+func (p *permissions) enter(ns *notes, name string) uint32 {
 	if n, ok := p.number[name]; ok {
 		return n
 	}
 	n := uint32(len(p.names))
-	p.names = append(p.names, name)
-	p.info = append(p.info, permission{})
-	p.number[name] = n
-	b := events.Bucket(name)
-	at, _ := slices.BinarySearchFunc(p.buckets[b], name, func(have uint32, want string) int {
+	keep(ns, &p.names)
+	keep(ns, &p.info)
+	p.names, p.info = append(p.names, name), append(p.info, permission{})
+	put(ns, p.number, name, n)
+	bucket := &p.buckets[events.Bucket(name)]
+	at, _ := slices.BinarySearchFunc(*bucket, name, func(have uint32, want string) int {
 		return cmp.Compare(p.names[have], want)
 	})
-	p.buckets[b] = slices.Insert(p.buckets[b], at, n)
+	*bucket = slices.Insert(*bucket, at, n)
+	if ns != nil {
+		ns.note(func() { *bucket = slices.Delete(*bucket, at, at+1) })
+	}
 	return n
+}
+
+// set says what is so of a permission from now on.
+func (p *permissions) set(ns *notes, name string, is permission) {
+	info := &p.info[p.enter(ns, name)]
+	keep(ns, info)
+	*info = is
 }
 
 func (p *permissions) lookup(name string) (permission, bool) {
@@ -56,26 +67,33 @@ func (p *permissions) lookup(name string) (permission, bool) {
 }
 
 // publish takes in a catalogue: its permissions, and the retirement of those it no longer has.
-func (p *permissions) publish(d *events.CataloguePublished) {
+func (p *permissions) publish(ns *notes, d *events.CataloguePublished) {
 	for _, name := range d.Retired {
-		n := p.enter(Qualified(d.Catalogue, name))
-		p.info[n].retired = true
+		name = Qualified(d.Catalogue, name)
+		was, _ := p.lookup(name)
+		was.retired = true
+		p.set(ns, name, was)
 	}
+	guards := map[string][]string{}
 	for action, names := range p.guards {
-		p.guards[action] = slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(n, d.Catalogue+":") })
+		guards[action] = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, d.Catalogue+":") })
 	}
 	for _, one := range d.Permissions {
-		name := Qualified(d.Catalogue, one.Name)
-		n := p.enter(name)
-		p.info[n] = permission{catalogue: d.Catalogue, reserved: one.Reserved, token: one.Level == events.LevelToken}
+		is := permission{catalogue: d.Catalogue, reserved: one.Reserved, token: one.Level == events.LevelToken}
 		for _, other := range one.DependsOn {
-			p.info[n].dependsOn = append(p.info[n].dependsOn, Qualified(d.Catalogue, other))
+			is.dependsOn = append(is.dependsOn, Qualified(d.Catalogue, other))
 		}
+		name := Qualified(d.Catalogue, one.Name)
+		p.set(ns, name, is)
 		for _, action := range one.Guards {
-			p.guards[action] = append(p.guards[action], name)
-			slices.Sort(p.guards[action])
+			guards[action] = append(guards[action], name)
 		}
 	}
+	for action := range guards {
+		slices.Sort(guards[action])
+	}
+	keep(ns, &p.guards)
+	p.guards = guards
 }
 
 // Qualified gives the name under which entries speak of a catalogue's permission.

@@ -112,11 +112,11 @@ func (s *set) extent(p *permissions, add, remove []string) (events.Extent, []buc
 }
 
 // change gives the set with names added and taken away; p numbers those it did not know.
-func (s *set) change(p *permissions, add, remove []string) *set {
+func (s *set) change(ns *notes, p *permissions, add, remove []string) *set {
 	extent, buckets := s.extent(p, add, remove)
 	out := &set{bits: slices.Clone(s.bits), count: int(extent.Count), buckets: buckets, digest: extent.Set}
 	for _, name := range add {
-		n := p.enter(name)
+		n := p.enter(ns, name)
 		for int(n>>6) >= len(out.bits) {
 			out.bits = append(out.bits, 0)
 		}
