@@ -29,6 +29,12 @@ type group struct {
 	head    journal.Head // behind the last entry
 	after   uint64       // the last position that was sealed when its last command was decided
 	size    int
+	refused []refusal // of a shared ledger: to be told when they are final
+}
+
+type refusal struct {
+	events.Command
+	*rules.Refusal
 }
 
 // decideAll takes jobs until the ledger is closed, decides them one after the other and hands groups to the writer.
@@ -92,6 +98,10 @@ func (l *Ledger) decideJob(g *group, j *job) {
 		// Of whoever did not prove who it is nothing is noted, nor of what is so already.
 		if r := (*rules.Refusal)(nil); errors.As(o.Err, &r) && r.Code != rules.NotProven && r.Code != rules.NoChange &&
 			l.c.Refused != nil && l.state.Authentic(j.requests[i].Command, l.c.Now()) {
+			if l.c.Shared != nil { // it may be decided otherwise yet
+				g.refused = append(g.refused, refusal{j.requests[i].Command, r})
+				continue
+			}
 			l.c.Refused(j.requests[i].Command, r)
 		}
 	}
@@ -133,7 +143,7 @@ func (l *Ledger) decide(g *group, r *Request) (*chain.Entry, Receipt, error) {
 	}
 	signer := l.signer(&e)
 	key, ok := l.c.Keys.Signer(signer)
-	if !ok {
+	if !ok || l.c.Shared != nil && !l.canSeal(&e, signer, documented) {
 		// With the root key's signature the lost key can be succeeded.
 		return nil, Receipt{}, fmt.Errorf("%w: the node does not hold the event key %s", ErrWait, signer)
 	}
@@ -180,6 +190,14 @@ func (l *Ledger) signer(e *events.Event) string {
 		return d.Keys.Event
 	case *events.KeySucceeded:
 		return d.Key
+	}
+	return l.eventKey()
+}
+
+// eventKey gives the key that signs entries here.
+func (l *Ledger) eventKey() string {
+	if l.c.Shared != nil {
+		return EventKey(l.state, l.c.Shared.Own())
 	}
 	return l.state.Key(events.PurposeEvent)
 }
@@ -254,7 +272,7 @@ func (l *Ledger) decideDue(g *group) {
 		origin := events.Derived{From: next.Grant}
 		c := events.Command{
 			ID: events.DerivedID(d.Type(), origin, next.Until), Ledger: l.state.Source(), Actor: l.state.Opened().Node,
-			Auth:   events.Auth{Method: events.MethodNode, Credential: l.state.Key(events.PurposeEvent)},
+			Auth:   events.Auth{Method: events.MethodNode, Credential: l.eventKey()},
 			Origin: events.Origin{Derived: &origin}, Data: d,
 		}
 		_, _, err := l.decide(g, &Request{Command: c})

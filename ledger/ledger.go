@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/permledger/permledger/events"
@@ -57,6 +58,7 @@ type Config struct {
 	Refused func(events.Command, *rules.Refusal)
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: nothing is said
+	Shared  *Shared          // nil: nobody else writes to Log
 }
 
 // Keys holds the private keys that the node signs with.
@@ -114,6 +116,8 @@ type Ledger struct {
 	headAt time.Time
 	head   journal.Head // of what is written
 	stored uint64       // the position that the head record has
+
+	s sharing // where Log is shared one goroutine does it all: see shared.go
 }
 
 type job struct {
@@ -122,6 +126,10 @@ type job struct {
 	outcomes []Outcome
 	entries  []*chain.Entry // by request; nil where there is none
 	done     chan struct{}
+
+	// Of a shared ledger.
+	proven []error      // what ExecuteAll found before anything was decided
+	state  atomic.Int32 // jobWaits and on
 }
 
 // Open reads the journal, checks its form and links and, of the newest entries, the signatures, rebuilds the state and
@@ -140,6 +148,12 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l.clock = newClock(l.c.Now)
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
+	}
+	if c.Shared != nil {
+		if err := l.join(ctx); err != nil {
+			return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
+		}
+		return l, nil
 	}
 	go l.decideAll()
 	go l.writeAll()
@@ -192,7 +206,7 @@ func (l *Ledger) load(ctx context.Context) error {
 // check goes through the whole journal once, before anything is made of it: an entry that was changed would otherwise
 // be taken in, and only the link of the next one would show it.
 func (l *Ledger) check(ctx context.Context, length uint64) error {
-	var v chain.Verifier
+	v := &l.s.verifier
 	for r, err := range l.c.Journal.Range(1, length) {
 		if err != nil {
 			return err
@@ -223,6 +237,13 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 // a refusal, for whatever reason, are not tried.
 // The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
+	if l.c.Shared != nil {
+		return l.executeShared(ctx, rs, stopAtRefusal)
+	}
+	return l.execute(ctx, rs, stopAtRefusal)
+}
+
+func (l *Ledger) execute(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
 	j := &job{requests: rs, stop: stopAtRefusal, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
 	for i := range rs {
 		if r := l.prove(&rs[i]); r != nil {
@@ -259,6 +280,9 @@ func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal boo
 			return fail(fmt.Errorf("%w: %w", ErrUnknown, l.stopped()))
 		}
 	case <-ctx.Done():
+		if l.c.Shared != nil && j.state.CompareAndSwap(jobWaits, jobGivenUp) {
+			return fail(fmt.Errorf("%w: not tried: %w", ErrWait, context.Cause(ctx)))
+		}
 		return fail(fmt.Errorf("%w: %w", ErrUnknown, context.Cause(ctx)))
 	}
 }

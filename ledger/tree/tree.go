@@ -8,6 +8,7 @@ package tree
 import (
 	"crypto/sha256"
 	"math/bits"
+	"slices"
 )
 
 // Hash is a hash of the tree.
@@ -71,6 +72,16 @@ type Roots struct {
 func (r *Roots) Append(leaf Hash) {
 	r.frontier.Append(leaf)
 	r.roots = append(r.roots, r.frontier.Root())
+}
+
+// Mark remembers the tree as it is, for [Roots.Cut].
+func (r *Roots) Mark() Frontier {
+	return Frontier{r.frontier.size, slices.Clone(r.frontier.edges)}
+}
+
+// Cut makes the tree again what it was when it was marked. A mark is good for one cut.
+func (r *Roots) Cut(mark Frontier) {
+	r.frontier, r.roots = mark, r.roots[:mark.size]
 }
 
 // Size gives the number of entries.
