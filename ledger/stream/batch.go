@@ -94,77 +94,99 @@ func passing(err error) bool {
 // publishGroup publishes msgs as one batch, or a single one as a message like any other, and waits for the answer. An
 // *[apiError] says that nothing of it was taken in; after any other error it may be in the stream, or get there.
 func (q *sequence) publishGroup(ctx context.Context, at uint64, msgs []Msg) error {
-	nc := q.c.write
-	if err := awaitConnected(ctx, nc); err != nil {
-		return err
-	}
-	inbox := nc.NewInbox()
-	acks := make(chan *nats.Msg, 2)
-	sub, err := nc.ChanSubscribe(inbox, acks)
+	id := rand.Text()
+	m, err := q.c.ask(ctx, func(nc *nats.Conn, inbox string) error {
+		for i, m := range msgs {
+			out := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: nats.Header{}}
+			if i == 0 {
+				out.Header[expectedLast] = []string{strconv.FormatUint(at, 10)}
+			}
+			if len(msgs) > 1 {
+				out.Header[batchID] = []string{id}
+				out.Header[batchSeq] = []string{strconv.Itoa(i + 1)}
+			}
+			if i == len(msgs)-1 {
+				out.Reply = inbox
+				if len(msgs) > 1 {
+					out.Header[batchCommit] = []string{"1"}
+				}
+			}
+			if err := nc.PublishMsg(out); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
+	}
+	ack, err := q.ack(m)
+	if err != nil {
+		return err
+	}
+	n := len(msgs)
+	if n > 1 && ack.Count != n || ack.Seq != at+uint64(n) {
+		return fmt.Errorf("%d messages after %d were acknowledged as %d up to %d", n, at, ack.Count, ack.Seq)
+	}
+	return nil
+}
+
+// ask sends something to which one answer comes, and waits for it.
+func (c *Conn) ask(ctx context.Context, send func(nc *nats.Conn, inbox string) error) (*nats.Msg, error) {
+	nc := c.write
+	if err := awaitConnected(ctx, nc); err != nil {
+		return nil, err
+	}
+	inbox := nc.NewInbox()
+	answers := make(chan *nats.Msg, 2)
+	sub, err := nc.ChanSubscribe(inbox, answers)
+	if err != nil {
+		return nil, err
 	}
 	defer sub.Unsubscribe()
 	lost := nc.StatusChanged(nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
 	defer nc.RemoveStatusListener(lost)
-
-	id := rand.Text()
-	for i, m := range msgs {
-		out := &nats.Msg{Subject: m.Subject, Data: m.Data, Header: nats.Header{}}
-		if i == 0 {
-			out.Header[expectedLast] = []string{strconv.FormatUint(at, 10)}
-		}
-		if len(msgs) > 1 {
-			out.Header[batchID] = []string{id}
-			out.Header[batchSeq] = []string{strconv.Itoa(i + 1)}
-		}
-		if i == len(msgs)-1 {
-			out.Reply = inbox
-			if len(msgs) > 1 {
-				out.Header[batchCommit] = []string{"1"}
-			}
-		}
-		if err := nc.PublishMsg(out); err != nil {
-			return err
-		}
+	if err := send(nc, inbox); err != nil {
+		return nil, err
 	}
-	timer := time.NewTimer(q.c.ackWait)
+	timer := time.NewTimer(c.ackWait)
 	defer timer.Stop()
 	select {
-	case m := <-acks:
-		return q.groupAck(m, at, len(msgs))
+	case m := <-answers:
+		return m, nil
 	case <-timer.C:
-		q.c.elsewhere(nc)
-		return errSilent
+		c.elsewhere(nc)
+		return nil, errSilent
 	case <-lost:
-		return nats.ErrDisconnected
+		return nil, nats.ErrDisconnected
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
 }
 
-// groupAck reads the answer to n messages that were to follow position at.
-func (q *sequence) groupAck(m *nats.Msg, at uint64, n int) error {
+// published is the answer to what was published.
+type published struct {
+	Stream string    `json:"stream"`
+	Seq    uint64    `json:"seq"`
+	Count  int       `json:"count"` // of a batch
+	Error  *apiError `json:"error"`
+}
+
+func (q *sequence) ack(m *nats.Msg) (p published, err error) {
 	if len(m.Data) == 0 {
 		// Nobody listens to the subject: the stream has no leader now.
-		return &apiError{codeUnavailable, "status " + m.Header.Get("Status") + " " + m.Header.Get("Description")}
+		return p, &apiError{codeUnavailable, "status " + m.Header.Get("Status") + " " + m.Header.Get("Description")}
 	}
-	var ack struct {
-		Stream string    `json:"stream"`
-		Seq    uint64    `json:"seq"`
-		Count  int       `json:"count"`
-		Error  *apiError `json:"error"`
+	if err := json.Unmarshal(m.Data, &p); err != nil {
+		return p, fmt.Errorf("acknowledgement: %w", err)
 	}
-	if err := json.Unmarshal(m.Data, &ack); err != nil {
-		return fmt.Errorf("acknowledgement: %w", err)
+	if p.Error != nil {
+		return p, p.Error
 	}
-	if ack.Error != nil {
-		return ack.Error
+	if p.Stream != q.name {
+		return p, fmt.Errorf("acknowledged by stream %q", p.Stream)
 	}
-	if n > 1 && ack.Count != n || ack.Stream != q.name || ack.Seq != at+uint64(n) {
-		return fmt.Errorf("%d messages after %d were acknowledged by %s as %d up to %d", n, at, ack.Stream, ack.Count, ack.Seq)
-	}
-	return nil
+	return p, nil
 }
 
 // standing is what the leader of a stream says of the positions after one.
@@ -209,9 +231,18 @@ func (q *sequence) standing(ctx context.Context, at uint64, msgs []Msg) (s stand
 
 // leaderRead is the message at position seq as the stream's leader has it: the one replica that does not lag.
 func (q *sequence) leaderRead(ctx context.Context, seq uint64) (Entry, error) {
-	m, err := q.c.request(ctx, "$JS.API.STREAM.MSG.GET."+q.name, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	e, err := q.leaderGet(ctx, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	if err == nil && e.Seq != seq {
+		err = &GapError{q.name, seq, e.Seq}
+	}
+	return e, err
+}
+
+// leaderGet asks the stream's leader for one message; the query is io.nats.jetstream.api.v1.stream_msg_get_request.
+func (q *sequence) leaderGet(ctx context.Context, query []byte) (Entry, error) {
+	m, err := q.c.request(ctx, "$JS.API.STREAM.MSG.GET."+q.name, query)
 	if err != nil {
-		return Entry{}, fmt.Errorf("message %d of %s: %w", seq, q.name, err)
+		return Entry{}, fmt.Errorf("message %s of %s: %w", query, q.name, err)
 	}
 	var r struct {
 		Error   *apiError `json:"error"`
@@ -222,13 +253,13 @@ func (q *sequence) leaderRead(ctx context.Context, seq uint64) (Entry, error) {
 		} `json:"message"`
 	}
 	if err := json.Unmarshal(m.Data, &r); err != nil {
-		return Entry{}, fmt.Errorf("message %d of %s: %w", seq, q.name, err)
+		return Entry{}, fmt.Errorf("message %s of %s: %w", query, q.name, err)
+	}
+	if r.Error != nil && r.Error.ErrCode == codeStreamNotFound {
+		return Entry{}, ErrMissing
 	}
 	if r.Error != nil {
-		return Entry{}, fmt.Errorf("message %d of %s: %w", seq, q.name, r.Error)
-	}
-	if r.Message.Seq != seq {
-		return Entry{}, &GapError{q.name, seq, r.Message.Seq}
+		return Entry{}, fmt.Errorf("message %s of %s: %w", query, q.name, r.Error)
 	}
 	return Entry{r.Message.Seq, r.Message.Subject, r.Message.Data}, nil
 }

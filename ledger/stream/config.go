@@ -63,6 +63,12 @@ func config(i id, maxAge time.Duration, replicas int) jetstream.StreamConfig {
 		AllowDirect:        true,
 		AllowAtomicPublish: true,
 	}
+	if i.kind == kindPrivate {
+		// One message for each key, which is never replaced but can be erased, on every replica. Reading asks the leader:
+		// a replica that lags would still show what was erased.
+		c.DenyDelete, c.DenyPurge, c.AllowDirect = false, false, false
+		c.MaxMsgsPerSubject, c.DiscardNewPerSubject = 1, true
+	}
 	if i.kind == kindActivity {
 		c.MaxAge = maxAge
 		if 0 < maxAge && maxAge < c.Duplicates {
