@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,14 +27,14 @@ func (l *Ledger) join(ctx context.Context) error {
 	l.s.ctx, l.s.end = context.WithCancel(context.Background())
 	err := l.whole(ctx)
 	if err == nil {
-		err = l.catchUp(ctx)
+		// An entry that does not hold ends the writing; what stands before it can be read.
+		if err = l.catchUp(ctx); l.Err() != nil {
+			err = nil
+		}
 	}
 	if err != nil {
 		l.s.end()
-		if failed := l.Err(); failed != nil { // the reason itself, without what is said of later commands
-			return failed
-		}
-		return err
+		return cmp.Or(l.Err(), err) // the reason itself, without what is said of later commands
 	}
 	go l.follow()
 	go l.shareAll()

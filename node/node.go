@@ -53,6 +53,8 @@ const Operator = "operator"
 type Options struct {
 	Logger *slog.Logger     // nil: nothing is said
 	Now    func() time.Time // nil: time.Now
+	// NATS is the cluster that a directory made for one belongs to; nil: the directory has a store of its own.
+	NATS *stream.RemoteOptions
 }
 
 // Node is an open data directory. Its methods are safe for concurrent use.
@@ -63,7 +65,10 @@ type Node struct {
 	log  *slog.Logger
 	lock *os.File
 	keys *keyrings
-	srv  *stream.Server
+	srv  *stream.Server // nil in a cluster
+	conn *stream.Conn
+
+	cluster *cluster // nil where the directory has a store of its own
 
 	mu     sync.RWMutex
 	orgs   map[string]*Org
@@ -73,10 +78,17 @@ type Node struct {
 type marker struct {
 	Format int    `json:"format"`
 	Host   string `json:"host"`
+
+	// Cluster says that the streams lie in a cluster that other nodes write to: opened with a store of its own, the
+	// directory would begin a second history.
+	Cluster bool `json:"cluster,omitempty"`
 }
 
 // Init makes a data directory without any organization. host is the first part of its ledgers' names.
-func Init(dir, host string) error {
+func Init(dir, host string) error { return initialize(dir, marker{Format: Format, Host: host}) }
+
+func initialize(dir string, m marker) error {
+	host := m.Host
 	if err := canon.Source.Check(host + "/" + Operator); err != nil {
 		return fmt.Errorf("init %s: host %q: %w", dir, host, err)
 	}
@@ -91,7 +103,7 @@ func Init(dir, host string) error {
 			return fmt.Errorf("init: %w", err)
 		}
 	}
-	b, err := json.Marshal(marker{Format, host})
+	b, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
@@ -126,8 +138,14 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.host = m.Host
+	if err := m.fits(n.opts); err != nil {
+		return err
+	}
 	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
 		return err
+	}
+	if n.opts.NATS != nil {
+		return n.openShared(ctx)
 	}
 	names, err := n.organizations()
 	if err != nil {
@@ -179,6 +197,7 @@ func (n *Node) serve(ctx context.Context, found []*prepared) error {
 		if n.srv, err = stream.Start(stream.Options{StoreDir: n.store(), AckWait: ackWait, Logger: n.log}); err != nil {
 			return err
 		}
+		n.conn = n.srv.Conn
 		var holed []*prepared
 		for _, p := range found {
 			if p.compare.Damage != nil {
@@ -247,8 +266,8 @@ func (n *Node) Dir() string { return n.dir }
 // Host gives the host in the names of the ledgers.
 func (n *Node) Host() string { return n.host }
 
-// Stream gives the connection to the embedded server.
-func (n *Node) Stream() *stream.Conn { return n.srv.Conn }
+// Stream gives the connection to the embedded server, or to the cluster.
+func (n *Node) Stream() *stream.Conn { return n.conn }
 
 func (n *Node) organizations() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(n.dir, "orgs"))
@@ -289,6 +308,7 @@ func (n *Node) Org(id string) (*Org, error) {
 // Close closes the ledgers, stops the server and gives the directory back.
 func (n *Node) Close() error {
 	var errs []error
+	n.cluster.end()
 	n.mu.Lock()
 	all := slices.AppendSeq(slices.Collect(maps.Values(n.orgs)), maps.Values(n.opened))
 	clear(n.orgs)
@@ -299,6 +319,8 @@ func (n *Node) Close() error {
 	}
 	if n.srv != nil {
 		errs = append(errs, n.srv.Close())
+	} else if n.conn != nil {
+		errs = append(errs, n.conn.Close())
 	}
 	if n.lock != nil {
 		errs = append(errs, n.lock.Close())
