@@ -45,7 +45,8 @@ type cluster struct {
 	ctx     context.Context // ends when the node is closed
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup
-	adopt   sync.Mutex // held while an organization of another node is taken in
+	adopt   sync.Mutex      // held while an organization of another node is taken in
+	learned map[string]bool // records that were taken in; of who opens the node, then of watch
 }
 
 // record is what a node tells the others. One of its kinds:
@@ -100,7 +101,7 @@ func (n *Node) openShared(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c := &cluster{secret: secret}
+	c := &cluster{secret: secret, learned: map[string]bool{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	n.cluster = c
 	o := *n.opts.NATS
@@ -162,8 +163,12 @@ func (n *Node) watch() {
 			if err == nil {
 				err = n.learn(c.ctx, r)
 			}
+			if errors.Is(err, ErrSecret) { // no node wrote it
+				c.learned[r.Key] = true
+			}
 			if err != nil && c.ctx.Err() == nil {
-				n.log.Error("what another node says cannot be taken in", "record", r.Key, "error", err)
+				n.log.Error("what another node says cannot be taken in yet", "record", r.Key, "error", err)
+				break
 			}
 		}
 		select {
@@ -219,6 +224,9 @@ func (n *Node) learnKeys(r stream.KeyValue) error {
 
 // learn takes in what another node says, or this one did.
 func (n *Node) learn(ctx context.Context, r stream.KeyValue) error {
+	if n.cluster.learned[r.Key] {
+		return nil
+	}
 	if err := n.learnKeys(r); err != nil {
 		return err
 	}
@@ -226,13 +234,14 @@ func (n *Node) learn(ctx context.Context, r stream.KeyValue) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case rec.Genesis != nil:
-		return n.adopt(ctx, r.Key, *rec.Genesis)
-	case rec.Register != "":
+	if rec.Genesis != nil {
+		err = n.adopt(ctx, r.Key, *rec.Genesis)
+	}
+	if err == nil && rec.Register != "" {
 		n.cluster.tasks.Go(func() { n.register(rec.Org, rec.Register) })
 	}
-	return nil
+	n.cluster.learned[r.Key] = err == nil
+	return err
 }
 
 // tell writes a record for the other nodes. The same record again is no error.
@@ -290,7 +299,7 @@ func (n *Node) has(id string) bool {
 	return open || opening
 }
 
-// adopt takes in an organization that another node opened.
+// adopt takes in an organization that another node opened, unless it is here.
 func (n *Node) adopt(ctx context.Context, id string, g Genesis) error {
 	n.cluster.adopt.Lock()
 	defer n.cluster.adopt.Unlock()
@@ -300,30 +309,34 @@ func (n *Node) adopt(ctx context.Context, id string, g Genesis) error {
 	if g.Source != n.host+"/"+id {
 		return fmt.Errorf("%s: it is the ledger %s, and this node is of %s", id, g.Source, n.host)
 	}
-	if err := os.Mkdir(n.orgDir(id), 0o700); err != nil {
-		return err
-	}
-	o, head, err := n.createFiles(ctx, id)
-	if err == nil {
-		if err = n.beginShared(ctx, o, head, g); err == nil {
-			err = n.writeGenesis(id, g)
-		}
-		if err != nil {
-			err = errors.Join(err, o.close())
-		}
+	err := n.createShared(id, g)
+	if err == nil || errors.Is(err, fs.ErrExist) { // it was begun before
+		err = n.reopen(ctx, id)
 	}
 	if err != nil {
-		_, undo := n.setAside(id)
-		return fmt.Errorf("%s: %w", id, errors.Join(err, undo))
+		return fmt.Errorf("%s: %w", id, err)
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.orgs[id] = o
-	n.log.Info("an organization of the cluster is open here", "organization", id, "events", o.Journal.Len())
 	return nil
 }
 
-// reopen opens an organization that this node has had open before.
+// createShared makes the directory of an organization, to be filled from the stream. What a crash leaves of it before the
+// genesis file is there is set aside at the next start.
+func (n *Node) createShared(id string, g Genesis) error {
+	dir := n.orgDir(id)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{Create: true})
+	if err != nil {
+		return err
+	}
+	if _, err = journal.OpenHead(filepath.Join(dir, "head"), true); err == nil {
+		err = n.writeGenesis(id, g)
+	}
+	return errors.Join(err, j.Close())
+}
+
+// reopen opens an organization whose directory is there.
 func (n *Node) reopen(ctx context.Context, name string) error {
 	dir := n.orgDir(name)
 	var g Genesis
@@ -359,53 +372,60 @@ func (n *Node) reopen(ctx context.Context, name string) error {
 	if err := n.beginShared(ctx, o, head, g); err != nil {
 		return errors.Join(err, o.close())
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.orgs[name] = o
 	return nil
 }
 
-// resume finishes an opening that this node was interrupted in after its first entry was recorded; what another one
-// opened meanwhile, or nobody, leaves nothing here.
+// resume finishes an opening that this node was interrupted in after its first entry was recorded. What another one
+// opened, or nobody, leaves nothing here.
 func (n *Node) resume(ctx context.Context, name string) error {
-	log, err := n.conn.OpenLog(ctx, name)
-	if err != nil && !errors.Is(err, stream.ErrMissing) {
+	first, err := n.firstEntry(ctx, name)
+	if err != nil {
 		return err
 	}
-	var last uint64
-	if err == nil {
-		if last, _, err = log.Last(ctx); err != nil {
-			return err
-		}
-	}
-	if last == 0 {
+	if first == nil {
 		return n.abandon(name)
 	}
-	first, err := log.Read(ctx, 1)
-	if err != nil {
-		return err
-	}
-	en, err := chain.Parse(first.Data)
-	if err != nil {
-		return err
-	}
+	d, ok := first.Event.Data.(*events.OrganizationOpened)
 	keys, err := n.keys.of(name)
 	if err != nil {
 		return err
 	}
-	d, ok := en.Event.Data.(*events.OrganizationOpened)
+	if ok {
+		_, ok = keys.Signer(d.Keys.Event)
+	}
 	if !ok {
 		return n.abandon(name)
 	}
-	if _, ok := keys.Signer(d.Keys.Event); !ok {
-		return n.abandon(name)
-	}
-	g := Genesis{Source: en.Event.Source, CID: en.CID()}
-	if _, err := n.setAside(name); err != nil {
-		return err
-	}
+	g := Genesis{Source: first.Event.Source, CID: first.CID()}
 	if err := n.announce(ctx, name, g, d.Keys.Document); err != nil {
 		return err
 	}
+	if _, err := n.setAside(name); err != nil {
+		return err
+	}
 	return n.adopt(ctx, name, g)
+}
+
+// firstEntry gives the first entry of a stream; nil where there is none.
+func (n *Node) firstEntry(ctx context.Context, name string) (*chain.Entry, error) {
+	log, err := n.conn.OpenLog(ctx, name)
+	if errors.Is(err, stream.ErrMissing) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if last, _, err := log.Last(ctx); err != nil || last == 0 {
+		return nil, err
+	}
+	m, err := log.Read(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	return chain.Parse(m.Data)
 }
 
 // beginShared opens the ledger of an organization of the cluster.

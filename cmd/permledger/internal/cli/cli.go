@@ -62,6 +62,7 @@ type app struct {
 	org       string
 	server    string
 	tokenFile string
+	nats      natsFlags
 
 	format string // of answers
 	asOf   string
@@ -106,7 +107,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 			root.AddCommand(c)
 		}
 	}
-	add("run", a.devCommand(), a.initCommand(), a.serveCommand(), a.orgCommand())
+	add("run", a.devCommand(), a.initCommand(), a.joinCommand(), a.serveCommand(), a.orgCommand())
 	add("ask", a.checkCommand(), a.explainCommand(), a.whoCanCommand(), a.accessCommand())
 	add("change", a.permCommand(), a.roleCommand(), a.userCommand(), a.keyCommand(), a.grantCommand(), a.revokeCommand(),
 		a.setCommand(), a.documentCommand(), a.importCommand(), a.assignmentsCommand())

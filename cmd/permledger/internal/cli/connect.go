@@ -196,7 +196,7 @@ func alive(s wire.Server) bool {
 
 // directory opens the data directory in this process.
 func (a *app) directory(ctx context.Context) (*session, error) {
-	n, err := node.Open(ctx, a.data, node.Options{Logger: a.logger()})
+	n, err := a.open(ctx)
 	if err != nil {
 		return nil, err
 	}
