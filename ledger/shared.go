@@ -13,7 +13,6 @@ import (
 	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
-	"github.com/permledger/permledger/ledger/tree"
 )
 
 // Shared says that other nodes write to the stream too. Then one goroutine does everything, one group after the other:
@@ -79,9 +78,8 @@ const (
 // attempt is a group that is decided and can be taken back.
 type attempt struct {
 	*group
-	next  uint64
-	prev  string
-	roots tree.Frontier
+	next uint64
+	prev string
 }
 
 // shareAll is the goroutine of a shared ledger.
@@ -100,7 +98,7 @@ func (l *Ledger) shareAll() {
 		timer.Reset(wait)
 		select {
 		case j := <-jobs:
-			l.record(l.gather(j))
+			l.decideShared(l.gather(j))
 		case <-timer.C:
 			if !time.Now().Before(l.s.turn) {
 				l.recordDue()
@@ -113,7 +111,7 @@ func (l *Ledger) shareAll() {
 			for { // what was taken before the end is answered
 				select {
 				case j := <-l.jobs:
-					l.record(l.gather(j))
+					l.decideShared(l.gather(j))
 				default:
 					return
 				}
@@ -163,8 +161,8 @@ func (l *Ledger) gather(first *job) []*job {
 	}
 }
 
-// record decides jobs, writes what comes of them, and answers them.
-func (l *Ledger) record(jobs []*job) {
+// decideShared decides jobs, writes what comes of them, and answers them.
+func (l *Ledger) decideShared(jobs []*job) {
 	if len(jobs) == 0 {
 		return
 	}
@@ -219,7 +217,7 @@ func (l *Ledger) race(decide func(*group)) {
 
 // attempt decides a group in such a way that settle can take it back.
 func (l *Ledger) attempt(decide func(*group)) attempt {
-	a := attempt{group: &group{}, next: l.next, prev: l.prev, roots: l.roots.Mark()}
+	a := attempt{group: &group{}, next: l.next, prev: l.prev}
 	l.state.Begin()
 	decide(a.group)
 	return a
@@ -229,7 +227,7 @@ func (l *Ledger) attempt(decide func(*group)) attempt {
 func (l *Ledger) undo(a attempt) {
 	l.state.Rollback()
 	l.next, l.prev = a.next, a.prev
-	l.roots.Cut(a.roots)
+	l.roots.Cut(a.next - 1)
 	l.forget(a.group)
 }
 

@@ -172,6 +172,10 @@ func (n *Node) create(ctx context.Context, id string) (*Org, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	// Else a power cut could take the whole organization, however well everything in it is synced.
+	if err := syncDir(filepath.Dir(dir)); err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
+	}
 	o, head, err := n.createFiles(ctx, id)
 	if err != nil {
 		_, undo := n.setAside(id)
@@ -227,10 +231,10 @@ func (n *Node) first(ctx context.Context, o *Org, r ledger.Request) (ledger.Rece
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	return receipt, n.writeGenesis(o.ID, g)
+	return receipt, n.keepGenesis(o.ID, g)
 }
 
-func (n *Node) writeGenesis(id string, g Genesis) error {
+func (n *Node) keepGenesis(id string, g Genesis) error {
 	b, err := json.Marshal(g)
 	if err == nil {
 		err = writeSynced(filepath.Join(n.orgDir(id), "genesis"), append(b, '\n'), 0o600)

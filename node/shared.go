@@ -38,6 +38,9 @@ var (
 	ErrAlone = errors.New("this directory has a store of its own and belongs to no cluster; `permledger init DIR --nats URL` or `permledger join` make one that does")
 )
 
+// ErrNoRepair says that the directory of a cluster's node is not mended: the cluster has all that is in it.
+var ErrNoRepair = errors.New("this directory belongs to a cluster, which has all that its journals hold: move the directory of the organization out of orgs/, and the node takes it in anew when it is served; the head record in it says what the cluster must reach")
+
 // cluster is what an open node of a cluster has.
 type cluster struct {
 	secret  *secret
@@ -46,7 +49,7 @@ type cluster struct {
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup
 	adopt   sync.Mutex      // held while an organization of another node is taken in
-	learned map[string]bool // records that were taken in; of who opens the node, then of watch
+	learned map[string]bool // records that were taken in; of who opens the node, then of listen
 }
 
 // record is what a node tells the others. One of its kinds:
@@ -142,7 +145,7 @@ func (n *Node) openShared(ctx context.Context) error {
 			return err
 		}
 	}
-	c.tasks.Go(n.watch)
+	c.tasks.Go(n.listen)
 	c.tasks.Go(n.reconnects)
 	return nil
 }
@@ -155,8 +158,8 @@ func (c *cluster) end() {
 	}
 }
 
-// watch learns what other nodes say from now on.
-func (n *Node) watch() {
+// listen learns what other nodes say from now on.
+func (n *Node) listen() {
 	c := n.cluster
 	for c.ctx.Err() == nil {
 		for r, err := range c.records.Watch(c.ctx) {
@@ -331,7 +334,7 @@ func (n *Node) createShared(id string, g Genesis) error {
 		return err
 	}
 	if _, err = journal.OpenHead(filepath.Join(dir, "head"), true); err == nil {
-		err = n.writeGenesis(id, g)
+		err = n.keepGenesis(id, g)
 	}
 	return errors.Join(err, j.Close())
 }

@@ -20,6 +20,8 @@ func Evolve(s *State, e *events.Event) {
 	}
 	if e.Origin == (events.Origin{}) {
 		put(s.notes, s.ids, e.ID, e.Sequence)
+		keep(s.notes, &s.recent)
+		s.recent = append(s.recent, e.ID)
 	} else {
 		put(s.notes, s.kept, e.ID, e.Sequence)
 	}
@@ -45,7 +47,7 @@ func Evolve(s *State, e *events.Event) {
 		names, _ := s.resolve(d.Permissions, d.Parts, time.Time{})
 		put(s.notes, s.roles, d.Role, &role{
 			id: d.Role, key: d.Key, name: d.Name, description: d.Description, labels: d.Labels,
-			set: empty.change(s.notes, s.perms, union(names, d.Included), nil), created: e.Sequence, changed: e.Sequence,
+			set: s.change(empty, union(names, d.Included), nil), created: e.Sequence, changed: e.Sequence,
 			holders: map[ulid.ULID]int{},
 		})
 		put(s.notes, s.roleKeys, d.Key, d.Role)
@@ -100,8 +102,7 @@ func Evolve(s *State, e *events.Event) {
 func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 	s.opened, s.source = d, e.Source
 	for _, action := range Actions() {
-		name := Qualified(Own, action)
-		s.perms.set(s.notes, name, permission{catalogue: Own})
+		s.perms.enter(s.notes, Qualified(Own, action))
 	}
 	for _, t := range d.Evidence {
 		put(s.notes, s.evidence, events.Type(t), true)
@@ -119,7 +120,6 @@ func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 }
 
 func (s *State) addSubject(u *subject) {
-	u.roles, u.direct = map[roleScope]*grant{}, map[permissionScope]*grant{}
 	put(s.notes, s.subjects, u.id, u)
 	put(s.notes, s.subjectKey, u.key, u.id)
 }
@@ -142,7 +142,7 @@ func (s *State) updateRole(e *events.Event, d *events.RoleUpdated) {
 	add, _ := s.resolve(d.Add, d.AddParts, time.Time{})
 	remove, _ := s.resolve(d.Remove, d.RemoveParts, time.Time{})
 	if add = union(add, d.Included); len(add)+len(remove) > 0 {
-		r.set = r.set.change(s.notes, s.perms, add, remove)
+		r.set = s.change(r.set, add, remove)
 	}
 }
 
@@ -151,6 +151,9 @@ func (s *State) giveRole(e *events.Event, to, role ulid.ULID, scope string, unti
 	u := s.subjects[to]
 	if u.roles[roleScope{role, scope}] == nil { // one that has ended, and is not yet recorded so, is replaced
 		count(s.notes, s.roles[role].holders, to, 1)
+	}
+	if u.roles == nil {
+		u.roles = map[roleScope]*grant{}
 	}
 	put(s.notes, u.roles, roleScope{role, scope}, g)
 	s.watch(g)
@@ -168,7 +171,11 @@ func (s *State) takeRole(from, role ulid.ULID, scope string) {
 func (s *State) givePermission(e *events.Event, to ulid.ULID, name, scope string, until time.Time) {
 	n := s.perms.enter(s.notes, name)
 	g := &grant{id: e.ID, position: e.Sequence, subject: to, permission: name, scope: scope, until: until}
-	put(s.notes, s.subjects[to].direct, permissionScope{n, scope}, g)
+	u := s.subjects[to]
+	if u.direct == nil {
+		u.direct = map[permissionScope]*grant{}
+	}
+	put(s.notes, u.direct, permissionScope{n, scope}, g)
 	s.watch(g)
 }
 
@@ -227,12 +234,13 @@ func (s *State) replaceKey(e *events.Event, old, with string) {
 	}
 }
 
-// forget drops what no decision can ask for any more: live ids outside their window, parts that are too old.
+// forget drops what no decision can ask for any more: live ids outside their window, parts that are too old. An id waits
+// for those recorded before it, at most as long as a window lasts: so each is looked at once, not all of them each time.
 func (s *State) forget(now time.Time) {
-	for id := range s.ids {
-		if now.Sub(id.Timestamp()) > idSigned+idSkew {
-			drop(s.notes, s.ids, id)
-		}
+	keep(s.notes, &s.recent)
+	for len(s.recent) > 0 && now.Sub(s.recent[0].Timestamp()) > idSigned+idSkew {
+		drop(s.notes, s.ids, s.recent[0])
+		s.recent = s.recent[1:]
 	}
 	for digest, p := range s.parts {
 		if now.Sub(p.at) > 2*partLife {

@@ -11,15 +11,15 @@ import (
 // permissions numbers the permissions of an organization, so that a set of them is a bitset. Numbers are given in the
 // order of the log and never change.
 type permissions struct {
-	names   []string
-	number  map[string]uint32
-	info    []permission
-	buckets [256][]uint32       // by events.Bucket, sorted by name
-	guards  map[string][]string // action of the ledger to the permissions that allow it, sorted
+	names    []string
+	number   map[string]uint32
+	info     []permission
+	bucketOf []byte              // events.Bucket of each
+	buckets  [256][]uint32       // the numbers of each bucket, sorted by name
+	guards   map[string][]string // action of the ledger to the permissions that allow it, sorted
 }
 
 type permission struct {
-	catalogue string // empty: the organization's own
 	retired   bool
 	reserved  bool
 	token     bool // of the token level
@@ -38,9 +38,11 @@ func (p *permissions) enter(ns *notes, name string) uint32 {
 	n := uint32(len(p.names))
 	keep(ns, &p.names)
 	keep(ns, &p.info)
-	p.names, p.info = append(p.names, name), append(p.info, permission{})
+	keep(ns, &p.bucketOf)
+	b := events.Bucket(name)
+	p.names, p.info, p.bucketOf = append(p.names, name), append(p.info, permission{}), append(p.bucketOf, b)
 	put(ns, p.number, name, n)
-	bucket := &p.buckets[events.Bucket(name)]
+	bucket := &p.buckets[b]
 	at, _ := slices.BinarySearchFunc(*bucket, name, func(have uint32, want string) int {
 		return cmp.Compare(p.names[have], want)
 	})
@@ -56,6 +58,14 @@ func (p *permissions) set(ns *notes, name string, is permission) {
 	info := &p.info[p.enter(ns, name)]
 	keep(ns, info)
 	*info = is
+}
+
+// bucket gives the bucket of a name that need not be known.
+func (p *permissions) bucket(name string) byte {
+	if n, ok := p.number[name]; ok {
+		return p.bucketOf[n]
+	}
+	return events.Bucket(name)
 }
 
 func (p *permissions) lookup(name string) (permission, bool) {
@@ -74,26 +84,33 @@ func (p *permissions) publish(ns *notes, d *events.CataloguePublished) {
 		was.retired = true
 		p.set(ns, name, was)
 	}
-	guards := map[string][]string{}
-	for action, names := range p.guards {
-		guards[action] = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, d.Catalogue+":") })
-	}
 	for _, one := range d.Permissions {
-		is := permission{catalogue: d.Catalogue, reserved: one.Reserved, token: one.Level == events.LevelToken}
+		is := permission{reserved: one.Reserved, token: one.Level == events.LevelToken}
 		for _, other := range one.DependsOn {
 			is.dependsOn = append(is.dependsOn, Qualified(d.Catalogue, other))
 		}
-		name := Qualified(d.Catalogue, one.Name)
-		p.set(ns, name, is)
-		for _, action := range one.Guards {
-			guards[action] = append(guards[action], name)
+		p.set(ns, Qualified(d.Catalogue, one.Name), is)
+	}
+	guards := map[string][]string{}
+	for action, names := range p.guards {
+		left := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, d.Catalogue+":") })
+		if len(left) > 0 {
+			guards[action] = left
 		}
 	}
-	for action := range guards {
-		slices.Sort(guards[action])
-	}
+	addGuards(guards, d.Catalogue, d.Permissions)
 	keep(ns, &p.guards)
 	p.guards = guards
+}
+
+// addGuards adds the permissions of a catalogue to the actions that they allow.
+func addGuards(guards map[string][]string, catalogue string, permissions []events.Permission) {
+	for _, one := range permissions {
+		for _, action := range one.Guards {
+			guards[action] = append(guards[action], Qualified(catalogue, one.Name))
+			slices.Sort(guards[action])
+		}
+	}
 }
 
 // Qualified gives the name under which entries speak of a catalogue's permission.

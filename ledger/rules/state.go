@@ -14,6 +14,7 @@ package rules
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -42,10 +43,13 @@ type State struct {
 	current    map[string]string
 	parts      map[events.Digest]part
 	ids        map[ulid.ULID]uint64 // of live commands: those whose time may still be decided on
+	recent     []ulid.ULID          // the same ids, in the order of the log
 	kept       map[ulid.ULID]uint64 // of imported and derived commands, for ever
 	sources    map[string]time.Time // of imports: the last occurred time
 	ending     map[ulid.ULID]*grant // with an end, not yet recorded as ended
 	due        dueHeap
+
+	decided atomic.Pointer[decided] // the last change of a set that was decided
 }
 
 type catalogue struct {
@@ -75,8 +79,8 @@ type subject struct {
 	did         string
 	credential  string // the first it had
 	added       uint64
-	deactivated uint64 // position; 0: it is not
-	roles       map[roleScope]*grant
+	deactivated uint64               // position; 0: it is not
+	roles       map[roleScope]*grant // nil before the first
 	direct      map[permissionScope]*grant
 }
 
@@ -199,7 +203,7 @@ func (s *State) Role(id ulid.ULID) (Role, bool) {
 	if !ok {
 		return Role{}, false
 	}
-	return Role{r.id, r.key, r.name, r.description, r.labels, r.set.count, r.set.digest, len(r.holders), r.created, r.changed, r.deleted}, true
+	return Role{r.id, r.key, r.name, r.description, r.labels, r.set.count, r.set.digest(s.perms), len(r.holders), r.created, r.changed, r.deleted}, true
 }
 
 // RoleByKey gives the id of the role that has the key now.

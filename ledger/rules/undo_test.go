@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 	"time"
@@ -45,14 +46,14 @@ func TestRollback(t *testing.T) {
 		w := busy(t)
 		w.try(t, 30, "before")
 		for range rapid.IntRange(1, 4).Draw(t, "groups") {
-			before, was := *w, digest(w.s)
+			before, was, bytesWere := *w, digest(w.s), w.s.AppendSnapshot(nil)
 			w.s.Begin()
 			w.try(t, 15, "group")
 			if rapid.Bool().Draw(t, "lost") {
 				undone += len(w.events) - len(before.events)
 				w.s.Rollback()
 				w.events, w.prev, w.ids = slices.Clone(before.events), before.prev, before.ids
-				if digest(w.s) != was {
+				if digest(w.s) != was || !bytes.Equal(w.s.AppendSnapshot(nil), bytesWere) {
 					t.Fatalf("the state after the rollback to %d is another than before", len(w.events))
 				}
 			} else {
@@ -90,6 +91,37 @@ func same(t *rapid.T, w *world, twin *rules.State) {
 	}
 	if digest(twin) != digest(w.s) {
 		t.Fatal("one event made two states")
+	}
+}
+
+// Each event of the golden history, which has all there are, can be taken back; and so can the forgetting that comes
+// with time and with the number of events.
+func TestRollbackOfEach(t *testing.T) {
+	w := &world{reporter: t, s: rules.New()}
+	each := func(e *events.Event) {
+		before := digest(w.s)
+		w.s.Begin()
+		rules.Evolve(w.s, e)
+		w.s.Rollback()
+		if digest(w.s) != before {
+			t.Fatalf("event %d, %s, cannot be taken back", e.Sequence, e.Data.Type())
+		}
+		rules.Evolve(w.s, e)
+	}
+	for _, e := range golden(t) {
+		each(e)
+	}
+	// From here on nothing is decided, so positions may be left out.
+	e := *golden(t)[1]
+	e.Origin, e.Data = events.Origin{}, &events.PermissionsRecorded{Part: events.Digest{1}}
+	for i, at := range []struct {
+		position uint64
+		after    time.Duration
+	}{{1000, 0}, {4096, 24 * time.Hour}, {5000, 24*time.Hour + 6*time.Minute}, {8192, 200 * time.Hour}, {12288, 201 * time.Hour}} {
+		e := e
+		e.Sequence, e.Time = at.position, w.s.Time().Add(at.after)
+		e.ID = liveID(e.Time, i)
+		each(&e)
 	}
 }
 

@@ -59,7 +59,10 @@ type RemoteOptions struct {
 // Connect connects to an external server or cluster. The error wraps [ErrServer] where it can be reached but cannot hold
 // ledgers. Whoever may publish to the account's subjects may append to the ledgers, so the account should be permledger's
 // alone; what somebody else appends is noticed, because it is no entry.
-func Connect(o RemoteOptions) (*Conn, error) {
+func Connect(o RemoteOptions) (*Conn, error) { return connectRemote(o) }
+
+// connectRemote is Connect with ways to reach the servers that tests can break.
+func connectRemote(o RemoteOptions, more ...nats.Option) (*Conn, error) {
 	c := &Conn{
 		maxAge: o.ActivityMaxAge, ackWait: o.AckWait, replicas: o.Replicas,
 		remote: true, declared: o.SyncAlways, log: o.Logger,
@@ -77,7 +80,7 @@ func Connect(o RemoteOptions) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stream: %w", err)
 	}
-	if err := c.connect(o.URLs, opts); err != nil {
+	if err := c.connect(o.URLs, append(opts, more...)); err != nil {
 		return nil, fmt.Errorf("stream: %w", err)
 	}
 	if err := c.suits(); err != nil {

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -24,11 +23,6 @@ func (f *natsFlags) flags(c *cobra.Command, p Process) {
 	flags.StringVar(&f.ca, "nats-ca", "", "a `file` of certificates that the NATS servers' own must descend from")
 	flags.IntVar(&f.replicas, "nats-replicas", 3, "how `many` servers hold each stream")
 	flags.BoolVar(&f.synced, "nats-synced", false, "your word that all NATS servers run with sync_interval: always")
-}
-
-// open opens the data directory in this process, with the cluster that it belongs to.
-func (a *app) open(ctx context.Context) (*node.Node, error) {
-	return node.Open(ctx, a.data, node.Options{Logger: a.logger(), NATS: a.nats.options()})
 }
 
 // options gives how to reach the cluster; nil where none was named.
