@@ -65,6 +65,7 @@ type Config struct {
 	Room   func() error
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: nothing is said
+	Shared *Shared          // nil: nobody else writes to Log
 }
 
 // Keys holds the private keys that the node signs with.
@@ -124,6 +125,8 @@ type Ledger struct {
 	headAt time.Time
 	head   journal.Head // of what is written
 	stored uint64       // the position that the head record has
+
+	s sharing // where Log is shared one goroutine does it all: see shared.go
 }
 
 type job struct {
@@ -136,6 +139,9 @@ type job struct {
 	// proofs brings, for each request in order, why it is not proven, nil where it is. It is closed early where that
 	// cannot be said. nil: outcomes has it.
 	proofs chan *rules.Refusal
+	// Of a shared ledger.
+	unproven []error      // what ExecuteAll found before anything was decided
+	state    atomic.Int32 // jobWaits and on
 }
 
 func newJob(rs []Request, stop bool) *job {
@@ -172,6 +178,12 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l.clock = newClock(l.c.Now)
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
+	}
+	if c.Shared != nil {
+		if err := l.join(ctx); err != nil {
+			return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
+		}
+		return l, nil
 	}
 	go l.decideAll()
 	go l.writeAll()
@@ -233,7 +245,7 @@ func (l *Ledger) load(ctx context.Context) error {
 // good as what vouches for it: links up to the newest entries, and the signatures of those. Rules and projections must
 // not be shown an entry before that; they may rely on what the rules once let in.
 func (l *Ledger) check(ctx context.Context, length uint64) error {
-	var v chain.Verifier
+	v := &l.s.verifier
 	look := func(r journal.Record) chain.Parsed {
 		if r.Position+signedTail > length {
 			return chain.Inspect(r.Entry)
@@ -276,10 +288,17 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 // a refusal, for whatever reason, are not tried.
 // The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
+	if l.c.Shared != nil {
+		return l.executeShared(ctx, rs, stopAtRefusal)
+	}
+	return l.execute(ctx, rs, stopAtRefusal)
+}
+
+func (l *Ledger) execute(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
 	j := newJob(rs, stopAtRefusal)
 	defer l.callers.Add(-1)
 	nothing := func(r Request) bool { return r.Command.Data == nil }
-	if l.callers.Add(1) > 1 || slices.ContainsFunc(rs, nothing) {
+	if l.callers.Add(1) > 1 || l.c.Shared != nil || slices.ContainsFunc(rs, nothing) { // a shared ledger may decide again
 		for i := range rs {
 			if r := l.prove(&rs[i]); r != nil {
 				j.outcomes[i].Err = r
@@ -332,6 +351,9 @@ func (l *Ledger) record(ctx context.Context, j *job, meanwhile func()) []Outcome
 			return fail(fmt.Errorf("%w: %w", ErrUnknown, l.stopped()))
 		}
 	case <-ctx.Done():
+		if l.c.Shared != nil && j.state.CompareAndSwap(jobWaits, jobGivenUp) {
+			return fail(fmt.Errorf("%w: not tried: %w", ErrWait, context.Cause(ctx)))
+		}
 		return fail(fmt.Errorf("%w: %w", ErrUnknown, context.Cause(ctx)))
 	}
 }
