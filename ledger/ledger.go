@@ -11,7 +11,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -269,8 +268,9 @@ func (l *Ledger) check(ctx context.Context, length uint64) error {
 // records gives the journal's records, each with memory of its own.
 func (l *Ledger) records(length uint64) iter.Seq2[journal.Record, error] {
 	return func(yield func(journal.Record, error) bool) {
+		var own chain.Copier
 		for r, err := range l.c.Journal.Range(1, length) {
-			if r.Entry = bytes.Clone(r.Entry); !yield(r, err) {
+			if r.Entry = own.Copy(r.Entry); !yield(r, err) {
 				return
 			}
 		}
