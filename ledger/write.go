@@ -18,18 +18,35 @@ const headEvery = 100 * time.Millisecond
 // publishWait bounds how long an unclear publish is asked after before the ledger stops.
 const publishWait = 30 * time.Second
 
-// writeAll writes groups in order until the decider ends.
+// writeAll writes groups in order until the decider ends, and records the snapshots that are taken meanwhile.
 func (l *Ledger) writeAll() {
 	defer close(l.done)
-	for g := range l.groups {
-		switch err := l.Err(); {
-		case len(g.entries) == 0:
-			l.answer(g, nil)
-		case err != nil: // sealed before the failure was known, and never handed to be written
-			l.answer(g, fmt.Errorf("%w: %w", ErrStopped, err))
-		default:
-			l.answer(g, l.write(g))
+	for {
+		l.keep()
+		select {
+		case g, ok := <-l.groups:
+			if ok {
+				l.writeGroup(g)
+				continue
+			}
+			if l.taking {
+				l.recordSnapshot(<-l.taken)
+			}
+			return
+		case t := <-l.taken:
+			l.recordSnapshot(t)
 		}
+	}
+}
+
+func (l *Ledger) writeGroup(g *group) {
+	switch err := l.Err(); {
+	case len(g.entries) == 0:
+		l.answer(g, nil)
+	case err != nil: // sealed before the failure was known, and never handed to be written
+		l.answer(g, fmt.Errorf("%w: %w", ErrStopped, err))
+	default:
+		l.answer(g, l.write(g))
 	}
 }
 
@@ -96,15 +113,17 @@ func (l *Ledger) answer(g *group, err error) {
 	}
 }
 
-// storeHead records how far the history goes, outside journal and stream.
+// storeHead records how far the history goes, outside journal and stream, and which snapshot is the ledger's own.
 func (l *Ledger) storeHead() error {
-	if l.head.Position == l.stored {
+	head := l.head
+	head.Snapshot = l.snapshot
+	if head == l.stored {
 		return nil
 	}
-	if err := l.c.Head.Store(l.head); err != nil {
+	if err := l.c.Head.Store(head); err != nil {
 		return fmt.Errorf("record the head: %w", err)
 	}
-	l.stored = l.head.Position
+	l.stored = head
 	return nil
 }
 
