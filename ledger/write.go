@@ -18,28 +18,20 @@ const headEvery = 100 * time.Millisecond
 // publishWait bounds how long an unclear publish is asked after before the ledger stops.
 const publishWait = 30 * time.Second
 
-// writeAll writes groups in order until the decider ends, and records the snapshots that are taken meanwhile.
+// writeAll writes groups in order until the decider ends.
 func (l *Ledger) writeAll() {
 	defer close(l.done)
-	for {
-		l.keep()
-		select {
-		case g, ok := <-l.groups:
-			if ok {
-				l.writeGroup(g)
-				continue
-			}
-			if l.taking {
-				l.recordSnapshot(<-l.taken)
-			}
-			return
-		case t := <-l.taken:
-			l.recordSnapshot(t)
-		}
+	for g := range l.groups {
+		l.finish(g)
+		l.queued.Add(-1)
+	}
+	if l.taking {
+		l.recordSnapshot(<-l.taken)
 	}
 }
 
-func (l *Ledger) writeGroup(g *group) {
+// finish writes a group and answers its callers.
+func (l *Ledger) finish(g *group) {
 	switch err := l.Err(); {
 	case len(g.entries) == 0:
 		l.answer(g, nil)
@@ -48,6 +40,10 @@ func (l *Ledger) writeGroup(g *group) {
 	default:
 		l.answer(g, l.write(g))
 	}
+	if g.taken != nil {
+		l.recordSnapshot(*g.taken)
+	}
+	l.keep()
 }
 
 // write makes a group durable, orders it and shows it. A crash after any step leaves what the next start completes:
