@@ -174,7 +174,8 @@ func (x *Index) scopeNamed(text string) (uint32, bool) {
 // subject; where there are none, the subject itself changed.
 func (x *Index) publishHolding(u *subject, lines []uint32, at uint64) {
 	h := &holding{from: uint32(at), active: u.deactivated == 0, owner: u.number == x.owner, token: x.tokenKind(u.kind)}
-	changed := make([]held, 0, len(lines))
+	var room [few]held
+	changed := room[:0] // most entries change one
 	for _, n := range lines {
 		l := x.lines.at(n)
 		one := held{l.scope, l.thing, gone}
