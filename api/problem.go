@@ -36,6 +36,7 @@ var titles = map[string]string{
 	wire.CodeMediaType:        "The request is of another type",
 	wire.CodeNotYet:           "The ledger is not that far",
 	wire.CodeNotTried:         "Not tried",
+	wire.CodeWait:             "Nothing can be recorded just now",
 	wire.CodeStopped:          "The ledger takes no more commands",
 	wire.CodeOutcomeUnknown:   "The outcome is not known",
 	wire.CodeBroken:           "The ledger does not hold",
@@ -131,6 +132,10 @@ func explain(err error, org *node.Org) (*problem, bool) {
 		return problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), err.Error()), true
 	case errors.Is(err, ledger.ErrNotTried):
 		return problemOf(http.StatusFailedDependency, wire.CodeNotTried, "A command before it was refused"), true
+	case errors.Is(err, ledger.ErrWait):
+		p := problemOf(http.StatusServiceUnavailable, wire.CodeWait, err.Error())
+		p.Hint = "Nothing is spoilt: send the same command again later"
+		return p, true
 	case errors.Is(err, ledger.ErrStopped):
 		return problemOf(http.StatusServiceUnavailable, wire.CodeStopped, err.Error()), true
 	case errors.Is(err, ledger.ErrUnknown):

@@ -29,6 +29,17 @@ type group struct {
 	head    journal.Head // behind the last entry
 	after   uint64       // the last position that was sealed when its last command was decided
 	size    int
+	asked   bool  // whether there is room
+	full    error // why not
+}
+
+// room says why nothing can be added to a group now.
+func (l *Ledger) room(g *group) error {
+	if !g.asked && l.c.Room != nil {
+		g.full = l.c.Room()
+	}
+	g.asked = true
+	return g.full
 }
 
 // decideAll takes jobs until the ledger is closed, decides them one after the other and hands groups to the writer.
@@ -104,6 +115,9 @@ func (l *Ledger) decide(g *group, r *Request) (*chain.Entry, Receipt, error) {
 		return nil, Receipt{}, fmt.Errorf("%w: %w", ErrStopped, err)
 	}
 	at, err := l.clock.stamp(l.state.Time())
+	if err == nil {
+		err = l.room(g)
+	}
 	if err != nil {
 		return nil, Receipt{}, fmt.Errorf("%w: %w", ErrWait, err)
 	}

@@ -11,11 +11,14 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -55,8 +58,11 @@ type Config struct {
 	Applied func(*chain.Entry)
 	// Refused is told of refused commands of callers who proved who they are. It must not wait.
 	Refused func(events.Command, *rules.Refusal)
-	Now     func() time.Time // nil: time.Now
-	Logger  *slog.Logger     // nil: nothing is said
+	// Room says why nothing more should be written now, as where the disk is nearly full. It is asked before each group, and
+	// what was asked waits ([ErrWait]). Nil: there is room.
+	Room   func() error
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: nothing is said
 }
 
 // Keys holds the private keys that the node signs with.
@@ -124,6 +130,10 @@ type job struct {
 	done     chan struct{}
 }
 
+func newJob(rs []Request, stop bool) *job {
+	return &job{requests: rs, stop: stop, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
+}
+
 // Open reads the journal, checks its form and links and, of the newest entries, the signatures, rebuilds the state and
 // begins to take commands. The journal and the stream must hold the same entries.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
@@ -162,25 +172,32 @@ func (l *Ledger) load(ctx context.Context) error {
 	if err := l.check(ctx, length); err != nil {
 		return err
 	}
-	for r, err := range l.c.Journal.Range(1, length) {
+	type looked struct {
+		chain.Parsed
+		leaf tree.Hash
+	}
+	look := func(r journal.Record) looked { return looked{chain.Load(r.Entry), tree.Leaf(r.Entry)} }
+	for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(length), look) {
 		if err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		p := chain.Load(append([]byte(nil), r.Entry...))
 		if p.Err != nil {
 			return p.Err
 		}
 		rules.Evolve(l.state, p.Entry.Event)
-		l.roots.Append(tree.Leaf(p.Entry.Bytes()))
-		root, _ := l.roots.Root(r.Position)
-		if known && r.Position == head.Position && (p.CID != head.CID || root != head.Root) {
-			return &chain.BrokenError{Position: r.Position, Check: chain.CheckHead, Expected: head.CID, Found: p.CID}
+		l.roots.Append(p.leaf)
+		position := p.Entry.Event.Sequence
+		if position == length || known && position == head.Position {
+			root, _ := l.roots.Root(position)
+			if known && position == head.Position && (p.CID != head.CID || root != head.Root) {
+				return &chain.BrokenError{Position: position, Check: chain.CheckHead, Expected: head.CID, Found: p.CID}
+			}
+			l.head = journal.Head{Position: position, CID: p.CID, Root: root}
 		}
 		l.prev = p.CID
-		l.head = journal.Head{Position: r.Position, CID: p.CID, Root: root}
 		if l.c.Applied != nil {
 			l.c.Applied(p.Entry)
 		}
@@ -190,26 +207,40 @@ func (l *Ledger) load(ctx context.Context) error {
 }
 
 // check goes through the whole journal once, before anything is made of it: an entry that was changed would otherwise
-// be taken in, and only the link of the next one would show it.
+// be taken in, and only the link of the next one would show it. This is a pass of its own, because an entry is only as
+// good as what vouches for it: links up to the newest entries, and the signatures of those. Rules and projections must
+// not be shown an entry before that; they may rely on what the rules once let in.
 func (l *Ledger) check(ctx context.Context, length uint64) error {
 	var v chain.Verifier
-	for r, err := range l.c.Journal.Range(1, length) {
+	look := func(r journal.Record) chain.Parsed {
+		if r.Position+signedTail > length {
+			return chain.Inspect(r.Entry)
+		}
+		return chain.Load(r.Entry)
+	}
+	for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(length), look) {
 		if err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		raw := append([]byte(nil), r.Entry...)
-		p := chain.Load(raw)
-		if r.Position+signedTail > length {
-			p = chain.Inspect(raw)
-		}
 		if err := v.Next(p, ""); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// records gives the journal's records, each with memory of its own.
+func (l *Ledger) records(length uint64) iter.Seq2[journal.Record, error] {
+	return func(yield func(journal.Record, error) bool) {
+		for r, err := range l.c.Journal.Range(1, length) {
+			if r.Entry = bytes.Clone(r.Entry); !yield(r, err) {
+				return
+			}
+		}
+	}
 }
 
 // Execute records one command. It returns nil, a [*rules.Refusal] (nothing was changed), [ErrWait] or [ErrStopped] (nor
@@ -223,14 +254,19 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 // a refusal, for whatever reason, are not tried.
 // The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
-	j := &job{requests: rs, stop: stopAtRefusal, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
+	j := newJob(rs, stopAtRefusal)
 	for i := range rs {
 		if r := l.prove(&rs[i]); r != nil {
 			j.outcomes[i].Err = r
 		}
 	}
+	return l.record(ctx, j)
+}
+
+// record has a job done whose requests are proven.
+func (l *Ledger) record(ctx context.Context, j *job) []Outcome {
 	fail := func(err error) []Outcome {
-		out := make([]Outcome, len(rs)) // j's may still be written to
+		out := make([]Outcome, len(j.requests)) // j's may still be written to
 		for i := range out {
 			out[i].Err = err
 		}
@@ -305,6 +341,10 @@ func (l *Ledger) Err() error {
 	defer l.mu.Unlock()
 	return l.failed
 }
+
+// Halt ends the writing for good, for a reason that was found outside: what the ledger is made of is not as it must be.
+// Commands that are under way are answered as after a failed write.
+func (l *Ledger) Halt(why error) { l.fail(why) }
 
 func (l *Ledger) stopped() error {
 	if err := l.Err(); err != nil {

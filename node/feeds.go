@@ -22,16 +22,23 @@ import (
 // feedRetry is how long a feed waits after a failure before it tries again.
 const feedRetry = time.Second
 
-// ActivityRecord is one message of ACTIVITY_<org>: something that was asked and not recorded in the ledger.
+// The kinds of an [ActivityRecord].
+const (
+	activityRefused = "refused" // a command was refused
+	activityMended  = "mended"  // a start or a repair mended a copy of the ledger
+)
+
+// ActivityRecord is one message of ACTIVITY_<org>: something that was asked and not recorded in the ledger, or that was
+// done to its copies. Of the latter there is only the time, the kind and what was done, as the reason.
 type ActivityRecord struct {
 	Time       string     `json:"time"`
-	Kind       string     `json:"kind"` // refused
-	ID         string     `json:"id"`   // of the command
-	Type       string     `json:"type"` // of the event that was asked for
-	About      string     `json:"about"`
-	Actor      string     `json:"actor"`
-	Credential string     `json:"credential"`
-	Code       rules.Code `json:"code"`
+	Kind       string     `json:"kind"`
+	ID         string     `json:"id,omitempty"`   // of the command
+	Type       string     `json:"type,omitempty"` // of the event that was asked for
+	About      string     `json:"about,omitempty"`
+	Actor      string     `json:"actor,omitempty"`
+	Credential string     `json:"credential,omitempty"`
+	Code       rules.Code `json:"code,omitempty"`
 	Reason     string     `json:"reason"`
 	Permission string     `json:"permission,omitempty"`
 	Prev       string     `json:"prev,omitempty"` // SHA-256 of the record before, base64url
@@ -95,15 +102,19 @@ func (a *Activity) Feed() *stream.Feed { return a.feed }
 
 // refused notes a command that was refused. It does not wait.
 func (a *Activity) refused(now time.Time, c events.Command, r *rules.Refusal) {
+	a.add(ActivityRecord{
+		Time: now.UTC().Format(canon.TimeLayout), Kind: activityRefused, ID: c.ID.String(), Type: string(c.Data.Type()), About: c.Data.About(),
+		Actor: c.Actor.String(), Credential: c.Auth.Credential, Code: r.Code, Reason: r.Reason, Permission: r.Permission,
+	})
+}
+
+func (a *Activity) add(r ActivityRecord) {
 	a.mu.Lock()
 	if len(a.waiting) == activityWaiting {
 		a.waiting = a.waiting[1:]
 		a.dropped++
 	}
-	a.waiting = append(a.waiting, ActivityRecord{
-		Time: now.UTC().Format(canon.TimeLayout), Kind: "refused", ID: c.ID.String(), Type: string(c.Data.Type()), About: c.Data.About(),
-		Actor: c.Actor.String(), Credential: c.Auth.Credential, Code: r.Code, Reason: r.Reason, Permission: r.Permission,
-	})
+	a.waiting = append(a.waiting, r)
 	a.mu.Unlock()
 	select {
 	case a.wake <- struct{}{}:
@@ -164,7 +175,10 @@ func (a *Activity) take() bool {
 		a.dropped = 0
 	}
 	if len(a.batch) == 0 {
-		n := min(len(a.waiting), activityBatch)
+		n := 0 // of one kind, which is in the subject
+		for n < min(len(a.waiting), activityBatch) && a.waiting[n].Kind == a.waiting[0].Kind {
+			n++
+		}
 		a.batch = slices.Clone(a.waiting[:n])
 		if a.waiting = a.waiting[n:]; len(a.waiting) == 0 {
 			a.waiting = nil
@@ -183,7 +197,7 @@ func (a *Activity) append(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.feed.Append(ctx, a.len, "refused", data); err != nil {
+	if err := a.feed.Append(ctx, a.len, a.batch[0].Kind, data); err != nil {
 		return err
 	}
 	a.prev, a.len, a.batch = prev, a.len+uint64(len(data)), nil

@@ -169,6 +169,10 @@ func (n *Node) create(ctx context.Context, id string) (*Org, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	// Else a power cut could take the whole organization, however well everything in it is synced.
+	if err := syncDir(filepath.Dir(dir)); err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
+	}
 	o, head, err := n.createFiles(ctx, id)
 	if err != nil {
 		_, undo := n.setAside(id)

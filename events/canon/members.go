@@ -1,9 +1,14 @@
 package canon
 
+import (
+	"bytes"
+	"strconv"
+)
+
 // String is a member that is always there.
 func (c *Codec) String(name string, s *string, rule *Rule) {
 	if c.member(name, true, true) {
-		c.describe(rule.schema())
+		c.describe(rule.schema)
 		c.text(s, rule)
 		c.done()
 	}
@@ -12,7 +17,7 @@ func (c *Codec) String(name string, s *string, rule *Rule) {
 // OptionalString is a member that is left out when s is empty.
 func (c *Codec) OptionalString(name string, s *string, rule *Rule) {
 	if c.member(name, false, *s != "") {
-		c.describe(rule.schema().atLeast(1))
+		c.describe(func() *Schema { return rule.schema().atLeast(1) })
 		c.text(s, rule)
 		if c.mode == reading && *s == "" {
 			c.Failf("an empty string is left out")
@@ -24,7 +29,7 @@ func (c *Codec) OptionalString(name string, s *string, rule *Rule) {
 // Change is a member that says what a text becomes; it is left out when nothing is said, and may be empty.
 func (c *Codec) Change(name string, s **string, rule *Rule) {
 	if c.member(name, false, *s != nil) {
-		c.describe(rule.schema())
+		c.describe(rule.schema)
 		if c.mode == reading {
 			*s = new(string)
 		}
@@ -33,25 +38,79 @@ func (c *Codec) Change(name string, s **string, rule *Rule) {
 	}
 }
 
-// Const is a member that always holds the same string.
+// Const is a member that always holds the same string, of printable ASCII without quotes and backslashes.
 func (c *Codec) Const(name, value string) {
 	if c.member(name, true, true) {
-		c.describe(&Schema{Const: value})
-		got := value
-		if c.mode != describing {
-			c.text(&got, &Rule{Name: "a constant", Max: len(value) + 256})
-		}
-		if got != value {
-			c.Failf("want %q", value)
+		c.describe(func() *Schema { return &Schema{Const: value} })
+		switch c.mode {
+		case writing:
+			c.b = AppendString(c.b, value)
+		case reading:
+			if raw, ok := c.span(); !ok || string(raw) != value {
+				c.Failf("want %q", value)
+				return
+			}
+			c.i += len(value) + 2
 		}
 		c.done()
 	}
 }
 
+// Implied is a member that is always there and says what other members say already: want, where that is known. It gives
+// what it says, which the caller compares where the codec reads.
+func (c *Codec) Implied(name, want string, rule *Rule) string {
+	if !c.member(name, true, true) {
+		return ""
+	}
+	c.describe(rule.schema)
+	if c.mode == reading {
+		if raw, ok := c.span(); ok && string(raw) == want && rule.Check(want) == nil {
+			c.i += len(want) + 2
+			c.done()
+			return want
+		}
+		want = ""
+	}
+	c.text(&want, rule)
+	c.done()
+	return want
+}
+
+// Decimal is a member that is always there: an integer from 1 to 10^16-1, written as a string.
+func (c *Codec) Decimal(name string, n *uint64) {
+	if !c.member(name, true, true) {
+		return
+	}
+	c.describe(Decimal.schema)
+	switch c.mode {
+	case writing:
+		s := strconv.FormatUint(*n, 10)
+		c.text(&s, Decimal)
+	case reading:
+		raw, ok := c.span()
+		if ok = ok && len(raw) >= Decimal.Min && len(raw) <= Decimal.Max && raw[0] != '0'; ok {
+			var v uint64
+			for _, d := range raw {
+				ok = ok && d >= '0' && d <= '9'
+				v = v*10 + uint64(d-'0')
+			}
+			if ok {
+				*n = v
+				c.i += len(raw) + 2
+			}
+		}
+		if !ok {
+			var s string
+			c.text(&s, Decimal) // says what is wrong
+		}
+	}
+	c.done()
+}
+
 // Uint is a member that is always there.
 func (c *Codec) Uint(name string, n *uint64) {
 	if c.member(name, true, true) {
-		c.describe(&Schema{Type: "integer", Minimum: new(int), Maximum: MaxInteger})
+		c.describe(func() *Schema { return &Schema{Type: "integer", Minimum: new(int), Maximum: MaxInteger} })
 		c.integer(n)
 		c.done()
 	}
@@ -60,8 +119,7 @@ func (c *Codec) Uint(name string, n *uint64) {
 // OptionalUint is a member that is left out when n is 0.
 func (c *Codec) OptionalUint(name string, n *uint64) {
 	if c.member(name, false, *n != 0) {
-		one := 1
-		c.describe(&Schema{Type: "integer", Minimum: &one, Maximum: MaxInteger})
+		c.describe(func() *Schema { return &Schema{Type: "integer", Minimum: new(1), Maximum: MaxInteger} })
 		c.integer(n)
 		if c.mode == reading && *n == 0 {
 			c.Failf("0 is left out")
@@ -73,7 +131,7 @@ func (c *Codec) OptionalUint(name string, n *uint64) {
 // Flag is a member that is true or left out.
 func (c *Codec) Flag(name string, v *bool) {
 	if c.member(name, false, *v) {
-		c.describe(&Schema{Const: true})
+		c.describe(func() *Schema { return &Schema{Const: true} })
 		switch c.mode {
 		case writing:
 			c.b = append(c.b, "true"...)
@@ -92,7 +150,7 @@ func (c *Codec) Flag(name string, v *bool) {
 // Set is a member that is always there: strings in ascending byte order, none twice.
 func (c *Codec) Set(name string, list *[]string, rule *Rule) {
 	if c.member(name, true, true) {
-		c.describe(&Schema{Type: "array", Items: rule.schema(), UniqueItems: true})
+		c.describe(func() *Schema { return &Schema{Type: "array", Items: rule.schema(), UniqueItems: true} })
 		c.set(list, rule)
 		c.done()
 	}
@@ -101,7 +159,7 @@ func (c *Codec) Set(name string, list *[]string, rule *Rule) {
 // OptionalSet is Set, left out when empty.
 func (c *Codec) OptionalSet(name string, list *[]string, rule *Rule) {
 	if c.member(name, false, len(*list) > 0) {
-		c.describe(&Schema{Type: "array", Items: rule.schema(), UniqueItems: true, MinItems: 1})
+		c.describe(func() *Schema { return &Schema{Type: "array", Items: rule.schema(), UniqueItems: true, MinItems: 1} })
 		c.set(list, rule)
 		if c.mode == reading && len(*list) == 0 {
 			c.Failf("an empty list is left out")
@@ -199,21 +257,63 @@ func array[T any](c *Codec, list *[]T, element func(t, before *T)) {
 	}
 	out := []T{}
 	for c.err == nil && c.i < len(c.b) && c.b[c.i] != ']' {
-		var t T
-		if n := len(out); n == 0 {
-			element(&t, nil)
-		} else {
+		n := len(out)
+		if n > 0 {
 			if c.b[c.i] != ',' {
 				c.Failf("want a comma, found %s", c.found())
 				return
 			}
 			c.i++
-			element(&t, &out[n-1])
 		}
+		var t T
 		out = append(out, t)
+		if n == 0 {
+			element(&out[0], nil)
+		} else {
+			element(&out[n], &out[n-1])
+		}
 	}
 	*list = out
 	c.leave(']')
+}
+
+// Exact is a member that is always there and holds an object whose exact bytes are kept: those that are written, and
+// those that members reads. What is read aliases the input. Its description is that of any object.
+func (c *Codec) Exact(name string, raw *[]byte, members func(*Codec)) {
+	if !c.member(name, true, true) {
+		return
+	}
+	switch c.mode {
+	case writing:
+		c.b = append(c.b, *raw...)
+	case reading:
+		start := c.i
+		if c.object(members); c.err != nil {
+			return
+		}
+		*raw = c.b[start:c.i:c.i]
+	case describing:
+		c.describe(func() *Schema { return &Schema{Type: "object"} })
+	}
+	c.done()
+}
+
+// Ahead gives what a string member says that stands somewhere behind the reading position: the first of this name, which
+// is to hold no escape. It checks nothing and so is but a hint, by which to read what stands before that member: whoever
+// follows it demands, when the member's turn comes, that it was so.
+func (c *Codec) Ahead(name string) []byte {
+	if c.mode != reading || c.err != nil {
+		return nil
+	}
+	var room [64]byte
+	sign := append(append(append(room[:0], ',', '"'), name...), '"', ':', '"')
+	rest := c.b[c.i:]
+	at := bytes.Index(rest, sign)
+	if at < 0 {
+		return nil
+	}
+	rest = rest[at+len(sign):]
+	return rest[:max(0, bytes.IndexByte(rest, '"'))]
 }
 
 // Raw is a member that is always there and holds an object read elsewhere: its exact bytes. Reading finds where it
@@ -233,7 +333,7 @@ func (c *Codec) Raw(name string, raw *[]byte) {
 		*raw = c.b[c.i:end:end]
 		c.i = end
 	case describing:
-		c.describe(&Schema{Type: "object"})
+		c.describe(func() *Schema { return &Schema{Type: "object"} })
 	}
 	c.done()
 }

@@ -31,7 +31,11 @@ func (a *app) serveCommand() *cobra.Command {
 			if a.data == "" {
 				return usage("serve which ledger? Say --data DIR; `permledger init DIR` makes one")
 			}
-			n, err := node.Open(c.Context(), a.data, node.Options{Logger: a.logger()})
+			o, err := a.nodeOptions()
+			if err != nil {
+				return err
+			}
+			n, err := node.Open(c.Context(), a.data, o)
 			if errors.Is(err, node.ErrLocked) {
 				if s, _ := running(a.data); s != nil {
 					return fmt.Errorf("%w: a server answers at %s", err, s.url)
