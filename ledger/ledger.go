@@ -393,7 +393,7 @@ func (l *Ledger) prove(r *Request) *rules.Refusal {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command's signature does not hold: " + err.Error()}
 		}
 	}
-	if newest := events.Types()[r.Command.Data.Type()]; r.Command.Version != 0 && r.Command.Version != newest {
+	if v := r.Command.Version; v != 0 && v != events.Types()[r.Command.Data.Type()] {
 		return &rules.Refusal{Code: rules.Invalid, Reason: fmt.Sprintf("Version %d of %s is read, and recorded no more", r.Command.Version, r.Command.Data.Type())}
 	}
 	for _, t := range r.Texts {
