@@ -19,6 +19,7 @@ import (
 	"iter"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -106,6 +107,8 @@ type Ledger struct {
 	stop    sync.Once
 	closed  error         // of storing the head; set within stop
 	quit    chan struct{} // closed to end the decider
+	callers atomic.Int64  // who wait for an answer, or are about to
+	queued  atomic.Int64  // groups handed to the writer and not yet answered
 	mu      sync.Mutex
 	failed  error                   // why nothing more is written; nil while the ledger writes
 	pending map[uint64]*chain.Entry // sealed, not yet written
@@ -133,13 +136,30 @@ type job struct {
 	entries  []*chain.Entry // by request; nil where there is none
 	done     chan struct{}
 
+	// proofs brings, for each request in order, why it is not proven, nil where it is. It is closed early where that
+	// cannot be said. nil: outcomes has it.
+	proofs chan *rules.Refusal
 	// Of a shared ledger.
-	proven []error      // what ExecuteAll found before anything was decided
-	state  atomic.Int32 // jobWaits and on
+	unproven []error      // what ExecuteAll found before anything was decided
+	state    atomic.Int32 // jobWaits and on
 }
 
 func newJob(rs []Request, stop bool) *job {
 	return &job{requests: rs, stop: stop, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
+}
+
+// proven says why a request is not proven, nil where it is. Each is asked about once, in order.
+func (j *job) proven(i int) error {
+	if j.proofs == nil {
+		return j.outcomes[i].Err
+	}
+	switch r, ok := <-j.proofs; {
+	case !ok:
+		return &rules.Refusal{Code: rules.NotProven, Reason: "The command could not be checked"}
+	case r != nil:
+		return r
+	}
+	return nil
 }
 
 // Open reads the journal, checks its form and links and, of the newest entries, the signatures, rebuilds the state and
@@ -276,16 +296,28 @@ func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal boo
 
 func (l *Ledger) execute(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
 	j := newJob(rs, stopAtRefusal)
-	for i := range rs {
-		if r := l.prove(&rs[i]); r != nil {
-			j.outcomes[i].Err = r
+	defer l.callers.Add(-1)
+	nothing := func(r Request) bool { return r.Command.Data == nil }
+	if l.callers.Add(1) > 1 || l.c.Shared != nil || slices.ContainsFunc(rs, nothing) { // a shared ledger may decide again
+		for i := range rs {
+			if r := l.prove(&rs[i]); r != nil {
+				j.outcomes[i].Err = r
+			}
 		}
+		return l.record(ctx, j, nil)
 	}
-	return l.record(ctx, j)
+	// Nobody else keeps the decider busy: it drafts the entries while their authors' signatures are checked here.
+	j.proofs = make(chan *rules.Refusal, len(rs))
+	return l.record(ctx, j, func() {
+		defer close(j.proofs)
+		for i := range rs {
+			j.proofs <- l.prove(&rs[i])
+		}
+	})
 }
 
-// record has a job done whose requests are proven.
-func (l *Ledger) record(ctx context.Context, j *job) []Outcome {
+// record has a job done, and meanwhile does what is given.
+func (l *Ledger) record(ctx context.Context, j *job, meanwhile func()) []Outcome {
 	fail := func(err error) []Outcome {
 		out := make([]Outcome, len(j.requests)) // j's may still be written to
 		for i := range out {
@@ -304,6 +336,9 @@ func (l *Ledger) record(ctx context.Context, j *job) []Outcome {
 		return fail(l.stopped())
 	case <-ctx.Done():
 		return fail(fmt.Errorf("%w: not tried: %w", ErrStopped, context.Cause(ctx)))
+	}
+	if meanwhile != nil {
+		meanwhile()
 	}
 	select {
 	case <-j.done:
@@ -324,13 +359,14 @@ func (l *Ledger) record(ctx context.Context, j *job) []Outcome {
 }
 
 // prove checks what a request brings along that needs no state: the author's signature, and that the texts are the
-// ones committed to. Callers do it themselves, side by side.
+// ones committed to. Callers do it themselves, side by side, and one who is alone does it beside the decider.
 func (l *Ledger) prove(r *Request) *rules.Refusal {
 	if r.Command.Auth.Method == events.MethodSignature {
 		if r.Evidence == nil {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command says that it is signed, and comes without a signature"}
 		}
-		if err := r.Evidence.Check(&r.Command); err != nil {
+		c := r.Command // the decider may read the other one
+		if err := r.Evidence.Check(&c); err != nil {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command's signature does not hold: " + err.Error()}
 		}
 	}

@@ -169,15 +169,15 @@ func (l *Ledger) decideShared(jobs []*job) {
 		return
 	}
 	for _, j := range jobs {
-		j.proven = make([]error, len(j.outcomes))
+		j.unproven = make([]error, len(j.outcomes))
 		for i := range j.outcomes {
-			j.proven[i] = j.outcomes[i].Err
+			j.unproven[i] = j.outcomes[i].Err
 		}
 	}
 	l.race(func(g *group) {
 		for _, j := range jobs {
 			for i := range j.outcomes {
-				j.outcomes[i], j.entries[i] = Outcome{Err: j.proven[i]}, nil
+				j.outcomes[i], j.entries[i] = Outcome{Err: j.unproven[i]}, nil
 			}
 			l.decideJob(g, j)
 		}
@@ -327,7 +327,7 @@ func (l *Ledger) current(g *group) error {
 func (g *group) denied() bool {
 	for _, j := range g.jobs {
 		for i := range j.outcomes {
-			if j.proven[i] == nil && errors.As(j.outcomes[i].Err, new(*rules.Refusal)) {
+			if j.unproven[i] == nil && errors.As(j.outcomes[i].Err, new(*rules.Refusal)) {
 				return true
 			}
 		}
@@ -414,7 +414,7 @@ func (l *Ledger) conclude(g *group, err error) {
 	for _, j := range g.jobs {
 		for i := range j.outcomes {
 			o := &j.outcomes[i]
-			if recorded := o.Repeated && o.Position <= l.c.Journal.Len(); j.proven[i] == nil && !recorded {
+			if recorded := o.Repeated && o.Position <= l.c.Journal.Len(); j.unproven[i] == nil && !recorded {
 				*o = Outcome{Err: err}
 			}
 		}

@@ -230,6 +230,10 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 	if p.loss != "" && o.AcceptLoss != end {
 		return nil, &LossError{name, end, p.loss}
 	}
+	if p.loss != "" && !missing && p.stream == "" {
+		// Readers keep their position with the stream: one that is behind the end would take what comes there for read.
+		p.stream = "readers of the stream may be behind the end that is accepted"
+	}
 	if head != nil && head.Position > end {
 		p.head = fmt.Sprintf("the head record says that the history went on to event %d", head.Position)
 	}
