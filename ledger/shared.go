@@ -60,6 +60,8 @@ type sharing struct {
 	end      context.CancelFunc
 	foreign  time.Time // when an entry of another node was last taken in
 	turn     time.Time // before it no group is begun
+
+	rebase func(lost *group) func(*group) // of tests: what to do instead of deciding a group again
 }
 
 // arrival is an entry of the stream, or word that it is followed anew and must be looked at.
@@ -205,6 +207,9 @@ func (l *Ledger) race(decide func(*group)) {
 		if errors.Is(err, errOvertaken) && try < maxRaces && !l.closing() {
 			if try > 2 { // who loses again and again falls out of step with the others
 				l.rest(rand.N(time.Duration(try) * time.Millisecond))
+			}
+			if l.s.rebase != nil {
+				decide = l.s.rebase(a.group)
 			}
 			continue
 		}

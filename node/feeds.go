@@ -48,6 +48,8 @@ const (
 	// activityWaiting is how many records wait for the stream; of more, the oldest are dropped.
 	activityWaiting = 1 << 16
 	activityBatch   = 256
+	// activityRaces is how often a batch is put behind what another node has just written before it waits a while.
+	activityRaces = 16
 )
 
 // Activity appends to an organization's activity stream: what callers asked that the ledger does not hold. Records are
@@ -154,7 +156,7 @@ func (a *Activity) flush() error {
 	defer cancel()
 	for a.take() {
 		err := a.append(ctx)
-		if stale := (*stream.StaleError)(nil); errors.As(err, &stale) { // somebody else wrote
+		for try := 0; try < activityRaces && errors.As(err, new(*stream.StaleError)); try++ { // somebody else wrote
 			if err = a.reconcile(ctx); err == nil {
 				err = a.append(ctx)
 			}

@@ -114,40 +114,76 @@ func (n *Node) openShared(ctx context.Context) error {
 	if o.Logger == nil {
 		o.Logger = n.log
 	}
-	if n.conn, err = stream.Connect(o); err != nil {
+	if err := n.patiently(ctx, func() (err error) {
+		n.conn, err = stream.Connect(o)
+		return err
+	}); err != nil {
 		return err
 	}
-	if c.records, err = n.conn.OpenShared(ctx); err != nil {
+	if err := n.patiently(ctx, func() (err error) {
+		c.records, err = n.conn.OpenShared(ctx)
+		return err
+	}); err != nil {
 		return err
 	}
-	for r, err := range c.records.List(ctx) { // document keys that were made since, before the ledgers need them
-		if err == nil {
-			err = n.learnKeys(r)
-		}
-		if err != nil {
-			return err
-		}
+	// Document keys that were made since, before the ledgers need them.
+	if err := n.patiently(ctx, func() error { return n.each(ctx, n.learnKeys) }); err != nil {
+		return err
 	}
 	names, err := n.organizations()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := n.reopen(ctx, name); err != nil {
+		if err := n.patiently(ctx, func() error { return n.reopen(ctx, name) }); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	for r, err := range c.records.List(ctx) {
+	learn := func(r stream.KeyValue) error { return n.learn(ctx, r) }
+	if err := n.patiently(ctx, func() error { return n.each(ctx, learn) }); err != nil {
+		return err
+	}
+	c.tasks.Go(n.listen)
+	c.tasks.Go(n.reconnects)
+	return nil
+}
+
+// each goes through what the nodes have said.
+func (n *Node) each(ctx context.Context, do func(stream.KeyValue) error) error {
+	for r, err := range n.cluster.records.List(ctx) {
 		if err == nil {
-			err = n.learn(ctx, r)
+			err = do(r)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	c.tasks.Go(n.listen)
-	c.tasks.Go(n.reconnects)
 	return nil
+}
+
+// patience is how long a start waits for a cluster: its servers may be starting too, or have no leader for some seconds.
+const patience = time.Minute
+
+// patiently does something again that the cluster did not answer to, for some time.
+func (n *Node) patiently(ctx context.Context, do func() error) error {
+	for end := time.Now().Add(patience); ; {
+		err := do()
+		if err == nil || final(err) || time.Now().After(end) {
+			return err
+		}
+		n.log.Warn("the cluster does not answer yet", "error", err)
+		select {
+		case <-time.After(feedRetry):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// final says whether an error of a start will be the same the next time: what is wrong is here, or is wrong for good.
+func final(err error) bool {
+	return isDamage(err) || errors.Is(err, stream.ErrServer) || errors.Is(err, ErrSecret) || errors.Is(err, ErrKeyFile) ||
+		errors.As(err, new(*fs.PathError)) || errors.As(err, new(*os.SyscallError))
 }
 
 // end stops what a node of a cluster does by itself.
