@@ -15,6 +15,9 @@ import (
 // damageEntries is how many commands are acknowledged before a directory is damaged, half of them before the old copy.
 const damageEntries = 160
 
+// snapshotEntries is how many commands make the program write a snapshot when it is stopped.
+const snapshotEntries = 1100
+
 // DamageReport counts what damage did.
 type DamageReport struct {
 	Cases    int
@@ -33,13 +36,18 @@ func Damage(ctx context.Context, o Options, rounds int) (DamageReport, error) {
 	var failed []error
 	for n := 0; n < rounds && ctx.Err() == nil; n++ {
 		rng := rand.New(rand.NewPCG(o.Seed, 1000+uint64(n)))
-		base, err := newDamageBase(ctx, o, filepath.Join(o.Scratch, fmt.Sprintf("damage%d", n)), rng, n%2 == 1)
+		base, err := newDamageBase(ctx, o, filepath.Join(o.Scratch, fmt.Sprintf("damage%d", n)), rng, n)
 		if err != nil {
 			return report, err
 		}
 		for _, c := range damages() {
 			if ctx.Err() != nil {
 				break
+			}
+			if c.of != "" {
+				if _, err := os.Stat(filepath.Join(base.root, "whole", "orgs", Organization, c.of)); err != nil {
+					continue
+				}
 			}
 			outcome, err := base.try(ctx, o, c, rng)
 			if err != nil && ctx.Err() == nil {
@@ -65,10 +73,15 @@ type damageBase struct {
 	acks    []Ack
 }
 
-func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, crashed bool) (*damageBase, error) {
-	b := &damageBase{root: root, crashed: crashed}
+// newDamageBase makes the directory of a round: every second one's server was killed, every fourth has a snapshot.
+func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, round int) (*damageBase, error) {
+	b := &damageBase{root: root, crashed: round%2 == 1}
 	dir := filepath.Join(root, "whole")
-	acks, err := o.Program.loadedDirectory(ctx, dir, rng.Uint64(), damageEntries/2, func(s *Server) { _ = s.Stop() })
+	first := damageEntries / 2
+	if round%4 >= 2 {
+		first = snapshotEntries
+	}
+	acks, err := o.Program.loadedDirectory(ctx, dir, rng.Uint64(), first, func(s *Server) { _ = s.Stop() })
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +89,7 @@ func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, 
 		return nil, err
 	}
 	end := func(s *Server) { _ = s.Stop() }
-	if crashed {
+	if b.crashed {
 		end = (*Server).Kill
 	}
 	more, err := o.Program.load(ctx, dir, rng.Uint64(), damageEntries/2, end)
@@ -169,7 +182,7 @@ func (p *Program) stopRepair(ctx context.Context, d *damaged) error {
 		}
 	}
 	cmd := exec.CommandContext(ctx, p.Path, "repair", d.dir)
-	cmd.Env = environment()
+	cmd.Env = p.environment()
 	if err := cmd.Start(); err != nil {
 		return err
 	}

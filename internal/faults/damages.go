@@ -27,6 +27,8 @@ type damage struct {
 	killed bool
 	// only are kinds of findings that have to be there; empty: nothing may be found.
 	only []string
+	// of is the file of the organization that it is about, where not every directory has that file.
+	of string
 	// undo takes the damage away. It is there where the damage hides bytes and does not spoil them: the start is refused,
 	// with whatever code, and when the damage is gone all is as before.
 	undo func(d *damaged) error
@@ -212,6 +214,12 @@ func damages() []damage {
 				return flip(i + d.rng.IntN(5))(b)
 			})
 		}},
+
+		{name: "snapshot: deleted", of: "snapshot", do: remove(inOrg("snapshot"))},
+		{name: "snapshot: a bit", of: "snapshot", do: func(d *damaged) error {
+			return edit(d.org("snapshot"), func(b []byte) []byte { return flip(d.rng.IntN(len(b)))(b) })
+		}},
+		{name: "snapshot: cut off", of: "snapshot", do: func(d *damaged) error { return edit(d.org("snapshot"), cutOff(1+d.rng.IntN(4000))) }},
 
 		{name: "both: a bit in different entries", want: Repaired, do: func(d *damaged) error {
 			at := d.middle()

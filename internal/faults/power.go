@@ -162,7 +162,7 @@ func (p *Program) recordLoad(ctx context.Context, dir string, seed uint64) (*Rec
 		}
 		rec.Ack(first)
 		var load *Load
-		phase := func(end func(*Server) error) error {
+		phase := func(acks int, end func(*Server) error) error {
 			s, err := p.Serve(data)
 			if err != nil {
 				return err
@@ -180,12 +180,16 @@ func (p *Program) recordLoad(ctx context.Context, dir string, seed uint64) (*Rec
 			}
 			writing, stop := context.WithCancel(ctx)
 			defer stop()
-			load.until(phaseAcks, stop)
+			load.until(acks, stop)
 			load.Run(writing, c)
 			return errors.Join(end(s), load.Err(), ctx.Err())
 		}
 		kill := func(s *Server) error { s.Kill(); return nil }
-		err = errors.Join(phase(kill), phase((*Server).Stop), phase(kill))
+		long := phaseAcks
+		if seed%4 == 0 {
+			long = snapshotEntries // the stop writes a snapshot, and what follows begins at it
+		}
+		err = errors.Join(phase(phaseAcks, kill), phase(long, (*Server).Stop), phase(phaseAcks, kill))
 		if err != nil {
 			return err
 		}
@@ -197,6 +201,6 @@ func (p *Program) recordLoad(ctx context.Context, dir string, seed uint64) (*Rec
 		if out, err := exec.CommandContext(ctx, "rm", "-r", stream).CombinedOutput(); err != nil {
 			return fmt.Errorf("rm -r %s: %w: %s", stream, err, out)
 		}
-		return phase(kill)
+		return phase(phaseAcks, kill)
 	})
 }
