@@ -18,7 +18,9 @@ import (
 	"iter"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/permledger/permledger/events"
@@ -62,6 +64,7 @@ type Config struct {
 	Room   func() error
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: nothing is said
+	Shared *Shared          // nil: nobody else writes to Log
 }
 
 // Keys holds the private keys that the node signs with.
@@ -103,6 +106,8 @@ type Ledger struct {
 	stop    sync.Once
 	closed  error         // of storing the head; set within stop
 	quit    chan struct{} // closed to end the decider
+	callers atomic.Int64  // who wait for an answer, or are about to
+	queued  atomic.Int64  // groups handed to the writer and not yet answered
 	mu      sync.Mutex
 	failed  error                   // why nothing more is written; nil while the ledger writes
 	pending map[uint64]*chain.Entry // sealed, not yet written
@@ -119,6 +124,8 @@ type Ledger struct {
 	headAt time.Time
 	head   journal.Head // of what is written
 	stored uint64       // the position that the head record has
+
+	s sharing // where Log is shared one goroutine does it all: see shared.go
 }
 
 type job struct {
@@ -127,10 +134,31 @@ type job struct {
 	outcomes []Outcome
 	entries  []*chain.Entry // by request; nil where there is none
 	done     chan struct{}
+
+	// proofs brings, for each request in order, why it is not proven, nil where it is. It is closed early where that
+	// cannot be said. nil: outcomes has it.
+	proofs chan *rules.Refusal
+	// Of a shared ledger.
+	unproven []error      // what ExecuteAll found before anything was decided
+	state    atomic.Int32 // jobWaits and on
 }
 
 func newJob(rs []Request, stop bool) *job {
 	return &job{requests: rs, stop: stop, outcomes: make([]Outcome, len(rs)), entries: make([]*chain.Entry, len(rs)), done: make(chan struct{})}
+}
+
+// proven says why a request is not proven, nil where it is. Each is asked about once, in order.
+func (j *job) proven(i int) error {
+	if j.proofs == nil {
+		return j.outcomes[i].Err
+	}
+	switch r, ok := <-j.proofs; {
+	case !ok:
+		return &rules.Refusal{Code: rules.NotProven, Reason: "The command could not be checked"}
+	case r != nil:
+		return r
+	}
+	return nil
 }
 
 // Open reads the journal, checks its form and links and, of the newest entries, the signatures, rebuilds the state and
@@ -149,6 +177,12 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l.clock = newClock(l.c.Now)
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
+	}
+	if c.Shared != nil {
+		if err := l.join(ctx); err != nil {
+			return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
+		}
+		return l, nil
 	}
 	go l.decideAll()
 	go l.writeAll()
@@ -210,7 +244,7 @@ func (l *Ledger) load(ctx context.Context) error {
 // good as what vouches for it: links up to the newest entries, and the signatures of those. Rules and projections must
 // not be shown an entry before that; they may rely on what the rules once let in.
 func (l *Ledger) check(ctx context.Context, length uint64) error {
-	var v chain.Verifier
+	v := &l.s.verifier
 	look := func(r journal.Record) chain.Parsed {
 		if r.Position+signedTail > length {
 			return chain.Inspect(r.Entry)
@@ -254,17 +288,36 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 // a refusal, for whatever reason, are not tried.
 // The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
-	j := newJob(rs, stopAtRefusal)
-	for i := range rs {
-		if r := l.prove(&rs[i]); r != nil {
-			j.outcomes[i].Err = r
-		}
+	if l.c.Shared != nil {
+		return l.executeShared(ctx, rs, stopAtRefusal)
 	}
-	return l.record(ctx, j)
+	return l.execute(ctx, rs, stopAtRefusal)
 }
 
-// record has a job done whose requests are proven.
-func (l *Ledger) record(ctx context.Context, j *job) []Outcome {
+func (l *Ledger) execute(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
+	j := newJob(rs, stopAtRefusal)
+	defer l.callers.Add(-1)
+	nothing := func(r Request) bool { return r.Command.Data == nil }
+	if l.callers.Add(1) > 1 || l.c.Shared != nil || slices.ContainsFunc(rs, nothing) { // a shared ledger may decide again
+		for i := range rs {
+			if r := l.prove(&rs[i]); r != nil {
+				j.outcomes[i].Err = r
+			}
+		}
+		return l.record(ctx, j, nil)
+	}
+	// Nobody else keeps the decider busy: it drafts the entries while their authors' signatures are checked here.
+	j.proofs = make(chan *rules.Refusal, len(rs))
+	return l.record(ctx, j, func() {
+		defer close(j.proofs)
+		for i := range rs {
+			j.proofs <- l.prove(&rs[i])
+		}
+	})
+}
+
+// record has a job done, and meanwhile does what is given.
+func (l *Ledger) record(ctx context.Context, j *job, meanwhile func()) []Outcome {
 	fail := func(err error) []Outcome {
 		out := make([]Outcome, len(j.requests)) // j's may still be written to
 		for i := range out {
@@ -284,6 +337,9 @@ func (l *Ledger) record(ctx context.Context, j *job) []Outcome {
 	case <-ctx.Done():
 		return fail(fmt.Errorf("%w: not tried: %w", ErrStopped, context.Cause(ctx)))
 	}
+	if meanwhile != nil {
+		meanwhile()
+	}
 	select {
 	case <-j.done:
 		return j.outcomes
@@ -295,18 +351,22 @@ func (l *Ledger) record(ctx context.Context, j *job) []Outcome {
 			return fail(fmt.Errorf("%w: %w", ErrUnknown, l.stopped()))
 		}
 	case <-ctx.Done():
+		if l.c.Shared != nil && j.state.CompareAndSwap(jobWaits, jobGivenUp) {
+			return fail(fmt.Errorf("%w: not tried: %w", ErrWait, context.Cause(ctx)))
+		}
 		return fail(fmt.Errorf("%w: %w", ErrUnknown, context.Cause(ctx)))
 	}
 }
 
 // prove checks what a request brings along that needs no state: the author's signature, and that the texts are the
-// ones committed to. Callers do it themselves, side by side.
+// ones committed to. Callers do it themselves, side by side, and one who is alone does it beside the decider.
 func (l *Ledger) prove(r *Request) *rules.Refusal {
 	if r.Command.Auth.Method == events.MethodSignature {
 		if r.Evidence == nil {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command says that it is signed, and comes without a signature"}
 		}
-		if err := r.Evidence.Check(&r.Command); err != nil {
+		c := r.Command // the decider may read the other one
+		if err := r.Evidence.Check(&c); err != nil {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command's signature does not hold: " + err.Error()}
 		}
 	}

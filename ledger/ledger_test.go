@@ -322,6 +322,38 @@ func TestRefusedChangesNothing(t *testing.T) {
 	}
 }
 
+// TestAloneIsNoShortcut: the entry of a caller who is alone is drafted while his signature is checked. Whatever the
+// draft came to, a signature that fails is the answer, and nothing is left of the draft.
+func TestAloneIsNoShortcut(t *testing.T) {
+	p := newPlace(t)
+	done := p.command(p.role("kyc"))
+	if _, err := p.do(done); err != nil {
+		t.Fatal(err)
+	}
+	forge := func(c events.Command) ledger.Request {
+		r := p.request(c)
+		r.Evidence.Signature[0] ^= 1
+		return r
+	}
+	fine, taken, repeated := forge(p.command(p.role("fine"))), forge(p.command(p.role("kyc"))), forge(done)
+	good := p.request(p.command(p.role("good")))
+	for _, rs := range [][]ledger.Request{{fine}, {taken}, {repeated}, {fine, taken, good, repeated}} {
+		for i, o := range p.ledger.ExecuteAll(t.Context(), rs, false) {
+			if recorded := rs[i].Command.ID == good.Command.ID; recorded != (o.Err == nil) || !recorded && (code(o.Err) != rules.NotProven || o.Event != nil) {
+				t.Errorf("%d of %d: %+v", i+1, len(rs), o)
+			}
+		}
+	}
+	if p.journal.Len() != 3 || p.count() != 3 || len(p.refused) != 0 {
+		t.Errorf("%d entries, %d applied, %v noted; want 3, 3 and nothing", p.journal.Len(), p.count(), p.refused)
+	}
+	// And what follows links to what is recorded
+	good2, err := p.do(p.command(p.role("fine")))
+	if err != nil || good2.Position != 4 || good2.Event.Prev != chain.CID(must(p.journal.Read(3))(t)) {
+		t.Errorf("got %+v, %v", good2, err)
+	}
+}
+
 func TestBatchStopsAtARefusal(t *testing.T) {
 	p := newPlace(t)
 	requests := func() []ledger.Request {
@@ -543,6 +575,7 @@ func TestUnwrittenIsNoAnswer(t *testing.T) {
 		go func() { c <- p.ledger.ExecuteAll(t.Context(), rs, false) }()
 	}
 	// Given a group that is being written, one behind it, and a retry and a refusal that rest on that one
+	p.ledger.Crowd()
 	send("first", first)
 	<-held
 	send("x", x)

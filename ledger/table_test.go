@@ -234,4 +234,3 @@ func measureLedger(t *testing.T, n, ops int, proven bool) measured {
 	wg.Wait()
 	return measure(began, each)
 }
-

@@ -22,14 +22,20 @@ const publishWait = 30 * time.Second
 func (l *Ledger) writeAll() {
 	defer close(l.done)
 	for g := range l.groups {
-		switch err := l.Err(); {
-		case len(g.entries) == 0:
-			l.answer(g, nil)
-		case err != nil: // sealed before the failure was known, and never handed to be written
-			l.answer(g, fmt.Errorf("%w: %w", ErrStopped, err))
-		default:
-			l.answer(g, l.write(g))
-		}
+		l.finish(g)
+		l.queued.Add(-1)
+	}
+}
+
+// finish writes a group and answers its callers.
+func (l *Ledger) finish(g *group) {
+	switch err := l.Err(); {
+	case len(g.entries) == 0:
+		l.answer(g, nil)
+	case err != nil: // sealed before the failure was known, and never handed to be written
+		l.answer(g, fmt.Errorf("%w: %w", ErrStopped, err))
+	default:
+		l.answer(g, l.write(g))
 	}
 }
 

@@ -59,8 +59,8 @@ func (n *Node) prepare(ctx context.Context, name string) (*prepared, error) {
 	if _, err := n.keys.of(name); err != nil {
 		return nil, err
 	}
-	if err := n.putBack(name); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+	if err := n.putBack(p); err != nil {
+		return nil, err
 	}
 	if p.head, err = journal.OpenHead(filepath.Join(dir, "head"), false); err == nil {
 		err = n.look(ctx, p)

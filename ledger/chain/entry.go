@@ -86,8 +86,18 @@ func Room(event int, evidence *Evidence, document bool) error {
 
 // Seal signs the event, whose sequence and prev say where it stands, and gives the entry. body is e.Encode().
 func Seal(e *events.Event, body []byte, doc *Document, ev *Evidence, key ed25519.PrivateKey, did string) (*Entry, error) {
-	en := &Entry{Event: e, Document: doc, Evidence: ev, Key: did, rawEvent: body}
-	copy(en.Signature[:], ed25519.Sign(key, events.PAE(EventType, body)))
+	return SealSigned(e, body, doc, ev, Sign(body, key), did)
+}
+
+// Sign gives the signature of an event's bytes that its entry carries. It covers neither document nor evidence, so it
+// can be made before they are there.
+func Sign(body []byte, key ed25519.PrivateKey) [64]byte {
+	return [64]byte(ed25519.Sign(key, events.PAE(EventType, body)))
+}
+
+// SealSigned is Seal of an event that [Sign] signed.
+func SealSigned(e *events.Event, body []byte, doc *Document, ev *Evidence, sig [64]byte, did string) (*Entry, error) {
+	en := &Entry{Event: e, Document: doc, Evidence: ev, Key: did, Signature: sig, rawEvent: body}
 	raw, err := canon.Append(make([]byte, 0, len(body)+1024), en.members)
 	if err != nil {
 		return nil, fmt.Errorf("seal event %s: %w", e.ID, err)
