@@ -74,6 +74,9 @@ func (n *Node) repair(ctx context.Context, o RepairOptions) ([]Repaired, error) 
 	if err != nil {
 		return nil, err
 	}
+	if m.Cluster {
+		return nil, ErrNoRepair
+	}
 	n.host = m.Host
 	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
 		return nil, err
