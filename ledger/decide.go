@@ -29,9 +29,15 @@ type group struct {
 	head    journal.Head // behind the last entry
 	after   uint64       // the last position that was sealed when its last command was decided
 	size    int
-	asked   bool   // whether there is room
-	full    error  // why not
-	taken   *taken // a snapshot, for the writer to have the head record name it; nil: none
+	asked   bool      // whether there is room
+	full    error     // why not
+	taken   *taken    // a snapshot, for the writer to have the head record name it; nil: none
+	refused []refusal // of a shared ledger: to be told when they are final
+}
+
+type refusal struct {
+	events.Command
+	*rules.Refusal
 }
 
 // room says why nothing can be added to a group now.
@@ -117,6 +123,10 @@ func (l *Ledger) decideJob(g *group, j *job) {
 		// Of whoever did not prove who it is nothing is noted, nor of what is so already.
 		if r := (*rules.Refusal)(nil); errors.As(o.Err, &r) && r.Code != rules.NotProven && r.Code != rules.NoChange &&
 			l.c.Refused != nil && l.state.Authentic(j.requests[i].Command, l.c.Now()) {
+			if l.c.Shared != nil { // it may be decided otherwise yet
+				g.refused = append(g.refused, refusal{j.requests[i].Command, r})
+				continue
+			}
 			l.c.Refused(j.requests[i].Command, r)
 		}
 	}
@@ -164,12 +174,13 @@ func (l *Ledger) draft(g *group, r *Request) (d draft, old *Receipt, err error) 
 	if err != nil {
 		return draft{}, nil, &rules.Refusal{Code: rules.Invalid, Reason: err.Error()}
 	}
-	if err := chain.Room(len(body), r.Evidence, l.state.Documented(e.Data)); err != nil {
+	documented := l.state.Documented(e.Data)
+	if err := chain.Room(len(body), r.Evidence, documented); err != nil {
 		return draft{}, nil, &rules.Refusal{Code: rules.Invalid, Reason: err.Error(), Hint: "Record the names in parts first"}
 	}
 	signer := l.signer(&e)
 	key, ok := l.c.Keys.Signer(signer)
-	if !ok {
+	if !ok || l.c.Shared != nil && !l.canSeal(&e, signer, documented) {
 		// With the root key's signature the lost key can be succeeded.
 		return draft{}, nil, fmt.Errorf("%w: the node does not hold the event key %s", ErrWait, signer)
 	}
@@ -236,6 +247,14 @@ func (l *Ledger) signer(e *events.Event) string {
 		return d.Keys.Event
 	case *events.KeySucceeded:
 		return d.Key
+	}
+	return l.eventKey()
+}
+
+// eventKey gives the key that signs entries here.
+func (l *Ledger) eventKey() string {
+	if l.c.Shared != nil {
+		return EventKey(l.state, l.c.Shared.Own())
 	}
 	return l.state.Key(events.PurposeEvent)
 }
@@ -310,7 +329,7 @@ func (l *Ledger) decideDue(g *group) {
 		origin := events.Derived{From: next.Grant}
 		c := events.Command{
 			ID: events.DerivedID(d.Type(), origin, next.Until), Ledger: l.state.Source(), Actor: l.state.Opened().Node,
-			Auth:   events.Auth{Method: events.MethodNode, Credential: l.state.Key(events.PurposeEvent)},
+			Auth:   events.Auth{Method: events.MethodNode, Credential: l.eventKey()},
 			Origin: events.Origin{Derived: &origin}, Data: d,
 		}
 		_, _, err := l.decide(g, &Request{Command: c}, nil)

@@ -67,6 +67,7 @@ type Config struct {
 	Room   func() error
 	Now    func() time.Time // nil: time.Now
 	Logger *slog.Logger     // nil: nothing is said
+	Shared *Shared          // nil: nobody else writes to Log
 }
 
 // Keys holds the private keys that the node signs with.
@@ -127,12 +128,14 @@ type Ledger struct {
 	head   journal.Head // of what is written
 	stored journal.Head // the head record
 
-	// The writer's own, and of snapshots.
+	// The writer's own, of snapshots.
 	snapshot [32]byte   // digest of the file; zero: none is known to be there
 	keptAt   uint64     // its position
 	renew    bool       // a file that is there is of no use
 	taking   bool       // another one is being taken
 	taken    chan taken // what became of it
+
+	s sharing // where Log is shared one goroutine does it all: see shared.go
 }
 
 type job struct {
@@ -145,6 +148,9 @@ type job struct {
 	// proofs brings, for each request in order, why it is not proven, nil where it is. It is closed early where that
 	// cannot be said. nil: outcomes has it.
 	proofs chan *rules.Refusal
+	// Of a shared ledger.
+	unproven []error      // what ExecuteAll found before anything was decided
+	state    atomic.Int32 // jobWaits and on
 }
 
 func newJob(rs []Request, stop bool) *job {
@@ -182,6 +188,12 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 	}
+	if c.Shared != nil {
+		if err := l.join(ctx); err != nil {
+			return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
+		}
+		return l, nil
+	}
 	l.keep()
 	go l.decideAll()
 	go l.writeAll()
@@ -201,12 +213,11 @@ func (l *Ledger) load(ctx context.Context) error {
 	if known && head.Position > length {
 		return fmt.Errorf("%w: %d entries, %d were recorded", ErrRolledBack, length, head.Position)
 	}
-	v, err := l.resume(ctx, head)
-	if err != nil {
+	if err := l.resume(ctx, head); err != nil {
 		return err
 	}
 	first := l.head.Position + 1
-	if err := l.check(ctx, v, first, length); err != nil {
+	if err := l.check(ctx, &l.s.verifier, first, length); err != nil {
 		return err
 	}
 	type looked struct {
@@ -251,7 +262,7 @@ func (l *Ledger) notTheHead(ctx context.Context, head journal.Head, found string
 	return &chain.BrokenError{Position: head.Position, Check: chain.CheckHead, Expected: head.CID, Found: found}
 }
 
-// check goes through the journal once, from an entry on, before anything is made of it: an entry that was changed would otherwise
+// check goes through the journal once, from an entry on, before anything is made of it: one that was changed would else
 // be taken in, and only the link of the next one would show it. This is a pass of its own, because an entry is only as
 // good as what vouches for it: links up to the newest entries, and the signatures of those. Rules and projections must
 // not be shown an entry before that; they may rely on what the rules once let in.
@@ -298,10 +309,17 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 // a refusal, for whatever reason, are not tried.
 // The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
+	if l.c.Shared != nil {
+		return l.executeShared(ctx, rs, stopAtRefusal)
+	}
+	return l.execute(ctx, rs, stopAtRefusal)
+}
+
+func (l *Ledger) execute(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
 	j := newJob(rs, stopAtRefusal)
 	defer l.callers.Add(-1)
 	nothing := func(r Request) bool { return r.Command.Data == nil }
-	if l.callers.Add(1) > 1 || slices.ContainsFunc(rs, nothing) {
+	if l.callers.Add(1) > 1 || l.c.Shared != nil || slices.ContainsFunc(rs, nothing) { // a shared ledger may decide again
 		for i := range rs {
 			if r := l.prove(&rs[i]); r != nil {
 				j.outcomes[i].Err = r
@@ -354,6 +372,9 @@ func (l *Ledger) record(ctx context.Context, j *job, meanwhile func()) []Outcome
 			return fail(fmt.Errorf("%w: %w", ErrUnknown, l.stopped()))
 		}
 	case <-ctx.Done():
+		if l.c.Shared != nil && j.state.CompareAndSwap(jobWaits, jobGivenUp) {
+			return fail(fmt.Errorf("%w: not tried: %w", ErrWait, context.Cause(ctx)))
+		}
 		return fail(fmt.Errorf("%w: %w", ErrUnknown, context.Cause(ctx)))
 	}
 }
@@ -420,7 +441,7 @@ func (l *Ledger) Close() error {
 		<-l.done
 		if l.Err() == nil { // else the head must not be moved to what is unclear
 			if l.renew || l.c.Snapshots.due(l.head.Position, l.keptAt, true) {
-				l.recordSnapshot(l.take())
+				l.recordSnapshot(l.takeSnapshot())
 			}
 			l.closed = l.storeHead()
 		}

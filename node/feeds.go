@@ -270,6 +270,9 @@ func followTopic(ctx context.Context, c *stream.Conn, o *Org) error {
 	if err != nil {
 		return err
 	}
+	if o.texts != nil {
+		return followSharedTopic(ctx, f, o)
+	}
 	n, data, err := f.Last(ctx)
 	if err != nil {
 		return err
@@ -297,6 +300,42 @@ func followTopic(ctx context.Context, c *stream.Conn, o *Org) error {
 				return err
 			}
 			n += uint64(len(batch))
+			continue
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// followSharedTopic is followTopic where other nodes publish the same messages: whoever is first does. A node that is
+// behind the others has nothing to publish.
+func followSharedTopic(ctx context.Context, f *stream.Feed, o *Org) error {
+	for {
+		changed := o.Topic.Changed()
+		n, data, err := f.Last(ctx)
+		if err != nil {
+			return err
+		}
+		if n > 0 && n <= uint64(o.Topic.Len()) {
+			if m, ok := o.Topic.Message(int(n - 1)); !ok || string(m.Bytes) != string(data) {
+				return errors.New("the stream holds messages that are not of this ledger")
+			}
+		}
+		var batch [][]byte
+		for len(batch) < 256 {
+			m, ok := o.Topic.Message(int(n) + len(batch))
+			if !ok {
+				break
+			}
+			batch = append(batch, m.Bytes)
+		}
+		if len(batch) > 0 {
+			if err := f.Append(ctx, n, "", batch); err != nil && !errors.As(err, new(*stream.StaleError)) {
+				return err
+			}
 			continue
 		}
 		select {

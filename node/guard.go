@@ -42,7 +42,7 @@ func (n *Node) guard(p *prepared) error {
 		err = linkTree(from, filepath.Join(fresh, "files"))
 	}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(fresh, "where"), []byte(where), 0o600)
+		err = writeSynced(filepath.Join(fresh, "where"), []byte(where), 0o600) // a power cut leaves it whole or not at all
 	}
 	if err == nil {
 		err = os.Rename(fresh, filepath.Join(n.orgDir(p.name), guardName))
@@ -109,6 +109,9 @@ func (n *Node) linkBack(name string) (lost int, err error) {
 		return 0, err
 	}
 	err = filepath.WalkDir(filepath.Join(guard, "files"), func(path string, d fs.DirEntry, err error) error {
+		if d == nil && errors.Is(err, fs.ErrNotExist) {
+			return nil // a power cut took the links, which nothing depends on
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}

@@ -89,6 +89,7 @@ func (n *Node) serve(ctx context.Context, found []*prepared) error {
 			}
 			return err
 		}
+		n.conn = n.srv.Conn
 		wrong := map[*prepared]error{}
 		for _, p := range found {
 			if p.compare.Damage != nil {
@@ -107,7 +108,7 @@ func (n *Node) serve(ctx context.Context, found []*prepared) error {
 			return nil
 		}
 		err = n.srv.Close()
-		n.srv = nil
+		n.srv, n.conn = nil, nil
 		for p, was := range wrong {
 			err = errors.Join(err, n.afterLoss(p, was, attempt == serveAttempts))
 		}
