@@ -31,8 +31,8 @@ type group struct {
 	size    int
 	asked   bool      // whether there is room
 	full    error     // why not
-	refused []refusal // of a shared ledger: to be told when they are final
 	taken   *taken    // a snapshot, for the writer to have the head record name it; nil: none
+	refused []refusal // of a shared ledger: to be told when they are final
 }
 
 type refusal struct {

@@ -127,14 +127,14 @@ type Ledger struct {
 	head   journal.Head // of what is written
 	stored journal.Head // the head record
 
-	s sharing // where Log is shared one goroutine does it all: see shared.go
-
-	// The writer's own, and of snapshots.
+	// The writer's own, of snapshots.
 	snapshot [32]byte   // digest of the file; zero: none is known to be there
 	keptAt   uint64     // its position
 	renew    bool       // a file that is there is of no use
 	taking   bool       // another one is being taken
 	taken    chan taken // what became of it
+
+	s sharing // where Log is shared one goroutine does it all: see shared.go
 }
 
 type job struct {
@@ -187,13 +187,13 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 	}
-	l.keep()
 	if c.Shared != nil {
 		if err := l.join(ctx); err != nil {
 			return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 		}
 		return l, nil
 	}
+	l.keep()
 	go l.decideAll()
 	go l.writeAll()
 	return l, nil
@@ -212,15 +212,13 @@ func (l *Ledger) load(ctx context.Context) error {
 	if known && head.Position > length {
 		return fmt.Errorf("%w: %d entries, %d were recorded", ErrRolledBack, length, head.Position)
 	}
-	v, err := l.resume(ctx, head)
-	if err != nil {
+	if err := l.resume(ctx, head); err != nil {
 		return err
 	}
 	first := l.head.Position + 1
-	if err := l.check(ctx, v, first, length); err != nil {
+	if err := l.check(ctx, &l.s.verifier, first, length); err != nil {
 		return err
 	}
-	l.s.verifier = v
 	type looked struct {
 		chain.Parsed
 		leaf tree.Hash
@@ -263,7 +261,7 @@ func (l *Ledger) notTheHead(ctx context.Context, head journal.Head, found string
 	return &chain.BrokenError{Position: head.Position, Check: chain.CheckHead, Expected: head.CID, Found: found}
 }
 
-// check goes through the journal once, from an entry on, before anything is made of it: an entry that was changed would otherwise
+// check goes through the journal once, from an entry on, before anything is made of it: one that was changed would else
 // be taken in, and only the link of the next one would show it. This is a pass of its own, because an entry is only as
 // good as what vouches for it: links up to the newest entries, and the signatures of those. Rules and projections must
 // not be shown an entry before that; they may rely on what the rules once let in.
