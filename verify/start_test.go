@@ -20,8 +20,8 @@ import (
 )
 
 // BenchmarkStart opens a ledger on a journal, with all its projections: folded from all entries, and from a snapshot that
-// was kept when it was closed. ratio is how many times as long the former takes, cpu-ratio the same of processor time; take is how long entries have to wait
-// while a snapshot is taken, and keep how long it takes until it is on the disk.
+// was kept when it was closed. ratio is how many times as long the former takes, cpu-ratio the same of processor time;
+// take is how long entries have to wait while a snapshot is taken, and keep how long it takes until it is on the disk.
 func BenchmarkStart(b *testing.B) {
 	h := makeHistory(b)
 	dir := b.TempDir()
