@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -101,9 +102,9 @@ func judge(t *testing.T, from string, records []Record, acked []map[int]uint64) 
 // and the follower sees each position once and in order.
 func TestLeaderChangesInBatch(t *testing.T) {
 	t.Parallel()
-	rounds := 3
+	faults := []string{"step down", "kill"} // TestResumedLeader pauses one
 	if long() {
-		rounds = 60
+		faults = slices.Repeat([]string{"step down", "pause", "kill"}, 20)
 	}
 	c := natstest.Start(t, 3)
 	createOn(t, remote(t, c, c.URLs), "acme")
@@ -140,7 +141,7 @@ func TestLeaderChangesInBatch(t *testing.T) {
 	}()
 
 	rnd := rand.New(rand.NewPCG(7, 7))
-	for r := range rounds {
+	for _, fault := range faults {
 		leader := c.Leader("LEDGER_acme")
 		// Just before one of the next messages passes, which is mostly one inside a batch.
 		hit := make(chan struct{})
@@ -148,12 +149,12 @@ func TestLeaderChangesInBatch(t *testing.T) {
 		at := w.entries + 2 + rnd.IntN(40)
 		w.entry = func(n int) error {
 			if n == at {
-				switch r % 3 {
-				case 0:
+				switch fault {
+				case "step down":
 					c.StepDown("LEDGER_acme")
-				case 1:
+				case "pause":
 					c.Pause(leader)
-				case 2:
+				case "kill":
 					c.Kill(leader)
 				}
 				close(hit)
@@ -162,12 +163,12 @@ func TestLeaderChangesInBatch(t *testing.T) {
 		}
 		w.mu.Unlock()
 		<-hit
-		switch r % 3 {
-		case 1:
+		switch fault {
+		case "pause":
 			for c.Leader("LEDGER_acme") == leader {
 			}
 			c.Resume(leader)
-		case 2:
+		case "kill":
 			for c.Leader("LEDGER_acme") == leader {
 			}
 			c.Restart(leader)
@@ -216,5 +217,5 @@ func TestLeaderChangesInBatch(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d rounds, %d entries", rounds, n)
+	t.Logf("%d faults, %d entries", len(faults), n)
 }
