@@ -230,6 +230,20 @@ func TestRemoteAppendRead(t *testing.T) {
 				t.Errorf("%s: got %d %q, %v", k, n, data, err)
 			}
 		}
+		if err := conn.RemoveTopic(deadline(t), "acme"); !errors.Is(err, ErrNotPermitted) {
+			t.Errorf("got %v; want %v", err, ErrNotPermitted)
+		}
+		o := remoteOptions(c, c.URLs)
+		o.ActivityMaxAge = time.Hour
+		keeps, err := Connect(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { keeps.Close() })
+		var conf *ConfigError
+		if _, err := keeps.OpenFeed(deadline(t), Activity, "acme"); !errors.As(err, &conf) || !conf.onlyRetention() {
+			t.Errorf("got %v; want the retention named", err)
+		}
 	}
 }
 
