@@ -48,6 +48,7 @@ var layers = map[string][]string{
 	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
 	"client":                       {"api/wire", "events/...", "importer", "ledger/chain", "ledger/private", "ledger/rules"},
 	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "node"},
+	"cmd/soak":                     {"internal/faults"},
 	"cmd/permledger/...":           {"api", "api/wire", "client", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "node", "projections/...", "schemas/...", "verify"},
 }
 

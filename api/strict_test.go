@@ -76,6 +76,8 @@ func TestErrorsAsProblems(t *testing.T) {
 		{fmt.Errorf("decide: %w", &rules.Refusal{Code: rules.NotPermitted}), 403, "not-permitted", true},
 		{fmt.Errorf("%w: sync failed", ledger.ErrStopped), 503, wire.CodeStopped, true},
 		{fmt.Errorf("%w: sync failed", ledger.ErrUnknown), 503, wire.CodeOutcomeUnknown, true},
+		{fmt.Errorf("%w: %w: sync failed", ledger.ErrUnknown, ledger.ErrStopped), 503, wire.CodeOutcomeUnknown, true},
+		{fmt.Errorf("%w: %w", ledger.ErrStopped, &chain.BrokenError{Position: 3, Check: chain.CheckRules}), 503, wire.CodeStopped, true},
 		{fmt.Errorf("%w: %w", ledger.ErrWait, node.ErrNoSpace), 503, wire.CodeWait, true},
 		{ledger.ErrNotTried, 424, wire.CodeNotTried, true},
 		{node.ErrNoOrganization, 404, wire.CodeNoOrganization, true},

@@ -29,8 +29,15 @@ type group struct {
 	head    journal.Head // behind the last entry
 	after   uint64       // the last position that was sealed when its last command was decided
 	size    int
-	asked   bool  // whether there is room
-	full    error // why not
+	asked   bool      // whether there is room
+	full    error     // why not
+	refused []refusal // of a shared ledger: to be told when they are final
+	taken   *taken    // a snapshot, for the writer to have the head record name it; nil: none
+}
+
+type refusal struct {
+	events.Command
+	*rules.Refusal
 }
 
 // room says why nothing can be added to a group now.
@@ -55,23 +62,36 @@ func (l *Ledger) decideAll() {
 			l.decideJob(g, j)
 		case <-timer.C:
 			l.decideDue(g)
+		case t := <-l.taken:
+			g.taken = &t
 		case <-l.quit:
 			for { // what was taken before the end is answered
 				select {
 				case j := <-l.jobs:
 					g := &group{}
 					l.decideJob(g, j)
-					l.groups <- g
+					l.hand(g)
 				default:
 					return
 				}
 			}
 		}
 		l.fill(g)
-		if len(g.jobs) > 0 || len(g.entries) > 0 {
-			l.groups <- g
+		if len(g.jobs) > 0 || len(g.entries) > 0 || g.taken != nil {
+			l.hand(g)
 		}
 	}
+}
+
+// hand gives a group to the writer. Where the writer has nothing to do, and nobody is there who could be decided
+// meanwhile, the decider is the writer: waking another goroutine would only take time.
+func (l *Ledger) hand(g *group) {
+	if l.callers.Load() <= 1 && l.queued.Load() == 0 {
+		l.finish(g)
+		return
+	}
+	l.queued.Add(1)
+	l.groups <- g
 }
 
 // fill adds the jobs that wait already.
@@ -97,73 +117,106 @@ func (l *Ledger) decideJob(g *group, j *job) {
 			o.Err = ErrNotTried
 		case o.Err != nil: // not proven
 		default:
-			j.entries[i], o.Receipt, o.Err = l.decide(g, &j.requests[i])
+			j.entries[i], o.Receipt, o.Err = l.decide(g, &j.requests[i], func() error { return j.proven(i) })
 		}
 		refused = refused || o.Err != nil
 		// Of whoever did not prove who it is nothing is noted, nor of what is so already.
 		if r := (*rules.Refusal)(nil); errors.As(o.Err, &r) && r.Code != rules.NotProven && r.Code != rules.NoChange &&
 			l.c.Refused != nil && l.state.Authentic(j.requests[i].Command, l.c.Now()) {
+			if l.c.Shared != nil { // it may be decided otherwise yet
+				g.refused = append(g.refused, refusal{j.requests[i].Command, r})
+				continue
+			}
 			l.c.Refused(j.requests[i].Command, r)
 		}
 	}
 	g.jobs, g.after = append(g.jobs, j), l.next-1
 }
 
-// decide makes the entry of one command, and adds it to the group. The receipt's CID is filled in.
-func (l *Ledger) decide(g *group, r *Request) (*chain.Entry, Receipt, error) {
+// draft is what becomes an entry.
+type draft struct {
+	event     events.Event
+	body      []byte // of the event
+	signer    string
+	signature [64]byte
+}
+
+// draft decides one command, and signs what is to be recorded of it. The state stays as it is, so a draft can be thrown
+// away. Where the command is recorded already there is a receipt in its place.
+func (l *Ledger) draft(g *group, r *Request) (d draft, old *Receipt, err error) {
 	if err := l.Err(); err != nil {
-		return nil, Receipt{}, fmt.Errorf("%w: %w", ErrStopped, err)
+		return draft{}, nil, fmt.Errorf("%w: %w", ErrStopped, err)
 	}
 	at, err := l.clock.stamp(l.state.Time())
 	if err == nil {
 		err = l.room(g)
 	}
 	if err != nil {
-		return nil, Receipt{}, fmt.Errorf("%w: %w", ErrWait, err)
+		return draft{}, nil, fmt.Errorf("%w: %w", ErrWait, err)
 	}
 	e, err := rules.Decide(l.state, r.Command, at)
 	if err != nil {
 		var refusal *rules.Refusal
 		if errors.As(err, &refusal) && refusal.Code == rules.Repeated {
 			receipt, err := l.repeated(r.Command, refusal.At)
-			return nil, receipt, err
+			return draft{}, &receipt, err
 		}
-		return nil, Receipt{}, err
+		return draft{}, nil, err
 	}
 	if err := errors.Join(r.Evidence.Fits(&e), r.Evidence.Saw(l.next, l.roots.Root)); err != nil {
-		return nil, Receipt{}, &rules.Refusal{Code: rules.NotProven, Reason: err.Error()}
+		return draft{}, nil, &rules.Refusal{Code: rules.NotProven, Reason: err.Error()}
 	}
 	if r := l.custody(&e); r != nil {
-		return nil, Receipt{}, r
+		return draft{}, nil, r
 	}
 	e.Sequence, e.Prev = l.next, l.prev
 	body, err := e.Encode()
 	if err != nil {
-		return nil, Receipt{}, &rules.Refusal{Code: rules.Invalid, Reason: err.Error()}
+		return draft{}, nil, &rules.Refusal{Code: rules.Invalid, Reason: err.Error()}
 	}
 	documented := l.state.Documented(e.Data)
 	if err := chain.Room(len(body), r.Evidence, documented); err != nil {
-		return nil, Receipt{}, &rules.Refusal{Code: rules.Invalid, Reason: err.Error(), Hint: "Record the names in parts first"}
+		return draft{}, nil, &rules.Refusal{Code: rules.Invalid, Reason: err.Error(), Hint: "Record the names in parts first"}
 	}
 	signer := l.signer(&e)
 	key, ok := l.c.Keys.Signer(signer)
-	if !ok {
+	if !ok || l.c.Shared != nil && !l.canSeal(&e, signer, documented) {
 		// With the root key's signature the lost key can be succeeded.
-		return nil, Receipt{}, fmt.Errorf("%w: the node does not hold the event key %s", ErrWait, signer)
+		return draft{}, nil, fmt.Errorf("%w: the node does not hold the event key %s", ErrWait, signer)
+	}
+	return draft{e, body, signer, chain.Sign(body, key)}, nil, nil
+}
+
+// decide makes the entry of one command, and adds it to the group. The receipt's CID is filled in. proven is asked last,
+// and what it says against the command is the answer whatever else there is to say; nil: it is.
+func (l *Ledger) decide(g *group, r *Request, proven func() error) (*chain.Entry, Receipt, error) {
+	d, old, err := l.draft(g, r)
+	if proven != nil {
+		if err := proven(); err != nil { // the draft, signed as it is, is forgotten
+			return nil, Receipt{}, err
+		}
+	}
+	if err != nil {
+		return nil, Receipt{}, err
+	}
+	if old != nil {
+		return nil, *old, nil
 	}
 	// From here on the state has the event in it: what fails now ends the ledger, which is rebuilt when it is opened.
-	rules.Evolve(l.state, &e)
+	e := &d.event
+	documented := l.state.Documented(e.Data)
+	rules.Evolve(l.state, e)
 	var doc *chain.Document
 	if documented {
 		documentKey, ok := l.c.Keys.Signer(l.state.Key(events.PurposeDocument))
 		if !ok {
 			return nil, Receipt{}, l.end(errors.New("the node does not hold the document key"))
 		}
-		if doc, _, err = document.Sign(l.state, &e, documentKey); err != nil {
+		if doc, _, err = document.Sign(l.state, e, documentKey); err != nil {
 			return nil, Receipt{}, l.end(err)
 		}
 	}
-	en, err := chain.Seal(&e, body, doc, r.Evidence, key, signer)
+	en, err := chain.SealSigned(e, d.body, doc, r.Evidence, d.signature, d.signer)
 	if err != nil {
 		return nil, Receipt{}, l.end(err)
 	}
@@ -194,6 +247,14 @@ func (l *Ledger) signer(e *events.Event) string {
 		return d.Keys.Event
 	case *events.KeySucceeded:
 		return d.Key
+	}
+	return l.eventKey()
+}
+
+// eventKey gives the key that signs entries here.
+func (l *Ledger) eventKey() string {
+	if l.c.Shared != nil {
+		return EventKey(l.state, l.c.Shared.Own())
 	}
 	return l.state.Key(events.PurposeEvent)
 }
@@ -268,10 +329,10 @@ func (l *Ledger) decideDue(g *group) {
 		origin := events.Derived{From: next.Grant}
 		c := events.Command{
 			ID: events.DerivedID(d.Type(), origin, next.Until), Ledger: l.state.Source(), Actor: l.state.Opened().Node,
-			Auth:   events.Auth{Method: events.MethodNode, Credential: l.state.Key(events.PurposeEvent)},
+			Auth:   events.Auth{Method: events.MethodNode, Credential: l.eventKey()},
 			Origin: events.Origin{Derived: &origin}, Data: d,
 		}
-		_, _, err := l.decide(g, &Request{Command: c})
+		_, _, err := l.decide(g, &Request{Command: c}, nil)
 		if r := (*rules.Refusal)(nil); errors.As(err, &r) { // state and rules contradict each other
 			l.fail(fmt.Errorf("record the end of grant %s: %w", next.Grant, err))
 			return

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,6 +26,11 @@ import (
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
 	"github.com/permledger/permledger/ledger/tree"
+	"github.com/permledger/permledger/projections"
+	"github.com/permledger/permledger/projections/access"
+	"github.com/permledger/permledger/projections/documents"
+	"github.com/permledger/permledger/projections/history"
+	"github.com/permledger/permledger/projections/topic"
 )
 
 // place is a ledger's files and server in a temporary directory, and the keys of its people.
@@ -45,6 +51,10 @@ type place struct {
 	refused []rules.Code
 	now     func() time.Time
 	hold    func() // called as an entry is applied; nil: nothing is
+
+	every uint64            // entries between snapshots; 0: there are none
+	fold  *projections.Fold // where there are snapshots
+	said  bytes.Buffer      // log lines
 }
 
 type keyring map[string]ed25519.PrivateKey
@@ -124,10 +134,19 @@ func (p *place) start(create bool) {
 	must(ledger.Complete(t.Context(), p.journal.Reader, log))(t)
 	p.private = must(private.Open(filepath.Join(p.dir, "private")))(t)
 	p.applied = nil
+	var snapshots *ledger.Snapshots
+	if p.every > 0 {
+		p.fold = projections.NewFold(access.New(), history.New(), documents.New(), topic.New())
+		snapshots = &ledger.Snapshots{Path: filepath.Join(p.dir, "snapshot"), Take: p.fold.Snapshot, Restore: p.fold.Restore, Every: p.every}
+	}
 	p.ledger = must(ledger.Open(t.Context(), ledger.Config{
 		Organization: "main", Journal: p.journal, Head: head, Log: log, Private: p.private, Keys: p.keys,
-		Now: func() time.Time { p.mu.Lock(); defer p.mu.Unlock(); return p.now() },
+		Now:       func() time.Time { p.mu.Lock(); defer p.mu.Unlock(); return p.now() },
+		Snapshots: snapshots, Logger: slog.New(slog.NewTextHandler(&p.said, nil)),
 		Applied: func(en *chain.Entry) {
+			if p.fold != nil {
+				p.fold.Apply(en)
+			}
 			p.mu.Lock()
 			p.applied = append(p.applied, en)
 			hold := p.hold
@@ -319,6 +338,38 @@ func TestRefusedChangesNothing(t *testing.T) {
 	// And the ledger goes on
 	if r, err := p.do(p.command(p.role("next"))); err != nil || r.Position != 3 {
 		t.Errorf("after refusals: %+v, %v", r, err)
+	}
+}
+
+// TestAloneIsNoShortcut: the entry of a caller who is alone is drafted while his signature is checked. Whatever the
+// draft came to, a signature that fails is the answer, and nothing is left of the draft.
+func TestAloneIsNoShortcut(t *testing.T) {
+	p := newPlace(t)
+	done := p.command(p.role("kyc"))
+	if _, err := p.do(done); err != nil {
+		t.Fatal(err)
+	}
+	forge := func(c events.Command) ledger.Request {
+		r := p.request(c)
+		r.Evidence.Signature[0] ^= 1
+		return r
+	}
+	fine, taken, repeated := forge(p.command(p.role("fine"))), forge(p.command(p.role("kyc"))), forge(done)
+	good := p.request(p.command(p.role("good")))
+	for _, rs := range [][]ledger.Request{{fine}, {taken}, {repeated}, {fine, taken, good, repeated}} {
+		for i, o := range p.ledger.ExecuteAll(t.Context(), rs, false) {
+			if recorded := rs[i].Command.ID == good.Command.ID; recorded != (o.Err == nil) || !recorded && (code(o.Err) != rules.NotProven || o.Event != nil) {
+				t.Errorf("%d of %d: %+v", i+1, len(rs), o)
+			}
+		}
+	}
+	if p.journal.Len() != 3 || p.count() != 3 || len(p.refused) != 0 {
+		t.Errorf("%d entries, %d applied, %v noted; want 3, 3 and nothing", p.journal.Len(), p.count(), p.refused)
+	}
+	// And what follows links to what is recorded
+	good2, err := p.do(p.command(p.role("fine")))
+	if err != nil || good2.Position != 4 || good2.Event.Prev != chain.CID(must(p.journal.Read(3))(t)) {
+		t.Errorf("got %+v, %v", good2, err)
 	}
 }
 
@@ -543,6 +594,7 @@ func TestUnwrittenIsNoAnswer(t *testing.T) {
 		go func() { c <- p.ledger.ExecuteAll(t.Context(), rs, false) }()
 	}
 	// Given a group that is being written, one behind it, and a retry and a refusal that rest on that one
+	p.ledger.Crowd()
 	send("first", first)
 	<-held
 	send("x", x)

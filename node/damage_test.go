@@ -85,9 +85,13 @@ func zero(from, to int) func([]byte) []byte {
 
 const wreckEntries = 12
 
+// forker owns acme in the wrecks made last.
+var forker owner
+
 // wrecks makes directories that are all alike; old is one as it was when acme had half of its entries.
 func wrecks(t testing.TB) (fresh func(testing.TB) *wreck, old string) {
 	dir, o := initialised(t), newOwner(t)
+	forker = o
 	n := open(t, dir)
 	org := organization(t, n, o, "acme", "guardian")
 	for i := range wreckEntries - 1 {

@@ -42,7 +42,7 @@ func (n *Node) guard(p *prepared) error {
 		err = linkTree(from, filepath.Join(fresh, "files"))
 	}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(fresh, "where"), []byte(where), 0o600)
+		err = writeSynced(filepath.Join(fresh, "where"), []byte(where), 0o600) // a power cut leaves it whole or not at all
 	}
 	if err == nil {
 		err = os.Rename(fresh, filepath.Join(n.orgDir(p.name), guardName))
@@ -80,25 +80,38 @@ func (n *Node) guardAside(name, aside string) error {
 }
 
 // putBack gives the stream back the files that a start has lost. It replaces none.
-func (n *Node) putBack(name string) error {
+func (n *Node) putBack(p *prepared) error {
+	lost, err := n.linkBack(p.name)
+	if err != nil {
+		return fmt.Errorf("%s: put back what a start lost of the stream: %w", p.name, err)
+	}
+	if lost > 0 {
+		n.did(p, Mended{What: fmt.Sprintf("nats-server deleted the stream when it started, or was killed while it did; %d files are put back", lost)})
+	}
+	return nil
+}
+
+func (n *Node) linkBack(name string) (lost int, err error) {
 	guard := filepath.Join(n.orgDir(name), guardName)
 	b, err := os.ReadFile(filepath.Join(guard, "where"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return 0, nil
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	where := string(b)
 	if !filepath.IsLocal(where) || filepath.Base(where) != stream.LogName(name) {
-		return fmt.Errorf("%s: the links of an earlier start are damaged", guard)
+		return 0, fmt.Errorf("%s: the links of an earlier start are damaged", guard)
 	}
 	to := filepath.Join(n.store(), where)
 	if err := os.MkdirAll(to, 0o750); err != nil {
-		return err
+		return 0, err
 	}
-	lost := 0
 	err = filepath.WalkDir(filepath.Join(guard, "files"), func(path string, d fs.DirEntry, err error) error {
+		if d == nil && errors.Is(err, fs.ErrNotExist) {
+			return nil // a power cut took the links, which nothing depends on
+		}
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -113,14 +126,10 @@ func (n *Node) putBack(name string) error {
 		lost++
 		return errors.Join(os.MkdirAll(filepath.Dir(target), 0o750), os.Link(path, target), syncDir(filepath.Dir(target)))
 	})
-	if err != nil {
-		return fmt.Errorf("put back what the last start lost of the stream: %w", err)
+	if err != nil || lost == 0 {
+		return lost, err
 	}
-	if lost > 0 {
-		n.log.Warn("files of the stream were lost while the server started, and are put back", "organization", name, "files", lost)
-		return errors.Join(syncDir(to), syncDir(filepath.Dir(to)))
-	}
-	return nil
+	return lost, errors.Join(syncDir(to), syncDir(filepath.Dir(to)))
 }
 
 // linkTree links the files of a directory into another, but not the index, which nats-server replaces and can do without.

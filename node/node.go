@@ -5,7 +5,7 @@
 //	DIR/keys/               keys of people: <org>.owner, <org>.root, operator; nobody needs them here once they are kept elsewhere
 //	DIR/node/<org>/         the private keys the node signs with in that organization and no other, one file for each
 //	DIR/store/              nats-server's own: the streams
-//	DIR/orgs/<org>/         journal/, head, genesis, private
+//	DIR/orgs/<org>/         journal/, head, genesis, private, snapshot
 //	DIR/orgs/_<org>-...     what an opening left that failed; no organization
 //	DIR/run/                what a running server says of itself: server.json, token
 //
@@ -53,6 +53,8 @@ const Operator = "operator"
 type Options struct {
 	Logger *slog.Logger     // nil: nothing is said
 	Now    func() time.Time // nil: time.Now
+	// NATS is the cluster that a directory made for one belongs to; nil: the directory has a store of its own.
+	NATS *stream.RemoteOptions
 
 	// MinFree is how much must be free on the file system of the directory, in bytes: with less, commands have to wait
 	// ([ledger.ErrWait]). 0 stands for [MinFree].
@@ -69,7 +71,10 @@ type Node struct {
 	log  *slog.Logger
 	lock *os.File
 	keys *keyrings
-	srv  *stream.Server
+	srv  *stream.Server // nil in a cluster
+	conn *stream.Conn
+
+	cluster *cluster // nil where the directory has a store of its own
 
 	repaired map[string][]Mended // by [Repair], before the ledgers are opened
 	told     func(Mended)        // of each mending; nil: nobody is
@@ -89,10 +94,17 @@ type Node struct {
 type marker struct {
 	Format int    `json:"format"`
 	Host   string `json:"host"`
+
+	// Cluster says that the streams lie in a cluster that other nodes write to: opened with a store of its own, the
+	// directory would begin a second history.
+	Cluster bool `json:"cluster,omitempty"`
 }
 
 // Init makes a data directory without any organization. host is the first part of its ledgers' names.
-func Init(dir, host string) error {
+func Init(dir, host string) error { return initialize(dir, marker{Format: Format, Host: host}) }
+
+func initialize(dir string, m marker) error {
+	host := m.Host
 	if err := canon.Source.Check(host + "/" + Operator); err != nil {
 		return fmt.Errorf("init %s: host %q: %w", dir, host, err)
 	}
@@ -107,7 +119,7 @@ func Init(dir, host string) error {
 			return fmt.Errorf("init: %w", err)
 		}
 	}
-	b, err := json.Marshal(marker{Format, host})
+	b, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
@@ -157,8 +169,14 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.host = m.Host
+	if err := m.fits(n.opts); err != nil {
+		return err
+	}
 	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
 		return err
+	}
+	if n.opts.NATS != nil {
+		return n.openShared(ctx)
 	}
 	if err := n.startLedgers(ctx); err != nil {
 		return err
@@ -216,8 +234,8 @@ func (n *Node) Dir() string { return n.dir }
 // Host gives the host in the names of the ledgers.
 func (n *Node) Host() string { return n.host }
 
-// Stream gives the connection to the embedded server.
-func (n *Node) Stream() *stream.Conn { return n.srv.Conn }
+// Stream gives the connection to the embedded server, or to the cluster.
+func (n *Node) Stream() *stream.Conn { return n.conn }
 
 func (n *Node) organizations() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(n.dir, "orgs"))
@@ -258,6 +276,7 @@ func (n *Node) Org(id string) (*Org, error) {
 // Close closes the ledgers, stops the server and gives the directory back.
 func (n *Node) Close() error {
 	var errs []error
+	n.cluster.end()
 	if n.unwatch != nil {
 		n.unwatch()
 		n.watching.Wait()
@@ -272,6 +291,8 @@ func (n *Node) Close() error {
 	}
 	if n.srv != nil {
 		errs = append(errs, n.srv.Close())
+	} else if n.conn != nil {
+		errs = append(errs, n.conn.Close())
 	}
 	if n.lock != nil {
 		errs = append(errs, n.lock.Close())

@@ -40,6 +40,7 @@ type Org struct {
 	stop    context.CancelFunc // ends the feeds
 	feeds   sync.WaitGroup
 	news    *news
+	texts   *sharedTexts // nil outside a cluster
 }
 
 // Genesis is what stands outside journal and stream of a ledger that exists.
@@ -94,8 +95,11 @@ func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal) (*
 	if k := o.Private.Damaged(); k > 0 {
 		n.log.Warn("private texts are damaged and count as withheld", "organization", name, "texts", k)
 	}
-	if o.Activity, err = openActivity(ctx, n.srv.Conn, name, n.log); err != nil {
+	if o.Activity, err = openActivity(ctx, n.conn, name, n.log); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, errors.Join(err, o.Private.Close()))
+	}
+	if n.cluster != nil {
+		o.texts = newSharedTexts(n, name, o.Private)
 	}
 	return o, nil
 }
@@ -109,11 +113,15 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	o.head, o.log = head, log
 	o.Ledger, err = ledger.Open(ctx, ledger.Config{
 		Organization: o.ID, Journal: o.journal, Head: head, Log: log, Private: o.Private, Keys: keys, Now: n.opts.Now, Logger: n.log,
-		Room: n.room,
+		Room: n.room, Shared: n.sharing(o, keys),
 		Applied: func(en *chain.Entry) {
+			if o.texts != nil {
+				o.texts.want(en)
+			}
 			o.Fold.Apply(en)
 			o.news.tell()
 		},
+		Snapshots: &ledger.Snapshots{Path: filepath.Join(n.orgDir(o.ID), "snapshot"), Take: o.Fold.Snapshot, Restore: o.Fold.Restore},
 		Refused: func(c events.Command, r *rules.Refusal) { o.Activity.refused(n.opts.Now(), c, r) },
 	})
 	if err != nil {
@@ -122,7 +130,11 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	feeds, stop := context.WithCancel(context.Background())
 	o.stop = stop
 	o.feeds.Go(func() { o.Activity.run(feeds) })
-	o.feeds.Go(func() { publishTopic(feeds, n.srv.Conn, o, n.log) })
+	o.feeds.Go(func() { publishTopic(feeds, n.conn, o, n.log) })
+	if n.cluster != nil {
+		o.feeds.Go(func() { o.texts.run(feeds) })
+		o.feeds.Go(func() { n.enlist(feeds, o, keys) })
+	}
 	return nil
 }
 

@@ -74,6 +74,9 @@ func (n *Node) repair(ctx context.Context, o RepairOptions) ([]Repaired, error) 
 	if err != nil {
 		return nil, err
 	}
+	if m.Cluster {
+		return nil, ErrNoRepair
+	}
 	n.host = m.Host
 	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
 		return nil, err
@@ -226,6 +229,10 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 	p.loss = lossOf(p, head, whole && inJournal == end && streamWhole && inStream == end && !missing)
 	if p.loss != "" && o.AcceptLoss != end {
 		return nil, &LossError{name, end, p.loss}
+	}
+	if p.loss != "" && !missing && p.stream == "" {
+		// Readers keep their position with the stream: one that is behind the end would take what comes there for read.
+		p.stream = "readers of the stream may be behind the end that is accepted"
 	}
 	if head != nil && head.Position > end {
 		p.head = fmt.Sprintf("the head record says that the history went on to event %d", head.Position)

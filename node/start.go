@@ -85,10 +85,11 @@ func (n *Node) serve(ctx context.Context, found []*prepared) error {
 		var err error
 		if n.srv, err = stream.Start(stream.Options{StoreDir: n.store(), AckWait: ackWait, Logger: n.log}); err != nil {
 			for _, p := range found {
-				err = errors.Join(err, n.putBack(p.name))
+				err = errors.Join(err, n.putBack(p))
 			}
 			return err
 		}
+		n.conn = n.srv.Conn
 		wrong := map[*prepared]error{}
 		for _, p := range found {
 			if p.compare.Damage != nil {
@@ -107,7 +108,7 @@ func (n *Node) serve(ctx context.Context, found []*prepared) error {
 			return nil
 		}
 		err = n.srv.Close()
-		n.srv = nil
+		n.srv, n.conn = nil, nil
 		for p, was := range wrong {
 			err = errors.Join(err, n.afterLoss(p, was, attempt == serveAttempts))
 		}
@@ -142,8 +143,8 @@ func (p *prepared) streamed() uint64 { return p.compare.Stream + uint64(len(p.co
 // afterLoss puts back what a start has lost of a stream, and sets aside a stream that has to be made again. The server has
 // let go of it.
 func (n *Node) afterLoss(p *prepared, was error, last bool) error {
-	if err := n.putBack(p.name); err != nil {
-		return fmt.Errorf("%s: %w", p.name, err)
+	if err := n.putBack(p); err != nil {
+		return err
 	}
 	c, err := ledger.Compare(p.journal.Reader, n.store(), p.name)
 	switch {

@@ -18,21 +18,12 @@ const checkEvery = time.Minute
 // watch checks every organization once a minute and after every reconnect, until the node is closed: one goroutine for all
 // of them.
 func (n *Node) watch(ctx context.Context) {
-	again := make(chan struct{}, 1)
-	n.watching.Go(func() {
-		n.srv.OnReconnect(ctx, func() {
-			select {
-			case again <- struct{}{}:
-			default:
-			}
-		})
-	})
 	tick := time.NewTicker(n.opts.checkEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-		case <-again:
+		case <-n.srv.Reconnected():
 		case <-ctx.Done():
 			return
 		}

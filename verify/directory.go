@@ -85,12 +85,17 @@ func ledgers(path string) ([]onDisk, error) {
 		if len(found) == 0 {
 			return nil, ErrNothing
 		}
+		if clustered(path) {
+			for i := range found {
+				found[i].store = ""
+			}
+		}
 		return found, nil
 	}
 	if exists(filepath.Join(path, "journal")) {
 		l := onDisk{filepath.Base(path), filepath.Join(path, "journal"), path, ""}
-		if store := filepath.Join(path, "..", "..", "store"); exists(filepath.Join(path, "..", "..", "permledger.json")) {
-			l.store = store
+		if of := filepath.Join(path, "..", ".."); exists(filepath.Join(of, "permledger.json")) && !clustered(of) {
+			l.store = filepath.Join(of, "store")
 		}
 		return []onDisk{l}, nil
 	}
@@ -98,6 +103,15 @@ func ledgers(path string) ([]onDisk, error) {
 		return []onDisk{{name: filepath.Base(path), journal: path}}, nil
 	}
 	return nil, ErrNothing
+}
+
+// clustered says whether the streams of a data directory lie in a cluster, so that only the journal can be read here.
+func clustered(path string) bool {
+	var m struct {
+		Cluster bool `json:"cluster"`
+	}
+	b, err := os.ReadFile(filepath.Join(path, "permledger.json"))
+	return err == nil && json.Unmarshal(b, &m) == nil && m.Cluster
 }
 
 // missing gives the organizations that have a stream and no directory of their own: somebody took it away. Keys alone
@@ -216,12 +230,13 @@ func (l onDisk) entries(j *journal.Reader, damage []*journal.DamageError, c *cop
 		last = damage[0].Position - 1
 	}
 	return func(yield func(Raw, error) bool) {
+		var own chain.Copier
 		for rec, err := range j.Range(1, last) {
 			if err != nil {
 				yield(Raw{}, broken(err))
 				return
 			}
-			raw := Raw{Bytes: append([]byte(nil), rec.Entry...)}
+			raw := Raw{Bytes: own.Copy(rec.Entry)}
 			if raw.Subject, err = c.compare(rec.Position, raw.Bytes); err != nil {
 				yield(Raw{}, err)
 				return

@@ -22,8 +22,11 @@
 package canon
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
+	"sync"
 )
 
 // MaxDepth is the deepest nesting of objects and arrays that is read or written.
@@ -62,27 +65,38 @@ type Codec struct {
 	i     int    // reading: the next byte
 	first bool   // no member or element of the innermost value was met yet
 	depth int
-	path  []string
 	err   error
 	node  *Schema // describing: the object whose members are met
 
-	room [8]string // for path
+	// The members that are being walked over, outermost first: where in b their names begin.
+	within int
+	names  [MaxDepth + 1]int
 }
 
-func newCodec(m mode, b []byte) *Codec {
-	c := &Codec{mode: m, b: b}
-	c.path = c.room[:0]
-	return c
+// codecs are kept for the next value: a ledger is read entry by entry.
+var codecs = sync.Pool{New: func() any { return new(Codec) }}
+
+// walk walks over one object, and gives the codec's bytes and error.
+func walk(m mode, b []byte, members func(*Codec)) ([]byte, error) {
+	c := codecs.Get().(*Codec)
+	c.mode, c.b, c.i, c.depth, c.within = m, b, 0, 0, 0
+	c.object(members)
+	if m == reading && c.err == nil && c.i != len(b) {
+		c.Failf("%d bytes follow the value", len(b)-c.i)
+	}
+	out, err := c.b, c.err
+	c.b, c.err = nil, nil
+	codecs.Put(c)
+	return out, err
 }
 
 // Append writes the object that members describes behind dst.
 func Append(dst []byte, members func(*Codec)) ([]byte, error) {
-	c := newCodec(writing, dst)
-	c.object(members)
-	if c.err != nil {
-		return nil, c.err
+	b, err := walk(writing, dst, members)
+	if err != nil {
+		return nil, err
 	}
-	return c.b, nil
+	return b, nil
 }
 
 // Encode writes the object that members describes.
@@ -92,12 +106,8 @@ func Encode(members func(*Codec)) ([]byte, error) {
 
 // Decode reads b, which must be exactly the object that members describes. Strings are copied out of b.
 func Decode(b []byte, members func(*Codec)) error {
-	c := newCodec(reading, b)
-	c.object(members)
-	if c.err == nil && c.i != len(b) {
-		c.Failf("%d bytes follow the value", len(b)-c.i)
-	}
-	return c.err
+	_, err := walk(reading, b, members)
+	return err
 }
 
 // Reading says whether the codec reads; a description uses it to build what it is about to fill.
@@ -107,17 +117,22 @@ func (c *Codec) Reading() bool { return c.mode == reading }
 func (c *Codec) Describing() bool { return c.mode == describing }
 
 // Failf makes the value wrong for a reason the description itself knows. The first failure stays.
-func (c *Codec) Failf(format string, args ...any) {
+func (c *Codec) Failf(format string, args ...any) { c.failf("", format, args...) }
+
+// failf is Failf for a member of the innermost object, which has not been met; empty: for what is being walked over.
+func (c *Codec) failf(member, format string, args ...any) {
 	if c.err != nil || c.mode == describing {
 		return
 	}
-	e := &Error{Problem: fmt.Sprintf(format, args...)}
-	for i, p := range c.path {
-		if i > 0 {
-			e.Path += "."
-		}
-		e.Path += p
+	var path []string
+	for _, at := range c.names[:c.within] {
+		name, _, _ := bytes.Cut(c.b[at:], []byte{'"'})
+		path = append(path, string(name))
 	}
+	if member != "" {
+		path = append(path, member)
+	}
+	e := &Error{Path: strings.Join(path, "."), Problem: fmt.Sprintf(format, args...)}
 	if c.mode == reading {
 		e.Offset = c.i
 	}
@@ -213,13 +228,13 @@ func (c *Codec) member(name string, required, present bool) bool {
 			c.b = append(c.b, ',')
 		}
 		c.b = append(c.b, '"')
+		c.enterMember(len(c.b))
 		c.b = append(c.b, name...)
 		c.b = append(c.b, '"', ':')
 	case reading:
 		if !c.step(name) {
 			if required {
-				c.path = append(c.path, name)
-				c.Failf("want member %q, found %s", name, c.found())
+				c.failf(name, "want member %q, found %s", name, c.found())
 			}
 			return false
 		}
@@ -227,8 +242,12 @@ func (c *Codec) member(name string, required, present bool) bool {
 		c.node.add(name, required)
 	}
 	c.first = false
-	c.path = append(c.path, name)
 	return true
+}
+
+func (c *Codec) enterMember(name int) {
+	c.names[c.within] = name // an object is no deeper than MaxDepth
+	c.within++
 }
 
 // step reads a comma, but before the first member, and the name with its colon, or nothing where that is not what
@@ -244,13 +263,14 @@ func (c *Codec) step(name string) bool {
 	if len(b)-j < n+3 || b[j] != '"' || b[j+n+1] != '"' || b[j+n+2] != ':' || string(b[j+1:j+1+n]) != name {
 		return false
 	}
+	c.enterMember(j + 1)
 	c.i = j + n + 3
 	return true
 }
 
 func (c *Codec) done() {
-	if c.err == nil {
-		c.path = c.path[:len(c.path)-1]
+	if c.err == nil && c.mode != describing {
+		c.within--
 	}
 }
 

@@ -18,6 +18,12 @@ func (p *Program) loadedDirectory(ctx context.Context, dir string, seed uint64, 
 	if err != nil {
 		return nil, err
 	}
+	acks, err := p.load(ctx, dir, seed, n, end)
+	return append([]Ack{first}, acks...), err
+}
+
+// load has at least n commands acknowledged by a server on a data directory, and ends the server in the given way.
+func (p *Program) load(ctx context.Context, dir string, seed uint64, n int, end func(*Server)) ([]Ack, error) {
 	s, err := p.Serve(dir)
 	if err != nil {
 		return nil, err
@@ -39,7 +45,7 @@ func (p *Program) loadedDirectory(ctx context.Context, dir string, seed uint64, 
 		return nil, err
 	}
 	end(s)
-	acks := append(l.Acks(), first)
+	acks := l.Acks()
 	slices.SortFunc(acks, func(a, b Ack) int { return int(a.Position) - int(b.Position) })
 	return acks, nil
 }

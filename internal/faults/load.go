@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -39,8 +40,10 @@ type Load struct {
 	onAck   func(Ack)
 	awaited int    // acknowledgements still to come before
 	enough  func() // is called
+	stopped int    // commands that were answered with: not recorded, or not known
 	refused error  // the first refusal: the load asks only for what is allowed
 	made    int
+	name    string // tells the roles of this load from those of others on the same ledger
 }
 
 // writer is a subject of the ledger and what it signs with.
@@ -73,6 +76,7 @@ func (p *Program) Init(ctx context.Context, dir string) (Ack, error) {
 // may be nil, is told of each acknowledgement as soon as it is read, by one goroutine at a time.
 func NewLoad(ctx context.Context, c *client.Client, keys string, seed uint64, onAck func(Ack)) (*Load, error) {
 	l := &Load{rng: rand.New(rand.NewPCG(seed, 1)), unclear: map[string]wire.Submission{}, onAck: onAck}
+	l.name = fmt.Sprintf("%06x", l.rng.IntN(1<<24))
 	key, err := node.ReadKey(filepath.Join(keys, "keys", "owner.key"))
 	if err != nil {
 		return nil, fmt.Errorf("make a load: %w", err)
@@ -104,7 +108,7 @@ func (l *Load) hire(ctx context.Context, c *client.Client, owner writer, i int) 
 	seed := sha256.Sum256(binary.BigEndian.AppendUint64([]byte("writer"), l.rng.Uint64()))
 	w := writer{ledger: owner.ledger, actor: newID(), key: ed25519.NewKeyFromSeed(seed[:])}
 	for _, d := range []events.Data{
-		&events.SubjectAdded{Subject: w.actor, Key: fmt.Sprintf("writer%d", i), Kind: events.KindTechnical, Credential: did(w.key)},
+		&events.SubjectAdded{Subject: w.actor, Key: fmt.Sprintf("writer%s-%d", l.name, i), Kind: events.KindTechnical, Credential: did(w.key)},
 		&events.PermissionGranted{Subject: w.actor, Permission: "ledger:role.create"},
 	} {
 		sub, id, err := owner.sign(d, "")
@@ -187,7 +191,7 @@ func (l *Load) next(w writer) ([]signed, error) {
 		if l.rng.IntN(20) == 0 {
 			size = l.rng.IntN(longText)
 		}
-		role := &events.RoleCreated{Role: newID(), Key: fmt.Sprintf("role%d", l.made), Name: fmt.Sprintf("Role %d", l.made), Description: strings.Repeat("what it is for ", size/15)}
+		role := &events.RoleCreated{Role: newID(), Key: fmt.Sprintf("role%s-%d", l.name, l.made), Name: fmt.Sprintf("Role %d", l.made), Description: strings.Repeat("what it is for ", size/15)}
 		if w.owner {
 			role.Permissions = []string{fmt.Sprintf("thing%d.read", l.rng.IntN(50))}
 		}
@@ -225,22 +229,32 @@ func (l *Load) submit(ctx context.Context, c *client.Client, batch []signed) err
 		}
 		_ = stream.CloseSend()
 	}()
+	stopped := false
 	for _, s := range batch {
 		o, err := stream.Receive()
 		if err != nil {
 			return err
 		}
 		l.answered(s, o)
+		stopped = stopped || o.Problem != nil && o.Problem.Status >= 500
+	}
+	if stopped {
+		return errStopped
 	}
 	return nil
 }
+
+// errStopped says that the server takes no more commands.
+var errStopped = errors.New("the server takes no more commands")
 
 func (l *Load) answered(s signed, o wire.Outcome) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if o.Recorded == nil {
 		// A server that is stopping or has stopped writing says so, and a retry finds out what became of the command.
-		if o.Problem.Status < 500 && l.refused == nil {
+		if o.Problem.Status >= 500 {
+			l.stopped++
+		} else if l.refused == nil {
 			l.refused = fmt.Errorf("the command %s was refused: %s %s", s.id, o.Problem.Title, o.Problem.Detail)
 		}
 		return
@@ -313,6 +327,14 @@ func (l *Load) Unclear() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.unclear)
+}
+
+// Stopped gives how many answers said that a command was not recorded, or that this is not known, because the server
+// cannot write.
+func (l *Load) Stopped() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopped
 }
 
 // Err gives the first refusal: there ought to be none.

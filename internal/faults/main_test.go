@@ -12,16 +12,27 @@ var (
 	program *Program
 	long    = os.Getenv("PERMLEDGER_LONG") != ""
 	seed    = flag.Uint64("faults.seed", 1, "the seed of all choices")
+	built   = flag.String("faults.program", "", "a permledger to test, instead of one built from here")
 	keep    = flag.String("faults.keep", "", "a directory to keep failures in")
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv(plainStore); dir != "" {
+		if err := openPlain(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Parse()
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "permledger-faults-")
 		if err == nil {
 			defer os.RemoveAll(dir)
-			program, err = Build(context.Background(), dir)
+			program = &Program{*built}
+			if *built == "" {
+				program, err = Build(context.Background(), dir)
+			}
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -91,6 +91,9 @@ func (p *Program) Serve(dir string, wrap ...string) (*Server, error) {
 	line := append(append(append([]string{}, wrap...), p.Path), args...)
 	s := &Server{dir: dir, args: args, cmd: exec.Command(line[0], line[1:]...), ready: make(chan string, 1), done: make(chan struct{})}
 	s.cmd.Env = environment()
+	if len(wrap) > 0 { // strace counts calls by thread
+		s.cmd.Env = append(s.cmd.Env, "GOMAXPROCS=1")
+	}
 	s.cmd.Stderr = s // the copy ends with the process, so Wait has it whole
 	s.cmd.WaitDelay = patience
 	if err := s.cmd.Start(); err != nil {

@@ -19,11 +19,10 @@ const (
 	Started  Outcome = iota // by itself
 	Repaired                // refused first, then mended by `permledger repair`
 	Lossy                   // refused, and repair says what is lost
-	Refused                 // refused in order, and this release has no repair
 )
 
 func (o Outcome) String() string {
-	return [...]string{"starts", "is repaired", "cannot be mended", "is refused"}[o]
+	return [...]string{"starts", "is repaired", "cannot be mended"}[o]
 }
 
 // exitIntegrity is the exit code of a program that will not go on because something does not hold.
@@ -43,7 +42,7 @@ func Recover(ctx context.Context, p *Program, dir string, acks []Ack) (Outcome, 
 		if found := judgeRefusal(dir, before, refused); len(found) > 0 {
 			return o, found
 		}
-		if o, err = p.repair(ctx, dir); err != nil || o == Lossy || o == Refused {
+		if o, err = p.repair(ctx, dir); err != nil || o == Lossy {
 			return o, err
 		}
 		if err := p.session(ctx, dir, acks); err != nil {
@@ -88,29 +87,33 @@ func judgeRefusal(dir string, before map[string]string, refused error) (found Fi
 	if err != nil {
 		return append(found, Finding{Unread, err.Error()})
 	}
-	for _, change := range changes(before, after) {
-		found = append(found, Finding{Changed, change})
-	}
-	if len(found) > 0 {
+	changed := changes(before, after)
+	if len(changed) > 0 && len(found) == 0 {
 		found = append(found, Finding{Unstarted, said})
+	}
+	for _, change := range changed {
+		found = append(found, Finding{Changed, change})
 	}
 	return found
 }
 
 // repair runs `permledger repair`. That it cannot mend everything is an outcome, told by its exit code.
 func (p *Program) repair(ctx context.Context, dir string) (Outcome, error) {
-	if _, err := p.Run(ctx, "repair", "--help"); err != nil {
-		return Refused, nil
+	before, err := snapshot(dir)
+	if err != nil {
+		return Repaired, err
 	}
-	_, err := p.Run(ctx, "repair", dir)
-	code, said, exited := exitOf(err)
-	switch {
-	case err == nil:
+	_, refused := p.Run(ctx, "repair", dir)
+	if refused == nil {
 		return Repaired, nil
-	case exited && code == exitIntegrity && strings.TrimSpace(said) != "":
-		return Lossy, nil
 	}
-	return Repaired, Findings{{Unmended, err.Error()}}
+	if _, _, exited := exitOf(refused); !exited {
+		return Repaired, refused
+	}
+	if found := judgeRefusal(dir, before, refused); len(found) > 0 {
+		return Lossy, append(found, Finding{Unmended, refused.Error()})
+	}
+	return Lossy, nil
 }
 
 // snapshot gives what every file of a data directory holds, by path, as a digest. Files that only speak of a running

@@ -41,6 +41,7 @@ type Entry struct {
 
 	raw      []byte
 	rawEvent []byte // aliases raw
+	cid      string // of raw; empty where nobody has computed it
 }
 
 // Document is what an entry keeps of a signed document: the rest is computed from the event and the state after it.
@@ -85,8 +86,18 @@ func Room(event int, evidence *Evidence, document bool) error {
 
 // Seal signs the event, whose sequence and prev say where it stands, and gives the entry. body is e.Encode().
 func Seal(e *events.Event, body []byte, doc *Document, ev *Evidence, key ed25519.PrivateKey, did string) (*Entry, error) {
-	en := &Entry{Event: e, Document: doc, Evidence: ev, Key: did, rawEvent: body}
-	copy(en.Signature[:], ed25519.Sign(key, events.PAE(EventType, body)))
+	return SealSigned(e, body, doc, ev, Sign(body, key), did)
+}
+
+// Sign gives the signature of an event's bytes that its entry carries. It covers neither document nor evidence, so it
+// can be made before they are there.
+func Sign(body []byte, key ed25519.PrivateKey) [64]byte {
+	return [64]byte(ed25519.Sign(key, events.PAE(EventType, body)))
+}
+
+// SealSigned is Seal of an event that [Sign] signed.
+func SealSigned(e *events.Event, body []byte, doc *Document, ev *Evidence, sig [64]byte, did string) (*Entry, error) {
+	en := &Entry{Event: e, Document: doc, Evidence: ev, Key: did, Signature: sig, rawEvent: body}
 	raw, err := canon.Append(make([]byte, 0, len(body)+1024), en.members)
 	if err != nil {
 		return nil, fmt.Errorf("seal event %s: %w", e.ID, err)
@@ -104,7 +115,12 @@ func Parse(raw []byte) (*Entry, error) {
 	if len(raw) > events.MaxEntry {
 		return nil, fmt.Errorf("entry of %d bytes: %w", len(raw), ErrTooLarge)
 	}
-	en := &Entry{raw: raw, Event: new(events.Event)}
+	var whole struct { // one piece of memory
+		Entry
+		event events.Event
+	}
+	en := &whole.Entry
+	en.raw, en.Event = raw, &whole.event
 	if err := canon.Decode(raw, en.members); err != nil {
 		if newer := fromLater(raw); newer != nil {
 			return nil, newer
@@ -197,7 +213,12 @@ func (en *Entry) Bytes() []byte { return en.raw }
 func (en *Entry) EventBytes() []byte { return en.rawEvent }
 
 // CID gives the address of the entry.
-func (en *Entry) CID() string { return CID(en.raw) }
+func (en *Entry) CID() string {
+	if en.cid != "" {
+		return en.cid
+	}
+	return CID(en.raw)
+}
 
 // Subject gives the NATS subject the entry must stand under.
 func (en *Entry) Subject() string {

@@ -35,7 +35,9 @@ func (c *Conn) OpenFeed(ctx context.Context, k FeedKind, org string) (*Feed, err
 	f := &Feed{c.sequence(i)}
 	_, err = f.Check(ctx)
 	if errors.Is(err, ErrMissing) {
-		if err := c.create(ctx, i); err != nil && !errors.Is(err, ErrExists) {
+		// The server finds messages again whose stream it had not loaded because a power cut spoilt its configuration.
+		err = c.create(ctx, i)
+		if err != nil && !errors.Is(err, ErrExists) && !errors.As(err, new(*DamagedError)) {
 			return nil, fmt.Errorf("stream: create %s: %w", f.name, err)
 		}
 		_, err = f.Check(ctx)

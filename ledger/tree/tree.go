@@ -81,6 +81,14 @@ func (r *Roots) Append(leaf Hash) {
 	r.size++
 }
 
+// Cut makes the tree again what it was when it had size entries, which is no more than it has.
+func (r *Roots) Cut(size uint64) {
+	for level := range r.left {
+		r.left[level] = r.left[level][:((size>>level)+1)/2]
+	}
+	r.size = size
+}
+
 // Size gives the number of entries.
 func (r *Roots) Size() uint64 { return r.size }
 

@@ -63,6 +63,7 @@ type app struct {
 	minFree   string
 	server    string
 	tokenFile string
+	nats      natsFlags
 
 	format string // of answers
 	asOf   string
@@ -108,7 +109,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 			root.AddCommand(c)
 		}
 	}
-	add("run", a.devCommand(), a.initCommand(), a.serveCommand(), a.orgCommand(), a.repairCommand())
+	add("run", a.devCommand(), a.initCommand(), a.joinCommand(), a.serveCommand(), a.orgCommand(), a.doctorCommand(),
+		a.repairCommand())
 	add("ask", a.checkCommand(), a.explainCommand(), a.whoCanCommand(), a.accessCommand())
 	add("change", a.permCommand(), a.roleCommand(), a.userCommand(), a.keyCommand(), a.grantCommand(), a.revokeCommand(),
 		a.setCommand(), a.documentCommand(), a.importCommand(), a.assignmentsCommand())
