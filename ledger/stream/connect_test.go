@@ -157,13 +157,8 @@ func TestSilentServer(t *testing.T) {
 		}
 		return b
 	}
-	o := remoteOptions(c, c.URLs)
-	conn, err := connectRemote(o, nats.SetCustomDialer(w))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	l := openOn(t, conn, "acme")
+	conn := remote(t, c, c.URLs, nats.SetCustomDialer(w))
+	l := hasty(openOn(t, conn, "acme"))
 	msgs := group("acme", 1, 4, 50)
 	appendAll(t, l, 0, msgs[:2])
 	w.mu.Lock()

@@ -27,7 +27,7 @@ func TestCutOffInAppend(t *testing.T) {
 	w := &wire{}
 	w.entry = func(int) error { return nil }
 	conn := remote(t, c, p.URLs, nats.SetCustomDialer(w))
-	l := openOn(t, conn, "acme")
+	l := hasty(openOn(t, conn, "acme"))
 	var all []Msg
 	for k := 1; k <= n+1; k++ {
 		for i, how := range []func(){p.Cut, p.Stall} {
@@ -107,7 +107,7 @@ func TestCutOffUnknown(t *testing.T) {
 	for i, test := range []struct{ arrives, overtaken bool }{{true, false}, {false, false}, {false, true}} {
 		p := c.Proxy(t)
 		w := &wire{}
-		l := openOn(t, remote(t, c, p.URLs, nats.SetCustomDialer(w)), "acme")
+		l := hasty(openOn(t, remote(t, c, p.URLs, nats.SetCustomDialer(w)), "acme"))
 		const n = 3
 		w.mu.Lock()
 		if test.arrives {
@@ -181,8 +181,8 @@ func TestDoubtStays(t *testing.T) {
 		return b
 	}
 	conn := remote(t, c, p.URLs, nats.SetCustomDialer(w))
-	conn.ackWait = 200 * time.Millisecond
 	l := openOn(t, conn, "acme")
+	conn.ackWait = 200 * time.Millisecond
 	ctx, cancel := context.WithTimeout(deadline(t), 2*time.Second) // longer than a short stream is doubted
 	defer cancel()
 	var unknown *UnknownError

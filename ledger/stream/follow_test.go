@@ -23,7 +23,7 @@ func TestFollowerResumes(t *testing.T) {
 	writer := createOn(t, remote(t, c, c.URLs), "acme")
 	p := c.Proxy(t)
 	conn := remote(t, c, p.URLs)
-	l := openOn(t, conn, "acme")
+	l := hasty(openOn(t, conn, "acme"))
 	msgs := group("acme", 1, 900, 100)
 	appendAll(t, writer, 0, msgs[:100])
 	ctx, cancel := context.WithCancel(deadline(t))
@@ -61,18 +61,12 @@ func TestFollowerResumes(t *testing.T) {
 func TestResumedLeader(t *testing.T) {
 	t.Parallel()
 	c := natstest.Start(t, 3)
-	o := remoteOptions(c, c.URLs)
-	conn, err := Connect(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	l := createOn(t, conn, "acme")
+	l := hasty(createOn(t, remote(t, c, c.URLs), "acme"))
 	first := group("acme", 1, 5, 50)
 	appendAll(t, l, 0, first)
 	c.Healthy("LEDGER_acme")
 	old := c.Leader("LEDGER_acme")
-	behind := openOn(t, remote(t, c, c.URL(old)), "acme") // knows no other server
+	behind := hasty(openOn(t, remote(t, c, c.URL(old)), "acme")) // knows no other server
 	c.Pause(old)
 	for c.Leader("LEDGER_acme") == old {
 	}
