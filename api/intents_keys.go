@@ -24,8 +24,12 @@ func (d *draft) registerKey() (events.Data, error) {
 func (d *draft) rotateKey() (events.Data, error) {
 	data := &events.KeyRotated{Old: d.in.Old, New: d.in.Key}
 	var err error
-	if data.New == "" && data.Old != "" && (data.Old == d.state.Key(events.PurposeEvent) || data.Old == d.state.Key(events.PurposeDocument)) {
+	switch {
+	case data.New != "" || data.Old == "":
+	case data.Old == d.state.Key(events.PurposeEvent):
 		data.New, err = d.call.server.node.NewKey(d.call.org.ID)
+	case data.Old == d.state.Key(events.PurposeDocument):
+		data.New, err = d.call.server.node.NewDocumentKey(d.call.Context(), d.call.org.ID)
 	}
 	return data, err
 }

@@ -36,6 +36,7 @@ var titles = map[string]string{
 	wire.CodeMediaType:        "The request is of another type",
 	wire.CodeNotYet:           "The ledger is not that far",
 	wire.CodeNotTried:         "Not tried",
+	wire.CodeWait:             "Nothing can be recorded just now",
 	wire.CodeStopped:          "The ledger takes no more commands",
 	wire.CodeOutcomeUnknown:   "The outcome is not known",
 	wire.CodeBroken:           "The ledger does not hold",
@@ -121,6 +122,12 @@ func explain(err error, org *node.Org) (*problem, bool) {
 		return problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), err.Error()), true
 	case errors.Is(err, journal.ErrNoEntry):
 		return problemOf(http.StatusNotFound, string(rules.NotFound), "There is no such entry"), true
+	case errors.Is(err, ledger.ErrUnknown): // also where the ledger has stopped, and why
+		p := problemOf(http.StatusServiceUnavailable, wire.CodeOutcomeUnknown, "The command may or may not have been recorded")
+		p.Hint = "Send it again with the same id: it gets its answer, or is recorded once"
+		return p, true
+	case errors.Is(err, ledger.ErrStopped):
+		return problemOf(http.StatusServiceUnavailable, wire.CodeStopped, err.Error()), true
 	case errors.As(err, &broken):
 		p := problemOf(http.StatusInternalServerError, wire.CodeBroken, broken.Error())
 		p.At, p.Hint = broken.Position, "Run permledger doctor on the server"
@@ -131,11 +138,9 @@ func explain(err error, org *node.Org) (*problem, bool) {
 		return problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), err.Error()), true
 	case errors.Is(err, ledger.ErrNotTried):
 		return problemOf(http.StatusFailedDependency, wire.CodeNotTried, "A command before it was refused"), true
-	case errors.Is(err, ledger.ErrStopped):
-		return problemOf(http.StatusServiceUnavailable, wire.CodeStopped, err.Error()), true
-	case errors.Is(err, ledger.ErrUnknown):
-		p := problemOf(http.StatusServiceUnavailable, wire.CodeOutcomeUnknown, "The command may or may not have been recorded")
-		p.Hint = "Send it again with the same id: it gets its answer, or is recorded once"
+	case errors.Is(err, ledger.ErrWait):
+		p := problemOf(http.StatusServiceUnavailable, wire.CodeWait, err.Error())
+		p.Hint = "Nothing is spoilt: send the same command again later"
 		return p, true
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return problemOf(http.StatusServiceUnavailable, wire.CodeNotYet, "The request was given up"), true

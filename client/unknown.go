@@ -57,7 +57,7 @@ func untilKnown(ctx context.Context, id ulid.ULID, send func(context.Context) (w
 func unclear(ctx context.Context, err error) bool {
 	if e := (*Error)(nil); errors.As(err, &e) {
 		switch e.Code() {
-		case wire.CodeStopped, wire.CodeNotYet:
+		case wire.CodeStopped, wire.CodeNotYet, wire.CodeWait:
 			return false
 		}
 		return e.Problem.Status >= 500

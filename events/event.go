@@ -125,32 +125,66 @@ type kind struct {
 	new     func() Data
 }
 
-func schemaVersion(v int) string { return strconv.Itoa(v) }
-
 // schemaOf names type and version, as in dataschema.
 func schemaOf(t Type, version int) string {
 	return "urn:permledger:" + string(t) + ":" + strconv.Itoa(version)
 }
 
+// A schema is one version of a type.
+type schema struct {
+	name    string // as in dataschema
+	typ     Type
+	version int
+	new     func() Data
+}
+
+// schemas has every version of every type, by name.
+var schemas = func() map[string]*schema {
+	all := map[string]*schema{}
+	for t, k := range kinds {
+		for v := 1; v <= k.version; v++ {
+			all[schemaOf(t, v)] = &schema{schemaOf(t, v), t, v, k.new}
+		}
+	}
+	return all
+}()
+
 // parseSchema is schemaOf read back. It accepts only versions this program knows.
-func parseSchema(s string) (Type, int, kind, error) {
+func parseSchema(s string) (*schema, error) {
+	if known := schemas[s]; known != nil {
+		return known, nil
+	}
 	rest, ok := strings.CutPrefix(s, "urn:permledger:")
-	name, number, cut := strings.Cut(rest, ":")
+	_, number, cut := strings.Cut(rest, ":")
 	version, err := strconv.Atoi(number)
 	if !ok || !cut || err != nil || strconv.Itoa(version) != number {
-		return "", 0, kind{}, fmt.Errorf("%q names no type of event", s)
+		return nil, fmt.Errorf("%q names no type of event", s)
 	}
-	k, known := kinds[Type(name)]
-	if !known || version < 1 || version > k.version {
-		return "", 0, kind{}, &UnknownTypeError{Schema: s}
+	return nil, &UnknownTypeError{Schema: s}
+}
+
+// schemaToWrite gives the schema of data in a version, of which 0, which it replaces, stands for the newest.
+func schemaToWrite(d Data, version *int) (*schema, error) {
+	t := d.Type()
+	if *version == 0 {
+		*version = kinds[t].version
 	}
-	return Type(name), version, k, nil
+	if s := schemas[schemaOf(t, *version)]; s != nil {
+		return s, nil
+	}
+	return nil, fmt.Errorf("%s has no version %d", t, *version)
+}
+
+// about names a thing by its kind and id, as [Data.About] does.
+func about(kind string, id ulid.ULID) string {
+	var room [40]byte
+	return string(canon.AppendULID(append(append(room[:0], kind...), '/'), id))
 }
 
 // KnowsSchema says whether this release reads events of a dataschema: nil, or an [*UnknownTypeError]. It gives nil too for
 // what names no type at all.
 func KnowsSchema(dataschema string) error {
-	_, _, _, err := parseSchema(dataschema)
+	_, err := parseSchema(dataschema)
 	if unknown := (*UnknownTypeError)(nil); errors.As(err, &unknown) {
 		return unknown
 	}
@@ -172,7 +206,7 @@ func Organization(source string) string { return source[strings.LastIndexByte(so
 
 // Encode gives the canonical bytes of the event.
 func (e *Event) Encode() ([]byte, error) {
-	b, err := canon.Encode(e.members)
+	b, err := canon.Encode(e.Members)
 	if err != nil {
 		return nil, fmt.Errorf("event %s: encode: %w", e.ID, err)
 	}
@@ -182,70 +216,68 @@ func (e *Event) Encode() ([]byte, error) {
 // Decode reads an event from its canonical bytes, and nothing else: what it accepts, Encode gives back byte for byte.
 func Decode(b []byte) (*Event, error) {
 	e := new(Event)
-	if err := canon.Decode(b, e.members); err != nil {
+	if err := canon.Decode(b, e.Members); err != nil {
 		return nil, fmt.Errorf("not an event: %w", err)
 	}
 	return e, nil
 }
 
-// members walks over the event. Data stands before the members that name its type, so reading keeps its bytes until
-// the type is known.
-func (e *Event) members(c *canon.Codec) {
-	var data []byte
-	var schema, typ, about, sequence string
-	k := kind{}
-	if !c.Reading() && !c.Describing() {
-		typ = string(e.Data.Type())
-		k = kinds[Type(typ)]
-		if e.Version == 0 {
-			e.Version = k.version
+// Members walks over the event, as an entry holds it. Data stands before the member that names its type, so reading looks
+// ahead for that one, and demands afterwards that it was the right one.
+func (e *Event) Members(c *canon.Codec) {
+	s := new(schema) // one that is not known
+	switch {
+	case c.Reading():
+		if known := schemas[string(c.Ahead("dataschema"))]; known != nil {
+			s, e.Version, e.Data = known, known.version, known.new()
+		} else {
+			e.Data = nil
 		}
-		if e.Version < 1 || e.Version > k.version {
-			c.Failf("%s has no version %d", typ, e.Version)
+	case !c.Describing():
+		var err error
+		if s, err = schemaToWrite(e.Data, &e.Version); err != nil {
+			c.Failf("%v", err)
 			return
 		}
-		schema, about, sequence = schemaOf(Type(typ), e.Version), e.Data.About(), strconv.FormatUint(e.Sequence, 10)
 	}
 	c.ULID("actor", &e.Actor)
-	if c.Reading() {
-		c.Raw("data", &data)
-	} else {
+	if e.Data != nil {
 		c.Object("data", e.data)
+	} else {
+		c.Raw("data", new([]byte))
 	}
-	c.String("dataschema", &schema, canon.EventSchema)
+	dataschema := c.Implied("dataschema", s.name, canon.EventSchema)
 	c.ULID("id", &e.ID)
 	c.OptionalString("prev", &e.Prev, canon.CID)
-	c.String("sequence", &sequence, canon.Decimal)
+	c.Decimal("sequence", &e.Sequence)
 	c.String("source", &e.Source, canon.Source)
 	c.Const("specversion", "1.0")
-	c.String("subject", &about, canon.About)
+	var about string
+	if e.Data != nil {
+		about = e.Data.About()
+	}
+	subject := c.Implied("subject", about, canon.About)
 	c.Time("time", &e.Time)
-	c.String("type", &typ, canon.Token)
-	if !c.Reading() {
-		e.place(c)
+	typ := c.Implied("type", string(s.typ), canon.Token)
+	switch {
+	case !c.Reading():
+	case dataschema != s.name || s.name == "":
+		unknown(c, dataschema)
 		return
-	}
-	t, version, k, err := parseSchema(schema)
-	if err != nil {
-		if schema != "" { // else an earlier member was wrong already
-			c.Fail(err)
-		}
-		return
-	}
-	e.Version, e.Data = version, k.new()
-	e.Sequence, _ = strconv.ParseUint(sequence, 10, 64) // the rule admits only decimals that fit
-	if typ != string(t) {
-		c.Failf("type is %q, but dataschema says %q", typ, t)
-		return
-	}
-	if err := canon.Decode(data, e.data); err != nil {
-		c.Fail(fmt.Errorf("data: %w", err))
-		return
-	}
-	if about != e.Data.About() {
-		c.Failf("subject is %q, but the data is about %q", about, e.Data.About())
+	case typ != string(s.typ):
+		c.Failf("type is %q, but dataschema says %q", typ, s.typ)
+	case subject != about:
+		c.Failf("subject is %q, but the data is about %q", subject, about)
 	}
 	e.place(c)
+}
+
+// unknown fails for a dataschema that is not one by which the data before it could be read.
+func unknown(c *canon.Codec, dataschema string) {
+	if _, err := parseSchema(dataschema); err != nil {
+		c.Fail(err)
+	}
+	c.Failf("the data is not that of %q", dataschema)
 }
 
 // place demands a prev of each event but the first.

@@ -168,7 +168,7 @@ const (
 )
 
 func (*SubjectAdded) Type() Type      { return "subject.added" }
-func (d *SubjectAdded) About() string { return "subject/" + d.Subject.String() }
+func (d *SubjectAdded) About() string { return about("subject", d.Subject) }
 func (d *SubjectAdded) asked() Data   { return new(*d) }
 
 func (d *SubjectAdded) command(c *canon.Codec, _ int) {
@@ -188,7 +188,7 @@ type SubjectDeactivated struct {
 }
 
 func (*SubjectDeactivated) Type() Type      { return "subject.deactivated" }
-func (d *SubjectDeactivated) About() string { return "subject/" + d.Subject.String() }
+func (d *SubjectDeactivated) About() string { return about("subject", d.Subject) }
 func (d *SubjectDeactivated) asked() Data   { return new(*d) }
 
 func (d *SubjectDeactivated) command(c *canon.Codec, _ int) { c.ULID("subject", &d.Subject) }

@@ -21,7 +21,7 @@ type PermissionGranted struct {
 }
 
 func (*PermissionGranted) Type() Type      { return "permission.granted" }
-func (d *PermissionGranted) About() string { return "subject/" + d.Subject.String() }
+func (d *PermissionGranted) About() string { return about("subject", d.Subject) }
 func (d *PermissionGranted) asked() Data   { return new(*d) }
 
 func (d *PermissionGranted) command(c *canon.Codec, version int) {
@@ -48,7 +48,7 @@ type PermissionRevoked struct {
 }
 
 func (*PermissionRevoked) Type() Type      { return "permission.revoked" }
-func (d *PermissionRevoked) About() string { return "subject/" + d.Subject.String() }
+func (d *PermissionRevoked) About() string { return about("subject", d.Subject) }
 func (d *PermissionRevoked) asked() Data {
 	return &PermissionRevoked{Subject: d.Subject, Permission: d.Permission, Scope: d.Scope}
 }
@@ -87,7 +87,7 @@ func (e *Extent) members(c *canon.Codec) {
 }
 
 func (*PermissionsSet) Type() Type      { return "permissions.set" }
-func (d *PermissionsSet) About() string { return "subject/" + d.Subject.String() }
+func (d *PermissionsSet) About() string { return about("subject", d.Subject) }
 func (d *PermissionsSet) asked() Data {
 	return &PermissionsSet{Subject: d.Subject, Scope: d.Scope, Permissions: d.Permissions, Parts: d.Parts}
 }
@@ -140,7 +140,7 @@ type GrantEnded struct {
 }
 
 func (*GrantEnded) Type() Type      { return "grant.ended" }
-func (d *GrantEnded) About() string { return "grant/" + d.Grant.String() }
+func (d *GrantEnded) About() string { return about("grant", d.Grant) }
 func (d *GrantEnded) asked() Data   { return &GrantEnded{Grant: d.Grant} }
 
 func (d *GrantEnded) command(c *canon.Codec, _ int) { c.ULID("grant", &d.Grant) }

@@ -46,7 +46,7 @@ func labels(c *canon.Codec, list *[]Label, change bool) {
 }
 
 func (*RoleCreated) Type() Type      { return "role.created" }
-func (d *RoleCreated) About() string { return "role/" + d.Role.String() }
+func (d *RoleCreated) About() string { return about("role", d.Role) }
 func (d *RoleCreated) asked() Data {
 	a := *d
 	a.Included, a.Count, a.Set = nil, 0, Digest{}
@@ -86,7 +86,7 @@ type RoleUpdated struct {
 }
 
 func (*RoleUpdated) Type() Type      { return "role.updated" }
-func (d *RoleUpdated) About() string { return "role/" + d.Role.String() }
+func (d *RoleUpdated) About() string { return about("role", d.Role) }
 func (d *RoleUpdated) asked() Data {
 	a := *d
 	a.Included, a.Count, a.Set = nil, 0, Digest{}
@@ -117,7 +117,7 @@ type RoleDeleted struct {
 }
 
 func (*RoleDeleted) Type() Type      { return "role.deleted" }
-func (d *RoleDeleted) About() string { return "role/" + d.Role.String() }
+func (d *RoleDeleted) About() string { return about("role", d.Role) }
 func (d *RoleDeleted) asked() Data   { return new(*d) }
 
 func (d *RoleDeleted) command(c *canon.Codec, _ int) { c.ULID("role", &d.Role) }
@@ -132,7 +132,7 @@ type RoleAssigned struct {
 }
 
 func (*RoleAssigned) Type() Type      { return "role.assigned" }
-func (d *RoleAssigned) About() string { return "subject/" + d.Subject.String() }
+func (d *RoleAssigned) About() string { return about("subject", d.Subject) }
 func (d *RoleAssigned) asked() Data   { return new(*d) }
 
 func (d *RoleAssigned) command(c *canon.Codec, _ int) {
@@ -152,7 +152,7 @@ type RoleRevoked struct {
 }
 
 func (*RoleRevoked) Type() Type      { return "role.revoked" }
-func (d *RoleRevoked) About() string { return "subject/" + d.Subject.String() }
+func (d *RoleRevoked) About() string { return about("subject", d.Subject) }
 func (d *RoleRevoked) asked() Data {
 	return &RoleRevoked{Subject: d.Subject, Role: d.Role, Scope: d.Scope}
 }
@@ -176,7 +176,7 @@ type RolesSet struct {
 }
 
 func (*RolesSet) Type() Type      { return "roles.set" }
-func (d *RolesSet) About() string { return "subject/" + d.Subject.String() }
+func (d *RolesSet) About() string { return about("subject", d.Subject) }
 func (d *RolesSet) asked() Data   { return &RolesSet{Subject: d.Subject, Roles: d.Roles} }
 
 func (d *RolesSet) command(c *canon.Codec, _ int) {

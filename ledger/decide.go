@@ -30,6 +30,24 @@ type group struct {
 	head    journal.Head // behind the last entry
 	after   uint64       // the last position that was sealed when its last command was decided
 	size    int
+	asked   bool      // whether there is room
+	full    error     // why not
+	refused []refusal // of a shared ledger: to be told when they are final
+	taken   *taken    // a snapshot, for the writer to have the head record name it; nil: none
+}
+
+type refusal struct {
+	events.Command
+	*rules.Refusal
+}
+
+// room says why nothing can be added to a group now.
+func (l *Ledger) room(g *group) error {
+	if !g.asked && l.c.Room != nil {
+		g.full = l.c.Room()
+	}
+	g.asked = true
+	return g.full
 }
 
 // decideAll takes jobs until the ledger is closed, decides them one after the other and hands groups to the writer.
@@ -44,9 +62,11 @@ func (l *Ledger) decideAll() {
 		timer.Reset(due)
 		select {
 		case j := <-l.jobs:
-			l.take(func(g *group) { l.decideJob(g, j) })
+			l.together(func(g *group) { l.decideJob(g, j) })
 		case <-timer.C:
-			l.take(l.decideDue)
+			l.together(l.decideDue)
+		case t := <-l.taken:
+			l.together(func(g *group) { g.taken = &t })
 		case <-l.ended:
 		case <-l.quit:
 			l.turn.Lock() // from here on nobody else writes: a caller who is alone looks at quit first
@@ -65,14 +85,14 @@ func (l *Ledger) decideAll() {
 	}
 }
 
-// take decides something, and what waits besides, and hands on what comes of it.
-func (l *Ledger) take(decide func(*group)) {
+// together decides something, and what waits besides, and hands on what comes of it.
+func (l *Ledger) together(decide func(*group)) {
 	l.turn.Lock()
 	defer l.turn.Unlock()
 	g := &group{}
 	decide(g)
 	l.fill(g)
-	if len(g.jobs) > 0 || len(g.entries) > 0 {
+	if len(g.jobs) > 0 || len(g.entries) > 0 || g.taken != nil {
 		l.hand(g)
 	}
 }
@@ -80,7 +100,7 @@ func (l *Ledger) take(decide func(*group)) {
 // alone decides and writes the job of a caller when nobody else is there, in the caller's own goroutine: waking two
 // others would take as long as deciding. It reports whether it did. What it began it ends, however long the disk takes.
 func (l *Ledger) alone(ctx context.Context, j *job) bool {
-	if l.callers.Load() > 1 || ctx.Err() != nil || !l.turn.TryLock() {
+	if l.c.Shared != nil || l.callers.Load() > 1 || ctx.Err() != nil || !l.turn.TryLock() {
 		return false
 	}
 	whole := false
@@ -154,6 +174,10 @@ func (l *Ledger) decideJob(g *group, j *job) {
 		// Of whoever did not prove who it is nothing is noted, nor of what is so already.
 		if r := (*rules.Refusal)(nil); errors.As(o.Err, &r) && r.Code != rules.NotProven && r.Code != rules.NoChange &&
 			l.c.Refused != nil && l.state.Authentic(j.requests[i].Command, l.c.Now()) {
+			if l.c.Shared != nil { // it may be decided otherwise yet
+				g.refused = append(g.refused, refusal{j.requests[i].Command, r})
+				continue
+			}
 			l.c.Refused(j.requests[i].Command, r)
 		}
 	}
@@ -170,11 +194,14 @@ type draft struct {
 
 // draft decides one command, and signs what is to be recorded of it. The state stays as it is, so a draft can be thrown
 // away. Where the command is recorded already there is a receipt in its place.
-func (l *Ledger) draft(r *Request) (d draft, old *Receipt, err error) {
+func (l *Ledger) draft(g *group, r *Request) (d draft, old *Receipt, err error) {
 	if err := l.Err(); err != nil {
 		return draft{}, nil, fmt.Errorf("%w: %w", ErrStopped, err)
 	}
 	at, err := l.clock.stamp(l.state.Time())
+	if err == nil {
+		err = l.room(g)
+	}
 	if err != nil {
 		return draft{}, nil, fmt.Errorf("%w: %w", ErrWait, err)
 	}
@@ -198,12 +225,13 @@ func (l *Ledger) draft(r *Request) (d draft, old *Receipt, err error) {
 	if err != nil {
 		return draft{}, nil, &rules.Refusal{Code: rules.Invalid, Reason: err.Error()}
 	}
-	if err := chain.Room(len(body), r.Evidence, l.state.Documented(e.Data)); err != nil {
+	documented := l.state.Documented(e.Data)
+	if err := chain.Room(len(body), r.Evidence, documented); err != nil {
 		return draft{}, nil, &rules.Refusal{Code: rules.Invalid, Reason: err.Error(), Hint: "Record the names in parts first"}
 	}
 	signer := l.signer(&e)
 	key, ok := l.c.Keys.Signer(signer)
-	if !ok {
+	if !ok || l.c.Shared != nil && !l.canSeal(&e, signer, documented) {
 		// With the root key's signature the lost key can be succeeded.
 		return draft{}, nil, fmt.Errorf("%w: the node does not hold the event key %s", ErrWait, signer)
 	}
@@ -213,7 +241,7 @@ func (l *Ledger) draft(r *Request) (d draft, old *Receipt, err error) {
 // decide makes the entry of one command, and adds it to the group. The receipt's CID is filled in. proven is asked last,
 // and what it says against the command is the answer whatever else there is to say; nil: it is.
 func (l *Ledger) decide(g *group, r *Request, proven func() error) (*chain.Entry, Receipt, error) {
-	d, old, err := l.draft(r)
+	d, old, err := l.draft(g, r)
 	if proven != nil {
 		if err := proven(); err != nil { // the draft, signed as it is, is forgotten
 			return nil, Receipt{}, err
@@ -270,6 +298,14 @@ func (l *Ledger) signer(e *events.Event) string {
 		return d.Keys.Event
 	case *events.KeySucceeded:
 		return d.Key
+	}
+	return l.eventKey()
+}
+
+// eventKey gives the key that signs entries here.
+func (l *Ledger) eventKey() string {
+	if l.c.Shared != nil {
+		return EventKey(l.state, l.c.Shared.Own())
 	}
 	return l.state.Key(events.PurposeEvent)
 }
@@ -344,7 +380,7 @@ func (l *Ledger) decideDue(g *group) {
 		origin := events.Derived{From: next.Grant}
 		c := events.Command{
 			ID: events.DerivedID(d.Type(), origin, next.Until), Ledger: l.state.Source(), Actor: l.state.Opened().Node,
-			Auth:   events.Auth{Method: events.MethodNode, Credential: l.state.Key(events.PurposeEvent)},
+			Auth:   events.Auth{Method: events.MethodNode, Credential: l.eventKey()},
 			Origin: events.Origin{Derived: &origin}, Data: d,
 		}
 		_, _, err := l.decide(g, &Request{Command: c}, nil)

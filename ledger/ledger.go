@@ -16,7 +16,9 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -53,13 +55,19 @@ type Config struct {
 	Log          *stream.Log // holds the same entries as Journal: see [Reconcile]
 	Private      *private.Store
 	Keys         Keys
-	// Applied takes in every entry, those that Open finds too, in order, from one goroutine at a time, before the command
-	// is answered.
+	// Applied takes in every entry, those that Open finds too (but for those in a snapshot), in order, from one goroutine
+	// at a time, before the command is answered.
 	Applied func(*chain.Entry)
+	// Snapshots keep what Applied has folded; nil: every start takes in every entry.
+	Snapshots *Snapshots
 	// Refused is told of refused commands of callers who proved who they are. It must not wait.
 	Refused func(events.Command, *rules.Refusal)
-	Now     func() time.Time // nil: time.Now
-	Logger  *slog.Logger     // nil: nothing is said
+	// Room says why nothing more should be written now, as where the disk is nearly full. It is asked before each group, and
+	// what was asked waits ([ErrWait]). Nil: there is room.
+	Room   func() error
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: nothing is said
+	Shared *Shared          // nil: nobody else writes to Log
 }
 
 // Keys holds the private keys that the node signs with.
@@ -121,7 +129,16 @@ type Ledger struct {
 	// The writer's own.
 	headAt time.Time
 	head   journal.Head // of what is written
-	stored uint64       // the position that the head record has
+	stored journal.Head // the head record
+
+	s sharing // where Log is shared one goroutine does it all: see shared.go
+
+	// The writer's own, and of snapshots.
+	snapshot [32]byte   // digest of the file; zero: none is known to be there
+	keptAt   uint64     // its position
+	renew    bool       // a file that is there is of no use
+	taking   bool       // another one is being taken
+	taken    chan taken // what became of it
 }
 
 type job struct {
@@ -134,6 +151,9 @@ type job struct {
 	// proofs brings, for each request in order, why it is not proven, nil where it is. It is closed early where that
 	// cannot be said. nil: outcomes has it.
 	proofs chan *rules.Refusal
+	// Of a shared ledger.
+	unproven []error      // what ExecuteAll found before anything was decided
+	state    atomic.Int32 // jobWaits and on
 }
 
 func newJob(rs []Request, stop bool) *job {
@@ -160,6 +180,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l := &Ledger{
 		c: c, log: c.Logger, jobs: make(chan *job, 1024), groups: make(chan *group, 1), done: make(chan struct{}),
 		quit: make(chan struct{}), ended: make(chan struct{}, 1), pending: map[uint64]*chain.Entry{}, state: rules.New(), next: 1,
+		taken: make(chan taken, 1),
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -170,6 +191,13 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l.clock = newClock(l.c.Now)
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
+	}
+	l.keep()
+	if c.Shared != nil {
+		if err := l.join(ctx); err != nil {
+			return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
+		}
+		return l, nil
 	}
 	go l.decideAll()
 	go l.writeAll()
@@ -189,57 +217,92 @@ func (l *Ledger) load(ctx context.Context) error {
 	if known && head.Position > length {
 		return fmt.Errorf("%w: %d entries, %d were recorded", ErrRolledBack, length, head.Position)
 	}
-	if err := l.check(ctx, length); err != nil {
+	v, err := l.resume(ctx, head)
+	if err != nil {
 		return err
 	}
-	for r, err := range l.c.Journal.Range(1, length) {
+	first := l.head.Position + 1
+	if err := l.check(ctx, v, first, length); err != nil {
+		return err
+	}
+	l.s.verifier = v
+	type looked struct {
+		chain.Parsed
+		leaf tree.Hash
+	}
+	look := func(r journal.Record) looked { return looked{chain.Load(r.Entry), tree.Leaf(r.Entry)} }
+	for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(first, length), look) {
 		if err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		p := chain.Load(append([]byte(nil), r.Entry...))
 		if p.Err != nil {
 			return p.Err
 		}
 		rules.Evolve(l.state, p.Entry.Event)
-		l.roots.Append(tree.Leaf(p.Entry.Bytes()))
-		root, _ := l.roots.Root(r.Position)
-		if known && r.Position == head.Position && (p.CID != head.CID || root != head.Root) {
-			return &chain.BrokenError{Position: r.Position, Check: chain.CheckHead, Expected: head.CID, Found: p.CID}
+		l.roots.Append(p.leaf)
+		position := p.Entry.Event.Sequence
+		if position == length || known && position == head.Position {
+			root, _ := l.roots.Root(position)
+			if known && position == head.Position && (p.CID != head.CID || root != head.Root) {
+				return l.notTheHead(ctx, head, p.CID, length)
+			}
+			l.head = journal.Head{Position: position, CID: p.CID, Root: root}
 		}
 		l.prev = p.CID
-		l.head = journal.Head{Position: r.Position, CID: p.CID, Root: root}
 		if l.c.Applied != nil {
 			l.c.Applied(p.Entry)
 		}
 	}
-	l.next, l.stored = length+1, head.Position
+	l.next, l.stored = length+1, head
 	return l.storeHead()
 }
 
-// check goes through the whole journal once, before anything is made of it: an entry that was changed would otherwise
-// be taken in, and only the link of the next one would show it.
-func (l *Ledger) check(ctx context.Context, length uint64) error {
-	var v chain.Verifier
-	for r, err := range l.c.Journal.Range(1, length) {
+// notTheHead says that the history is not the one of the head record, or which entry breaks it, where one does.
+func (l *Ledger) notTheHead(ctx context.Context, head journal.Head, found string, length uint64) error {
+	if err := l.check(ctx, new(chain.Verifier), 1, length); err != nil {
+		return err
+	}
+	return &chain.BrokenError{Position: head.Position, Check: chain.CheckHead, Expected: head.CID, Found: found}
+}
+
+// check goes through the journal once, from an entry on, before anything is made of it: an entry that was changed would otherwise
+// be taken in, and only the link of the next one would show it. This is a pass of its own, because an entry is only as
+// good as what vouches for it: links up to the newest entries, and the signatures of those. Rules and projections must
+// not be shown an entry before that; they may rely on what the rules once let in.
+func (l *Ledger) check(ctx context.Context, v *chain.Verifier, first, length uint64) error {
+	look := func(r journal.Record) chain.Parsed {
+		if r.Position+signedTail > length {
+			return chain.Inspect(r.Entry)
+		}
+		return chain.Load(r.Entry)
+	}
+	for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(first, length), look) {
 		if err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
-		}
-		raw := append([]byte(nil), r.Entry...)
-		p := chain.Load(raw)
-		if r.Position+signedTail > length {
-			p = chain.Inspect(raw)
 		}
 		if err := v.Next(p, ""); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// records gives the journal's records, each with memory of its own.
+func (l *Ledger) records(first, last uint64) iter.Seq2[journal.Record, error] {
+	return func(yield func(journal.Record, error) bool) {
+		var own chain.Copier
+		for r, err := range l.c.Journal.Range(first, last) {
+			if r.Entry = own.Copy(r.Entry); !yield(r, err) {
+				return
+			}
+		}
+	}
 }
 
 // Execute records one command. It returns nil, a [*rules.Refusal] (nothing was changed), [ErrWait] or [ErrStopped] (nor
@@ -254,10 +317,18 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 // The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown; but who is alone with one
 // command waits until it is written.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
+	if l.c.Shared != nil {
+		return l.executeShared(ctx, rs, stopAtRefusal)
+	}
+	return l.execute(ctx, rs, stopAtRefusal)
+}
+
+func (l *Ledger) execute(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
 	j := newJob(rs, stopAtRefusal)
 	defer l.callers.Add(-1)
 	nothing := func(r Request) bool { return r.Command.Data == nil }
-	if l.callers.Add(1) > 1 || len(rs) == 1 || slices.ContainsFunc(rs, nothing) {
+	shared := l.c.Shared != nil // it may decide again
+	if l.callers.Add(1) > 1 || len(rs) == 1 || shared || slices.ContainsFunc(rs, nothing) {
 		for i := range rs {
 			if r := l.prove(&rs[i]); r != nil {
 				j.outcomes[i].Err = r
@@ -313,6 +384,9 @@ func (l *Ledger) record(ctx context.Context, j *job, meanwhile func()) []Outcome
 			return fail(fmt.Errorf("%w: %w", ErrUnknown, l.stopped()))
 		}
 	case <-ctx.Done():
+		if l.c.Shared != nil && j.state.CompareAndSwap(jobWaits, jobGivenUp) {
+			return fail(fmt.Errorf("%w: not tried: %w", ErrWait, context.Cause(ctx)))
+		}
 		return fail(fmt.Errorf("%w: %w", ErrUnknown, context.Cause(ctx)))
 	}
 }
@@ -361,6 +435,10 @@ func (l *Ledger) Err() error {
 	return l.failed
 }
 
+// Halt ends the writing for good, for a reason that was found outside: what the ledger is made of is not as it must be.
+// Commands that are under way are answered as after a failed write.
+func (l *Ledger) Halt(why error) { l.fail(why) }
+
 func (l *Ledger) stopped() error {
 	if err := l.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrStopped, err)
@@ -374,6 +452,9 @@ func (l *Ledger) Close() error {
 		close(l.quit)
 		<-l.done
 		if l.Err() == nil { // else the head must not be moved to what is unclear
+			if l.renew || l.c.Snapshots.due(l.head.Position, l.keptAt, true) {
+				l.recordSnapshot(l.takeSnapshot())
+			}
 			l.closed = l.storeHead()
 		}
 	})

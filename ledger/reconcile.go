@@ -1,9 +1,11 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
@@ -20,11 +22,17 @@ type Comparison struct {
 	Damage       error    // why the stream must be made again; nil where it is whole as far as it goes
 }
 
-// Compare reads both copies, byte for byte, before nats-server may touch the stream: it deletes what it cannot read.
+// Compare reads both copies, byte for byte, before nats-server may touch the stream: it deletes what it cannot read. What
+// could not be read is an error, and no damage.
 func Compare(j *journal.Reader, storeDir, organization string) (Comparison, error) {
-	c := Comparison{Organization: organization, Journal: j.Len()}
+	return CompareTo(j, j.Len(), storeDir, organization)
+}
+
+// CompareTo is [Compare] with a journal that counts only up to a position: what is behind it is to be cut.
+func CompareTo(j *journal.Reader, length uint64, storeDir, organization string) (Comparison, error) {
+	c := Comparison{Organization: organization, Journal: length}
 	for rec, err := range stream.Scan(storeDir, stream.LogName(organization)) {
-		if block := (*stream.BlockError)(nil); errors.As(err, &block) || errors.Is(err, stream.ErrMissing) {
+		if damagedStream(err) {
 			c.Damage = err
 			break
 		} else if err != nil { // it cannot be read now, which says nothing of what it holds
@@ -44,7 +52,42 @@ func Compare(j *journal.Reader, storeDir, organization string) (Comparison, erro
 		}
 		c.Stream = at
 	}
+	if err := stream.CheckFiles(storeDir, organization); damagedStream(err) {
+		c.Damage = cmp.Or(c.Damage, err)
+	} else if err != nil {
+		return c, fmt.Errorf("compare journal and stream of %s: %w", organization, err)
+	}
 	return c, nil
+}
+
+// Further gives the greatest position after the given one at which a damaged stream holds something that has the form of
+// an entry; 0 for none. It must not be made again without it.
+func Further(storeDir, organization string, after uint64) (further uint64, err error) {
+	dir, err := stream.StreamDir(storeDir, stream.LogName(organization))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for f, err := range stream.Salvage(dir, organization) {
+		if err != nil {
+			return 0, err
+		}
+		if position, ok := claims(f.Data); ok && position > after {
+			further = max(further, position)
+		}
+	}
+	return further, nil
+}
+
+// claims says which position an entry says it has; false where the bytes have not the form of one.
+func claims(raw []byte) (uint64, bool) {
+	en, err := chain.Parse(raw)
+	if err != nil {
+		return 0, false
+	}
+	return en.Event.Sequence, true
 }
 
 // Missing says whether the stream is not there at all.
@@ -116,4 +159,26 @@ func Complete(ctx context.Context, j *journal.Reader, log *stream.Log) (added ui
 		}
 	}
 	return after - last, nil
+}
+
+// Fill appends a surveyed history to an empty journal.
+func Fill(ctx context.Context, j *journal.Journal, s *Survey) error {
+	var group [][]byte
+	size := 0
+	for raw, err := range s.Entries(ctx) {
+		if err != nil {
+			return fmt.Errorf("fill the journal: %w", err)
+		}
+		group, size = append(group, raw), size+len(raw)
+		if size > maxGroupBytes {
+			if _, err := j.Append(group); err != nil {
+				return fmt.Errorf("fill the journal: %w", err)
+			}
+			group, size = nil, 0
+		}
+	}
+	if _, err := j.Append(group); err != nil {
+		return fmt.Errorf("fill the journal: %w", err)
+	}
+	return nil
 }

@@ -22,16 +22,23 @@ import (
 // feedRetry is how long a feed waits after a failure before it tries again.
 const feedRetry = time.Second
 
-// ActivityRecord is one message of ACTIVITY_<org>: something that was asked and not recorded in the ledger.
+// The kinds of an [ActivityRecord].
+const (
+	activityRefused = "refused" // a command was refused
+	activityMended  = "mended"  // a start or a repair mended a copy of the ledger
+)
+
+// ActivityRecord is one message of ACTIVITY_<org>: something that was asked and not recorded in the ledger, or that was
+// done to its copies. Of the latter there is only the time, the kind and what was done, as the reason.
 type ActivityRecord struct {
 	Time       string     `json:"time"`
-	Kind       string     `json:"kind"` // refused
-	ID         string     `json:"id"`   // of the command
-	Type       string     `json:"type"` // of the event that was asked for
-	About      string     `json:"about"`
-	Actor      string     `json:"actor"`
-	Credential string     `json:"credential"`
-	Code       rules.Code `json:"code"`
+	Kind       string     `json:"kind"`
+	ID         string     `json:"id,omitempty"`   // of the command
+	Type       string     `json:"type,omitempty"` // of the event that was asked for
+	About      string     `json:"about,omitempty"`
+	Actor      string     `json:"actor,omitempty"`
+	Credential string     `json:"credential,omitempty"`
+	Code       rules.Code `json:"code,omitempty"`
 	Reason     string     `json:"reason"`
 	Permission string     `json:"permission,omitempty"`
 	Prev       string     `json:"prev,omitempty"` // SHA-256 of the record before, base64url
@@ -41,6 +48,8 @@ const (
 	// activityWaiting is how many records wait for the stream; of more, the oldest are dropped.
 	activityWaiting = 1 << 16
 	activityBatch   = 256
+	// activityRaces is how often a batch is put behind what another node has just written before it waits a while.
+	activityRaces = 16
 )
 
 // Activity appends to an organization's activity stream: what callers asked that the ledger does not hold. Records are
@@ -95,15 +104,19 @@ func (a *Activity) Feed() *stream.Feed { return a.feed }
 
 // refused notes a command that was refused. It does not wait.
 func (a *Activity) refused(now time.Time, c events.Command, r *rules.Refusal) {
+	a.add(ActivityRecord{
+		Time: now.UTC().Format(canon.TimeLayout), Kind: activityRefused, ID: c.ID.String(), Type: string(c.Data.Type()), About: c.Data.About(),
+		Actor: c.Actor.String(), Credential: c.Auth.Credential, Code: r.Code, Reason: r.Reason, Permission: r.Permission,
+	})
+}
+
+func (a *Activity) add(r ActivityRecord) {
 	a.mu.Lock()
 	if len(a.waiting) == activityWaiting {
 		a.waiting = a.waiting[1:]
 		a.dropped++
 	}
-	a.waiting = append(a.waiting, ActivityRecord{
-		Time: now.UTC().Format(canon.TimeLayout), Kind: "refused", ID: c.ID.String(), Type: string(c.Data.Type()), About: c.Data.About(),
-		Actor: c.Actor.String(), Credential: c.Auth.Credential, Code: r.Code, Reason: r.Reason, Permission: r.Permission,
-	})
+	a.waiting = append(a.waiting, r)
 	a.mu.Unlock()
 	select {
 	case a.wake <- struct{}{}:
@@ -143,7 +156,7 @@ func (a *Activity) flush() error {
 	defer cancel()
 	for a.take() {
 		err := a.append(ctx)
-		if stale := (*stream.StaleError)(nil); errors.As(err, &stale) { // somebody else wrote
+		for try := 0; try < activityRaces && errors.As(err, new(*stream.StaleError)); try++ { // somebody else wrote
 			if err = a.reconcile(ctx); err == nil {
 				err = a.append(ctx)
 			}
@@ -164,7 +177,10 @@ func (a *Activity) take() bool {
 		a.dropped = 0
 	}
 	if len(a.batch) == 0 {
-		n := min(len(a.waiting), activityBatch)
+		n := 0 // of one kind, which is in the subject
+		for n < min(len(a.waiting), activityBatch) && a.waiting[n].Kind == a.waiting[0].Kind {
+			n++
+		}
 		a.batch = slices.Clone(a.waiting[:n])
 		if a.waiting = a.waiting[n:]; len(a.waiting) == 0 {
 			a.waiting = nil
@@ -183,7 +199,7 @@ func (a *Activity) append(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.feed.Append(ctx, a.len, "refused", data); err != nil {
+	if err := a.feed.Append(ctx, a.len, a.batch[0].Kind, data); err != nil {
 		return err
 	}
 	a.prev, a.len, a.batch = prev, a.len+uint64(len(data)), nil
@@ -256,6 +272,9 @@ func followTopic(ctx context.Context, c *stream.Conn, o *Org) error {
 	if err != nil {
 		return err
 	}
+	if o.texts != nil {
+		return followSharedTopic(ctx, f, o)
+	}
 	n, data, err := f.Last(ctx)
 	if err != nil {
 		return err
@@ -283,6 +302,42 @@ func followTopic(ctx context.Context, c *stream.Conn, o *Org) error {
 				return err
 			}
 			n += uint64(len(batch))
+			continue
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// followSharedTopic is followTopic where other nodes publish the same messages: whoever is first does. A node that is
+// behind the others has nothing to publish.
+func followSharedTopic(ctx context.Context, f *stream.Feed, o *Org) error {
+	for {
+		changed := o.Topic.Changed()
+		n, data, err := f.Last(ctx)
+		if err != nil {
+			return err
+		}
+		if n > 0 && n <= uint64(o.Topic.Len()) {
+			if m, ok := o.Topic.Message(int(n - 1)); !ok || string(m.Bytes) != string(data) {
+				return errors.New("the stream holds messages that are not of this ledger")
+			}
+		}
+		var batch [][]byte
+		for len(batch) < 256 {
+			m, ok := o.Topic.Message(int(n) + len(batch))
+			if !ok {
+				break
+			}
+			batch = append(batch, m.Bytes)
+		}
+		if len(batch) > 0 {
+			if err := f.Append(ctx, n, "", batch); err != nil && !errors.As(err, new(*stream.StaleError)) {
+				return err
+			}
 			continue
 		}
 		select {

@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -80,17 +82,7 @@ func (k *keys) make() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	did := didkey.Encode(public)
-	if err := k.makeDir(); err != nil {
-		return "", err
-	}
-	if err := WriteKey(filepath.Join(k.dir, strings.TrimPrefix(did, "did:key:")+".key"), private); err != nil {
-		return "", err
-	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.all[did] = private
-	return did, nil
+	return didkey.Encode(public), k.keep(private)
 }
 
 // makeDir makes the directory with the first key, so that a power cut takes neither.
@@ -102,6 +94,31 @@ func (k *keys) makeDir() error {
 		return err
 	}
 	return syncDir(filepath.Dir(k.dir))
+}
+
+// own gives the did:keys of the keys, sorted.
+func (k *keys) own() []string {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return slices.Sorted(maps.Keys(k.all))
+}
+
+// keep keeps a key; again, it does nothing.
+func (k *keys) keep(private ed25519.PrivateKey) error {
+	did := didkey.Encode(private.Public().(ed25519.PublicKey))
+	if _, ok := k.Signer(did); ok {
+		return nil
+	}
+	if err := k.makeDir(); err != nil {
+		return err
+	}
+	if err := WriteKey(filepath.Join(k.dir, strings.TrimPrefix(did, "did:key:")+".key"), private); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.all[did] = private
+	return nil
 }
 
 // NewKey makes a key that the node can sign with in an open organization, for a rotation, and gives its did:key.

@@ -5,7 +5,7 @@
 //	DIR/keys/               keys of people: <org>.owner, <org>.root, operator; nobody needs them here once they are kept elsewhere
 //	DIR/node/<org>/         the private keys the node signs with in that organization and no other, one file for each
 //	DIR/store/              nats-server's own: the streams
-//	DIR/orgs/<org>/         journal/, head, genesis, private
+//	DIR/orgs/<org>/         journal/, head, genesis, private, snapshot
 //	DIR/orgs/_<org>-...     what an opening left that failed; no organization
 //	DIR/run/                what a running server says of itself: server.json, token
 //
@@ -53,6 +53,14 @@ const Operator = "operator"
 type Options struct {
 	Logger *slog.Logger     // nil: nothing is said
 	Now    func() time.Time // nil: time.Now
+	// NATS is the cluster that a directory made for one belongs to; nil: the directory has a store of its own.
+	NATS *stream.RemoteOptions
+
+	// MinFree is how much must be free on the file system of the directory, in bytes: with less, commands have to wait
+	// ([ledger.ErrWait]). 0 stands for [MinFree].
+	MinFree uint64
+
+	checkEvery time.Duration // 0: checkEvery
 }
 
 // Node is an open data directory. Its methods are safe for concurrent use.
@@ -63,7 +71,20 @@ type Node struct {
 	log  *slog.Logger
 	lock *os.File
 	keys *keyrings
-	srv  *stream.Server
+	srv  *stream.Server // nil in a cluster
+	conn *stream.Conn
+
+	cluster *cluster // nil where the directory has a store of its own
+
+	repaired map[string][]Mended // by [Repair], before the ledgers are opened
+	told     func(Mended)        // of each mending; nil: nobody is
+
+	watching sync.WaitGroup
+	unwatch  context.CancelFunc // nil: nobody watches
+
+	space   sync.Mutex // guards what follows
+	spaceAt time.Time  // when the file system was asked last
+	full    error      // why no command is recorded; nil: there was room
 
 	mu     sync.RWMutex
 	orgs   map[string]*Org
@@ -73,10 +94,17 @@ type Node struct {
 type marker struct {
 	Format int    `json:"format"`
 	Host   string `json:"host"`
+
+	// Cluster says that the streams lie in a cluster that other nodes write to: opened with a store of its own, the
+	// directory would begin a second history.
+	Cluster bool `json:"cluster,omitempty"`
 }
 
 // Init makes a data directory without any organization. host is the first part of its ledgers' names.
-func Init(dir, host string) error {
+func Init(dir, host string) error { return initialize(dir, marker{Format: Format, Host: host}) }
+
+func initialize(dir string, m marker) error {
+	host := m.Host
 	if err := canon.Source.Check(host + "/" + Operator); err != nil {
 		return fmt.Errorf("init %s: host %q: %w", dir, host, err)
 	}
@@ -91,11 +119,15 @@ func Init(dir, host string) error {
 			return fmt.Errorf("init: %w", err)
 		}
 	}
-	b, err := json.Marshal(marker{Format, host})
+	b, err := json.Marshal(m)
 	if err != nil {
 		return err
 	}
-	if err := writeSynced(filepath.Join(dir, "permledger.json"), append(b, '\n'), 0o600); err != nil {
+	err = writeSynced(filepath.Join(dir, "permledger.json"), append(b, '\n'), 0o600)
+	if err == nil {
+		err = syncDir(filepath.Dir(filepath.Clean(dir))) // a power cut must not take the directory itself
+	}
+	if err != nil {
 		return fmt.Errorf("init %s: %w", dir, err)
 	}
 	return nil
@@ -105,6 +137,15 @@ func Init(dir, host string) error {
 // and opens the ledgers. What cannot be completed with certainty is refused, with one line that says why, before any
 // ledger is changed.
 func Open(ctx context.Context, dir string, opts Options) (*Node, error) {
+	n := newNode(dir, opts)
+	if err := n.open(ctx); err != nil {
+		_ = n.Close()
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	return n, nil
+}
+
+func newNode(dir string, opts Options) *Node {
 	n := &Node{dir: dir, opts: opts, log: opts.Logger, orgs: map[string]*Org{}, opened: map[string]*Org{}}
 	n.keys = &keyrings{dir: filepath.Join(dir, "node"), all: map[string]*keys{}}
 	if n.log == nil {
@@ -113,11 +154,13 @@ func Open(ctx context.Context, dir string, opts Options) (*Node, error) {
 	if n.opts.Now == nil {
 		n.opts.Now = time.Now
 	}
-	if err := n.open(ctx); err != nil {
-		_ = n.Close()
-		return nil, fmt.Errorf("open %s: %w", dir, err)
+	if n.opts.MinFree == 0 {
+		n.opts.MinFree = MinFree
 	}
-	return n, nil
+	if n.opts.checkEvery == 0 {
+		n.opts.checkEvery = checkEvery
+	}
+	return n
 }
 
 func (n *Node) open(ctx context.Context) error {
@@ -126,83 +169,27 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.host = m.Host
+	if err := m.fits(n.opts); err != nil {
+		return err
+	}
 	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
 		return err
 	}
-	names, err := n.organizations()
-	if err != nil {
+	if n.opts.NATS != nil {
+		return n.openShared(ctx)
+	}
+	if err := n.startLedgers(ctx); err != nil {
 		return err
 	}
-	var found []*prepared
-	defer func() {
-		for _, p := range found {
-			_ = p.journal.Close()
-		}
-	}()
-	for _, name := range names {
-		p, err := n.prepare(name)
-		if err != nil {
-			return err
-		}
-		if p != nil {
-			found = append(found, p)
-		}
-	}
-	for _, p := range found {
-		if err := n.mend(p); err != nil {
-			return fmt.Errorf("%s: %w", p.name, err)
-		}
-	}
-	if err := n.serve(ctx, found); err != nil {
-		return err
-	}
-	for len(found) > 0 {
-		o, err := n.start(ctx, found[0])
-		if err != nil {
-			return err
-		}
-		n.orgs[o.ID], found = o, found[1:] // the organization closes the journal now
-	}
+	var watch context.Context
+	watch, n.unwatch = context.WithCancel(context.Background())
+	n.watching.Go(func() { n.watch(watch) })
 	return nil
 }
 
 // ackWait is how long an append waits for the next answer of nats-server before it asks what became of it: a server
 // that cannot write, as on a full disk, gives none.
 const ackWait = 2 * time.Second
-
-// serve starts the embedded server. Files that were whole as far as they went can still make it a stream with a hole,
-// where they end earlier than its index says, or one that it does not load at all: such a stream is set aside too, once
-// the server has let go of it, and made again.
-func (n *Node) serve(ctx context.Context, found []*prepared) error {
-	for attempt := 0; ; attempt++ {
-		var err error
-		if n.srv, err = stream.Start(stream.Options{StoreDir: n.store(), AckWait: ackWait, Logger: n.log}); err != nil {
-			return err
-		}
-		var holed []*prepared
-		for _, p := range found {
-			if p.compare.Damage != nil {
-				continue
-			}
-			_, err := n.srv.OpenLog(ctx, p.name)
-			if damaged := (*stream.DamagedError)(nil); errors.As(err, &damaged) || errors.Is(err, stream.ErrMissing) {
-				p.compare.Damage = err
-				holed = append(holed, p)
-			}
-		}
-		if len(holed) == 0 || attempt > 0 {
-			return nil
-		}
-		if err := n.srv.Close(); err != nil {
-			return err
-		}
-		for _, p := range holed {
-			if err := n.setStreamAside(p); err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
-			}
-		}
-	}
-}
 
 func readMarker(dir string) (marker, error) {
 	var m marker
@@ -247,8 +234,8 @@ func (n *Node) Dir() string { return n.dir }
 // Host gives the host in the names of the ledgers.
 func (n *Node) Host() string { return n.host }
 
-// Stream gives the connection to the embedded server.
-func (n *Node) Stream() *stream.Conn { return n.srv.Conn }
+// Stream gives the connection to the embedded server, or to the cluster.
+func (n *Node) Stream() *stream.Conn { return n.conn }
 
 func (n *Node) organizations() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(n.dir, "orgs"))
@@ -289,6 +276,11 @@ func (n *Node) Org(id string) (*Org, error) {
 // Close closes the ledgers, stops the server and gives the directory back.
 func (n *Node) Close() error {
 	var errs []error
+	n.cluster.end()
+	if n.unwatch != nil {
+		n.unwatch()
+		n.watching.Wait()
+	}
 	n.mu.Lock()
 	all := slices.AppendSeq(slices.Collect(maps.Values(n.orgs)), maps.Values(n.opened))
 	clear(n.orgs)
@@ -299,6 +291,8 @@ func (n *Node) Close() error {
 	}
 	if n.srv != nil {
 		errs = append(errs, n.srv.Close())
+	} else if n.conn != nil {
+		errs = append(errs, n.conn.Close())
 	}
 	if n.lock != nil {
 		errs = append(errs, n.lock.Close())

@@ -286,7 +286,7 @@ func TestDamageIsSaidAndNothingChanged(t *testing.T) {
 	}
 }
 
-func contents(t *testing.T, dir string) map[string]string {
+func contents(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

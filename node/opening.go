@@ -118,7 +118,10 @@ func (n *Node) OpenOrganization(ctx context.Context, r ledger.Request) (*Org, le
 	}
 	o, ok := n.opened[id]
 	if !ok {
-		var err error
+		err := n.elsewhere(ctx, id)
+		if err != nil {
+			return nil, ledger.Receipt{}, err
+		}
 		if o, err = n.create(ctx, id); err != nil {
 			return nil, ledger.Receipt{}, fmt.Errorf("open %s: %w", id, err)
 		}
@@ -169,13 +172,17 @@ func (n *Node) create(ctx context.Context, id string) (*Org, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	// Else a power cut could take the whole organization, however well everything in it is synced.
+	if err := syncDir(filepath.Dir(dir)); err != nil {
+		return nil, errors.Join(err, os.Remove(dir))
+	}
 	o, head, err := n.createFiles(ctx, id)
 	if err != nil {
 		_, undo := n.setAside(id)
 		return nil, errors.Join(err, undo)
 	}
 	ctx = context.WithoutCancel(ctx) // a caller that goes away leaves nothing half-way
-	log, err := n.srv.CreateLog(ctx, id)
+	log, err := n.createLog(ctx, id)
 	if errors.Is(err, stream.ErrExists) { // not ours: it stays where it is
 		_, undo := n.setAside(id)
 		return nil, errors.Join(err, o.close(), undo)
@@ -213,17 +220,26 @@ func (n *Node) first(ctx context.Context, o *Org, r ledger.Request) (ledger.Rece
 	if err == nil && receipt.CID == "" {
 		receipt, err = o.Ledger.Execute(context.WithoutCancel(ctx), r)
 	}
-	if err == nil {
+	g := Genesis{Source: r.Command.Ledger, CID: receipt.CID}
+	switch {
+	case err != nil:
+	case n.cluster != nil:
+		err = n.announce(ctx, o.ID, g, r.Command.Data.(*events.OrganizationOpened).Keys.Document)
+	default:
 		err = stream.SyncStore(n.store(), o.ID)
 	}
 	if err != nil {
 		return ledger.Receipt{}, err
 	}
-	b, err := json.Marshal(Genesis{Source: r.Command.Ledger, CID: receipt.CID})
+	return receipt, n.keepGenesis(o.ID, g)
+}
+
+func (n *Node) keepGenesis(id string, g Genesis) error {
+	b, err := json.Marshal(g)
 	if err == nil {
-		err = writeSynced(filepath.Join(n.orgDir(o.ID), "genesis"), append(b, '\n'), 0o600)
+		err = writeSynced(filepath.Join(n.orgDir(id), "genesis"), append(b, '\n'), 0o600)
 	}
-	return receipt, err
+	return err
 }
 
 // recorded gives the receipt of an opening that is the first entry but was not acknowledged; an empty one where there is

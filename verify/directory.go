@@ -85,12 +85,17 @@ func ledgers(path string) ([]onDisk, error) {
 		if len(found) == 0 {
 			return nil, ErrNothing
 		}
+		if clustered(path) {
+			for i := range found {
+				found[i].store = ""
+			}
+		}
 		return found, nil
 	}
 	if exists(filepath.Join(path, "journal")) {
 		l := onDisk{filepath.Base(path), filepath.Join(path, "journal"), path, ""}
-		if store := filepath.Join(path, "..", "..", "store"); exists(filepath.Join(path, "..", "..", "permledger.json")) {
-			l.store = store
+		if of := filepath.Join(path, "..", ".."); exists(filepath.Join(of, "permledger.json")) && !clustered(of) {
+			l.store = filepath.Join(of, "store")
 		}
 		return []onDisk{l}, nil
 	}
@@ -98,6 +103,15 @@ func ledgers(path string) ([]onDisk, error) {
 		return []onDisk{{name: filepath.Base(path), journal: path}}, nil
 	}
 	return nil, ErrNothing
+}
+
+// clustered says whether the streams of a data directory lie in a cluster, so that only the journal can be read here.
+func clustered(path string) bool {
+	var m struct {
+		Cluster bool `json:"cluster"`
+	}
+	b, err := os.ReadFile(filepath.Join(path, "permledger.json"))
+	return err == nil && json.Unmarshal(b, &m) == nil && m.Cluster
 }
 
 // missing gives the organizations that have a stream and no directory of their own: somebody took it away. Keys alone
@@ -149,8 +163,8 @@ func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
 		copies.next, copies.stop = iter.Pull2(stream.Scan(l.store, stream.LogName(l.name)))
 		defer copies.stop()
 	}
-	disclosed := commitments{}
-	r, err := Entries(ctx, l.entries(j, damage, copies, disclosed), o)
+	o.disclosed = commitments{}
+	r, err := Entries(ctx, l.entries(j, damage, copies), o)
 	if err != nil {
 		return r, err
 	}
@@ -161,7 +175,7 @@ func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
 		r.note(fmt.Sprintf("The journal ends with %d bytes, from byte %d of its last segment on, that are no whole entry: a write that was cut off, or is going on.", torn, offset))
 	}
 	if l.dir != "" {
-		return r, l.texts(r, disclosed)
+		return r, l.texts(r, o.disclosed)
 	}
 	return r, nil
 }
@@ -210,24 +224,22 @@ func (l onDisk) running() bool {
 
 // entries yields the journal's entries up to the first damage, each compared with the stream's copy and under the
 // subject it has there, and then the damage: what stands before it is judged first.
-func (l onDisk) entries(j *journal.Reader, damage []*journal.DamageError, c *copies, d commitments) iter.Seq2[Raw, error] {
+func (l onDisk) entries(j *journal.Reader, damage []*journal.DamageError, c *copies) iter.Seq2[Raw, error] {
 	last := j.Len()
 	if len(damage) > 0 {
 		last = damage[0].Position - 1
 	}
 	return func(yield func(Raw, error) bool) {
+		var own chain.Copier
 		for rec, err := range j.Range(1, last) {
 			if err != nil {
 				yield(Raw{}, broken(err))
 				return
 			}
-			raw := Raw{Bytes: append([]byte(nil), rec.Entry...)}
+			raw := Raw{Bytes: own.Copy(rec.Entry)}
 			if raw.Subject, err = c.compare(rec.Position, raw.Bytes); err != nil {
 				yield(Raw{}, err)
 				return
-			}
-			if l.dir != "" {
-				d.note(raw.Bytes)
 			}
 			if !yield(raw, nil) {
 				return
@@ -296,16 +308,12 @@ func (c *copies) end(r *Report, running bool) error {
 // commitments collects what entries commit to.
 type commitments map[events.Digest]bool
 
-func (d commitments) note(raw []byte) {
-	en, err := chain.Parse(raw)
-	if err != nil {
-		return // the verifier says so
-	}
+func (d commitments) note(e *events.Event) {
 	var zero events.Digest
-	if en.Event.Reason != zero {
-		d[en.Event.Reason] = true
+	if e.Reason != zero {
+		d[e.Reason] = true
 	}
-	if s, ok := en.Event.Data.(*events.SubjectAdded); ok {
+	if s, ok := e.Data.(*events.SubjectAdded); ok {
 		for _, c := range []events.Digest{s.DisplayName, s.Email} {
 			if c != zero {
 				d[c] = true

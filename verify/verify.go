@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
-	"sync"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
@@ -34,7 +33,8 @@ type Options struct {
 	Progress func(organization string, done uint64) // called from one goroutine now and then; may be nil
 	Workers  int                                    // goroutines that check signatures; 0: one for each processor
 
-	ownGenesis, ownHead bool // they were kept beside the ledger, not by somebody else
+	disclosed           commitments // takes in what the entries commit to; nil: nobody asks
+	ownGenesis, ownHead bool        // they were kept beside the ledger, not by somebody else
 }
 
 // Head is a position that somebody remembers.
@@ -105,104 +105,57 @@ func newer(err error) error {
 	return err
 }
 
-// batch is what one worker looks at at once.
-type batch struct {
-	raws   []Raw
-	parsed []chain.Parsed
-	done   chan struct{}
-}
-
-const batchSize = 128
+// progressEvery is after how many entries progress is told.
+const progressEvery = 128
 
 // Entries verifies the entries that src yields, from the first on. Errors are a [*chain.BrokenError], a [*NewerError], or
 // what src yielded, or the cause that ended ctx. The report is there also with an error, for what was proven before.
 func Entries(ctx context.Context, src iter.Seq2[Raw, error], o Options) (*Report, error) {
-	ctx, cancel := context.WithCancel(ctx)
 	f := &fold{opts: o, state: rules.New(), suspects: map[string]uint64{}}
-	workers := o.Workers
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	work, ordered := make(chan *batch, workers), make(chan *batch, 4*workers)
-	var wg sync.WaitGroup
-	for range workers {
-		wg.Go(func() {
-			for b := range work {
-				for i, r := range b.raws {
-					b.parsed[i] = chain.Inspect(r.Bytes)
-				}
-				close(b.done)
-			}
-		})
-	}
-	var readErr error
-	wg.Go(func() {
-		defer close(ordered)
-		defer close(work)
-		readErr = read(ctx, src, work, ordered)
-	})
-	var err error
-	for b := range ordered {
-		if err != nil {
-			continue // drain, so that the reader ends
-		}
-		<-b.done
-		for i := range b.parsed {
-			if err = f.next(b.parsed[i], b.raws[i].Subject); err != nil {
-				cancel()
-				break
-			}
-		}
-		if err == nil && o.Progress != nil {
-			o.Progress(f.report.Organization, f.report.Position)
-		}
-	}
-	cancel()
-	wg.Wait()
-	if err == nil {
-		err = readErr
-	}
+	err := f.all(ctx, src)
 	if err == nil {
 		err = f.end()
 	}
 	return &f.report, newer(err)
 }
 
-func read(ctx context.Context, src iter.Seq2[Raw, error], work, ordered chan<- *batch) error {
-	fresh := func() *batch { return &batch{done: make(chan struct{})} }
-	b := fresh()
-	send := func() bool {
-		b.parsed = make([]chain.Parsed, len(b.raws))
-		select {
-		case work <- b:
-		case <-ctx.Done():
-			return false
-		}
-		select {
-		case ordered <- b:
-		case <-ctx.Done():
-			return false
-		}
-		b = fresh()
-		return true
+// looked is what many at once found out of an entry.
+type looked struct {
+	chain.Parsed
+	subject string
+	leaf    tree.Hash
+}
+
+func look(r Raw) looked { return looked{chain.Inspect(r.Bytes), r.Subject, tree.Leaf(r.Bytes)} }
+
+func (f *fold) all(ctx context.Context, src iter.Seq2[Raw, error]) error {
+	workers := f.opts.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
 	}
-	for r, err := range src {
+	for l, err := range chain.InOrder(workers, src, look) {
 		if err != nil {
-			// What was read before is judged first: an earlier entry that does not hold is the better answer.
-			if len(b.raws) > 0 && !send() {
-				return context.Cause(ctx)
-			}
 			return err
 		}
-		b.raws = append(b.raws, r)
-		if len(b.raws) == batchSize && !send() {
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		if err := f.next(l); err != nil {
+			return err
+		}
+		if f.report.Position%progressEvery == 0 {
+			f.progress()
+		}
 	}
-	if len(b.raws) > 0 && !send() {
-		return context.Cause(ctx)
-	}
+	f.progress()
 	return nil
+}
+
+func (f *fold) progress() {
+	if f.opts.Progress != nil && f.report.Position != f.told {
+		f.told = f.report.Position
+		f.opts.Progress(f.report.Organization, f.told)
+	}
 }
 
 // fold is what goes in order.
@@ -214,10 +167,11 @@ type fold struct {
 	report   Report
 	signers  [][2]string       // of each position: the event key, and the author's where it signed
 	suspects map[string]uint64 // reported keys, with the first position in doubt
+	told     uint64            // the position of the last progress
 }
 
-func (f *fold) next(p chain.Parsed, subject string) error {
-	if err := f.chain.Next(p, subject); err != nil {
+func (f *fold) next(p looked) error {
+	if err := f.chain.Next(p.Parsed, p.subject); err != nil {
 		return err
 	}
 	e := p.Entry.Event
@@ -239,7 +193,7 @@ func (f *fold) next(p chain.Parsed, subject string) error {
 	if err := f.document(p.Entry, documented); err != nil {
 		return err
 	}
-	f.roots.Append(tree.Leaf(p.Entry.Bytes()))
+	f.roots.Append(p.leaf)
 	if h := f.opts.Head; h != nil && h.Position == e.Sequence && (h.CID != p.CID || h.Root != f.root()) {
 		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckHead, Expected: h.CID, Found: p.CID}
 	}
@@ -303,6 +257,9 @@ func (f *fold) count(en *chain.Entry) {
 		keys[1] = en.Evidence.Key
 	}
 	f.signers = append(f.signers, keys)
+	if f.opts.disclosed != nil {
+		f.opts.disclosed.note(en.Event)
+	}
 	switch en.Event.Auth.Method {
 	case events.MethodSignature:
 		f.report.Signed++

@@ -19,6 +19,7 @@ const (
 	CodeMediaType        = "media-type"      // 415
 	CodeNotYet           = "not-yet"         // 503: the ledger has not reached at_least
 	CodeNotTried         = "not-tried"       // 424: a command before it was refused
+	CodeWait             = "wait"            // 503: nothing can be recorded just now, as with little free space; nothing was
 	CodeStopped          = "stopped"         // 503: the ledger takes no more commands; nothing was recorded
 	CodeOutcomeUnknown   = "outcome-unknown" // 503: it may or may not be recorded; sending it again is harmless
 	CodeBroken           = "broken"          // 500: a hash, a link or a signature does not hold, or an entry cannot be read

@@ -13,15 +13,20 @@
 // and unknown members, members twice or out of order, white space, floats, other spellings of a number or of an
 // escape, bad UTF-8 and forbidden code points have no way in.
 //
+// Reading is one pass over the bytes: names are compared in place, values are read where they stand, and strings that come
+// again and again are given as the copy that was made the first time.
+//
 // The subset of RFC 8785 in use: objects, arrays, strings, true, and integers from 0 to 2^53-1. Strings hold no code
 // point that [Forbidden] names; U+000A is allowed only where a rule says so. The only escapes are \" \\ and \n.
 // Nesting ends at depth 32.
 package canon
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
-	"unicode/utf8"
+	"strings"
+	"sync"
 )
 
 // MaxDepth is the deepest nesting of objects and arrays that is read or written.
@@ -60,32 +65,49 @@ type Codec struct {
 	i     int    // reading: the next byte
 	first bool   // no member or element of the innermost value was met yet
 	depth int
-	path  []string
 	err   error
 	node  *Schema // describing: the object whose members are met
+
+	// The members that are being walked over, outermost first: where in b their names begin.
+	within int
+	names  [MaxDepth + 1]int
+}
+
+// codecs are kept for the next value: a ledger is read entry by entry.
+var codecs = sync.Pool{New: func() any { return new(Codec) }}
+
+// walk walks over one object, and gives the codec's bytes and error.
+func walk(m mode, b []byte, members func(*Codec)) ([]byte, error) {
+	c := codecs.Get().(*Codec)
+	c.mode, c.b, c.i, c.depth, c.within = m, b, 0, 0, 0
+	c.object(members)
+	if m == reading && c.err == nil && c.i != len(b) {
+		c.Failf("%d bytes follow the value", len(b)-c.i)
+	}
+	out, err := c.b, c.err
+	c.b, c.err = nil, nil
+	codecs.Put(c)
+	return out, err
 }
 
 // Append writes the object that members describes behind dst.
 func Append(dst []byte, members func(*Codec)) ([]byte, error) {
-	c := Codec{mode: writing, b: dst}
-	c.object(members)
-	if c.err != nil {
-		return nil, c.err
+	b, err := walk(writing, dst, members)
+	if err != nil {
+		return nil, err
 	}
-	return c.b, nil
+	return b, nil
 }
 
 // Encode writes the object that members describes.
-func Encode(members func(*Codec)) ([]byte, error) { return Append(nil, members) }
+func Encode(members func(*Codec)) ([]byte, error) {
+	return Append(make([]byte, 0, 768), members) // most values of a ledger fit
+}
 
 // Decode reads b, which must be exactly the object that members describes. Strings are copied out of b.
 func Decode(b []byte, members func(*Codec)) error {
-	c := Codec{mode: reading, b: b}
-	c.object(members)
-	if c.err == nil && c.i != len(b) {
-		c.Failf("%d bytes follow the value", len(b)-c.i)
-	}
-	return c.err
+	_, err := walk(reading, b, members)
+	return err
 }
 
 // Reading says whether the codec reads; a description uses it to build what it is about to fill.
@@ -95,17 +117,22 @@ func (c *Codec) Reading() bool { return c.mode == reading }
 func (c *Codec) Describing() bool { return c.mode == describing }
 
 // Failf makes the value wrong for a reason the description itself knows. The first failure stays.
-func (c *Codec) Failf(format string, args ...any) {
+func (c *Codec) Failf(format string, args ...any) { c.failf("", format, args...) }
+
+// failf is Failf for a member of the innermost object, which has not been met; empty: for what is being walked over.
+func (c *Codec) failf(member, format string, args ...any) {
 	if c.err != nil || c.mode == describing {
 		return
 	}
-	e := &Error{Problem: fmt.Sprintf(format, args...)}
-	for i, p := range c.path {
-		if i > 0 {
-			e.Path += "."
-		}
-		e.Path += p
+	var path []string
+	for _, at := range c.names[:c.within] {
+		name, _, _ := bytes.Cut(c.b[at:], []byte{'"'})
+		path = append(path, string(name))
 	}
+	if member != "" {
+		path = append(path, member)
+	}
+	e := &Error{Path: strings.Join(path, "."), Problem: fmt.Sprintf(format, args...)}
 	if c.mode == reading {
 		e.Offset = c.i
 	}
@@ -201,146 +228,50 @@ func (c *Codec) member(name string, required, present bool) bool {
 			c.b = append(c.b, ',')
 		}
 		c.b = append(c.b, '"')
+		c.enterMember(len(c.b))
 		c.b = append(c.b, name...)
 		c.b = append(c.b, '"', ':')
 	case reading:
-		j := c.i
-		if !c.first && j < len(c.b) && c.b[j] == ',' {
-			j++
-		} else if !c.first {
-			j = len(c.b) // neither a comma nor a first member: only an end can follow
-		}
-		n := len(name)
-		if j+n+3 > len(c.b) || c.b[j] != '"' || string(c.b[j+1:j+1+n]) != name || c.b[j+1+n] != '"' || c.b[j+2+n] != ':' {
+		if !c.step(name) {
 			if required {
-				c.path = append(c.path, name)
-				c.Failf("want member %q, found %s", name, c.found())
+				c.failf(name, "want member %q, found %s", name, c.found())
 			}
 			return false
 		}
-		c.i = j + n + 3
 	case describing:
 		c.node.add(name, required)
 	}
 	c.first = false
-	c.path = append(c.path, name)
+	return true
+}
+
+func (c *Codec) enterMember(name int) {
+	c.names[c.within] = name // an object is no deeper than MaxDepth
+	c.within++
+}
+
+// step reads a comma, but before the first member, and the name with its colon, or nothing where that is not what
+// stands there.
+func (c *Codec) step(name string) bool {
+	b, j, n := c.b, c.i, len(name)
+	if !c.first {
+		if j >= len(b) || b[j] != ',' {
+			return false // neither a comma nor a first member: only an end can follow
+		}
+		j++
+	}
+	if len(b)-j < n+3 || b[j] != '"' || b[j+n+1] != '"' || b[j+n+2] != ':' || string(b[j+1:j+1+n]) != name {
+		return false
+	}
+	c.enterMember(j + 1)
+	c.i = j + n + 3
 	return true
 }
 
 func (c *Codec) done() {
-	if c.err == nil {
-		c.path = c.path[:len(c.path)-1]
+	if c.err == nil && c.mode != describing {
+		c.within--
 	}
-}
-
-// text writes or reads one string that keeps to rule.
-func (c *Codec) text(s *string, rule *Rule) {
-	switch c.mode {
-	case writing:
-		if err := rule.Check(*s); err != nil {
-			c.Failf("%v", err)
-			return
-		}
-		c.b = AppendString(c.b, *s)
-	case reading:
-		got, ok := c.readString(rule)
-		if !ok {
-			return
-		}
-		if err := rule.check(got); err != nil {
-			c.Failf("%v", err)
-			return
-		}
-		*s = got
-	}
-}
-
-// AppendString writes s as a canonical JSON string behind dst. It does not check s.
-func AppendString(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); i++ {
-		var esc byte
-		switch s[i] {
-		case '"', '\\':
-			esc = s[i]
-		case '\n':
-			esc = 'n'
-		default:
-			continue
-		}
-		dst = append(dst, s[start:i]...)
-		dst = append(dst, '\\', esc)
-		start = i + 1
-	}
-	dst = append(dst, s[start:]...)
-	return append(dst, '"')
-}
-
-// readString reads a string and checks its spelling and code points; what it may say is the rule's own check.
-func (c *Codec) readString(rule *Rule) (string, bool) {
-	if c.i >= len(c.b) || c.b[c.i] != '"' {
-		c.Failf("want a string, found %s", c.found())
-		return "", false
-	}
-	b, i := c.b, c.i+1
-	start, escaped := i, 0
-	for {
-		if i >= len(b) {
-			c.Failf("the string does not end")
-			return "", false
-		}
-		ch := b[i]
-		switch {
-		case ch == '"':
-			c.i = i + 1
-			if escaped == 0 {
-				return string(b[start:i]), true
-			}
-			return unescape(b[start:i], escaped), true
-		case ch == '\\':
-			if i+1 >= len(b) || (b[i+1] != '"' && b[i+1] != '\\' && b[i+1] != 'n') {
-				c.Failf("an escape that canonical JSON does not use here")
-				return "", false
-			}
-			if b[i+1] == 'n' && !rule.Lines {
-				c.Failf("a line break is not allowed here")
-				return "", false
-			}
-			escaped++
-			i += 2
-		case ch < 0x20 || ch == 0x7f:
-			c.Failf("forbidden code point U+%04X", ch)
-			return "", false
-		case ch < utf8.RuneSelf:
-			i++
-		default:
-			r, n := utf8.DecodeRune(b[i:])
-			if r == utf8.RuneError && n == 1 {
-				c.Failf("not UTF-8")
-				return "", false
-			}
-			if Forbidden(r) {
-				c.Failf("forbidden code point U+%04X", r)
-				return "", false
-			}
-			i += n
-		}
-	}
-}
-
-func unescape(b []byte, escaped int) string {
-	out := make([]byte, 0, len(b)-escaped)
-	for i := 0; i < len(b); i++ {
-		if b[i] == '\\' {
-			if i++; b[i] == 'n' {
-				out = append(out, '\n')
-				continue
-			}
-		}
-		out = append(out, b[i])
-	}
-	return string(out)
 }
 
 // integer writes or reads one integer.

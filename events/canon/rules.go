@@ -3,7 +3,7 @@ package canon
 import (
 	"errors"
 	"fmt"
-	"regexp"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/permledger/permledger/events/didkey"
@@ -47,10 +47,16 @@ type Rule struct {
 	Lines   bool   // U+000A is allowed
 	Pattern string // a regular expression over ASCII; empty: any allowed code points
 	match   func(string) bool
+
+	printable bool  // match takes printable ASCII alone
+	seen      *seen // of rules whose strings come again and again
 }
 
 // Check says why s does not keep to the rule, nil when it does.
 func (r *Rule) Check(s string) error {
+	if r.seen.has(s) || r.printable && len(s) >= r.Min && len(s) <= r.Max && r.match(s) {
+		return nil
+	}
 	if err := CheckText(s, r.Lines); err != nil {
 		return fmt.Errorf("%s: %w", r.Name, err)
 	}
@@ -90,33 +96,59 @@ func CheckText(s string, lines bool) error {
 	return nil
 }
 
-// NewRule makes a rule of a regular expression over ASCII and of lengths in bytes.
-func NewRule(name, pattern string, minimum, maximum int) *Rule {
-	return rule(name, pattern, minimum, maximum)
+// NewRule makes a rule of a regular expression over printable ASCII and of lengths in bytes, at least 1. match is the same
+// as the expression, and much faster; it is asked only of strings of such a length.
+func NewRule(name, pattern string, minimum, maximum int, match func(string) bool) *Rule {
+	return &Rule{Name: name, Min: minimum, Max: maximum, Pattern: pattern, match: match, printable: true}
 }
 
-func rule(name, pattern string, minimum, maximum int) *Rule {
-	r := &Rule{Name: name, Min: minimum, Max: maximum, Pattern: pattern}
-	if pattern != "" {
-		r.match = regexp.MustCompile(pattern).MatchString
-	}
+// repeated is NewRule for strings that come again and again; slots bounds how many are remembered.
+func repeated(slots int, name, pattern string, minimum, maximum int, match func(string) bool) *Rule {
+	r := NewRule(name, pattern, minimum, maximum, match)
+	r.seen = remember(slots)
 	return r
 }
 
-// bytesRule is a rule over single bytes, which is much faster than a regular expression; a test holds match and
-// pattern together.
-func bytesRule(name, pattern string, minimum, maximum int, match func(string) bool) *Rule {
-	return &Rule{Name: name, Min: minimum, Max: maximum, Pattern: pattern, match: match}
+// An Alphabet is a set of ASCII characters.
+type Alphabet [256]bool
+
+// NewAlphabet gives the characters from each first to each second one: "azAZ__" are the letters and the underscore.
+func NewAlphabet(ranges string) *Alphabet {
+	a := new(Alphabet)
+	for i := 0; i+1 < len(ranges); i += 2 {
+		for b := ranges[i]; b <= ranges[i+1]; b++ {
+			a[b] = true
+		}
+	}
+	return a
 }
 
-func every(s string, ok func(byte) bool) bool {
+// All says whether s has characters of the alphabet alone.
+func (a *Alphabet) All(s string) bool {
 	for i := 0; i < len(s); i++ {
-		if !ok(s[i]) {
+		if !a[s[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+var (
+	visible  = NewAlphabet("!~")             // [!-~]
+	typed    = NewAlphabet(" ~")             // [ -~]
+	lower    = NewAlphabet("az09--")         // [a-z0-9-]
+	token    = NewAlphabet("az09--..")       // [a-z0-9.-]
+	host     = NewAlphabet("az09--..::")     // [a-z0-9.:-]
+	letters  = NewAlphabet("az")             // [a-z]
+	urn      = NewAlphabet("az..")           // [a-z.]
+	digits   = NewAlphabet("09")             // [0-9]
+	hex      = NewAlphabet("09AFaf")         // [0-9A-Fa-f]
+	bare     = NewAlphabet("!9;~")           // [!-9;-~]
+	segment  = NewAlphabet("!.0~")           // [!-.0-~]
+	base32   = NewAlphabet("az27")           // [a-z2-7]
+	base64u  = NewAlphabet("AZaz09--__")     // [A-Za-z0-9_-]
+	didChars = NewAlphabet("AZaz09..__::--") // of a method-specific id; see isDID
+)
 
 // The rules of the strings in events and entries.
 var (
@@ -125,56 +157,96 @@ var (
 	// Name is what people call a thing.
 	Name = &Rule{Name: "a name", Min: 1, Max: 512}
 	// Key names a role or a subject within its organization, as imported or typed.
-	Key = bytesRule("a key", `^[!-~]([ -~]*[!-~])?$`, 1, 128, func(s string) bool {
-		return s[0] != ' ' && s[len(s)-1] != ' ' && every(s, func(b byte) bool { return b >= ' ' && b <= '~' })
+	Key = NewRule("a key", `^[!-~]([ -~]*[!-~])?$`, 1, 128, func(s string) bool {
+		return s[0] != ' ' && s[len(s)-1] != ' ' && typed.All(s)
 	})
 	// Permission names a permission: bare in the organization's own catalogue, else catalogue:name.
-	Permission = bytesRule("a permission", `^([a-z0-9-]{1,32}:)?[!-9;-~]+$`, 1, 256, isPermission)
+	Permission = repeated(4096, "a permission", `^([a-z0-9-]{1,32}:)?[!-9;-~]+$`, 1, 256, isPermission)
 	// Token is a short name of our own making.
-	Token = bytesRule("a token", `^[a-z0-9][a-z0-9.-]*$`, 1, 64, func(s string) bool {
-		return s[0] != '.' && s[0] != '-' && every(s, func(b byte) bool { return isToken(b) || b == '.' })
+	Token = repeated(64, "a token", `^[a-z0-9][a-z0-9.-]*$`, 1, 64, func(s string) bool {
+		return s[0] != '.' && s[0] != '-' && token.All(s)
 	})
 	// Organization is the id of an organization; it is a token of NATS subjects.
-	Organization = bytesRule("an organization id", `^[a-z0-9-]+$`, 1, 32, func(s string) bool { return every(s, isToken) })
+	Organization = repeated(64, "an organization id", `^[a-z0-9-]+$`, 1, 32, lower.All)
 	// Scope is the path under the organization that a grant covers.
-	Scope = rule("a scope", `^[a-z0-9-]+/[!-.0-~]+(/[a-z0-9-]+/[!-.0-~]+)*$`, 3, 512)
+	Scope = NewRule("a scope", `^[a-z0-9-]+/[!-.0-~]+(/[a-z0-9-]+/[!-.0-~]+)*$`, 3, 512, isScope)
 	// Source names a ledger: host and organization.
-	Source = rule("a source", `^[a-z0-9]([a-z0-9.:-]*[a-z0-9])?/[a-z0-9-]{1,32}$`, 3, 255)
+	Source = repeated(64, "a source", `^[a-z0-9]([a-z0-9.:-]*[a-z0-9])?/[a-z0-9-]{1,32}$`, 3, 255, func(s string) bool {
+		name, organization, _ := strings.Cut(s, "/")
+		return name != "" && host.All(name) && !strings.ContainsAny(name[:1]+name[len(name)-1:], ".:-") &&
+			organization != "" && len(organization) <= 32 && lower.All(organization)
+	})
 	// DID is a decentralized identifier.
-	DID = rule("a DID", `^did:[a-z0-9]+:([A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*([A-Za-z0-9._-]|%[0-9A-Fa-f]{2})$`, 7, 256)
+	DID = NewRule("a DID", `^did:[a-z0-9]+:([A-Za-z0-9._:-]|%[0-9A-Fa-f]{2})*([A-Za-z0-9._-]|%[0-9A-Fa-f]{2})$`, 7, 256, isDID)
 	// DIDKey is an Ed25519 public key as did:key.
-	DIDKey = bytesRule("a did:key of an Ed25519 key", `^did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}$`, 56, 56, func(s string) bool {
+	DIDKey = repeated(1024, "a did:key of an Ed25519 key", `^did:key:z6Mk[1-9A-HJ-NP-Za-km-z]{44}$`, 56, 56, func(s string) bool {
 		_, err := didkey.Parse(s)
 		return err == nil
 	})
 	// Credential names what somebody proved itself with.
-	Credential = bytesRule("a credential", `^[!-~]+$`, 1, 256, func(s string) bool {
-		return every(s, func(b byte) bool { return b > ' ' && b <= '~' })
-	})
+	Credential = repeated(1024, "a credential", `^[!-~]+$`, 1, 256, visible.All)
 	// CID is the address of an entry or a document: CIDv1, raw, sha2-256, base32.
-	CID = rule("a CID (v1, raw, sha2-256)", `^bafkrei[a-z2-7]{51}[aeimquy4]$`, 59, 59)
+	CID = NewRule("a CID (v1, raw, sha2-256)", `^bafkrei[a-z2-7]{51}[aeimquy4]$`, 59, 59, func(s string) bool {
+		return strings.HasPrefix(s, "bafkrei") && base32.All(s) && strings.IndexByte("aeimquy4", s[58]) >= 0
+	})
 	// About names what an event is about.
-	About = rule("a thing of the ledger", `^[a-z]+/[!-~]+$`, 3, 256)
+	About = NewRule("a thing of the ledger", `^[a-z]+/[!-~]+$`, 3, 256, func(s string) bool {
+		kind, id, _ := strings.Cut(s, "/")
+		return kind != "" && letters.All(kind) && id != "" && visible.All(id)
+	})
 	// Value is the value of a label.
 	Value = &Rule{Name: "a value", Max: 512}
 	// Decimal is an integer written as a string.
-	Decimal = rule("a decimal", `^[1-9][0-9]{0,15}$`, 1, 16)
+	Decimal = NewRule("a decimal", `^[1-9][0-9]{0,15}$`, 1, 16, func(s string) bool { return s[0] != '0' && digits.All(s) })
+	// EventSchema is a URN of our own: it names a type of event and its version.
+	EventSchema = repeated(64, "a URN of an event type", `^urn:permledger:[a-z.]+:[1-9][0-9]*$`, 1, 128, func(s string) bool {
+		rest, ours := strings.CutPrefix(s, "urn:permledger:")
+		name, version, _ := strings.Cut(rest, ":")
+		return ours && name != "" && urn.All(name) && version != "" && version[0] != '0' && digits.All(version)
+	})
 )
 
-func isToken(b byte) bool { return b >= 'a' && b <= 'z' || b >= '0' && b <= '9' || b == '-' }
-
 func isPermission(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] == ':' {
-			if i == 0 || i > 32 || i == len(s)-1 || !every(s[:i], isToken) {
-				return false
-			}
-			s = s[i+1:]
-			break
-		}
+	catalogue, name, qualified := strings.Cut(s, ":")
+	if !qualified {
+		return bare.All(s)
 	}
-	return every(s, func(b byte) bool { return b > ' ' && b <= '~' && b != ':' })
+	return catalogue != "" && len(catalogue) <= 32 && lower.All(catalogue) && name != "" && bare.All(name)
 }
 
-// EventSchema is a URN of our own: it names a type of event and its version.
-var EventSchema = rule("a URN of an event type", `^urn:permledger:[a-z.]+:[1-9][0-9]*$`, 1, 128)
+// isScope: pairs of a kind and a name, none of them empty, with slashes between all.
+func isScope(s string) bool {
+	for {
+		kind, rest, _ := strings.Cut(s, "/")
+		name, more, next := strings.Cut(rest, "/")
+		if kind == "" || !lower.All(kind) || name == "" || !segment.All(name) {
+			return false
+		}
+		if !next {
+			return true
+		}
+		s = more
+	}
+}
+
+// isDID: a method, and an id that does not end in a colon and in which a percent sign is followed by two digits.
+func isDID(s string) bool {
+	rest, is := strings.CutPrefix(s, "did:")
+	method, id, _ := strings.Cut(rest, ":")
+	if !is || method == "" || strings.IndexByte(method, '-') >= 0 || !lower.All(method) || id == "" || id[len(id)-1] == ':' {
+		return false
+	}
+	for i := 0; i < len(id); i++ {
+		if id[i] != '%' {
+			if !didChars[id[i]] {
+				return false
+			}
+			continue
+		}
+		if i+2 >= len(id) || !hex.All(id[i+1:i+3]) {
+			return false
+		}
+		i += 2
+	}
+	return true
+}

@@ -107,9 +107,10 @@ func (s *Schema) last() *Schema { return s.Properties[len(s.Properties)-1].schem
 
 func (s *Schema) fill(with *Schema) { *s.last() = *with }
 
-func (c *Codec) describe(s *Schema) {
+// describe says what the member just met holds. It takes a function so that nothing is made of it but in describing.
+func (c *Codec) describe(s func() *Schema) {
 	if c.mode == describing {
-		c.node.fill(s)
+		c.node.fill(s())
 	}
 }
 

@@ -1,6 +1,7 @@
 package canon
 
 import (
+	"bytes"
 	"encoding/base64"
 	"time"
 
@@ -13,7 +14,7 @@ const TimeLayout = "2006-01-02T15:04:05.000Z"
 // ULID is a member that is always there: 26 capital Crockford characters.
 func (c *Codec) ULID(name string, id *ulid.ULID) {
 	if c.member(name, true, true) {
-		c.describe(ulidSchema())
+		c.describe(ulidSchema)
 		c.ulid(id)
 		c.done()
 	}
@@ -22,7 +23,7 @@ func (c *Codec) ULID(name string, id *ulid.ULID) {
 // OptionalULID is a member that is left out when id is zero.
 func (c *Codec) OptionalULID(name string, id *ulid.ULID) {
 	if c.member(name, false, *id != ulid.ULID{}) {
-		c.describe(ulidSchema())
+		c.describe(ulidSchema)
 		c.ulid(id)
 		c.done()
 	}
@@ -31,7 +32,7 @@ func (c *Codec) OptionalULID(name string, id *ulid.ULID) {
 // ULIDs is a member that is always there and holds a set of ids in ascending order.
 func (c *Codec) ULIDs(name string, ids *[]ulid.ULID) {
 	if c.member(name, true, true) {
-		c.describe(&Schema{Type: "array", Items: ulidSchema(), UniqueItems: true})
+		c.describe(func() *Schema { return &Schema{Type: "array", Items: ulidSchema(), UniqueItems: true} })
 		c.ulids(ids)
 		c.done()
 	}
@@ -40,7 +41,7 @@ func (c *Codec) ULIDs(name string, ids *[]ulid.ULID) {
 // OptionalULIDs is ULIDs, left out when empty.
 func (c *Codec) OptionalULIDs(name string, ids *[]ulid.ULID) {
 	if c.member(name, false, len(*ids) > 0) {
-		c.describe(&Schema{Type: "array", Items: ulidSchema(), UniqueItems: true, MinItems: 1})
+		c.describe(func() *Schema { return &Schema{Type: "array", Items: ulidSchema(), UniqueItems: true, MinItems: 1} })
 		c.ulids(ids)
 		if c.mode == reading && len(*ids) == 0 {
 			c.Failf("an empty list is left out")
@@ -66,15 +67,17 @@ func (c *Codec) ulid(id *ulid.ULID) {
 			return
 		}
 		c.b = append(c.b, '"')
-		c.b = append(c.b, id.String()...)
+		c.b = AppendULID(c.b, *id)
 		c.b = append(c.b, '"')
 	case reading:
 		if len(c.b)-c.i < 28 || c.b[c.i] != '"' || c.b[c.i+27] != '"' {
 			c.Failf("want a ULID, found %s", c.found())
 			return
 		}
-		got, err := ParseULID(string(c.b[c.i+1 : c.i+27]))
-		if err != nil {
+		text := c.b[c.i+1 : c.i+27]
+		got, ok := readULID(text)
+		if !ok {
+			_, err := ParseULID(string(text))
 			c.Failf("%v", err)
 			return
 		}
@@ -86,7 +89,7 @@ func (c *Codec) ulid(id *ulid.ULID) {
 // Time is a member that is always there.
 func (c *Codec) Time(name string, t *time.Time) {
 	if c.member(name, true, true) {
-		c.describe(timeSchema())
+		c.describe(timeSchema)
 		c.instant(t)
 		c.done()
 	}
@@ -95,7 +98,7 @@ func (c *Codec) Time(name string, t *time.Time) {
 // OptionalTime is a member that is left out when t is zero.
 func (c *Codec) OptionalTime(name string, t *time.Time) {
 	if c.member(name, false, !t.IsZero()) {
-		c.describe(timeSchema())
+		c.describe(timeSchema)
 		c.instant(t)
 		c.done()
 	}
@@ -110,7 +113,7 @@ func (c *Codec) instant(t *time.Time) {
 			return
 		}
 		c.b = append(c.b, '"')
-		c.b = u.AppendFormat(c.b, TimeLayout)
+		c.b = appendTime(c.b, u)
 		c.b = append(c.b, '"')
 	case reading:
 		if len(c.b)-c.i < 26 || c.b[c.i] != '"' || c.b[c.i+25] != '"' {
@@ -127,33 +130,10 @@ func (c *Codec) instant(t *time.Time) {
 	}
 }
 
-// parseTime reads the one spelling of TimeLayout; time.Parse would take others too and is slower.
-func parseTime(b []byte) (time.Time, bool) {
-	const form = "dddd-dd-ddTdd:dd:dd.dddZ"
-	for i := range form {
-		if digit := b[i] >= '0' && b[i] <= '9'; digit != (form[i] == 'd') || !digit && b[i] != form[i] {
-			return time.Time{}, false
-		}
-	}
-	n := func(from, to int) (v int) {
-		for _, d := range b[from:to] {
-			v = v*10 + int(d-'0')
-		}
-		return v
-	}
-	y, mo, d, h, mi, s := n(0, 4), n(5, 7), n(8, 10), n(11, 13), n(14, 16), n(17, 19)
-	t := time.Date(y, time.Month(mo), d, h, mi, s, n(20, 23)*1e6, time.UTC)
-	// time.Date normalises 31 February; then the parts differ.
-	if y < 1970 || t.Year() != y || int(t.Month()) != mo || t.Day() != d || t.Hour() != h || t.Minute() != mi || t.Second() != s {
-		return time.Time{}, false
-	}
-	return t, true
-}
-
 // Digest is a member that is always there: SHA-256 in base64url without padding.
 func (c *Codec) Digest(name string, d *[32]byte) {
 	if c.member(name, true, true) {
-		c.describe(digestSchema())
+		c.describe(digestSchema)
 		c.digest(d)
 		c.done()
 	}
@@ -162,7 +142,7 @@ func (c *Codec) Digest(name string, d *[32]byte) {
 // OptionalDigest is a member that is left out when d is zero.
 func (c *Codec) OptionalDigest(name string, d *[32]byte) {
 	if c.member(name, false, *d != [32]byte{}) {
-		c.describe(digestSchema())
+		c.describe(digestSchema)
 		c.digest(d)
 		if c.mode == reading && *d == ([32]byte{}) {
 			c.Failf("a digest of zeros is left out")
@@ -171,15 +151,13 @@ func (c *Codec) OptionalDigest(name string, d *[32]byte) {
 	}
 }
 
-func (c *Codec) digest(d *[32]byte) {
-	c.octets(func() []byte { return d[:] }, 32, func(b []byte) { copy(d[:], b) })
-}
+func (c *Codec) digest(d *[32]byte) { c.octets(d[:]) }
 
 // Signature is a member that is always there: 64 bytes in base64url without padding.
 func (c *Codec) Signature(name string, sig *[64]byte) {
 	if c.member(name, true, true) {
-		c.describe(&Schema{Type: "string", Pattern: `^[A-Za-z0-9_-]{86}$`})
-		c.octets(func() []byte { return sig[:] }, 64, func(b []byte) { copy(sig[:], b) })
+		c.describe(func() *Schema { return &Schema{Type: "string", Pattern: `^[A-Za-z0-9_-]{86}$`} })
+		c.octets(sig[:])
 		c.done()
 	}
 }
@@ -189,44 +167,53 @@ func (c *Codec) Bytes(name string, b *[]byte) {
 	if !c.member(name, true, true) {
 		return
 	}
-	c.describe(&Schema{Type: "string", Pattern: `^[A-Za-z0-9_-]+$`, MinLength: 2, MaxLength: 683})
-	text := base64.RawURLEncoding.EncodeToString(*b)
-	c.text(&text, encoded)
-	if c.mode == reading && c.err == nil {
-		out, err := base64.RawURLEncoding.Strict().DecodeString(text)
-		if err != nil || len(out) == 0 {
+	c.describe(func() *Schema {
+		return &Schema{Type: "string", Pattern: `^[A-Za-z0-9_-]+$`, MinLength: 2, MaxLength: 683}
+	})
+	switch c.mode {
+	case writing:
+		text := base64url.EncodeToString(*b)
+		c.text(&text, encoded)
+	case reading:
+		raw, ok := c.span()
+		if !ok || len(raw) < encoded.Min || len(raw) > encoded.Max || bytes.ContainsAny(raw, "\r\n") { // which Decode skips
+			c.Failf("want bytes in base64url, found %s", c.found())
+			return
+		}
+		out := make([]byte, base64url.DecodedLen(len(raw)))
+		if _, err := base64url.Decode(out, raw); err != nil {
 			c.Failf("want bytes in base64url")
 			return
 		}
 		*b = out
+		c.i += len(raw) + 2
 	}
 	c.done()
 }
 
-var encoded = bytesRule("bytes in base64url", `^[A-Za-z0-9_-]+$`, 2, 683, func(s string) bool {
-	return every(s, func(b byte) bool { return isToken(b) || b >= 'A' && b <= 'Z' || b == '_' })
-})
+var encoded = NewRule("bytes in base64url", `^[A-Za-z0-9_-]+$`, 2, 683, base64u.All)
 
-func (c *Codec) octets(value func() []byte, size int, set func([]byte)) {
-	enc := base64.RawURLEncoding.Strict()
-	n := enc.EncodedLen(size)
+// base64url refuses bits to spare that are not zero.
+var base64url = base64.RawURLEncoding.Strict()
+
+// octets writes or reads all bytes of d.
+func (c *Codec) octets(d []byte) {
+	n := base64url.EncodedLen(len(d))
 	switch c.mode {
 	case writing:
 		c.b = append(c.b, '"')
-		c.b = enc.AppendEncode(c.b, value())
+		c.b = base64url.AppendEncode(c.b, d)
 		c.b = append(c.b, '"')
 	case reading:
 		if len(c.b)-c.i < n+2 || c.b[c.i] != '"' || c.b[c.i+n+1] != '"' {
-			c.Failf("want %d bytes in base64url, found %s", size, c.found())
+			c.Failf("want %d bytes in base64url, found %s", len(d), c.found())
 			return
 		}
-		var out [64]byte
 		// Decode skips line breaks; a string of the right length that holds one comes out short.
-		if m, err := enc.Decode(out[:], c.b[c.i+1:c.i+1+n]); err != nil || m != size {
-			c.Failf("want %d bytes in base64url", size)
+		if m, err := base64url.Decode(d, c.b[c.i+1:c.i+1+n]); err != nil || m != len(d) {
+			c.Failf("want %d bytes in base64url", len(d))
 			return
 		}
-		set(out[:size])
 		c.i += n + 2
 	}
 }
@@ -234,7 +221,7 @@ func (c *Codec) octets(value func() []byte, size int, set func([]byte)) {
 // Digests is a member that is left out when empty: digests in the order given.
 func (c *Codec) Digests(name string, list *[][32]byte) {
 	if c.member(name, false, len(*list) > 0) {
-		c.describe(&Schema{Type: "array", Items: digestSchema(), MinItems: 1})
+		c.describe(func() *Schema { return &Schema{Type: "array", Items: digestSchema(), MinItems: 1} })
 		array(c, list, func(d, _ *[32]byte) { c.digest(d) })
 		if c.mode == reading && len(*list) == 0 {
 			c.Failf("an empty list is left out")
@@ -242,18 +229,3 @@ func (c *Codec) Digests(name string, list *[][32]byte) {
 		c.done()
 	}
 }
-
-// ParseULID reads the one spelling of a ULID: 26 capital characters of Crockford's base 32, at most
-// 7ZZZZZZZZZZZZZZZZZZZZZZZZZ.
-func ParseULID(s string) (ulid.ULID, error) {
-	id, err := ulid.ParseStrict(s)
-	if err != nil {
-		return ulid.ULID{}, err
-	}
-	if id.String() != s || id == (ulid.ULID{}) {
-		return ulid.ULID{}, errSpelling
-	}
-	return id, nil
-}
-
-var errSpelling = &Error{Problem: "not the one spelling of a ULID"}

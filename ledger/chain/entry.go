@@ -17,13 +17,11 @@ package chain
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/ipfs/go-cid"
-	"github.com/multiformats/go-multihash"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
@@ -43,6 +41,7 @@ type Entry struct {
 
 	raw      []byte
 	rawEvent []byte // aliases raw
+	cid      string // of raw; empty where nobody has computed it
 }
 
 // Document is what an entry keeps of a signed document: the rest is computed from the event and the state after it.
@@ -116,19 +115,17 @@ func Parse(raw []byte) (*Entry, error) {
 	if len(raw) > events.MaxEntry {
 		return nil, fmt.Errorf("entry of %d bytes: %w", len(raw), ErrTooLarge)
 	}
-	en := &Entry{raw: raw}
+	var whole struct { // one piece of memory
+		Entry
+		event events.Event
+	}
+	en := &whole.Entry
+	en.raw, en.Event = raw, &whole.event
 	if err := canon.Decode(raw, en.members); err != nil {
 		if newer := fromLater(raw); newer != nil {
 			return nil, newer
 		}
 		return nil, fmt.Errorf("not an entry: %w", err)
-	}
-	var err error
-	if en.Event, err = events.Decode(en.rawEvent); err != nil {
-		if newer := fromLater(raw); newer != nil {
-			return nil, newer
-		}
-		return nil, err
 	}
 	return en, nil
 }
@@ -157,7 +154,7 @@ func (en *Entry) members(c *canon.Codec) {
 		c.String("key", &en.Document.Key, canon.DIDKey)
 		c.String("proof", &en.Document.Proof, proofValue)
 	})
-	c.Raw("event", &en.rawEvent)
+	c.Exact("event", &en.rawEvent, en.Event.Members)
 	c.OptionalObject("evidence", en.Evidence != nil, func(c *canon.Codec) {
 		if en.Evidence == nil {
 			en.Evidence = new(Evidence)
@@ -189,13 +186,19 @@ func (ev *Evidence) Members(c *canon.Codec) {
 	c.Bytes("sig", &ev.Signature)
 }
 
-var algorithm = canon.NewRule("an algorithm", `^[A-Za-z0-9][A-Za-z0-9.-]*$`, 1, 64)
+var algorithm = canon.NewRule("an algorithm", `^[A-Za-z0-9][A-Za-z0-9.-]*$`, 1, 64, func(s string) bool {
+	return s[0] != '.' && s[0] != '-' && algorithmName.All(s)
+})
 
-var proofValue = canon.NewRule("a proofValue (base58btc)", `^z[1-9A-HJ-NP-Za-km-z]+$`, 64, 96)
+var proofValue = canon.NewRule("a proofValue (base58btc)", `^z[1-9A-HJ-NP-Za-km-z]+$`, 64, 96, func(s string) bool {
+	return s[0] == 'z' && base58.All(s[1:])
+})
+
+var algorithmName, base58 = canon.NewAlphabet("AZaz09..--"), canon.NewAlphabet("19AHJNPZakmz")
 
 // Describe gives the JSON Schema of entries, with any object as the event.
 func Describe() *canon.Schema {
-	en := Entry{}
+	en := Entry{Event: new(events.Event)}
 	s := canon.Describe(en.members)
 	s.ID = "urn:permledger:schema:entry:1"
 	s.Dialect = "https://json-schema.org/draft/2020-12/schema"
@@ -210,7 +213,12 @@ func (en *Entry) Bytes() []byte { return en.raw }
 func (en *Entry) EventBytes() []byte { return en.rawEvent }
 
 // CID gives the address of the entry.
-func (en *Entry) CID() string { return CID(en.raw) }
+func (en *Entry) CID() string {
+	if en.cid != "" {
+		return en.cid
+	}
+	return CID(en.raw)
+}
 
 // Subject gives the NATS subject the entry must stand under.
 func (en *Entry) Subject() string {
@@ -222,12 +230,14 @@ func CID(b []byte) string { return CIDOf(sha256.Sum256(b)) }
 
 // CIDOf gives the CID of bytes by their SHA-256.
 func CIDOf(sum [32]byte) string {
-	mh, err := multihash.Encode(sum[:], multihash.SHA2_256)
-	if err != nil {
-		panic("chain: a SHA-256 makes no multihash: " + err.Error()) // 32 bytes always do
-	}
-	return cid.NewCidV1(cid.Raw, mh).String()
+	block := [4 + len(sum)]byte{0x01, 0x55, 0x12, 0x20} // CIDv1, raw, sha2-256, 32 bytes
+	copy(block[4:], sum[:])
+	text := [59]byte{'b'} // multibase: base32
+	base32Lower.Encode(text[1:], block[:])
+	return string(text[:])
 }
+
+var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // SignCommand makes the evidence for a command: the author's signature over its bytes.
 func SignCommand(c *events.Command, s events.Signed, key ed25519.PrivateKey) (*Evidence, error) {

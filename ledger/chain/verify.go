@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
@@ -89,7 +90,9 @@ func Load(raw []byte) Parsed {
 	var err error
 	if p.Entry, err = Parse(raw); err != nil {
 		p.Err = &BrokenError{Check: CheckForm, Err: err}
+		return p
 	}
+	p.Entry.cid = p.CID
 	return p
 }
 
@@ -175,6 +178,13 @@ func (v *Verifier) Head() (uint64, string) {
 	return v.next - 1, v.prev
 }
 
+// Clone gives a verifier that stands at the same place, to try an entry on.
+func (v *Verifier) Clone() *Verifier {
+	c := *v
+	c.keys = maps.Clone(v.keys)
+	return &c
+}
+
 // Source gives the ledger the entries are of.
 func (v *Verifier) Source() string { return v.source }
 
@@ -200,8 +210,8 @@ func (v *Verifier) Next(p Parsed, subject string) error {
 	if v.source != "" && e.Source != v.source {
 		return broken(CheckSource, v.source, e.Source, nil)
 	}
-	if want := p.Entry.Subject(); subject != "" && subject != want {
-		return broken(CheckSubject, want, subject, nil)
+	if subject != "" && subject != p.Entry.Subject() {
+		return broken(CheckSubject, p.Entry.Subject(), subject, nil)
 	}
 	if v.last != nil && e.Time.Before(v.last.Time) {
 		return broken(CheckTime, "a time from "+v.last.Time.Format(canon.TimeLayout)+" on", e.Time.Format(canon.TimeLayout), nil)

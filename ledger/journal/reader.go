@@ -261,3 +261,10 @@ func (s run) read(f io.ReaderAt, b []byte) error {
 	}
 	return nil
 }
+
+// Base gives the position before the first one of the last segment: what lies up to it can no longer be cut.
+func (r *Reader) Base() uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.last * r.per
+}

@@ -36,7 +36,7 @@ func (s *State) decideRoleCreated(e *events.Event, d *events.RoleCreated) *Refus
 	if d.Included, r = s.include(e, empty, asked, nil); r != nil {
 		return r
 	}
-	extent, _ := empty.extent(s.perms, union(asked, d.Included), nil)
+	extent := s.extent(empty, union(asked, d.Included), nil)
 	d.Count, d.Set = extent.Count, extent.Set
 	return s.messageFits(d.Name, d.Description)
 }
@@ -86,7 +86,7 @@ func (s *State) decideRoleUpdated(e *events.Event, d *events.RoleUpdated) *Refus
 	if d.Included, r = s.include(e, ro.set, add, remove); r != nil {
 		return r
 	}
-	extent, _ := ro.set.extent(s.perms, union(add, d.Included), remove)
+	extent := s.extent(ro.set, union(add, d.Included), remove)
 	if extent.Count == 0 && ro.set.count > 0 && !s.opened.Profile.EmptyRoles {
 		return refuse(Invalid, "No permissions selected").hint("Leave at least one permission in the role, or delete it")
 	}

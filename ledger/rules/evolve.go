@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"container/heap"
 	"slices"
 	"strings"
 	"time"
@@ -17,12 +16,14 @@ var ulidZero ulid.ULID
 func Evolve(s *State, e *events.Event) {
 	s.position, s.time = e.Sequence, e.Time
 	if i := e.Origin.Import; i != nil && !i.Occurred.IsZero() {
-		s.sources[i.Format+" "+i.Source] = i.Occurred
+		put(s.notes, s.sources, i.Format+" "+i.Source, i.Occurred)
 	}
 	if e.Origin == (events.Origin{}) {
-		s.ids[e.ID] = e.Sequence
+		put(s.notes, s.ids, e.ID, e.Sequence)
+		keep(s.notes, &s.recent)
+		s.recent = append(s.recent, e.ID)
 	} else {
-		s.kept[e.ID] = e.Sequence
+		put(s.notes, s.kept, e.ID, e.Sequence)
 	}
 	if e.Sequence%4096 == 0 {
 		s.forget(e.Time)
@@ -31,31 +32,34 @@ func Evolve(s *State, e *events.Event) {
 	case *events.OrganizationOpened:
 		s.open(e, d)
 	case *events.CataloguePublished:
-		s.catalogues[d.Catalogue] = &catalogue{d.Title, d.Number, e.Sequence, d.Permissions}
-		s.perms.publish(d)
+		put(s.notes, s.catalogues, d.Catalogue, &catalogue{d.Title, d.Number, e.Sequence, d.Permissions})
+		s.perms.publish(s.notes, d)
 	case *events.SubjectAdded:
 		s.addSubject(&subject{id: d.Subject, key: d.Key, kind: d.Kind, did: d.DID, credential: d.Credential, added: e.Sequence})
 		if d.Credential != "" {
-			s.keys[d.Credential] = &key{purpose: events.PurposeCredential, subject: d.Subject}
+			put(s.notes, s.keys, d.Credential, &key{purpose: events.PurposeCredential, subject: d.Subject})
 		}
 	case *events.SubjectDeactivated:
-		s.subjects[d.Subject].deactivated = e.Sequence
+		u := s.subjects[d.Subject]
+		keep(s.notes, u)
+		u.deactivated = e.Sequence
 	case *events.RoleCreated:
 		names, _ := s.resolve(d.Permissions, d.Parts, time.Time{})
-		s.roles[d.Role] = &role{
+		put(s.notes, s.roles, d.Role, &role{
 			id: d.Role, key: d.Key, name: d.Name, description: d.Description, labels: d.Labels,
-			set: empty.change(s.perms, union(names, d.Included), nil), created: e.Sequence, changed: e.Sequence,
+			set: s.change(empty, union(names, d.Included), nil), created: e.Sequence, changed: e.Sequence,
 			holders: map[ulid.ULID]int{},
-		}
-		s.roleKeys[d.Key] = d.Role
-		s.roleNames[d.Name]++
+		})
+		put(s.notes, s.roleKeys, d.Key, d.Role)
+		count(s.notes, s.roleNames, d.Name, 1)
 	case *events.RoleUpdated:
 		s.updateRole(e, d)
 	case *events.RoleDeleted:
 		r := s.roles[d.Role]
+		keep(s.notes, r)
 		r.deleted, r.changed = e.Sequence, e.Sequence
-		delete(s.roleKeys, r.key)
-		s.unname(r.name)
+		drop(s.notes, s.roleKeys, r.key)
+		count(s.notes, s.roleNames, r.name, -1)
 	case *events.RoleAssigned:
 		s.giveRole(e, d.Subject, d.Role, d.Scope, d.Until)
 	case *events.RoleRevoked:
@@ -74,17 +78,19 @@ func Evolve(s *State, e *events.Event) {
 	case *events.PermissionsSet:
 		s.setPermissions(e, d)
 	case *events.PermissionsRecorded:
-		s.parts[d.Part] = part{d.Permissions, e.Time}
+		put(s.notes, s.parts, d.Part, part{d.Permissions, e.Time})
 	case *events.GrantEnded:
 		s.endGrant(d)
 	case *events.KeyRegistered:
-		s.keys[d.Key] = &key{purpose: d.Purpose, subject: d.Subject}
+		put(s.notes, s.keys, d.Key, &key{purpose: d.Purpose, subject: d.Subject})
 	case *events.KeyRotated:
 		s.replaceKey(e, d.Old, d.New)
 	case *events.KeySucceeded:
 		s.replaceKey(e, d.Lost, d.Key)
 	case *events.KeyRevoked:
-		s.keys[d.Key].revoked = e.Sequence
+		k := s.keys[d.Key]
+		keep(s.notes, k)
+		k.revoked = e.Sequence
 	case *events.KeyReported, *events.DocumentIssued:
 		// Neither changes what is so.
 	}
@@ -96,37 +102,36 @@ func Evolve(s *State, e *events.Event) {
 func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 	s.opened, s.source = d, e.Source
 	for _, action := range Actions() {
-		name := Qualified(Own, action)
-		s.perms.info[s.perms.enter(name)].catalogue = Own
+		s.perms.enter(s.notes, Qualified(Own, action))
 	}
 	for _, t := range d.Evidence {
-		s.evidence[events.Type(t)] = true
+		put(s.notes, s.evidence, events.Type(t), true)
 	}
 	o := d.Owner
 	s.addSubject(&subject{id: o.Subject, key: o.Key, kind: o.Kind, did: o.DID, credential: o.Credential, added: e.Sequence})
-	s.keys[o.Credential] = &key{purpose: events.PurposeCredential, subject: o.Subject}
+	put(s.notes, s.keys, o.Credential, &key{purpose: events.PurposeCredential, subject: o.Subject})
 	for purpose, did := range map[string]string{
 		events.PurposeEvent: d.Keys.Event, events.PurposeDocument: d.Keys.Document,
 		events.PurposeRoot: d.Keys.Root, events.PurposeOperator: d.Keys.Operator,
 	} {
-		s.keys[did] = &key{purpose: purpose}
-		s.current[purpose] = did
+		put(s.notes, s.keys, did, &key{purpose: purpose})
+		put(s.notes, s.current, purpose, did)
 	}
 }
 
 func (s *State) addSubject(u *subject) {
-	u.roles, u.direct = map[roleScope]*grant{}, map[permissionScope]*grant{}
-	s.subjects[u.id] = u
-	s.subjectKey[u.key] = u.id
+	put(s.notes, s.subjects, u.id, u)
+	put(s.notes, s.subjectKey, u.key, u.id)
 }
 
 func (s *State) updateRole(e *events.Event, d *events.RoleUpdated) {
 	r := s.roles[d.Role]
+	keep(s.notes, r)
 	r.changed = e.Sequence
 	if d.Name != nil {
-		s.unname(r.name)
+		count(s.notes, s.roleNames, r.name, -1)
 		r.name = *d.Name
-		s.roleNames[r.name]++
+		count(s.notes, s.roleNames, r.name, 1)
 	}
 	if d.Description != nil {
 		r.description = *d.Description
@@ -137,13 +142,7 @@ func (s *State) updateRole(e *events.Event, d *events.RoleUpdated) {
 	add, _ := s.resolve(d.Add, d.AddParts, time.Time{})
 	remove, _ := s.resolve(d.Remove, d.RemoveParts, time.Time{})
 	if add = union(add, d.Included); len(add)+len(remove) > 0 {
-		r.set = r.set.change(s.perms, add, remove)
-	}
-}
-
-func (s *State) unname(name string) {
-	if s.roleNames[name]--; s.roleNames[name] == 0 {
-		delete(s.roleNames, name)
+		r.set = s.change(r.set, add, remove)
 	}
 }
 
@@ -151,28 +150,32 @@ func (s *State) giveRole(e *events.Event, to, role ulid.ULID, scope string, unti
 	g := &grant{id: e.ID, position: e.Sequence, subject: to, role: role, scope: scope, until: until}
 	u := s.subjects[to]
 	if u.roles[roleScope{role, scope}] == nil { // one that has ended, and is not yet recorded so, is replaced
-		s.roles[role].holders[to]++
+		count(s.notes, s.roles[role].holders, to, 1)
 	}
-	u.roles[roleScope{role, scope}] = g
+	if u.roles == nil {
+		u.roles = map[roleScope]*grant{}
+	}
+	put(s.notes, u.roles, roleScope{role, scope}, g)
 	s.watch(g)
 }
 
 func (s *State) takeRole(from, role ulid.ULID, scope string) {
 	u := s.subjects[from]
 	if g := u.roles[roleScope{role, scope}]; g != nil {
-		delete(u.roles, roleScope{role, scope})
+		drop(s.notes, u.roles, roleScope{role, scope})
 		s.unwatch(g)
-		holders := s.roles[role].holders
-		if holders[from]--; holders[from] == 0 {
-			delete(holders, from)
-		}
+		count(s.notes, s.roles[role].holders, from, -1)
 	}
 }
 
 func (s *State) givePermission(e *events.Event, to ulid.ULID, name, scope string, until time.Time) {
-	n := s.perms.enter(name)
+	n := s.perms.enter(s.notes, name)
 	g := &grant{id: e.ID, position: e.Sequence, subject: to, permission: name, scope: scope, until: until}
-	s.subjects[to].direct[permissionScope{n, scope}] = g
+	u := s.subjects[to]
+	if u.direct == nil {
+		u.direct = map[permissionScope]*grant{}
+	}
+	put(s.notes, u.direct, permissionScope{n, scope}, g)
 	s.watch(g)
 }
 
@@ -180,7 +183,7 @@ func (s *State) takePermission(from ulid.ULID, name, scope string) {
 	n, ok := s.perms.number[name]
 	u := s.subjects[from]
 	if g := u.direct[permissionScope{n, scope}]; ok && g != nil {
-		delete(u.direct, permissionScope{n, scope})
+		drop(s.notes, u.direct, permissionScope{n, scope})
 		s.unwatch(g)
 	}
 }
@@ -221,38 +224,27 @@ func (s *State) endGrant(d *events.GrantEnded) {
 	}
 }
 
-func (s *State) watch(g *grant) {
-	if !g.until.IsZero() {
-		s.ending[g.id] = g
-		heap.Push(&s.due, g)
-	}
-}
-
-func (s *State) unwatch(g *grant) {
-	if !g.until.IsZero() {
-		delete(s.ending, g.id)
-	}
-}
-
 func (s *State) replaceKey(e *events.Event, old, with string) {
 	k := s.keys[old]
+	keep(s.notes, k)
 	k.revoked = e.Sequence
-	s.keys[with] = &key{purpose: k.purpose, subject: k.subject}
+	put(s.notes, s.keys, with, &key{purpose: k.purpose, subject: k.subject})
 	if s.current[k.purpose] == old {
-		s.current[k.purpose] = with
+		put(s.notes, s.current, k.purpose, with)
 	}
 }
 
-// forget drops what no decision can ask for any more: live ids outside their window, parts that are too old.
+// forget drops what no decision can ask for any more: live ids outside their window, parts that are too old. An id waits
+// for those recorded before it, at most as long as a window lasts: so each is looked at once, not all of them each time.
 func (s *State) forget(now time.Time) {
-	for id := range s.ids {
-		if now.Sub(id.Timestamp()) > idSigned+idSkew {
-			delete(s.ids, id)
-		}
+	keep(s.notes, &s.recent)
+	for len(s.recent) > 0 && now.Sub(s.recent[0].Timestamp()) > idSigned+idSkew {
+		drop(s.notes, s.ids, s.recent[0])
+		s.recent = s.recent[1:]
 	}
 	for digest, p := range s.parts {
 		if now.Sub(p.at) > 2*partLife {
-			delete(s.parts, digest)
+			drop(s.notes, s.parts, digest)
 		}
 	}
 }

@@ -78,6 +78,24 @@ func TestGoldenHistory(t *testing.T) {
 	}
 }
 
+// golden gives the events of the golden history.
+func golden(t *testing.T) []*events.Event {
+	t.Helper()
+	b, err := os.ReadFile(history)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []*events.Event
+	for line := range bytes.Lines(b) {
+		e, err := events.Decode(bytes.TrimSuffix(line, []byte{'\n'}))
+		if err != nil {
+			t.Fatalf("event %d: %v", len(all)+1, err)
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
 // sumsOf gives the digests as sha256sum does, to be checked with sha256sum -c.
 func sumsOf(history, answers []byte) string {
 	return fmt.Sprintf("%x  rules1.jsonl\n%x  rules1.answers\n", sha256.Sum256(history), sha256.Sum256(answers))

@@ -11,15 +11,15 @@ import (
 // permissions numbers the permissions of an organization, so that a set of them is a bitset. Numbers are given in the
 // order of the log and never change.
 type permissions struct {
-	names   []string
-	number  map[string]uint32
-	info    []permission
-	buckets [256][]uint32       // by events.Bucket, sorted by name
-	guards  map[string][]string // action of the ledger to the permissions that allow it, sorted
+	names    []string
+	number   map[string]uint32
+	info     []permission
+	bucketOf []byte              // events.Bucket of each
+	buckets  [256][]uint32       // the numbers of each bucket, sorted by name
+	guards   map[string][]string // action of the ledger to the permissions that allow it, sorted
 }
 
 type permission struct {
-	catalogue string // empty: the organization's own
 	retired   bool
 	reserved  bool
 	token     bool // of the token level
@@ -31,20 +31,41 @@ func newPermissions() *permissions {
 }
 
 // enter gives the number of a name, a new one where it has none.
-func (p *permissions) enter(name string) uint32 {
+func (p *permissions) enter(ns *notes, name string) uint32 {
 	if n, ok := p.number[name]; ok {
 		return n
 	}
 	n := uint32(len(p.names))
-	p.names = append(p.names, name)
-	p.info = append(p.info, permission{})
-	p.number[name] = n
+	keep(ns, &p.names)
+	keep(ns, &p.info)
+	keep(ns, &p.bucketOf)
 	b := events.Bucket(name)
-	at, _ := slices.BinarySearchFunc(p.buckets[b], name, func(have uint32, want string) int {
+	p.names, p.info, p.bucketOf = append(p.names, name), append(p.info, permission{}), append(p.bucketOf, b)
+	put(ns, p.number, name, n)
+	bucket := &p.buckets[b]
+	at, _ := slices.BinarySearchFunc(*bucket, name, func(have uint32, want string) int {
 		return cmp.Compare(p.names[have], want)
 	})
-	p.buckets[b] = slices.Insert(p.buckets[b], at, n)
+	*bucket = slices.Insert(*bucket, at, n)
+	if ns != nil {
+		ns.note(func() { *bucket = slices.Delete(*bucket, at, at+1) })
+	}
 	return n
+}
+
+// set says what is so of a permission from now on.
+func (p *permissions) set(ns *notes, name string, is permission) {
+	info := &p.info[p.enter(ns, name)]
+	keep(ns, info)
+	*info = is
+}
+
+// bucket gives the bucket of a name that need not be known.
+func (p *permissions) bucket(name string) byte {
+	if n, ok := p.number[name]; ok {
+		return p.bucketOf[n]
+	}
+	return events.Bucket(name)
 }
 
 func (p *permissions) lookup(name string) (permission, bool) {
@@ -56,24 +77,38 @@ func (p *permissions) lookup(name string) (permission, bool) {
 }
 
 // publish takes in a catalogue: its permissions, and the retirement of those it no longer has.
-func (p *permissions) publish(d *events.CataloguePublished) {
+func (p *permissions) publish(ns *notes, d *events.CataloguePublished) {
 	for _, name := range d.Retired {
-		n := p.enter(Qualified(d.Catalogue, name))
-		p.info[n].retired = true
-	}
-	for action, names := range p.guards {
-		p.guards[action] = slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(n, d.Catalogue+":") })
+		name = Qualified(d.Catalogue, name)
+		was, _ := p.lookup(name)
+		was.retired = true
+		p.set(ns, name, was)
 	}
 	for _, one := range d.Permissions {
-		name := Qualified(d.Catalogue, one.Name)
-		n := p.enter(name)
-		p.info[n] = permission{catalogue: d.Catalogue, reserved: one.Reserved, token: one.Level == events.LevelToken}
+		is := permission{reserved: one.Reserved, token: one.Level == events.LevelToken}
 		for _, other := range one.DependsOn {
-			p.info[n].dependsOn = append(p.info[n].dependsOn, Qualified(d.Catalogue, other))
+			is.dependsOn = append(is.dependsOn, Qualified(d.Catalogue, other))
 		}
+		p.set(ns, Qualified(d.Catalogue, one.Name), is)
+	}
+	guards := map[string][]string{}
+	for action, names := range p.guards {
+		left := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return strings.HasPrefix(n, d.Catalogue+":") })
+		if len(left) > 0 {
+			guards[action] = left
+		}
+	}
+	addGuards(guards, d.Catalogue, d.Permissions)
+	keep(ns, &p.guards)
+	p.guards = guards
+}
+
+// addGuards adds the permissions of a catalogue to the actions that they allow.
+func addGuards(guards map[string][]string, catalogue string, permissions []events.Permission) {
+	for _, one := range permissions {
 		for _, action := range one.Guards {
-			p.guards[action] = append(p.guards[action], name)
-			slices.Sort(p.guards[action])
+			guards[action] = append(guards[action], Qualified(catalogue, one.Name))
+			slices.Sort(guards[action])
 		}
 	}
 }

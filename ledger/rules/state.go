@@ -13,8 +13,8 @@ package rules
 
 import (
 	"cmp"
-	"container/heap"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -25,15 +25,13 @@ import (
 // Version is the newest version of the rules this release knows.
 const Version = 1
 
-// State is what the events of one ledger, up to a position, make so. It is not safe for concurrent use; Decide and
-// Check only read it.
+// State is what the events of one ledger, up to a position, make so. Evolve and what takes it back are for one goroutine
+// at a time; all else only reads, and any number may read at once.
 type State struct {
-	position uint64
-	time     time.Time
-	source   string
-	opened   *events.OrganizationOpened
-	evidence map[events.Type]bool // types whose commands must be signed
+	head
+	notes *notes // since Begin; nil: nobody may roll back
 
+	evidence   map[events.Type]bool // types whose commands must be signed
 	perms      *permissions
 	catalogues map[string]*catalogue
 	roles      map[ulid.ULID]*role // deleted ones too
@@ -45,11 +43,13 @@ type State struct {
 	current    map[string]string
 	parts      map[events.Digest]part
 	ids        map[ulid.ULID]uint64 // of live commands: those whose time may still be decided on
+	recent     []ulid.ULID          // the same ids, in the order of the log
 	kept       map[ulid.ULID]uint64 // of imported and derived commands, for ever
 	sources    map[string]time.Time // of imports: the last occurred time
 	ending     map[ulid.ULID]*grant // with an end, not yet recorded as ended
 	due        dueHeap
-	documents  uint64 // entries that carry one
+
+	decided atomic.Pointer[decided] // the last change of a set that was decided
 }
 
 type catalogue struct {
@@ -79,8 +79,8 @@ type subject struct {
 	did         string
 	credential  string // the first it had
 	added       uint64
-	deactivated uint64 // position; 0: it is not
-	roles       map[roleScope]*grant
+	deactivated uint64               // position; 0: it is not
+	roles       map[roleScope]*grant // nil before the first
 	direct      map[permissionScope]*grant
 }
 
@@ -103,6 +103,7 @@ type grant struct {
 	permission string
 	scope      string
 	until      time.Time
+	place      int // in the heap of ends, where it has one
 }
 
 // endID gives the id of the command that records the end of a grant.
@@ -202,7 +203,7 @@ func (s *State) Role(id ulid.ULID) (Role, bool) {
 	if !ok {
 		return Role{}, false
 	}
-	return Role{r.id, r.key, r.name, r.description, r.labels, r.set.count, r.set.digest, len(r.holders), r.created, r.changed, r.deleted}, true
+	return Role{r.id, r.key, r.name, r.description, r.labels, r.set.count, r.set.digest(s.perms), len(r.holders), r.created, r.changed, r.deleted}, true
 }
 
 // RoleByKey gives the id of the role that has the key now.
@@ -324,34 +325,4 @@ func (s *State) Permission(name string) (canonical string, alternatives []string
 func (s *State) known(name string) bool {
 	_, ok := s.perms.lookup(name)
 	return ok
-}
-
-// Ended is a grant that has reached its end and is not yet recorded as ended.
-type Ended struct {
-	Grant ulid.ULID
-	Until time.Time
-}
-
-// NextEnd gives the earliest end that is not yet recorded; false when there is none.
-func (s *State) NextEnd() (Ended, bool) {
-	for len(s.due) > 0 {
-		if g := s.due[0]; s.ending[g.id] == g {
-			return Ended{g.id, g.until}, true
-		}
-		heap.Pop(&s.due) // revoked or ended since: of no meaning to any answer
-	}
-	return Ended{}, false
-}
-
-type dueHeap []*grant
-
-func (h dueHeap) Len() int           { return len(h) }
-func (h dueHeap) Less(i, j int) bool { return h[i].until.Before(h[j].until) }
-func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(g any)        { *h = append(*h, g.(*grant)) }
-func (h *dueHeap) Pop() any {
-	old := *h
-	g := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return g
 }

@@ -42,8 +42,17 @@ func (q *sequence) append(ctx context.Context, after uint64, msgs []Msg) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("stream: append to %s: %w", q.name, context.Cause(ctx))
 	}
+	if q.c.remote && len(msgs) > MaxGroup {
+		return fmt.Errorf("stream: append to %s: %d messages, a group has at most %d: %w", q.name, len(msgs), MaxGroup, ErrTooLarge)
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.c.remote {
+		if len(msgs) == 0 {
+			return nil
+		}
+		return q.appendGroup(ctx, after, msgs)
+	}
 	if err := q.openInbox(); err != nil {
 		return fmt.Errorf("stream: append to %s: %w", q.name, err)
 	}

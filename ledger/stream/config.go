@@ -41,12 +41,12 @@ func (s State) whole(ages bool) bool {
 
 // config is what a stream's configuration must be, every member explicit: a default of another version of NATS is then a
 // difference that is noticed.
-func config(i id, maxAge time.Duration) jetstream.StreamConfig {
+func config(i id, maxAge time.Duration, replicas int) jetstream.StreamConfig {
 	c := jetstream.StreamConfig{
 		Name:               i.stream(),
 		Subjects:           []string{i.subjects()},
 		Storage:            jetstream.FileStorage,
-		Replicas:           1,
+		Replicas:           replicas,
 		Retention:          jetstream.LimitsPolicy,
 		Discard:            jetstream.DiscardNew,
 		MaxConsumers:       -1,
@@ -62,6 +62,12 @@ func config(i id, maxAge time.Duration) jetstream.StreamConfig {
 		AllowMsgTTL:        false,
 		AllowDirect:        true,
 		AllowAtomicPublish: true,
+	}
+	if i.kind == kindPrivate {
+		// One message for each key, which is never replaced but can be erased, on every replica. Reading asks the leader:
+		// a replica that lags would still show what was erased.
+		c.DenyDelete, c.DenyPurge, c.AllowDirect = false, false, false
+		c.MaxMsgsPerSubject, c.DiscardNewPerSubject = 1, true
 	}
 	if i.kind == kindActivity {
 		c.MaxAge = maxAge

@@ -16,9 +16,15 @@ import (
 
 // Conn is where streams are made and opened. Its methods may be called from several goroutines.
 type Conn struct {
-	storeDir string // of the embedded server
+	storeDir string // of the embedded server, "" where there is none
 	maxAge   time.Duration
 	ackWait  time.Duration
+	replicas int
+	remote   bool // an external server or cluster: others may publish, and replicas may lag
+	declared bool // [RemoteOptions.SyncAlways]
+	log      *slog.Logger
+
+	reconnected chan struct{}
 
 	// Publishing and reading have a connection each: the server answers small reads in the goroutine that takes in the
 	// connection's messages, and entries must not queue behind them.
@@ -26,8 +32,10 @@ type Conn struct {
 	js          jetstream.JetStream // on read
 }
 
-func connect(o Options, log *slog.Logger, opts []nats.Option) (*Conn, error) {
-	opts = slices.Concat(opts, []nats.Option{
+// connect fills in c, whose connections and JetStream context are not there yet.
+func (c *Conn) connect(url string, opts []nats.Option) error {
+	c.reconnected = make(chan struct{}, 1)
+	opts = slices.Concat([]nats.Option{
 		nats.Name("permledger"),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(10 * time.Millisecond),
@@ -36,31 +44,42 @@ func connect(o Options, log *slog.Logger, opts []nats.Option) (*Conn, error) {
 		// been answered.
 		nats.ReconnectBufSize(-1),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			log.Warn("connection to nats-server", "error", err)
+			c.log.Warn("connection to nats-server", "error", err)
 		}),
-	})
-	c := &Conn{storeDir: o.StoreDir, maxAge: o.ActivityMaxAge, ackWait: o.AckWait}
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			c.log.Info("connected to nats-server again", "url", nc.ConnectedUrlRedacted())
+			select {
+			case c.reconnected <- struct{}{}:
+			default:
+			}
+		}),
+	}, opts)
 	if c.ackWait <= 0 {
 		c.ackWait = defaultAckWait
 	}
 	var err error
-	if c.write, err = nats.Connect("", opts...); err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+	if c.write, err = nats.Connect(url, opts...); err != nil {
+		return fmt.Errorf("connect: %w", err)
 	}
-	if c.read, err = nats.Connect("", opts...); err != nil {
+	if c.read, err = nats.Connect(url, opts...); err != nil {
 		c.write.Close()
-		return nil, fmt.Errorf("connect: %w", err)
+		return fmt.Errorf("connect: %w", err)
 	}
 	if c.js, err = jetstream.New(c.read); err != nil {
 		c.write.Close()
 		c.read.Close()
-		return nil, fmt.Errorf("connect: %w", err)
+		return fmt.Errorf("connect: %w", err)
 	}
-	return c, nil
+	return nil
 }
 
-// close hands over what was published and disconnects. Readers that are under way end with an error.
-func (c *Conn) close() error {
+// Reconnected gives a value after a connection to the server was lost and made again. What was read before may be of a
+// server that had been cut off, so the caller then checks its streams ([Log.Check]). Several reconnections may give one
+// value; there is one channel for each Conn, for one receiver.
+func (c *Conn) Reconnected() <-chan struct{} { return c.reconnected }
+
+// Close hands over what was published and disconnects. Readers that are under way end with an error.
+func (c *Conn) Close() error {
 	var err error
 	if c.write.IsConnected() {
 		err = c.write.FlushTimeout(drainTimeout)
@@ -126,11 +145,26 @@ const (
 	codeStreamNameInUse   = 10058
 	codeWrongLastSequence = 10071
 	codeWrongLastConstant = 10164 // what a replicated stream says instead while another message is in flight
+	codeBatchIncomplete   = 10176 // a message of the batch did not reach the leader that got its last one
+	codeTooManyBatches    = 10210
+	codeUnavailable       = 10008 // the cluster has no leader that this server can reach
+	codeNoMessage         = 10037
 )
 
 func isCode(err error, code int) bool {
 	var e *apiError
 	return errors.As(err, &e) && e.ErrCode == code
+}
+
+// request asks a question that is answered within AckWait, or the server is left for another one.
+func (c *Conn) request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+	rctx, cancel := context.WithTimeout(ctx, c.ackWait)
+	defer cancel()
+	m, err := c.read.RequestWithContext(rctx, subject, data)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		c.elsewhere(c.read)
+	}
+	return m, err
 }
 
 // api asks the JetStream API, which the leader of a stream answers.
@@ -142,9 +176,7 @@ func (c *Conn) api(ctx context.Context, verb, stream string, body any) (*reply, 
 			return nil, fmt.Errorf("%s: %w", verb, err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.ackWait)
-	defer cancel()
-	m, err := c.read.RequestWithContext(ctx, "$JS.API."+verb+"."+stream, data)
+	m, err := c.request(ctx, "$JS.API."+verb+"."+stream, data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", verb, err)
 	}

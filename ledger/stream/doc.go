@@ -16,6 +16,14 @@
 // that: the one user that may publish connects in this process. A foreign message between two of ours is noticed and
 // reported ([StaleError.Strays]), not prevented.
 //
+// [Connect] connects to an external cluster (NATS 2.12 or newer), where any number of nodes append to the same streams. A
+// group is one atomic batch (NATS ADR-50) there, and the first message says what position it must follow: the stream's
+// leader takes all of the group or nothing. An acknowledged entry is in the logs of a majority of the stream's replicas,
+// and on their disks if the servers run with sync_interval: always, which a client cannot find out ([Conn.Promise]). The
+// rest of the API is the same, with two differences that follow from there being several servers: that something is not
+// there is never final (batch.go says what Append makes of it), and [Log.Follow] outlives changes of leaders. A cluster
+// also keeps what nodes must share: private texts ([Texts]) and small sealed records ([Shared]).
+//
 // [Scan] reads nats-server's block files without a server and checks each record's checksum. It follows the file format
 // of nats-server 2.15.2 (server/filestore.go, writeMsgRecordLocked), which is internal to that program: the tests of this
 // package must pass before the dependency is raised.

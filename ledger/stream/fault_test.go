@@ -227,7 +227,7 @@ func TestOpenNoticesConfiguration(t *testing.T) {
 			s := run(t, t.TempDir())
 			create(t, s, "acme")
 			i, _ := newID(kindLedger, "acme")
-			c := config(i, 0)
+			c := config(i, 0, 1)
 			test.change(&c)
 			if _, err := s.js.UpdateStream(deadline(t), c); err != nil {
 				t.Fatal(err)

@@ -34,14 +34,16 @@ func (c *Conn) OpenFeed(ctx context.Context, k FeedKind, org string) (*Feed, err
 	f := &Feed{c.sequence(i)}
 	_, err = f.Check(ctx)
 	if errors.Is(err, ErrMissing) {
-		if err := c.create(ctx, i); err != nil && !errors.Is(err, ErrExists) {
+		// The server finds messages again whose stream it had not loaded because a power cut spoilt its configuration.
+		err = c.create(ctx, i)
+		if err != nil && !errors.Is(err, ErrExists) && !errors.As(err, new(*DamagedError)) {
 			return nil, fmt.Errorf("stream: create %s: %w", f.name, err)
 		}
 		_, err = f.Check(ctx)
 	}
 	var conf *ConfigError
 	if f.ages() && errors.As(err, &conf) && conf.onlyRetention() {
-		if _, err := c.api(ctx, "STREAM.UPDATE", f.name, config(i, c.maxAge)); err != nil {
+		if _, err := c.api(ctx, "STREAM.UPDATE", f.name, config(i, c.maxAge, c.replicas)); err != nil {
 			return nil, fmt.Errorf("stream: set the retention of %s to %v: %w", f.name, c.maxAge, err)
 		}
 		_, err = f.Check(ctx)

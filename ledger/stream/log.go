@@ -45,7 +45,8 @@ func (c *Conn) sequence(i id) *sequence { return &sequence{c: c, id: i, name: i.
 func (q *sequence) ages() bool { return q.id.kind == kindActivity }
 
 // CreateLog makes the ledger of org, empty. It refuses with [ErrExists] where one is there, also one that the server has
-// not loaded but whose directory exists: making it would bring back or hide what lies in it.
+// not loaded but whose directory exists: making it would bring back or hide what lies in it. In a cluster two nodes that
+// make it at the same moment may both be told that they did; the first entry decides, by the position it must follow.
 func (c *Conn) CreateLog(ctx context.Context, org string) (*Log, error) {
 	i, err := newID(kindLedger, org)
 	if err != nil {
@@ -64,7 +65,15 @@ func (c *Conn) CreateLog(ctx context.Context, org string) (*Log, error) {
 
 // create makes a stream that must not be there yet.
 func (c *Conn) create(ctx context.Context, i id) error {
-	want := config(i, c.maxAge)
+	want := config(i, c.maxAge, c.replicas)
+	if c.remote {
+		// A server answers as if it had made a stream that was there with the same configuration.
+		if _, err := c.info(ctx, want.Name); err == nil {
+			return ErrExists
+		} else if !errors.Is(err, ErrMissing) {
+			return err
+		}
+	}
 	r, err := c.api(ctx, "STREAM.CREATE", want.Name, want)
 	if isCode(err, codeStreamNameInUse) || err == nil && !r.Created {
 		return ErrExists
@@ -103,7 +112,7 @@ func (q *sequence) Check(ctx context.Context) (State, error) {
 		return State{}, fmt.Errorf("stream: check %s: %w", q.name, err)
 	}
 	s := r.state()
-	if err := checkConfig(config(q.id, q.c.maxAge), r.Config); err != nil {
+	if err := checkConfig(config(q.id, q.c.maxAge, q.c.replicas), r.Config); err != nil {
 		return s, err
 	}
 	if !s.whole(q.ages()) {
@@ -133,6 +142,11 @@ func (q *sequence) Last(ctx context.Context) (uint64, []byte, error) {
 // there, also when an earlier call had written them. A *[StaleError] says that the stream does not end where it should;
 // an *[UnknownError] that it could not be found out what happened; a *[NameError] or [ErrTooLarge], before anything is
 // written, that a message cannot be one of this ledger. A context that ends stops the waiting, not what was sent.
+//
+// In an external cluster the group, at most [MaxGroup] messages, is in the stream as a whole or not at all, whatever
+// happens to servers and connections, and Append goes on until it knows which or ctx ends: give it one that does. Of a
+// group that was written in part before, as one of another extent, what is missing is written. That a stream is shorter
+// than after is believed when it has been said for three AckWaits.
 func (l *Log) Append(ctx context.Context, after uint64, msgs []Msg) error {
 	return l.append(ctx, after, msgs)
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -13,6 +14,18 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 )
+
+// TestMain lets more tests run beside each other than there are processors: those on clusters mostly wait for servers to
+// elect a leader.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", "6") // the flag exists
+	}
+	m.Run()
+}
 
 // run starts a server on dir that is closed at the end of the test.
 func run(t testing.TB, dir string) *Server {

@@ -7,14 +7,16 @@ const (
 	maxSubject = 255
 )
 
-// kind is one of the three sorts of stream. Its value is the prefix of the stream's name; in lower case it is the first
-// token of its subjects.
+// kind is one of the sorts of stream. Its value is the prefix of the stream's name; in lower case it is the first token of
+// its subjects.
 type kind string
 
 const (
 	kindLedger   kind = "LEDGER"
 	kindTopic    kind = "TOPIC"
 	kindActivity kind = "ACTIVITY"
+	kindPrivate  kind = "PRIVATE" // in external clusters only
+	kindCluster  kind = "CLUSTER" // in external clusters only; one for all organizations, so without an id
 )
 
 // id names one stream.
@@ -43,17 +45,28 @@ func parseID(stream string) (id, error) {
 }
 
 // stream is the stream's name.
-func (i id) stream() string { return string(i.kind) + "_" + i.org }
+func (i id) stream() string {
+	if i.kind == kindCluster {
+		return string(i.kind)
+	}
+	return string(i.kind) + "_" + i.org
+}
 
 // root is what all subjects of the stream begin with, without a dot at the end.
-func (i id) root() string { return strings.ToLower(string(i.kind)) + "." + i.org }
+func (i id) root() string {
+	root := strings.ToLower(string(i.kind))
+	if i.kind == kindCluster {
+		return root
+	}
+	return root + "." + i.org
+}
 
 // subjects is the filter of the stream.
 func (i id) subjects() string {
 	switch i.kind {
 	case kindTopic:
 		return i.root()
-	case kindActivity:
+	case kindActivity, kindPrivate, kindCluster:
 		return i.root() + ".*"
 	default:
 		return i.root() + ".>"

@@ -22,6 +22,9 @@ const (
 	pullBytes = 16 << 20
 	// stall is after how long without a message it is looked whether the next one can be read at all.
 	stall = time.Second
+	// heartbeat is how often the server of a cluster that has nothing to deliver says so. After two that did not come
+	// the consumer is made anew.
+	heartbeat = time.Second
 	// forgotten is how long the server keeps a consumer that nobody asks anything.
 	forgotten = time.Minute
 )
@@ -34,9 +37,7 @@ func (q *sequence) Read(ctx context.Context, seq uint64) (Msg, error) {
 	if seq == 0 {
 		return Msg{}, fmt.Errorf("stream: read %s at 0: %w", q.name, ErrNoEntry)
 	}
-	rctx, cancel := context.WithTimeout(ctx, q.c.ackWait)
-	defer cancel()
-	m, err := q.c.read.RequestWithContext(rctx, "$JS.API.DIRECT.GET."+q.name, fmt.Appendf(nil, `{"seq":%d}`, seq))
+	m, err := q.c.request(ctx, "$JS.API.DIRECT.GET."+q.name, fmt.Appendf(nil, `{"seq":%d}`, seq))
 	if err != nil {
 		return Msg{}, fmt.Errorf("stream: read %s at %d: %w", q.name, seq, err)
 	}
@@ -48,6 +49,13 @@ func (q *sequence) Read(ctx context.Context, seq uint64) (Msg, error) {
 		}
 		return Msg{e.Subject, e.Data}, err
 	case "404":
+		if q.c.remote { // any replica answers a direct get, also one that lags
+			if e, err := q.leaderRead(ctx, seq); err == nil {
+				return Msg{e.Subject, e.Data}, nil
+			} else if !isCode(err, codeNoMessage) {
+				return Msg{}, fmt.Errorf("stream: read: %w", err)
+			}
+		}
 		return Msg{}, q.absent(ctx, seq)
 	default:
 		return Msg{}, fmt.Errorf("stream: read %s at %d: status %s %s", q.name, seq, status, m.Header.Get("Description"))
@@ -94,12 +102,23 @@ func (q *sequence) Entries(ctx context.Context, from uint64) iter.Seq2[Entry, er
 }
 
 // Follow is [Log.Entries] that goes on with new entries as they are written, until ctx ends, whose error comes last. What
-// it yields has been ordered; whether it is on disk is the journal's to say.
+// it yields has been ordered; whether it is on disk is the journal's to say. From an external cluster it goes on after a
+// change of leaders or a lost connection, where it was; it waits for as long as that takes.
 func (q *sequence) Follow(ctx context.Context, from uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		next := max(from, 1)
-		if more, err := q.consume(ctx, &next, math.MaxUint64, yield); more && err != nil {
-			yield(Entry{}, fmt.Errorf("stream: follow %s at %d: %w", q.name, next, err))
+		for {
+			more, err := q.consume(ctx, &next, math.MaxUint64, yield)
+			if more && q.c.remote {
+				more, err = q.resume(ctx, &next, math.MaxUint64, yield, err)
+			}
+			if !more {
+				return
+			}
+			if err != nil {
+				yield(Entry{}, fmt.Errorf("stream: follow %s at %d: %w", q.name, next, err))
+				return
+			}
 		}
 	}
 }
@@ -107,12 +126,28 @@ func (q *sequence) Follow(ctx context.Context, from uint64) iter.Seq2[Entry, err
 // entries yields the entries from next to last.
 func (q *sequence) entries(ctx context.Context, next, last uint64) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
+		progress := time.Now()
 		for next <= last {
 			read, before := q.consume, next
 			if last-next < direct {
 				read = q.request
 			}
 			more, err := read(ctx, &next, last, yield)
+			if more && q.c.remote && (err != nil || next == before) {
+				if err == nil {
+					err = &GapError{q.name, next, 0}
+				}
+				was := err
+				if more, err = q.resume(ctx, &next, last, yield, err); err == nil && more {
+					if next != before {
+						progress = time.Now()
+					} else if time.Since(progress) > settle*q.c.ackWait {
+						yield(Entry{}, fmt.Errorf("stream: entries of %s at %d: %w", q.name, next, was))
+						return
+					}
+					continue
+				}
+			}
 			if !more {
 				return
 			}
@@ -191,15 +226,35 @@ func (q *sequence) request(ctx context.Context, next *uint64, last uint64, yield
 	}
 }
 
+// consumer makes a consumer that begins at position next: in memory, nothing acknowledged. Within this process it is
+// nats.go's ordered one, which makes itself anew when it must. Against a cluster [sequence.resume] sees to that, because
+// nats.go would not notice while it does that the caller's context has ended.
+func (q *sequence) consumer(ctx context.Context, next uint64) (jetstream.Consumer, error) {
+	if !q.c.remote {
+		return q.c.js.OrderedConsumer(ctx, q.name, jetstream.OrderedConsumerConfig{
+			DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+			OptStartSeq:       next,
+			InactiveThreshold: forgotten,
+			MaxResetAttempts:  attempts,
+		})
+	}
+	cctx, cancel := context.WithTimeout(ctx, q.c.ackWait)
+	defer cancel()
+	return q.c.js.CreateConsumer(cctx, q.name, jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       next,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MaxDeliver:        1,
+		InactiveThreshold: forgotten,
+		MemoryStorage:     true,
+		Replicas:          1,
+	})
+}
+
 // consume yields the entries from *next to last by an ordered consumer (in memory, nothing acknowledged), and moves *next
 // past what it yielded. With last at its maximum it goes on until ctx ends; else it gives up after a stall.
 func (q *sequence) consume(ctx context.Context, next *uint64, last uint64, yield func(Entry, error) bool) (more bool, err error) {
-	oc, err := q.c.js.OrderedConsumer(ctx, q.name, jetstream.OrderedConsumerConfig{
-		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       *next,
-		InactiveThreshold: forgotten,
-		MaxResetAttempts:  attempts,
-	})
+	oc, err := q.consumer(ctx, *next)
 	if err != nil {
 		return true, err
 	}
@@ -207,7 +262,11 @@ func (q *sequence) consume(ctx context.Context, next *uint64, last uint64, yield
 		// Kept otherwise until the server forgets it; the outcome does not matter.
 		_ = q.c.read.Publish("$JS.API.CONSUMER.DELETE."+q.name+"."+oc.CachedInfo().Name, nil)
 	}()
-	it, err := oc.Messages(jetstream.PullMaxMessagesWithBytesLimit(pull, pullBytes))
+	opts := []jetstream.PullMessagesOpt{jetstream.PullMaxMessagesWithBytesLimit(pull, pullBytes)}
+	if q.c.remote {
+		opts = append(opts, jetstream.PullExpiry(10*heartbeat), jetstream.PullHeartbeat(heartbeat))
+	}
+	it, err := oc.Messages(opts...)
 	if err != nil {
 		return true, err
 	}

@@ -111,6 +111,9 @@ func openScan(storeDir, streamName string) (*scanner, []uint64, error) {
 		s.next = 0
 	}
 	files, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) { // a power cut while nats-server made the stream can leave that
+		return nil, nil, &BlockError{s.dir, 0, s.next, "the directory of the blocks is missing"}
+	}
 	if err != nil {
 		return nil, nil, err
 	}

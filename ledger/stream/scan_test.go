@@ -199,6 +199,19 @@ func TestScanTruncated(t *testing.T) {
 }
 
 // Given a server that is writing, then Scan sees a prefix of what is written and no damage.
+// Given a stream whose directory lacks that of the blocks, as a power cut while nats-server makes it can leave it, then that
+// is damage of the stream, and not a stream that cannot be read now.
+func TestScanWithoutBlocksDirectory(t *testing.T) {
+	dir, file, _ := block(t, group("acme", 1, 4, 120))
+	if err := os.RemoveAll(filepath.Dir(file)); err != nil {
+		t.Fatal(err)
+	}
+	var bad *BlockError
+	if got, err := scanAll(dir, "LEDGER_acme"); !errors.As(err, &bad) || bad.Seq != 1 || len(got) != 0 {
+		t.Errorf("got %d records and %v; want a BlockError at position 1", len(got), err)
+	}
+}
+
 func TestScanWhileWriting(t *testing.T) {
 	dir := t.TempDir()
 	s := run(t, dir)

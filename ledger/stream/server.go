@@ -102,11 +102,8 @@ func start(o Options, dial func(*server.Server) nats.InProcessConnProvider) (*Se
 	if log.fatalLine() != "" || !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
 		return fail(errors.New("nats-server did not start"))
 	}
-	c, err := connect(o, out, []nats.Option{
-		nats.InProcessServer(dial(srv)),
-		nats.Nkey(public, writer.Sign),
-	})
-	if err != nil {
+	c := &Conn{storeDir: o.StoreDir, maxAge: o.ActivityMaxAge, ackWait: o.AckWait, replicas: 1, log: out}
+	if err := c.connect("", []nats.Option{nats.InProcessServer(dial(srv)), nats.Nkey(public, writer.Sign)}); err != nil {
 		return fail(err)
 	}
 	return &Server{Conn: c, srv: srv}, nil
@@ -176,7 +173,7 @@ func (s *Server) Health() error {
 // Close lets what is under way finish, stops the server and waits until it has stopped. A second Close does nothing.
 func (s *Server) Close() error {
 	s.once.Do(func() {
-		s.err = s.Conn.close()
+		s.err = s.Conn.Close()
 		s.srv.Shutdown()
 		s.srv.WaitForShutdown()
 	})

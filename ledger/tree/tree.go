@@ -14,11 +14,12 @@ import (
 type Hash = [32]byte
 
 // Leaf gives the leaf hash of an entry.
-func Leaf(entry []byte) Hash {
+func Leaf(entry []byte) (leaf Hash) {
 	h := sha256.New()
 	h.Write([]byte{0})
 	h.Write(entry)
-	return Hash(h.Sum(nil))
+	h.Sum(leaf[:0])
+	return leaf
 }
 
 func node(left, right Hash) Hash {
@@ -61,28 +62,47 @@ func (f *Frontier) Root() Hash {
 	return root
 }
 
-// Roots is a growing tree that remembers the root of every size it had: 32 bytes an entry.
+// Roots is a growing tree that knows the root of every size it had: 32 bytes an entry. The zero Roots is the empty tree.
 type Roots struct {
-	frontier Frontier
-	roots    []Hash
+	size uint64
+	// left holds, for each level from the leaves up, the roots of the perfect subtrees that are left children. They are
+	// all that any root is made of: a right child only ever counts within its parent.
+	left [64][]Hash
 }
 
-// Append adds the leaf of an entry.
+// Append adds the leaf of an entry. It costs one node, on average.
 func (r *Roots) Append(leaf Hash) {
-	r.frontier.Append(leaf)
-	r.roots = append(r.roots, r.frontier.Root())
+	level := 0
+	for n := r.size; n&1 == 1; n >>= 1 {
+		leaf = node(r.left[level][n>>1], leaf)
+		level++
+	}
+	r.left[level] = append(r.left[level], leaf)
+	r.size++
+}
+
+// Cut makes the tree again what it was when it had size entries, which is no more than it has.
+func (r *Roots) Cut(size uint64) {
+	for level := range r.left {
+		r.left[level] = r.left[level][:((size>>level)+1)/2]
+	}
+	r.size = size
 }
 
 // Size gives the number of entries.
-func (r *Roots) Size() uint64 { return r.frontier.Size() }
+func (r *Roots) Size() uint64 { return r.size }
 
-// Root gives the root of the tree's first size entries; false where it never had as many.
+// Root gives the root of the tree's first size entries; false where it never had as many. It costs a node for each bit
+// set in size.
 func (r *Roots) Root(size uint64) (Hash, bool) {
-	switch {
-	case size == 0:
-		return new(Frontier).Root(), true
-	case size > r.Size():
+	if size > r.size {
 		return Hash{}, false
 	}
-	return r.roots[size-1], true
+	f := Frontier{size: size}
+	for level := bits.Len64(size) - 1; level >= 0; level-- {
+		if n := size >> level; n&1 == 1 {
+			f.edges = append(f.edges, r.left[level][n>>1])
+		}
+	}
+	return f.Root(), true
 }

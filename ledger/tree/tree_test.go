@@ -57,3 +57,29 @@ func TestRootEqualsSumdb(t *testing.T) {
 		t.Error("a root of a size that the tree never had")
 	}
 }
+
+// TestCut cuts trees at every size and lets them grow again, otherwise.
+func TestCut(t *testing.T) {
+	leaf := func(branch, n int) tree.Hash { return tree.Leaf([]byte{byte(branch), byte(n), byte(n >> 8)}) }
+	const size = 130
+	for cut := range size {
+		var cutTree, want tree.Roots
+		for n := range size {
+			cutTree.Append(leaf(0, n))
+		}
+		cutTree.Cut(uint64(cut))
+		for n := range cut {
+			want.Append(leaf(0, n))
+		}
+		for n := range 70 {
+			cutTree.Append(leaf(1, n))
+			want.Append(leaf(1, n))
+		}
+		for s := range want.Size() + 1 {
+			got, ok := cutTree.Root(s)
+			if root, _ := want.Root(s); !ok || got != root {
+				t.Fatalf("cut at %d: root of size %d is %x, %v; want %x", cut, s, got, ok, root)
+			}
+		}
+	}
+}

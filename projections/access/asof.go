@@ -31,9 +31,7 @@ var (
 
 // Now gives the AsOf of the head, at an instant.
 func (x *Index) Now(instant time.Time) AsOf {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return AsOf{Position: uint64(len(x.entries)), Instant: instant}
+	return AsOf{Position: x.head.Load(), Instant: instant}
 }
 
 // ParseAsOf reads what people write for a point in the ledger's history, and gives the position it stands for:
@@ -59,7 +57,7 @@ func (x *Index) ParseAsOf(text string, now time.Time) (AsOf, Pos, error) {
 }
 
 func (x *Index) parseAsOf(text string, now time.Time) (AsOf, error) {
-	head := uint64(len(x.entries))
+	head := uint64(x.entries.len())
 	if head == 0 {
 		return AsOf{}, fmt.Errorf("it %w: the ledger has none", ErrBeforeFirst)
 	}
@@ -116,7 +114,7 @@ func (x *Index) parseAsOf(text string, now time.Time) (AsOf, error) {
 }
 
 func (x *Index) ofEntry(position uint64) AsOf {
-	return AsOf{Position: position, Instant: time.UnixMilli(x.entries[position-1].time).UTC()}
+	return AsOf{Position: position, Instant: time.UnixMilli(x.entry(position).time).UTC()}
 }
 
 func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }
@@ -145,12 +143,11 @@ func (x *Index) byCID(text string) uint64 {
 	if err != nil || hash.Code != multihash.SHA2_256 || len(hash.Digest) != sha256.Size {
 		return 0
 	}
-	for i := len(x.entries) - 1; i >= 0; i-- {
-		if x.entries[i].sum == [sha256.Size]byte(hash.Digest) {
-			return uint64(i + 1)
-		}
+	n, ok := x.entryOf([sha256.Size]byte(hash.Digest))
+	if !ok {
+		return 0
 	}
-	return 0
+	return uint64(n) + 1
 }
 
 // view is an AsOf as the index reads it.
@@ -163,15 +160,15 @@ type view struct {
 }
 
 func (x *Index) view(a AsOf) view {
-	v := view{position: min(a.Position, uint64(len(x.entries))), instant: a.Instant.UnixMilli()}
+	v := view{position: min(a.Position, uint64(x.entries.len())), instant: a.Instant.UnixMilli()}
 	if !a.Occurred.IsZero() {
 		v.filtered, v.occurred = true, a.Occurred.UnixMilli()
 	}
-	v.head = !v.filtered && v.position == uint64(len(x.entries))
+	v.head = !v.filtered && v.position == uint64(x.entries.len())
 	return v
 }
 
 // counts says whether what an entry says counts in the view.
 func (x *Index) counts(position uint64, v view) bool {
-	return position <= v.position && (!v.filtered || x.entries[position-1].occurred <= v.occurred)
+	return position <= v.position && (!v.filtered || x.entry(position).occurred <= v.occurred)
 }

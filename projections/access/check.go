@@ -52,7 +52,7 @@ func (x *Index) Check(subject, permission, resource string, a AsOf) Answer {
 	defer x.mu.RUnlock()
 	v := x.view(a)
 	u := x.findSubject(subject, v)
-	n, named := x.number[permission]
+	n, named := x.numberOf(permission)
 	if u == nil || !named {
 		return Answer{}
 	}
@@ -83,25 +83,23 @@ func (x *Index) reasons(list []Reason, u *subject, n uint32, resource string, v 
 	if !x.fits(n, u.kind, v) {
 		return list
 	}
-	for _, scope := range u.directScopes {
-		if !rules.Covers(x.scopes[scope], resource) {
-			continue
-		}
-		if l := u.direct[permissionScope{n, scope}]; l != nil {
-			if o := x.directOutcome(l, v); o.holds(v.instant) {
-				list = append(list, x.directReason(l, o))
+	if len(u.direct) > 0 {
+		for scope := range x.covering(resource) {
+			if number, ok := x.findLine(u.number, direct|n, scope); ok {
+				l := x.lines.at(number)
+				if o := x.outcomeOf(l, v); o.holds(v.instant) {
+					list = append(list, x.directReason(l, o))
+				}
 			}
 		}
 	}
-	for _, l := range u.roles {
-		if !rules.Covers(x.scopes[l.scope], resource) {
+	for _, number := range u.roles {
+		l := x.lines.at(number)
+		r := x.roles.at(l.thing)
+		if v.head && !r.now.Load().set.has(n) || !rules.Covers(*x.scopes.at(l.scope), resource) {
 			continue
 		}
-		r := x.roles[l.thing]
-		if v.head && (!l.now.holds(v.instant) || !r.now.has(n)) {
-			continue
-		}
-		o := x.roleOutcome(l, v)
+		o := x.outcomeOf(l, v)
 		if !o.holds(v.instant) || !x.existed(r, v) {
 			continue
 		}
@@ -113,21 +111,21 @@ func (x *Index) reasons(list []Reason, u *subject, n uint32, resource string, v 
 }
 
 func (x *Index) ownerReason() Reason {
-	u := x.subjects[x.owner]
-	e := &x.entries[u.added-1]
-	return Reason{Kind: ByOwner, Grant: e.id, At: u.added, By: e.actor}
+	at := uint64(x.subjects.at(x.owner).added)
+	return Reason{Kind: ByOwner, Grant: x.entry(at).id, At: at, By: x.actorOf(at)}
 }
 
 func (x *Index) directReason(l *line, o outcome) Reason {
-	e := &x.entries[o.given-1]
-	return Reason{Kind: ByPermission, Grant: e.id, At: o.given, By: e.actor, Scope: x.scopes[l.scope], Until: instant(o.until)}
+	return Reason{
+		Kind: ByPermission, Grant: x.entry(o.given).id, At: o.given, By: x.actorOf(o.given),
+		Scope: *x.scopes.at(l.scope), Until: instant(o.until),
+	}
 }
 
 func (x *Index) roleReason(l *line, o outcome, put uint64, v view) Reason {
-	e := &x.entries[o.given-1]
 	return Reason{
-		Kind: ByRole, Grant: e.id, At: o.given, By: e.actor, Role: x.ref(x.roles[l.thing], v), PermissionAt: put,
-		Scope: x.scopes[l.scope], Until: instant(o.until),
+		Kind: ByRole, Grant: x.entry(o.given).id, At: o.given, By: x.actorOf(o.given), Role: x.ref(x.roles.at(l.thing), v),
+		PermissionAt: put, Scope: *x.scopes.at(l.scope), Until: instant(o.until),
 	}
 }
 

@@ -29,13 +29,15 @@ func (x *Index) Effective(name string, a AsOf) ([]EffectivePermission, error) {
 		return nil, nil
 	}
 	because := map[uint32][]Reason{}
-	for key, l := range u.direct {
-		if o := x.directOutcome(l, v); o.holds(v.instant) && x.fits(key.permission, u.kind, v) {
-			because[key.permission] = append(because[key.permission], x.directReason(l, o))
+	for _, number := range u.direct {
+		l := x.lines.at(number)
+		if o, n := x.outcomeOf(l, v), l.permission(); o.holds(v.instant) && x.fits(n, u.kind, v) {
+			because[n] = append(because[n], x.directReason(l, o))
 		}
 	}
-	for _, l := range u.roles {
-		r, o := x.roles[l.thing], x.roleOutcome(l, v)
+	for _, number := range u.roles {
+		l := x.lines.at(number)
+		r, o := x.roles.at(l.thing), x.outcomeOf(l, v)
 		if !o.holds(v.instant) || !x.existed(r, v) {
 			continue
 		}
@@ -49,8 +51,8 @@ func (x *Index) Effective(name string, a AsOf) ([]EffectivePermission, error) {
 	}
 	if u.number == x.owner {
 		reason := x.ownerReason()
-		for i := range x.names {
-			if n := uint32(i); x.known(n, v) {
+		for n := range x.perms.all {
+			if x.known(n, v) {
 				because[n] = append(because[n], reason)
 			}
 		}
@@ -58,7 +60,7 @@ func (x *Index) Effective(name string, a AsOf) ([]EffectivePermission, error) {
 	list := make([]EffectivePermission, 0, len(because))
 	for n, reasons := range because {
 		inOrder(reasons)
-		list = append(list, EffectivePermission{x.names[n], reasons})
+		list = append(list, EffectivePermission{x.perms.at(n).name, reasons})
 	}
 	slices.SortFunc(list, func(a, b EffectivePermission) int { return cmp.Compare(a.Permission, b.Permission) })
 	return list, nil
@@ -92,17 +94,19 @@ func (x *Index) Holdings(name string, a AsOf) (Holdings, error) {
 		return Holdings{}, &NotFoundError{Kind: "subject", Name: name}
 	}
 	h := Holdings{Subject: x.subjectView(u, v)}
-	for _, l := range u.roles {
-		if o := x.roleOutcome(l, v); o.holds(v.instant) && x.existed(x.roles[l.thing], v) {
+	for _, n := range u.roles {
+		l := x.lines.at(n)
+		if o := x.outcomeOf(l, v); o.holds(v.instant) && x.existed(x.roles.at(l.thing), v) {
 			one := x.holding(l, o)
-			one.Role = x.ref(x.roles[l.thing], v)
+			one.Role = x.ref(x.roles.at(l.thing), v)
 			h.Roles = append(h.Roles, one)
 		}
 	}
-	for _, l := range u.direct {
-		if o := x.directOutcome(l, v); o.holds(v.instant) {
+	for _, n := range u.direct {
+		l := x.lines.at(n)
+		if o := x.outcomeOf(l, v); o.holds(v.instant) {
 			one := x.holding(l, o)
-			one.Permission = x.names[l.thing]
+			one.Permission = x.perms.at(l.permission()).name
 			h.Permissions = append(h.Permissions, one)
 		}
 	}
@@ -115,8 +119,7 @@ func (x *Index) Holdings(name string, a AsOf) (Holdings, error) {
 }
 
 func (x *Index) holding(l *line, o outcome) Holding {
-	e := &x.entries[o.given-1]
-	return Holding{Grant: e.id, At: o.given, By: e.actor, Scope: x.scopes[l.scope], Until: instant(o.until)}
+	return Holding{Grant: x.entry(o.given).id, At: o.given, By: x.actorOf(o.given), Scope: *x.scopes.at(l.scope), Until: instant(o.until)}
 }
 
 // Who is a subject that may do something, and why.
@@ -130,24 +133,24 @@ func (x *Index) WhoCan(permission, resource string, a AsOf) []Who {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	v := x.view(a)
-	n, named := x.number[permission]
-	if !named || len(x.subjects) == 0 {
+	n, named := x.numberOf(permission)
+	if !named || x.subjects.len() == 0 {
 		return nil
 	}
 	maybe := map[uint32]bool{x.owner: true}
-	for _, l := range x.perms[n].direct {
-		maybe[l.subject] = true
+	for _, number := range x.perms.at(n).direct {
+		maybe[x.lines.at(number).subject] = true
 	}
-	for _, number := range x.perms[n].roles {
-		if r := x.roles[number]; x.existed(r, v) && x.holdsIn(r, n, v) {
-			for _, l := range r.lines {
-				maybe[l.subject] = true
+	for _, number := range x.perms.at(n).roles {
+		if r := x.roles.at(number); x.existed(r, v) && x.holdsIn(r, n, v) {
+			for _, number := range r.lines {
+				maybe[x.lines.at(number).subject] = true
 			}
 		}
 	}
 	var list []Who
 	for number := range maybe {
-		u := x.subjects[number]
+		u := x.subjects.at(number)
 		if because := answer(x.reasons(nil, u, n, resource, v)).Because; len(because) > 0 {
 			list = append(list, Who{x.subjectView(u, v), because})
 		}
@@ -164,9 +167,7 @@ const sharedSets = 4096
 // not be changed.
 func (x *Index) Assignments(a AsOf) iter.Seq2[SubjectView, []string] {
 	return func(yield func(SubjectView, []string) bool) {
-		x.mu.RLock()
-		a.Position = min(a.Position, uint64(len(x.entries)))
-		x.mu.RUnlock()
+		a.Position = min(a.Position, x.head.Load())
 		c := collector{x: x, a: a, roles: map[uint32]bits{}, shared: map[string][]string{}}
 		for _, s := range x.Subjects(a) {
 			if s.Deactivated != 0 {
@@ -201,24 +202,26 @@ func (c *collector) names(id ulid.ULID) []string {
 	}
 	u := x.subject(id)
 	var all bits
-	for key, l := range u.direct {
-		if o := x.directOutcome(l, v); o.holds(v.instant) {
-			all.set(key.permission)
+	for _, n := range u.direct {
+		l := x.lines.at(n)
+		if o := x.outcomeOf(l, v); o.holds(v.instant) {
+			all.set(l.permission())
 		}
 	}
-	for _, l := range u.roles {
-		r := x.roles[l.thing]
-		if o := x.roleOutcome(l, v); !o.holds(v.instant) || !x.existed(r, v) {
+	for _, n := range u.roles {
+		l := x.lines.at(n)
+		r := x.roles.at(l.thing)
+		if o := x.outcomeOf(l, v); !o.holds(v.instant) || !x.existed(r, v) {
 			continue
 		}
 		set, have := c.roles[r.number]
 		if !have {
-			set = slices.Clone(x.setAt(r, v))
+			set = x.setAt(r, v)
 			c.roles[r.number] = set
 		}
 		all.union(set)
 	}
-	all.keepLevel(c.token, u.kind)
+	all.keepLevel(c.token, x.kinds[u.kind])
 	if u.number == x.owner {
 		all.union(c.known)
 	}
@@ -235,8 +238,7 @@ func (c *collector) names(id ulid.ULID) []string {
 
 func (c *collector) begin(v view) {
 	c.begun = true
-	for i := range c.x.names {
-		n := uint32(i)
+	for n := range c.x.perms.all {
 		if c.x.known(n, v) {
 			c.known.set(n)
 		}

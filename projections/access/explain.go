@@ -58,7 +58,7 @@ func (x *Index) Explain(subject, permission, resource string, a AsOf) Explanatio
 	v := x.view(a)
 	var e Explanation
 	u := x.findSubject(subject, v)
-	n, named := x.number[permission]
+	n, named := x.numberOf(permission)
 	named = named && x.known(n, v)
 	if u != nil {
 		e.Subject = x.subjectView(u, v)
@@ -93,12 +93,12 @@ func (i *info) level() string {
 }
 
 func (x *Index) explainDirect(e *Explanation, u *subject, n uint32, resource string, v view) {
-	for _, scope := range u.directScopes {
-		l := u.direct[permissionScope{n, scope}]
-		if l == nil {
+	for _, number := range u.direct {
+		l := x.lines.at(number)
+		if l.permission() != n {
 			continue
 		}
-		o, covers := x.directOutcome(l, v), rules.Covers(x.scopes[scope], resource)
+		o, covers := x.outcomeOf(l, v), rules.Covers(*x.scopes.at(l.scope), resource)
 		switch {
 		case o.holds(v.instant) && !covers:
 			e.Elsewhere = append(e.Elsewhere, x.directReason(l, o))
@@ -111,22 +111,23 @@ func (x *Index) explainDirect(e *Explanation, u *subject, n uint32, resource str
 
 // explainRoles looks at every role that ever held the permission. Those that still hold it come first.
 func (x *Index) explainRoles(e *Explanation, u *subject, n uint32, resource string, v view) {
-	var lines []*line
+	var lines []uint32
 	if u != nil {
 		lines = u.roles
 	}
-	for _, number := range x.perms[n].roles {
-		r := x.roles[number]
+	for _, number := range x.perms.at(n).roles {
+		r := x.roles.at(number)
 		if !x.existed(r, v) {
 			continue
 		}
 		put, removed := x.putAt(r, n, v)
 		near := NearRole{Role: x.ref(r, v), Since: put, Removed: removed}
-		for _, l := range lines {
+		for _, i := range lines {
+			l := x.lines.at(i)
 			if l.thing != number {
 				continue
 			}
-			o, covers := x.roleOutcome(l, v), rules.Covers(x.scopes[l.scope], resource)
+			o, covers := x.outcomeOf(l, v), rules.Covers(*x.scopes.at(l.scope), resource)
 			holds := o.holds(v.instant)
 			near.Held = near.Held || holds && covers
 			switch {
@@ -154,10 +155,11 @@ func absent(position uint64) int {
 }
 
 func (x *Index) loss(l *line, o outcome) Loss {
-	given := &x.entries[o.given-1]
-	s := Loss{Grant: given.id, At: o.given, Scope: x.scopes[l.scope], Until: instant(o.until), LostAt: o.lost, Ended: o.ended || o.lost == 0}
+	s := Loss{
+		Grant: x.entry(o.given).id, At: o.given, Scope: *x.scopes.at(l.scope), Until: instant(o.until), LostAt: o.lost, Ended: o.ended || o.lost == 0,
+	}
 	if o.lost != 0 {
-		s.By = x.entries[o.lost-1].actor
+		s.By = x.actorOf(o.lost)
 	}
 	return s
 }

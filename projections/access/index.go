@@ -1,6 +1,7 @@
 package access
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"sync"
@@ -20,24 +21,33 @@ var _ projections.Projection = (*Index)(nil)
 // An Index is the access projection of one ledger. Apply is for one goroutine; everything else may be called by many
 // at any time.
 type Index struct {
-	mu      sync.RWMutex
-	entries []entry // by position - 1
+	head atomic.Uint64 // the last position that everything below has taken in
+	mu   sync.RWMutex  // of what is not for readers without a lock, see now.go
 
-	names  []string // of permissions, by number; numbers are given in the order of the log and never change
-	number map[string]uint32
-	perms  []permission
-	sorted atomic.Pointer[[]uint32] // numbers in the order of their names; may lack the newest
+	entries     vector[entry] // by position - 1
+	entryNumber table         // by what the CID is made of
+	actors      []ulid.ULID
+	actorNumber map[ulid.ULID]uint32
 
-	scopes      []string // 0 is the whole organization
-	scopeNumber map[string]uint32
+	perms      vector[permission] // by number; numbers are given in the order of the log and never change
+	permNumber table
+	sorted     atomic.Pointer[[]uint32] // numbers in the order of their names; may lack the newest
 
-	roles   []*role // in the order of creation
+	scopes      vector[string] // 0 is the whole organization
+	scopeNumber table
+
+	roles   vector[role] // in the order of creation
 	roleID  map[ulid.ULID]uint32
 	roleKey map[string][]uint32 // all that ever had the key, in the order of creation
 
-	subjects   []*subject
-	subjectID  map[ulid.ULID]uint32
-	subjectKey map[string]uint32
+	subjects   vector[subject]
+	subjectID  table
+	subjectKey table
+	kinds      []string // of subjects
+
+	lines      vector[line]
+	lineNumber table
+	touched    []uint32 // lines of one subject that the entry at hand changes
 
 	owner uint32 // of subjects; there is none before the opening
 	parts map[events.Digest]part
@@ -45,11 +55,11 @@ type Index struct {
 
 // entry is what is kept of each entry.
 type entry struct {
+	sum      [32]byte
 	id       ulid.ULID
-	actor    ulid.ULID
 	time     int64 // Unix milliseconds
 	occurred int64 // Unix milliseconds; always where the event counts whatever the occurred time
-	sum      [32]byte
+	actor    uint32
 }
 
 // always is the occurred time of what counts for every occurred time.
@@ -67,12 +77,12 @@ const partKept = 2 * 24 * int64(time.Hour/time.Millisecond)
 
 // New gives the index before the first entry.
 func New() *Index {
-	return &Index{
-		number: map[string]uint32{}, scopes: []string{""}, scopeNumber: map[string]uint32{"": 0},
-		roleID: map[ulid.ULID]uint32{}, roleKey: map[string][]uint32{},
-		subjectID: map[ulid.ULID]uint32{}, subjectKey: map[string]uint32{},
+	x := &Index{
+		roleID: map[ulid.ULID]uint32{}, roleKey: map[string][]uint32{}, actorNumber: map[ulid.ULID]uint32{},
 		parts: map[events.Digest]part{},
 	}
+	x.scope("")
+	return x
 }
 
 // Apply takes in the entry that comes next, which was verified. It reads the event alone, not the state after it. An
@@ -82,15 +92,46 @@ func (x *Index) Apply(en *chain.Entry, _ *rules.State) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	e := en.Event
-	if e.Sequence != uint64(len(x.entries))+1 {
-		panic(fmt.Sprintf("access: entry %d was applied after %d", e.Sequence, len(x.entries)))
+	if e.Sequence != uint64(x.entries.len())+1 {
+		panic(fmt.Sprintf("access: entry %d was applied after %d", e.Sequence, x.entries.len()))
 	}
-	x.entries = append(x.entries, entry{e.ID, e.Actor, e.Time.UnixMilli(), occurred(e), sum})
+	x.addEntry(entry{id: e.ID, actor: x.actor(e.Actor), time: e.Time.UnixMilli(), occurred: occurred(e), sum: sum})
 	if e.Sequence%4096 == 0 {
 		x.forget(e.Time.UnixMilli())
 	}
 	x.take(e)
+	if len(x.touched) > 0 {
+		x.publishHolding(x.subjects.at(x.lines.at(x.touched[0]).subject), x.touched, e.Sequence)
+		x.touched = x.touched[:0]
+	}
+	x.head.Store(e.Sequence)
 }
+
+func (x *Index) addEntry(e entry) {
+	n := x.entries.add(e)
+	if _, have := x.entryOf(e.sum); !have { // only those that were never sealed have the same
+		x.entryNumber.add(binary.LittleEndian.Uint32(e.sum[:]), n)
+	}
+}
+
+func (x *Index) entryOf(sum [32]byte) (uint32, bool) {
+	return x.entryNumber.find(binary.LittleEndian.Uint32(sum[:]), func(n uint32) bool { return x.entries.at(n).sum == sum })
+}
+
+func (x *Index) actor(id ulid.ULID) uint32 {
+	n, ok := x.actorNumber[id]
+	if !ok {
+		n = uint32(len(x.actors))
+		x.actors, x.actorNumber[id] = append(x.actors, id), n
+	}
+	return n
+}
+
+// entry gives what is kept of the entry at a position.
+func (x *Index) entry(position uint64) *entry { return x.entries.at(uint32(position) - 1) }
+
+// actorOf gives who did what an entry says.
+func (x *Index) actorOf(position uint64) ulid.ULID { return x.actors[x.entry(position).actor] }
 
 // occurred gives the occurred time by which an event counts.
 func occurred(e *events.Event) int64 {
@@ -114,13 +155,11 @@ func (x *Index) forget(now int64) {
 
 // scope gives the number of a scope, a new one where it has none.
 func (x *Index) scope(text string) uint32 {
-	if n, ok := x.scopeNumber[text]; ok {
+	if n, ok := x.scopeNamed(text); ok {
 		return n
 	}
-	n := uint32(len(x.scopes))
-	text = strings.Clone(text)
-	x.scopes = append(x.scopes, text)
-	x.scopeNumber[text] = n
+	n := x.scopes.add(strings.Clone(text))
+	x.scopeNumber.add(hash(text), n)
 	return n
 }
 

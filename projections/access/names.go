@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/rules"
@@ -11,10 +12,12 @@ import (
 
 // permission is what is known of a permission, over time.
 type permission struct {
-	entered []entered // when its name became known: the first position, and each later one of an earlier occurred time
-	info    []info    // what catalogues say of it, in the order of the log; always counts
-	roles   []uint32  // that ever held it
-	direct  []*line   // by which subjects were ever given it without a role
+	name    string
+	now     atomic.Uint64 // how it is at the head
+	entered []entered     // when its name became known: the first position, and each later one of an earlier occurred time
+	info    []info        // what catalogues say of it, in the order of the log; always counts
+	roles   []uint32      // that ever held it
+	direct  []uint32      // lines by which subjects were ever given it without a role
 }
 
 type entered struct {
@@ -34,28 +37,30 @@ func (i *info) token() bool { return i != nil && i.says.Level == events.LevelTok
 
 // enter gives the number of a name, a new one where it has none.
 func (x *Index) enter(name string) uint32 {
-	if n, ok := x.number[name]; ok {
+	if n, ok := x.numberOf(name); ok {
 		return n
 	}
-	n := uint32(len(x.names))
-	name = strings.Clone(name)
-	x.names = append(x.names, name)
-	x.perms = append(x.perms, permission{})
-	x.number[name] = n
+	n := x.perms.add(permission{})
+	x.perms.at(n).name = strings.Clone(name)
+	x.permNumber.add(hash(name), n)
 	return n
 }
 
 // know notes that a position makes a name known, to questions of an occurred time from occurred on.
 func (x *Index) know(n uint32, position uint64, occurred int64) {
-	p := &x.perms[n]
-	if k := len(p.entered); k == 0 || occurred < p.entered[k-1].occurred {
+	p := x.perms.at(n)
+	k := len(p.entered)
+	if k == 0 || occurred < p.entered[k-1].occurred {
 		p.entered = append(p.entered, entered{position, occurred})
+	}
+	if k == 0 {
+		x.publishPermission(n, position)
 	}
 }
 
 // known says whether a permission has a name in the view.
 func (x *Index) known(n uint32, v view) bool {
-	for _, e := range x.perms[n].entered {
+	for _, e := range x.perms.at(n).entered {
 		if e.position > v.position {
 			return false
 		}
@@ -68,7 +73,7 @@ func (x *Index) known(n uint32, v view) bool {
 
 // infoAt gives what the catalogues in force say of a permission; nil where none ever said anything.
 func (x *Index) infoAt(n uint32, v view) *info {
-	list := x.perms[n].info
+	list := x.perms.at(n).info
 	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].position <= v.position {
 			return &list[i]
@@ -78,8 +83,8 @@ func (x *Index) infoAt(n uint32, v view) *info {
 }
 
 // fits says whether the permission's level counts for a kind of subject.
-func (x *Index) fits(n uint32, kind string, v view) bool {
-	return rules.LevelFits(x.infoAt(n, v).token(), kind)
+func (x *Index) fits(n uint32, kind uint8, v view) bool {
+	return rules.LevelFits(x.infoAt(n, v).token(), x.kinds[kind])
 }
 
 // publish takes in a catalogue. What it says again in the same words makes no new info.
@@ -88,21 +93,24 @@ func (x *Index) publish(d *events.CataloguePublished, position uint64) {
 		n := x.enter(rules.Qualified(d.Catalogue, name))
 		x.know(n, position, always)
 		var last info
-		if list := x.perms[n].info; len(list) > 0 {
-			last = list[len(list)-1]
+		p := x.perms.at(n)
+		if k := len(p.info); k > 0 {
+			last = p.info[k-1]
 		}
 		last.position, last.retired = position, true
-		x.perms[n].info = append(x.perms[n].info, last)
+		p.info = append(p.info, last)
 	}
 	catalogue := strings.Clone(d.Catalogue)
 	for _, says := range d.Permissions {
 		n := x.enter(rules.Qualified(d.Catalogue, says.Name))
 		x.know(n, position, always)
-		list := x.perms[n].info
+		p := x.perms.at(n)
+		list := p.info
 		if k := len(list); k > 0 && !list[k-1].retired && list[k-1].catalogue == catalogue && same(&list[k-1].says, &says) {
 			continue
 		}
-		x.perms[n].info = append(list, info{position, catalogue, false, says})
+		p.info = append(list, info{position, catalogue, false, says})
+		x.publishPermission(n, position)
 	}
 }
 
@@ -129,14 +137,14 @@ func (x *Index) publishOwn(position uint64) {
 
 // byName gives the numbers of permissions in the order of their names; all that are in use now, or more.
 func (x *Index) byName() []uint32 {
-	if p := x.sorted.Load(); p != nil && len(*p) == len(x.names) {
+	if p := x.sorted.Load(); p != nil && len(*p) == x.perms.len() {
 		return *p
 	}
-	sorted := make([]uint32, len(x.names))
+	sorted := make([]uint32, x.perms.len())
 	for i := range sorted {
 		sorted[i] = uint32(i)
 	}
-	slices.SortFunc(sorted, func(a, b uint32) int { return cmp.Compare(x.names[a], x.names[b]) })
+	slices.SortFunc(sorted, func(a, b uint32) int { return cmp.Compare(x.perms.at(a).name, x.perms.at(b).name) })
 	x.sorted.Store(&sorted)
 	return sorted
 }
@@ -149,7 +157,7 @@ func (x *Index) namesOf(set bits) []string {
 	}
 	for _, n := range x.byName() {
 		if set.has(n) {
-			names = append(names, x.names[n])
+			names = append(names, x.perms.at(n).name)
 		}
 	}
 	return names

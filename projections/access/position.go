@@ -21,16 +21,12 @@ func sumOf(en *chain.Entry) [32]byte { return sha256.Sum256(en.Bytes()) }
 
 // Head gives the last position the index has taken in.
 func (x *Index) Head() Pos {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	return x.pos(uint64(len(x.entries)))
+	return x.pos(x.head.Load())
 }
 
 // At gives what stands at a position; false where nothing does.
 func (x *Index) At(position uint64) (Pos, bool) {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	if position == 0 || position > uint64(len(x.entries)) {
+	if position == 0 || position > x.head.Load() {
 		return Pos{}, false
 	}
 	return x.pos(position), true
@@ -44,7 +40,7 @@ func (x *Index) AtTime(t time.Time) (Pos, bool) {
 	return x.pos(at), at != 0
 }
 
-// ByCID gives the position of an entry by its CID. It looks at every entry: some milliseconds for a million.
+// ByCID gives the position of an entry by its CID.
 func (x *Index) ByCID(cid string) (Pos, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -57,11 +53,11 @@ func (x *Index) pos(position uint64) Pos {
 	if position == 0 {
 		return Pos{}
 	}
-	e := &x.entries[position-1]
+	e := x.entry(position)
 	return Pos{position, chain.CIDOf(e.sum), time.UnixMilli(e.time).UTC()}
 }
 
 // atTime relies on times that never go back, as the chain demands of them.
 func (x *Index) atTime(ms int64) uint64 {
-	return uint64(sort.Search(len(x.entries), func(i int) bool { return x.entries[i].time > ms }))
+	return uint64(sort.Search(x.entries.len(), func(i int) bool { return x.entries.at(uint32(i)).time > ms }))
 }

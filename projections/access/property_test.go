@@ -62,6 +62,9 @@ func compareWithState(t *rapid.T, l *ledger, a access.AsOf) {
 		if got.Allowed != want || got.Allowed != (len(got.Because) > 0) {
 			t.Fatalf("Check(%s, %s, %q) as of %v: got %+v, want %t", subject, permission, resource, a, got, want)
 		}
+		if got := x.Allows(subject, permission, resource, a); got != want {
+			t.Fatalf("Allows(%s, %s, %q) as of %v: got %t, want %t", subject, permission, resource, a, got, want)
+		}
 	})
 	holders := map[ulid.ULID]int{}
 	for _, name := range append([]string{"owner"}, people...) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync/atomic"
 
 	"github.com/oklog/ulid/v2"
 
@@ -23,9 +24,9 @@ type role struct {
 	description []said[string]
 	labels      []said[[]events.Label]
 
-	now     bits                // its permissions at the head
-	changes map[uint32][]inRole // by permission, each in the order of the log
-	lines   []*line             // of the subjects that ever had it
+	now     atomic.Pointer[roleNow] // its permissions at the head
+	changes map[uint32][]inRole     // by permission, each in the order of the log
+	lines   []uint32                // of the subjects that ever had it
 }
 
 // said is what an entry says that something is from then on.
@@ -43,16 +44,24 @@ func (c inRole) position() uint64     { return uint64(c >> 1) }
 func (c inRole) in() bool             { return c&1 != 0 }
 
 func (x *Index) createRole(d *events.RoleCreated, at uint64) {
-	r := &role{number: uint32(len(x.roles)), id: d.Role, key: strings.Clone(d.Key), created: at, touched: []uint64{at}}
+	r := x.addRole(d.Role, strings.Clone(d.Key), at)
+	r.touched = []uint64{at}
 	r.name = []said[string]{{at, strings.Clone(d.Name)}}
 	r.description = []said[string]{{at, strings.Clone(d.Description)}}
 	r.labels = []said[[]events.Label]{{at, d.Labels}}
 	numbers := x.resolve(d.Permissions, d.Parts, d.Included)
 	r.changes = make(map[uint32][]inRole, len(numbers))
-	x.roles = append(x.roles, r)
-	x.roleID[r.id] = r.number
-	x.roleKey[r.key] = append(x.roleKey[r.key], r.number)
-	x.put(r, numbers, at)
+	r.publish(x.put(r, nil, numbers, at), at)
+}
+
+// addRole adds a role that says and holds nothing yet.
+func (x *Index) addRole(id ulid.ULID, key string, created uint64) *role {
+	n := x.roles.add(role{})
+	r := x.roles.at(n)
+	r.number, r.id, r.key, r.created = n, id, key, created
+	x.roleID[id] = n
+	x.roleKey[key] = append(x.roleKey[key], n)
+	return r
 }
 
 func (x *Index) updateRole(d *events.RoleUpdated, at uint64) {
@@ -70,24 +79,32 @@ func (x *Index) updateRole(d *events.RoleUpdated, at uint64) {
 	if d.Labels != nil {
 		r.labels = append(r.labels, said[[]events.Label]{at, d.Labels})
 	}
-	x.put(r, x.resolve(d.Add, d.AddParts, d.Included), at)
-	for _, n := range x.resolve(d.Remove, d.RemoveParts, nil) {
-		r.now.clear(n)
+	add, remove := x.resolve(d.Add, d.AddParts, d.Included), x.resolve(d.Remove, d.RemoveParts, nil)
+	if len(add)+len(remove) == 0 {
+		return
+	}
+	set := x.put(r, slices.Clone(r.now.Load().set), add, at)
+	for _, n := range remove {
+		set.clear(n)
 		r.changes[n] = append(r.changes[n], takenOut(at))
 	}
+	r.publish(set, at)
 }
 
-func (x *Index) put(r *role, numbers []uint32, at uint64) {
+// put notes that permissions are put into a role, and gives its set with them.
+func (x *Index) put(r *role, set bits, numbers []uint32, at uint64) bits {
 	// In a view without the role's creation the event has no effect, so it makes no name known there either.
-	occurred := max(x.entries[at-1].occurred, x.entries[r.created-1].occurred)
+	occurred := max(x.entry(at).occurred, x.entry(r.created).occurred)
 	for _, n := range numbers {
 		x.know(n, at, occurred)
-		r.now.set(n)
+		set.set(n)
 		if _, had := r.changes[n]; !had {
-			x.perms[n].roles = append(x.perms[n].roles, r.number)
+			p := x.perms.at(n)
+			p.roles = append(p.roles, r.number)
 		}
 		r.changes[n] = append(r.changes[n], putIn(at))
 	}
+	return set
 }
 
 // existed says whether the role is there in the view.
@@ -120,7 +137,7 @@ func (x *Index) putAt(r *role, n uint32, v view) (put, lost uint64) {
 // holdsIn says whether the role holds a permission in the view.
 func (x *Index) holdsIn(r *role, n uint32, v view) bool {
 	if v.head {
-		return r.now.has(n)
+		return r.now.Load().set.has(n)
 	}
 	put, _ := x.putAt(r, n, v)
 	return put != 0
@@ -129,7 +146,7 @@ func (x *Index) holdsIn(r *role, n uint32, v view) bool {
 // setAt gives the permissions of the role in the view. The caller must not change them.
 func (x *Index) setAt(r *role, v view) bits {
 	if v.head {
-		return r.now
+		return r.now.Load().set
 	}
 	var set bits
 	for n := range r.changes {
@@ -142,6 +159,7 @@ func (x *Index) setAt(r *role, v view) bits {
 
 // lastSaid gives what was said last in the view.
 func lastSaid[T any](x *Index, list []said[T], v view) T {
+	list = list[:sort.Search(len(list), func(i int) bool { return list[i].position > v.position })]
 	for _, s := range slices.Backward(list) {
 		if x.counts(s.position, v) {
 			return s.value
@@ -153,7 +171,8 @@ func lastSaid[T any](x *Index, list []said[T], v view) T {
 
 // changed gives the last position in the view that is about the role.
 func (x *Index) changed(r *role, v view) uint64 {
-	for _, at := range slices.Backward(r.touched) {
+	by := sort.Search(len(r.touched), func(i int) bool { return r.touched[i] > v.position })
+	for _, at := range slices.Backward(r.touched[:by]) {
 		if x.counts(at, v) {
 			return at
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/oklog/ulid/v2"
 
@@ -15,37 +16,40 @@ import (
 
 // subject is a subject over time. That it was added and deactivated counts whatever the occurred time.
 type subject struct {
-	number      uint32
+	now         atomic.Pointer[holding] // what it has at the head
 	id          ulid.ULID
 	key         string
-	kind        string
-	did         string
-	added       uint64
-	deactivated uint64 // 0: it is not
+	did         string // that it was added with, or its first credential
+	number      uint32
+	added       uint32
+	deactivated uint32 // 0: it is not
+	kind        uint8  // of kinds
 	imported    bool
 
-	roles        []*line
-	direct       map[permissionScope]*line
-	directScopes []uint32 // all that direct has lines for
-	sets         map[uint32][]set
+	roles  []uint32 // lines
+	direct []uint32 // lines of permissions that it was ever given without a role
+	sets   map[uint32][]set
 }
 
 func (x *Index) addSubject(d *events.SubjectAdded, at uint64, imported bool) uint32 {
-	u := &subject{
-		number: uint32(len(x.subjects)), id: d.Subject, key: strings.Clone(d.Key), kind: strings.Clone(d.Kind),
-		did: strings.Clone(cmp.Or(d.DID, d.Credential)), added: at, imported: imported,
-	}
-	if u.did == "" {
-		u.did = "urn:uuid:" + rules.UUID(u.id)
-	}
-	x.subjects = append(x.subjects, u)
-	x.subjectID[u.id], x.subjectKey[u.key] = u.number, u.number
-	return u.number
+	n := x.subjects.add(subject{})
+	u := x.subjects.at(n)
+	u.number, u.id, u.key, u.kind = n, d.Subject, strings.Clone(d.Key), x.kindNumber(d.Kind)
+	u.did, u.added, u.imported = strings.Clone(cmp.Or(d.DID, d.Credential)), uint32(at), imported
+	x.publishHolding(u, nil, at)
+	x.nameSubject(u)
+	return n
+}
+
+// nameSubject lets a subject be found.
+func (x *Index) nameSubject(u *subject) {
+	x.subjectID.add(hashID(u.id), u.number)
+	x.subjectKey.add(hash(u.key), u.number)
 }
 
 // active says whether the subject may do anything in the view.
 func (u *subject) active(v view) bool {
-	return u.added <= v.position && (u.deactivated == 0 || u.deactivated > v.position)
+	return uint64(u.added) <= v.position && (u.deactivated == 0 || uint64(u.deactivated) > v.position)
 }
 
 // ErrNotFound says that there is no such role, subject or permission as of then. It comes as a [*NotFoundError].
@@ -80,17 +84,25 @@ func parseID(text string) (ulid.ULID, bool) {
 }
 
 // findSubject gives the subject of an id or key; nil where there was none by then. The id goes first, so that nobody is
-// taken for another by choosing its id as a key.
+// taken for another by choosing its id as a key. It needs no lock.
 func (x *Index) findSubject(name string, v view) *subject {
 	if id, ok := parseID(name); ok {
-		if u := x.subject(id); u != nil && u.added <= v.position {
+		if u := x.subject(id); u != nil && uint64(u.added) <= v.position {
 			return u
 		}
 	}
-	if n, ok := x.subjectKey[name]; ok && x.subjects[n].added <= v.position {
-		return x.subjects[n]
+	n, ok := x.subjectKeyed(name)
+	if !ok {
+		return nil
+	}
+	if u := x.subjects.at(n); uint64(u.added) <= v.position {
+		return u
 	}
 	return nil
+}
+
+func (x *Index) subjectKeyed(key string) (uint32, bool) {
+	return x.subjectKey.find(hash(key), func(n uint32) bool { return x.subjects.at(n).key == key })
 }
 
 // findRole gives the role of an id, or the one that has the key in the view: where a filtered view has several, the one
@@ -116,7 +128,7 @@ func (x *Index) findRole(name string, v view) (*role, error) {
 		}
 	}
 	for _, n := range slices.Backward(x.roleKey[name]) {
-		if r := x.roles[n]; try(r) {
+		if r := x.roles.at(n); try(r) {
 			return r, nil
 		}
 	}
@@ -137,10 +149,13 @@ type SubjectView struct {
 
 func (x *Index) subjectView(u *subject, v view) SubjectView {
 	s := SubjectView{
-		ID: u.id, Key: u.key, Kind: u.kind, DID: u.did, Owner: u.number == x.owner, Imported: u.imported, Added: u.added,
+		ID: u.id, Key: u.key, Kind: x.kinds[u.kind], DID: u.did, Owner: u.number == x.owner, Imported: u.imported, Added: uint64(u.added),
+	}
+	if s.DID == "" {
+		s.DID = "urn:uuid:" + rules.UUID(u.id)
 	}
 	if !u.active(v) {
-		s.Deactivated = u.deactivated
+		s.Deactivated = uint64(u.deactivated)
 	}
 	return s
 }
@@ -163,8 +178,8 @@ func (x *Index) Subjects(a AsOf) []SubjectView {
 	defer x.mu.RUnlock()
 	v := x.view(a)
 	var list []SubjectView
-	for _, u := range x.subjects {
-		if u.added <= v.position {
+	for _, u := range x.subjects.all {
+		if uint64(u.added) <= v.position {
 			list = append(list, x.subjectView(u, v))
 		}
 	}

@@ -2,6 +2,7 @@ package access
 
 import (
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -22,7 +23,8 @@ func (x *Index) take(e *events.Event) {
 		x.addSubject(d, at, e.Origin.Import != nil)
 	case *events.SubjectDeactivated:
 		if u := x.subject(d.Subject); u != nil {
-			u.deactivated = at
+			u.deactivated = uint32(at)
+			x.publishHolding(u, nil, at)
 		}
 	case *events.PermissionsRecorded:
 		names := make([]string, len(d.Permissions))
@@ -38,27 +40,28 @@ func (x *Index) take(e *events.Event) {
 		if r := x.role(d.Role); r != nil {
 			r.deleted = at
 			r.touched = append(r.touched, at)
+			r.publish(nil, at)
 		}
 	case *events.RoleAssigned:
-		x.changeRole(d.Subject, d.Role, d.Scope, change{at, give, millis(d.Until)})
+		x.changeRole(d.Subject, d.Role, d.Scope, given(at, d.Until))
 	case *events.RoleRevoked:
-		x.changeRole(d.Subject, d.Role, d.Scope, change{at, takeBack, 0})
+		x.changeRole(d.Subject, d.Role, d.Scope, taken(at))
 	case *events.RolesSet:
 		for _, id := range d.Added {
-			x.changeRole(d.Subject, id, "", change{at, give, noEnd})
+			x.changeRole(d.Subject, id, "", given(at, time.Time{}))
 		}
 		for _, id := range d.Removed {
-			x.changeRole(d.Subject, id, "", change{at, takeBack, 0})
+			x.changeRole(d.Subject, id, "", taken(at))
 		}
 	case *events.PermissionGranted:
 		if u := x.subject(d.Subject); u != nil {
 			n := x.enter(d.Permission)
-			x.know(n, at, x.entries[at-1].occurred)
-			x.change(x.directLine(u, n, x.scope(d.Scope)), change{at, give, millis(d.Until)})
+			x.know(n, at, x.entry(at).occurred)
+			x.change(x.directLine(u, n, x.scope(d.Scope)), given(at, d.Until))
 		}
 	case *events.PermissionRevoked:
 		if u := x.subject(d.Subject); u != nil {
-			x.change(x.directLine(u, x.enter(d.Permission), x.scope(d.Scope)), change{at, takeBack, 0})
+			x.change(x.directLine(u, x.enter(d.Permission), x.scope(d.Scope)), taken(at))
 		}
 	case *events.PermissionsSet:
 		x.setPermissions(d, at)
@@ -68,15 +71,16 @@ func (x *Index) take(e *events.Event) {
 }
 
 func (x *Index) subject(id ulid.ULID) *subject {
-	if n, ok := x.subjectID[id]; ok {
-		return x.subjects[n]
+	n, ok := x.subjectID.find(hashID(id), func(n uint32) bool { return x.subjects.at(n).id == id })
+	if !ok {
+		return nil
 	}
-	return nil
+	return x.subjects.at(n)
 }
 
 func (x *Index) role(id ulid.ULID) *role {
 	if n, ok := x.roleID[id]; ok {
-		return x.roles[n]
+		return x.roles.at(n)
 	}
 	return nil
 }
@@ -92,18 +96,17 @@ func (x *Index) endGrant(d *events.GrantEnded, at uint64) {
 	if u == nil {
 		return
 	}
-	var l *line
+	var l uint32
 	if d.Permission != "" {
 		l = x.directLine(u, x.enter(d.Permission), x.scope(d.Scope))
 	} else if r := x.role(d.Role); r != nil {
 		l = x.roleLine(u, r, x.scope(d.Scope))
-	}
-	if l == nil {
+	} else {
 		return
 	}
-	for _, c := range l.changes {
-		if c.op == give && x.entries[c.position-1].id == d.Grant {
-			x.change(l, change{at, end, int64(c.position)})
+	for c := range x.lines.at(l).backwards {
+		if c.op == give && x.entry(uint64(c.position)).id == d.Grant {
+			x.change(l, change{position: uint32(at), op: end, arg: int64(c.position)})
 			return
 		}
 	}
@@ -116,21 +119,24 @@ func (x *Index) setPermissions(d *events.PermissionsSet, at uint64) {
 	if u == nil {
 		return
 	}
-	scope, e := x.scope(d.Scope), &x.entries[at-1]
+	scope, e := x.scope(d.Scope), x.entry(at)
 	var after bits
 	numbers := x.resolve(d.Permissions, d.Parts, nil)
 	for _, n := range numbers {
 		after.set(n)
 		x.know(n, at, e.occurred)
 	}
-	for key, l := range u.direct {
-		if key.scope == scope && l.now.held() && !after.has(key.permission) {
-			x.change(l, change{at, takeBySet, 0})
+	for _, n := range u.direct {
+		if l := x.lines.at(n); l.scope == scope && !after.has(l.permission()) {
+			if o := x.outcomeOf(l, view{head: true}); o.held() {
+				x.change(n, change{position: uint32(at), op: takeBySet})
+			}
 		}
 	}
-	for _, n := range numbers {
-		if l := x.directLine(u, n, scope); !l.now.holds(e.time) {
-			x.change(l, change{at, giveBySet, noEnd})
+	for _, permission := range numbers {
+		n := x.directLine(u, permission, scope)
+		if o := x.outcomeOf(x.lines.at(n), view{head: true}); !o.holds(e.time) {
+			x.change(n, change{position: uint32(at), op: giveBySet, arg: noEnd})
 		}
 	}
 	if u.sets == nil {

@@ -46,7 +46,7 @@ func (x *Index) Roles(a AsOf) []RoleView {
 	defer x.mu.RUnlock()
 	v := x.view(a)
 	var list []RoleView
-	for _, r := range x.roles {
+	for _, r := range x.roles.all {
 		if x.existed(r, v) {
 			list = append(list, x.roleView(r, v))
 		}
@@ -65,9 +65,10 @@ func (x *Index) roleView(r *role, v view) RoleView {
 }
 
 func (x *Index) holders(r *role, v view) int {
-	have := map[uint32]bool{}
-	for _, l := range r.lines {
-		if o := x.roleOutcome(l, v); o.holds(v.instant) {
+	have := make(map[uint32]bool, len(r.lines))
+	for _, n := range r.lines {
+		l := x.lines.at(n)
+		if o := x.outcomeOf(l, v); o.holds(v.instant) {
 			have[l.subject] = true
 		}
 	}
@@ -112,7 +113,7 @@ func (x *Index) Permission(name string, a AsOf) (PermissionView, error) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	v := x.view(a)
-	n, named := x.number[name]
+	n, named := x.numberOf(name)
 	if !named || !x.known(n, v) {
 		return PermissionView{}, &NotFoundError{Kind: "permission", Name: name}
 	}
@@ -120,7 +121,7 @@ func (x *Index) Permission(name string, a AsOf) (PermissionView, error) {
 }
 
 func (x *Index) permissionView(n uint32, v view) PermissionView {
-	p := PermissionView{Name: x.names[n], Level: LevelPlatform}
+	p := PermissionView{Name: x.perms.at(n).name, Level: LevelPlatform}
 	i := x.infoAt(n, v)
 	if i == nil {
 		return p

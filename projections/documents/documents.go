@@ -7,6 +7,8 @@ package documents
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -44,6 +46,7 @@ type kept struct {
 	about    document.Thing
 	format   string
 	digest   [32]byte // SHA-256 of the file
+	legacy   [32]byte // what its other CID is made of; zero where it has none
 	file     packed
 }
 
@@ -74,24 +77,32 @@ func (p *Projection) Apply(en *chain.Entry, after *rules.State) {
 	}
 	about, _ := document.About(e.Data) // it was rebuilt, so it is about something
 	k := kept{position: e.Sequence, about: about, format: en.Document.Format, file: pack(file)}
-	names := []string{en.Document.CID}
+	k.digest = mustBlock(en.Document.CID).digest
 	if legacy, ok := credential.LegacyCID(file); ok {
-		names = append(names, legacy)
+		k.legacy = mustBlock(legacy).digest
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, name := range names {
-		b, ok := blockOf(name)
-		if !ok {
-			panic("documents: no block of our own CID " + name) // both were computed from the file
-		}
-		if i == 0 {
-			k.digest = b.digest
-		}
-		p.block[b] = len(p.docs)
+	p.add(k)
+}
+
+func (p *Projection) add(k kept) {
+	n := len(p.docs)
+	p.block[block{cid.Raw, k.digest}] = n
+	if k.legacy != ([32]byte{}) {
+		p.block[block{cid.DagProtobuf, k.legacy}] = n
 	}
-	p.about[about] = append(p.about[about], len(p.docs))
+	p.about[k.about] = append(p.about[k.about], n)
 	p.docs = append(p.docs, k)
+}
+
+// mustBlock reads a CID that was computed from a file.
+func mustBlock(name string) block {
+	b, ok := blockOf(name)
+	if !ok {
+		panic("documents: no block of our own CID " + name)
+	}
+	return b
 }
 
 func (p *Projection) fail(err error) {
@@ -134,7 +145,23 @@ func (p *Projection) ByCID(name string) (Doc, bool) {
 	if !ok {
 		return Doc{}, false
 	}
-	return k.doc(true), true
+	return p.open(k)
+}
+
+// open gives a document with its file. What a snapshot brought is looked at now, for unpacking all of it would take
+// longer than anything else at a start: where it is not what its digest says, it is not handed out.
+func (p *Projection) open(k kept) (Doc, bool) {
+	file, err := k.file.unpack()
+	if err == nil && sha256.Sum256(file) != k.digest {
+		err = errors.New("a snapshot brought another file")
+	}
+	if err != nil {
+		p.fail(&chain.BrokenError{Position: k.position, Check: chain.CheckDocument, Err: err})
+		return Doc{}, false
+	}
+	d := k.doc()
+	d.File = file
+	return d, true
 }
 
 // At gives the document that the entry at a position carries.
@@ -149,7 +176,7 @@ func (p *Projection) At(position uint64) (Doc, bool) {
 	if !ok {
 		return Doc{}, false
 	}
-	return k.doc(true), true
+	return p.open(k)
 }
 
 // List gives the documents from a position on, in order, at most limit of them, without their files. about is what they
@@ -161,7 +188,7 @@ func (p *Projection) List(about string, from uint64, limit int) []Doc {
 		i, _ := slices.BinarySearchFunc(p.docs, from, byPosition)
 		list := make([]Doc, 0, max(0, min(limit, len(p.docs)-i)))
 		for _, k := range p.docs[i : i+cap(list)] {
-			list = append(list, k.doc(false))
+			list = append(list, k.doc())
 		}
 		return list
 	}
@@ -173,19 +200,15 @@ func (p *Projection) List(about string, from uint64, limit int) []Doc {
 	i, _ := slices.BinarySearchFunc(of, from, func(i int, from uint64) int { return byPosition(p.docs[i], from) })
 	list := make([]Doc, 0, max(0, min(limit, len(of)-i)))
 	for _, i := range of[i : i+cap(list)] {
-		list = append(list, p.docs[i].doc(false))
+		list = append(list, p.docs[i].doc())
 	}
 	return list
 }
 
 func byPosition(k kept, position uint64) int { return cmp.Compare(k.position, position) }
 
-func (k kept) doc(file bool) Doc {
-	d := Doc{CID: chain.CIDOf(k.digest), Position: k.position, Format: k.format, About: k.about}
-	if file {
-		d.File = k.file.unpack()
-	}
-	return d
+func (k kept) doc() Doc {
+	return Doc{CID: chain.CIDOf(k.digest), Position: k.position, Format: k.format, About: k.about}
 }
 
 // blockOf reads a CID of a SHA-256, of either version.

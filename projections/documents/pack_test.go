@@ -14,16 +14,16 @@ func TestPack(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := pack(file)
-		if !bytes.Equal(p.unpack(), file) {
-			t.Errorf("%s: unpacked as %s", name, p.unpack())
+		if got, err := p.unpack(); err != nil || !bytes.Equal(got, file) {
+			t.Errorf("%s: unpacked as %s, %v", name, got, err)
 		}
 		if len(p) > 600 {
 			t.Errorf("%s: %d bytes are packed to %d", name, len(file), len(p))
 		}
 	}
 	for _, file := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte("permission "), 20_000)} {
-		if got := pack(file).unpack(); !bytes.Equal(got, file) {
-			t.Errorf("%d bytes come back as %d", len(file), len(got))
+		if got, err := pack(file).unpack(); err != nil || !bytes.Equal(got, file) {
+			t.Errorf("%d bytes come back as %d, %v", len(file), len(got), err)
 		}
 	}
 }

@@ -17,27 +17,34 @@ import (
 // Index is a projection. Apply is for one goroutine; the other methods are for any.
 type Index struct {
 	mu          sync.RWMutex
-	entries     []record
-	things      map[ulid.ULID][]uint64 // positions by role or subject: both are ULIDs, and none is the other
-	permissions map[string][]uint64
-	actors      map[ulid.ULID][]uint64
+	times       []int64                 // milliseconds, by position - 1
+	types       []uint8                 // index in known, by position - 1
+	known       []events.Type           // types of the entries so far
+	things      map[ulid.ULID]positions // by role or subject: both are ULIDs, and none is the other
+	permissions map[string]positions
+	actors      map[ulid.ULID]positions
 	parts       map[events.Digest]part
 }
 
-type record struct {
-	typ  events.Type
-	time int64 // milliseconds
+// positions are ascending. Four bytes each will do: an index of so many entries that they do not fits in no memory.
+type positions []uint32
+
+func (l positions) add(at uint32) positions {
+	if n := len(l); n > 0 && l[n-1] == at {
+		return l
+	}
+	return append(l, at)
 }
 
 type part struct {
 	names []string
-	at    time.Time
+	at    int64 // milliseconds
 }
 
 // New gives the index before the first entry.
 func New() *Index {
 	return &Index{
-		things: map[ulid.ULID][]uint64{}, permissions: map[string][]uint64{}, actors: map[ulid.ULID][]uint64{},
+		things: map[ulid.ULID]positions{}, permissions: map[string]positions{}, actors: map[ulid.ULID]positions{},
 		parts: map[events.Digest]part{},
 	}
 }
@@ -47,35 +54,42 @@ func (x *Index) Apply(en *chain.Entry, _ *rules.State) {
 	e := en.Event
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.entries = append(x.entries, record{e.Data.Type(), e.Time.UnixMilli()})
-	at := e.Sequence
-	add := func(list []uint64) []uint64 {
-		if n := len(list); n > 0 && list[n-1] == at {
-			return list
-		}
-		return append(list, at)
-	}
-	x.actors[e.Actor] = add(x.actors[e.Actor])
+	x.times = append(x.times, e.Time.UnixMilli())
+	x.types = append(x.types, x.typeNumber(e.Data.Type()))
+	at := uint32(e.Sequence)
+	x.actors[e.Actor] = x.actors[e.Actor].add(at)
 	for _, id := range things(e.Data) {
-		x.things[id] = add(x.things[id])
+		x.things[id] = x.things[id].add(at)
 	}
 	if d, ok := e.Data.(*events.PermissionsRecorded); ok {
-		x.parts[d.Part] = part{d.Permissions, e.Time}
+		x.parts[d.Part] = part{d.Permissions, e.Time.UnixMilli()}
 	}
 	names, parts := named(e.Data)
 	for _, digest := range parts {
 		names = append(names, x.parts[digest].names...)
 	}
 	for _, name := range names {
-		x.permissions[name] = add(x.permissions[name])
+		x.permissions[name] = x.permissions[name].add(at)
 	}
 	if at%4096 == 0 {
 		for digest, p := range x.parts { // no later event can name those
-			if e.Time.Sub(p.at) > 48*time.Hour {
+			if e.Time.UnixMilli()-p.at > partKept {
 				delete(x.parts, digest)
 			}
 		}
 	}
+}
+
+// partKept is how long parts are kept, in milliseconds: the rules let nobody use one that is older than a day.
+const partKept = 2 * 24 * int64(time.Hour/time.Millisecond)
+
+func (x *Index) typeNumber(t events.Type) uint8 {
+	i := slices.Index(x.known, t)
+	if i < 0 {
+		i = len(x.known)
+		x.known = append(x.known, t)
+	}
+	return uint8(i)
 }
 
 // things gives the roles and subjects that an event is about.
@@ -171,10 +185,10 @@ type Query struct {
 
 // Find gives the positions of the entries wanted, oldest first unless the query says otherwise, and whether there are
 // more than its limit.
-func (x *Index) Find(q Query) (positions []uint64, more bool) {
+func (x *Index) Find(q Query) (found []uint64, more bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	var lists [][]uint64
+	var lists []positions
 	var zero ulid.ULID
 	for _, id := range []ulid.ULID{q.Role, q.Subject} {
 		if id != zero {
@@ -187,20 +201,19 @@ func (x *Index) Find(q Query) (positions []uint64, more bool) {
 	if q.Actor != zero {
 		lists = append(lists, x.actors[q.Actor])
 	}
-	slices.SortFunc(lists, func(a, b []uint64) int { return len(a) - len(b) })
-	from, to := max(q.From, 1), uint64(len(x.entries))
+	slices.SortFunc(lists, func(a, b positions) int { return len(a) - len(b) })
+	from, to := max(q.From, 1), uint64(len(x.times))
 	if q.To > 0 {
 		to = min(to, q.To)
 	}
 	fits := func(at uint64) bool {
-		r := x.entries[at-1]
-		switch t := time.UnixMilli(r.time); {
-		case len(q.Types) > 0 && !slices.Contains(q.Types, r.typ),
+		switch t := time.UnixMilli(x.times[at-1]); {
+		case len(q.Types) > 0 && !slices.Contains(q.Types, x.known[x.types[at-1]]),
 			!q.Since.IsZero() && t.Before(q.Since), !q.Before.IsZero() && !t.Before(q.Before):
 			return false
 		}
 		for _, l := range lists {
-			if _, in := slices.BinarySearch(l, at); !in {
+			if _, in := slices.BinarySearch(l, uint32(at)); !in {
 				return false
 			}
 		}
@@ -210,19 +223,19 @@ func (x *Index) Find(q Query) (positions []uint64, more bool) {
 		if at < from || at > to || !fits(at) {
 			return true
 		}
-		if q.Limit > 0 && len(positions) == q.Limit {
+		if q.Limit > 0 && len(found) == q.Limit {
 			more = true
 			return false
 		}
-		positions = append(positions, at)
+		found = append(found, at)
 		return true
 	}
 	if len(lists) > 0 {
-		each(len(lists[0]), q.Newest, func(i int) bool { return take(lists[0][i]) })
+		each(len(lists[0]), q.Newest, func(i int) bool { return take(uint64(lists[0][i])) })
 	} else if to >= from {
 		each(int(to-from)+1, q.Newest, func(i int) bool { return take(from + uint64(i)) })
 	}
-	return positions, more
+	return found, more
 }
 
 func each(n int, backwards bool, f func(int) bool) {

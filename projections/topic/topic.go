@@ -24,7 +24,8 @@ type Projection struct {
 	mu       sync.RWMutex
 	messages []Posted      // by position
 	more     chan struct{} // closed, and replaced, with each message
-	err      error         // the first message that [Message.Validate] refuses
+	err      error         // of the first message that [Message.Validate] refuses
+	wrong    int           // its index
 }
 
 // New gives the topic before the first entry.
@@ -40,11 +41,15 @@ func (p *Projection) Apply(en *chain.Entry, after *rules.State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil && p.err == nil {
-		p.err = fmt.Errorf("message of event %d: %w", en.Event.Sequence, err)
+		p.err, p.wrong = refused(en.Event.Sequence, err), len(p.messages)
 	}
 	p.messages = append(p.messages, Posted{en.Event.Sequence, m.Bytes()})
 	close(p.more)
 	p.more = make(chan struct{})
+}
+
+func refused(position uint64, err error) error {
+	return fmt.Errorf("message of event %d: %w", position, err)
 }
 
 // Announcement gives the message of an entry for which [rules.State.Documented] and [rules.Announced] both hold; after

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -196,13 +197,29 @@ func alive(s wire.Server) bool {
 
 // directory opens the data directory in this process.
 func (a *app) directory(ctx context.Context) (*session, error) {
-	n, err := node.Open(ctx, a.data, node.Options{Logger: a.logger()})
+	o, err := a.nodeOptions()
+	if err != nil {
+		return nil, err
+	}
+	n, err := node.Open(ctx, a.data, o)
 	if err != nil {
 		return nil, err
 	}
 	token := newToken()
 	h := api.New(n, api.Options{Token: token, Logger: a.logger(), Version: version()})
 	return &session{Client: client.InProcess(h, token), close: n.Close}, nil
+}
+
+// nodeOptions gives how a data directory is opened.
+func (a *app) nodeOptions() (node.Options, error) {
+	o := node.Options{Logger: a.logger(), NATS: a.nats.options()}
+	if a.minFree != "" {
+		var err error
+		if o.MinFree, err = strconv.ParseUint(a.minFree, 10, 64); err != nil {
+			return o, usage("--min-free %s: a number of bytes", a.minFree)
+		}
+	}
+	return o, nil
 }
 
 // newToken makes what lets a caller in.

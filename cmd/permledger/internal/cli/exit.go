@@ -101,7 +101,8 @@ func damaged(err error) bool {
 	return errors.As(err, new(*chain.BrokenError)) || errors.Is(err, ledger.ErrRolledBack) ||
 		errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrHead) || errors.As(err, new(*journal.HeadConflictError)) ||
 		errors.As(err, new(*stream.DamagedError)) || errors.As(err, new(*stream.BlockError)) || errors.As(err, new(*stream.GapError)) ||
-		errors.As(err, new(*stream.ConfigError))
+		errors.As(err, new(*stream.ConfigError)) || errors.As(err, new(*node.DamageError)) || errors.As(err, new(*node.LossError)) ||
+		errors.As(err, new(*ledger.ForkError))
 }
 
 // codeOfProblem gives the exit code of the code in a problem's type; 0 where the status has to say it.

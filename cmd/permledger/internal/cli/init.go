@@ -48,10 +48,11 @@ What it prints is the CID of main's first entry. Who keeps it can tell this ledg
 			if err != nil {
 				return err
 			}
-			return a.answer(answer, func(w io.Writer) error { return writeInitialized(w, answer) })
+			return a.answer(answer, func(w io.Writer) error { return writeInitialized(w, answer, a.nats.urls != "") })
 		},
 	})
 	f := c.Flags()
+	a.nats.flags(c, a.p)
 	f.StringVar(&host, "host", "localhost", "the first part of the ledgers' names, for ever: a `name` of yours in the DNS")
 	f.StringVar(&o.Profile, "profile", "plain", "the rules that differ: guardian, ipaware, plain, stokr or tokeny")
 	f.StringVar(&o.Organization, "organization", mainOrganization, "the `id` of the organization")
@@ -69,7 +70,14 @@ func (a *app) initialize(ctx context.Context, host string, o wire.Opening) (init
 	if !slices.Contains(node.Profiles(), o.Profile) {
 		return initialized{}, usage("init %s: --profile %s: there are %s", a.data, o.Profile, strings.Join(node.Profiles(), ", "))
 	}
-	if err := node.Init(a.data, host); err != nil {
+	start := node.Init
+	if a.nats.urls != "" {
+		start = node.InitCluster
+		if err := a.nats.reach(); err != nil { // else a directory would be left that opens nothing
+			return initialized{}, fmt.Errorf("init %s: %w", a.data, err)
+		}
+	}
+	if err := start(a.data, host); err != nil {
 		return initialized{}, err
 	}
 	s, err := a.directory(ctx)
@@ -120,13 +128,18 @@ func operatorOpening() wire.Opening {
 	return wire.Opening{Organization: node.Operator, Name: "Operator", Profile: "plain", OwnerKey: "operator", OwnerKind: events.KindHuman}
 }
 
-func writeInitialized(w io.Writer, i initialized) error {
+func writeInitialized(w io.Writer, i initialized, cluster bool) error {
 	p := printer{w: w}
 	p.f("%s\n\n", i.Genesis)
 	p.f("This is the CID of the first entry of %s. Keep it: it tells this ledger from any other.\n", i.Organization)
 	p.f("Keep the keys in %s elsewhere too; %s signs your commands.\n\n", filepath.Join(i.Directory, "keys"), filepath.Base(i.Key))
 	p.f("Next:\n")
 	p.f("  export PERMLEDGER_DATA=%s\n", i.Directory)
+	if cluster {
+		p.f("  permledger serve --nats URL\n")
+		p.f("  permledger join OTHERDIR --from %s    makes the directory of another node\n", i.Directory)
+		return p.err
+	}
 	p.f("  permledger role create \"Compliance Officer\" investor.create investor.verify --reason \"first desk\"\n")
 	p.f("  permledger serve\n")
 	return p.err

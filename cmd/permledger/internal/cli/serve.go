@@ -31,7 +31,11 @@ func (a *app) serveCommand() *cobra.Command {
 			if a.data == "" {
 				return usage("serve which ledger? Say --data DIR; `permledger init DIR` makes one")
 			}
-			n, err := node.Open(c.Context(), a.data, node.Options{Logger: a.logger()})
+			o, err := a.nodeOptions()
+			if err != nil {
+				return err
+			}
+			n, err := node.Open(c.Context(), a.data, o)
 			if errors.Is(err, node.ErrLocked) {
 				if s, _ := running(a.data); s != nil {
 					return fmt.Errorf("%w: a server answers at %s", err, s.url)
@@ -43,6 +47,7 @@ func (a *app) serveCommand() *cobra.Command {
 			return errors.Join(a.serve(c.Context(), n, listen), n.Close())
 		},
 	}
+	a.nats.flags(c, a.p)
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "the `address` to listen on; port 0 takes any that is free")
 	return c
 }
@@ -51,6 +56,9 @@ func (a *app) serve(ctx context.Context, n *node.Node, listen string) error {
 	l, err := listenOn(n, listen, api.Options{Logger: a.logger()})
 	if err != nil {
 		return err
+	}
+	for _, w := range n.Stream().Promise().Warnings() {
+		a.say("%s", w)
 	}
 	a.say("serving %s at %s%s", n.Dir(), l.URL, heads(n))
 	return l.run(ctx)

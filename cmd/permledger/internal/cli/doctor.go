@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/node"
+)
+
+// examined is the answer of doctor.
+type examined struct {
+	OK       bool           `json:"ok"`
+	Findings []node.Finding `json:"findings"`
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	return a.answers(&cobra.Command{
+		Use:   "doctor [DIR|URL]",
+		Short: "Say what is in order with a data directory or a server, and what to do about the rest",
+		Long: `Look at a data directory: its format, who has it open, owners and modes, free space, the file system, what a sync
+takes, the clock; and of each ledger its first event, head record, journal, stream and what was set aside. A line for
+each: ok, warn, fail, or damage. Nothing is changed. Where a server has the directory open it is asked too; of a URL only
+the server is asked. Every event is not verified: that is for ` + "`permledger verify`" + `.
+
+It ends with 0 where nothing fails (warnings are for people), 1 where something does, 3 where a server has stopped
+writing or does not answer, and 7 where a copy of a ledger is damaged. docs/durability.md explains each line.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			target := a.data
+			if a.server != "" {
+				target = a.server
+			}
+			if len(args) == 1 {
+				target = args[0]
+			}
+			if target == "" {
+				return usage("doctor of what? Name a directory or a server's URL, or say --data DIR")
+			}
+			findings, err := a.examine(c.Context(), target)
+			if err != nil {
+				return err
+			}
+			x := examined{Findings: findings}
+			code := worst(findings)
+			x.OK = code == exitDone
+			if err := a.answer(x, func(w io.Writer) error { return writeExamined(w, findings) }); err != nil {
+				return err
+			}
+			if !x.OK {
+				return &exitError{code: code}
+			}
+			return nil
+		},
+	})
+}
+
+func (a *app) examine(ctx context.Context, target string) ([]node.Finding, error) {
+	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") {
+		token, err := a.token()
+		if err != nil {
+			return nil, err
+		}
+		return asked(ctx, remote(target, token).Client)
+	}
+	o, err := a.nodeOptions()
+	if err != nil {
+		return nil, err
+	}
+	findings, err := node.Examine(ctx, target, o.MinFree)
+	if err != nil {
+		return nil, err
+	}
+	if s, err := running(target); err == nil && s != nil {
+		more, err := asked(ctx, s.Client)
+		if err != nil {
+			more = []node.Finding{{Check: checkServer, Level: node.FindingFail, Text: err.Error(), Do: "look at its log"}}
+		}
+		findings = append(findings, more...)
+	}
+	return findings, nil
+}
+
+const checkServer = "server"
+
+// asked asks a server what only it knows: whether its ledgers still write.
+func asked(ctx context.Context, c *client.Client) ([]node.Finding, error) {
+	health, err := c.Health(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var findings []node.Finding
+	for _, o := range health.Organizations {
+		f := node.Finding{Check: checkServer, Organization: o.ID, Level: node.FindingOK, Text: fmt.Sprintf("writes, at %d", o.Position)}
+		if !o.Writing {
+			f.Level, f.Text, f.Do = node.FindingFail, "takes no more commands: "+o.Error, "stop the server, run `permledger doctor` on the directory, and start it again"
+		}
+		findings = append(findings, f)
+	}
+	if len(findings) == 0 {
+		level := node.FindingOK
+		if health.Status != wire.HealthOK {
+			level = node.FindingFail
+		}
+		findings = append(findings, node.Finding{Check: checkServer, Level: level, Text: health.Status})
+	}
+	return findings, nil
+}
+
+// worst gives the exit code of all findings together.
+func worst(findings []node.Finding) int {
+	code := exitDone
+	for _, f := range findings {
+		switch {
+		case f.Level == node.FindingDamage:
+			return exitIntegrity
+		case f.Level == node.FindingFail && f.Check == checkServer:
+			code = exitUnreached
+		case f.Level == node.FindingFail && code == exitDone:
+			code = exitNo
+		}
+	}
+	return code
+}
+
+func writeExamined(w io.Writer, findings []node.Finding) error {
+	p := printer{w: w}
+	for _, f := range findings {
+		name := f.Check
+		if f.Organization != "" {
+			name = f.Organization + " " + f.Check
+		}
+		p.f("%-6s  %s: %s\n", f.Level, name, f.Text)
+		if f.Do != "" {
+			p.f("        → %s\n", f.Do)
+		}
+	}
+	return p.err
+}

@@ -1,0 +1,212 @@
+package rules
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"math/bits"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/snapshot"
+)
+
+// What stands before the snapshot of a state, and the version of its form. Whoever changes what AppendSnapshot writes, or
+// what Evolve makes of events, gives it another version.
+const (
+	snapshotOf      = "state"
+	snapshotVersion = 1
+)
+
+// AppendSnapshot appends all that the state is. Equal states give equal bytes. Of what follows from other parts, like who
+// holds a role, nothing is written; nor are digests, which are computed when they are asked for.
+func (s *State) AppendSnapshot(b []byte) []byte {
+	b = snapshot.AppendHeader(b, snapshotOf, snapshotVersion)
+	b = snapshot.AppendUint(b, s.position)
+	if s.opened == nil {
+		return b
+	}
+	b = snapshot.AppendInt(b, s.time.UnixMilli())
+	b = snapshot.AppendString(b, s.source)
+	b = snapshot.AppendUint(b, s.documents)
+	b = appendOpened(b, s.opened)
+	b = s.perms.appendSnapshot(b)
+	b = snapshot.AppendCount(b, len(s.catalogues))
+	for _, name := range slices.Sorted(maps.Keys(s.catalogues)) {
+		b = s.catalogues[name].appendSnapshot(snapshot.AppendString(b, name))
+	}
+	roles := slices.SortedFunc(maps.Keys(s.roles), ulid.ULID.Compare)
+	number := make(map[ulid.ULID]int, len(roles))
+	b = snapshot.AppendCount(b, len(roles))
+	for i, id := range roles {
+		number[id] = i
+		b = s.roles[id].appendSnapshot(b)
+	}
+	b = snapshot.AppendCount(b, len(s.subjects))
+	for _, id := range slices.SortedFunc(maps.Keys(s.subjects), ulid.ULID.Compare) {
+		b = s.subjects[id].appendSnapshot(b, number)
+	}
+	b = s.appendReplaced(b, number)
+	b = snapshot.AppendCount(b, len(s.keys))
+	for _, did := range slices.Sorted(maps.Keys(s.keys)) {
+		k := s.keys[did]
+		b = snapshot.AppendString(snapshot.AppendString(b, did), k.purpose)
+		b = snapshot.AppendUint(append(b, k.subject[:]...), k.revoked)
+	}
+	b = snapshot.AppendCount(b, len(s.current))
+	for _, purpose := range slices.Sorted(maps.Keys(s.current)) {
+		b = snapshot.AppendString(snapshot.AppendString(b, purpose), s.current[purpose])
+	}
+	b = snapshot.AppendCount(b, len(s.parts))
+	for _, digest := range slices.SortedFunc(maps.Keys(s.parts), func(a, b events.Digest) int { return bytes.Compare(a[:], b[:]) }) {
+		p := s.parts[digest]
+		b = snapshot.AppendStrings(snapshot.AppendInt(append(b, digest[:]...), p.at.UnixMilli()), p.names)
+	}
+	b = snapshot.AppendCount(b, len(s.sources))
+	for _, source := range slices.Sorted(maps.Keys(s.sources)) {
+		b = snapshot.AppendInt(snapshot.AppendString(b, source), s.sources[source].UnixMilli())
+	}
+	b = appendIDs(b, s.recent, s.ids)
+	kept := slices.SortedFunc(maps.Keys(s.kept), func(a, b ulid.ULID) int { return cmp.Compare(s.kept[a], s.kept[b]) })
+	return appendIDs(b, kept, s.kept)
+}
+
+func appendOpened(b []byte, o *events.OrganizationOpened) []byte {
+	b = snapshot.AppendString(b, o.Organization)
+	b = snapshot.AppendString(b, o.Name)
+	b = snapshot.AppendString(b, o.DID)
+	b = snapshot.AppendUint(b, o.Rules)
+	b = snapshot.AppendString(b, o.Profile.Name)
+	for _, on := range []bool{o.Profile.Dependencies, o.Profile.DirectGrants, o.Profile.Documents,
+		o.Profile.EmptyRoles, o.Profile.NewPermissions, o.Profile.UniqueNames} {
+		b = snapshot.AppendBool(b, on)
+	}
+	b = append(append(b, o.Owner.Subject[:]...), o.Node[:]...)
+	b = snapshot.AppendStrings(b, []string{o.Owner.Key, o.Owner.Kind, o.Owner.DID, o.Owner.Credential,
+		o.Keys.Event, o.Keys.Document, o.Keys.Root, o.Keys.Operator})
+	return snapshot.AppendStrings(b, o.Evidence)
+}
+
+func (p *permissions) appendSnapshot(b []byte) []byte {
+	b = snapshot.AppendStrings(b, p.names)
+	for _, is := range p.info {
+		b = snapshot.AppendBool(snapshot.AppendBool(snapshot.AppendBool(b, is.retired), is.reserved), is.token)
+		b = snapshot.AppendStrings(b, is.dependsOn)
+	}
+	return b
+}
+
+func (c *catalogue) appendSnapshot(b []byte) []byte {
+	b = snapshot.AppendUint(snapshot.AppendUint(snapshot.AppendString(b, c.title), c.number), c.position)
+	b = snapshot.AppendCount(b, len(c.permissions))
+	for _, p := range c.permissions {
+		b = snapshot.AppendStrings(b, []string{p.Name, p.Category, p.Entity, p.Action, p.Description, p.Level})
+		b = snapshot.AppendStrings(snapshot.AppendStrings(b, p.DependsOn), p.Guards)
+		b = snapshot.AppendBool(b, p.Reserved)
+	}
+	return b
+}
+
+func (r *role) appendSnapshot(b []byte) []byte {
+	b = append(b, r.id[:]...)
+	b = snapshot.AppendString(snapshot.AppendString(snapshot.AppendString(b, r.key), r.name), r.description)
+	b = snapshot.AppendCount(b, len(r.labels))
+	for _, l := range r.labels {
+		b = snapshot.AppendString(snapshot.AppendString(b, l.Name), l.Value)
+	}
+	b = snapshot.AppendUint(snapshot.AppendUint(snapshot.AppendUint(b, r.created), r.changed), r.deleted)
+	return r.set.appendSnapshot(b)
+}
+
+// appendSnapshot appends a set as the steps between the numbers in it.
+func (s *set) appendSnapshot(b []byte) []byte {
+	b = snapshot.AppendCount(b, s.count)
+	next := 0
+	for i, w := range s.bits {
+		for ; w != 0; w &= w - 1 {
+			n := i<<6 + bits.TrailingZeros64(w)
+			b, next = snapshot.AppendCount(b, n-next), n+1
+		}
+	}
+	return b
+}
+
+func (u *subject) appendSnapshot(b []byte, number map[ulid.ULID]int) []byte {
+	b = append(b, u.id[:]...)
+	b = snapshot.AppendString(snapshot.AppendString(b, u.key), u.kind)
+	b = snapshot.AppendString(snapshot.AppendString(b, u.did), u.credential)
+	b = snapshot.AppendUint(snapshot.AppendUint(b, u.added), u.deactivated)
+	b = snapshot.AppendCount(b, len(u.roles))
+	for _, at := range slices.SortedFunc(maps.Keys(u.roles), func(a, b roleScope) int {
+		return cmp.Or(a.role.Compare(b.role), cmp.Compare(a.scope, b.scope))
+	}) {
+		b = u.roles[at].appendSnapshot(snapshot.AppendCount(b, number[at.role]))
+	}
+	b = snapshot.AppendCount(b, len(u.direct))
+	for _, at := range slices.SortedFunc(maps.Keys(u.direct), func(a, b permissionScope) int {
+		return cmp.Or(cmp.Compare(a.permission, b.permission), cmp.Compare(a.scope, b.scope))
+	}) {
+		b = u.direct[at].appendSnapshot(snapshot.AppendUint(b, uint64(at.permission)))
+	}
+	return b
+}
+
+// appendSnapshot appends what a grant says beside who has what by it.
+func (g *grant) appendSnapshot(b []byte) []byte {
+	b = append(snapshot.AppendString(b, g.scope), g.id[:]...)
+	b = snapshot.AppendUint(b, g.position)
+	if g.until.IsZero() {
+		return snapshot.AppendUint(b, 0)
+	}
+	return snapshot.AppendUint(b, uint64(g.until.UnixMilli())+1)
+}
+
+// appendReplaced appends the grants whose end is to be recorded and that nobody has any more, because another one took
+// their place.
+func (s *State) appendReplaced(b []byte, number map[ulid.ULID]int) []byte {
+	var replaced []*grant
+	for _, g := range s.ending {
+		if !s.has(g) {
+			replaced = append(replaced, g)
+		}
+	}
+	slices.SortFunc(replaced, func(a, b *grant) int { return a.id.Compare(b.id) })
+	b = snapshot.AppendCount(b, len(replaced))
+	for _, g := range replaced {
+		b = append(b, g.subject[:]...)
+		b = snapshot.AppendBool(b, g.permission == "")
+		if g.permission == "" {
+			b = snapshot.AppendCount(b, number[g.role])
+		} else {
+			b = snapshot.AppendUint(b, uint64(s.perms.number[g.permission]))
+		}
+		b = g.appendSnapshot(b)
+	}
+	return b
+}
+
+// has says whether a subject has something by this very grant.
+func (s *State) has(g *grant) bool {
+	u := s.subjects[g.subject]
+	if g.permission == "" {
+		return u.roles[roleScope{g.role, g.scope}] == g
+	}
+	return u.direct[permissionScope{s.perms.number[g.permission], g.scope}] == g
+}
+
+// appendIDs appends ids in the order of their positions.
+func appendIDs(b []byte, ids []ulid.ULID, at map[ulid.ULID]uint64) []byte {
+	b = snapshot.AppendCount(b, len(ids))
+	last := uint64(0)
+	for _, id := range ids {
+		b = snapshot.AppendUint(append(b, id[:]...), at[id]-last)
+		last = at[id]
+	}
+	return b
+}
+
+// instant gives what UnixMilli took apart.
+func instant(ms int64) time.Time { return time.UnixMilli(ms).UTC() }

@@ -1,0 +1,442 @@
+//go:build unix
+
+package stream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/permledger/permledger/ledger/stream/natstest"
+)
+
+// turns lets two writers' messages pass in a given order: order[i] is whose turn is the i-th.
+type turns struct {
+	mu    sync.Mutex
+	c     *sync.Cond
+	order []int
+	done  [2]bool // the writer's append has returned
+}
+
+func newTurns(order []int) *turns {
+	s := &turns{order: slices.Clone(order)}
+	s.c = sync.NewCond(&s.mu)
+	return s
+}
+
+// skipLocked drops the turns of who has no more to say.
+func (s *turns) skipLocked() {
+	for len(s.order) > 0 && s.done[s.order[0]] {
+		s.order = s.order[1:]
+	}
+}
+
+// await waits until it is who's turn, or all turns are over.
+func (s *turns) await(who int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.skipLocked(); len(s.order) > 0 && s.order[0] != who; s.skipLocked() {
+		s.c.Wait()
+	}
+}
+
+// next ends who's turn, or with over all of them.
+func (s *turns) next(who int, over bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if over {
+		s.done[who] = true
+	} else if len(s.order) > 0 && s.order[0] == who {
+		s.order = s.order[1:]
+	}
+	s.c.Broadcast()
+}
+
+// interleavings are all orders of a turns of writer 0 and b turns of writer 1.
+func interleavings(a, b int) (all [][]int) {
+	if a == 0 && b == 0 {
+		return [][]int{nil}
+	}
+	for who, left := range []int{a, b} {
+		if left == 0 {
+			continue
+		}
+		for _, rest := range interleavings(a-1+who, b-who) {
+			all = append(all, append([]int{who}, rest...))
+		}
+	}
+	return all
+}
+
+// Given two nodes that each append a group behind the same position, their messages taken in by the leader in every
+// order, then one group is in the stream whole and the other not at all, each node learns which, and the loser's follows
+// when it is appended behind the winner's.
+func TestTwoWriters(t *testing.T) {
+	t.Parallel()
+	c := natstest.Start(t, 3)
+	createOn(t, remote(t, c, c.URLs), "acme")
+	at := c.URL(c.Leader("LEDGER_acme")) // what a connection passes on there is in the stream's queue at once
+	var logs [2]*Log
+	var wires [2]*wire
+	for i := range logs {
+		wires[i] = &wire{}
+		// Set before a connection exists: no turn, no order.
+		wires[i].entry, wires[i].passed = func(int) error { return nil }, func(int) {}
+		logs[i] = openOn(t, remote(t, c, at, nats.SetCustomDialer(wires[i])), "acme")
+	}
+	var all []Msg
+	sizes := [][2]int{{1, 1}, {1, 3}, {3, 1}, {2, 2}, {3, 3}}
+	if long() {
+		sizes = append(sizes, [2]int{4, 4}, [2]int{5, 4})
+	}
+	seed, schedules := uint64(0), 0
+	for _, size := range sizes {
+		for _, order := range interleavings(size[0], size[1]) {
+			schedules++
+			s := newTurns(order)
+			var groups [2][]Msg
+			var errs [2]error
+			for i, w := range wires {
+				seed++
+				groups[i] = group("acme", seed, size[i], 50)
+				w.mu.Lock()
+				w.entry = func(int) error { s.await(i); return nil }
+				w.passed = func(int) { s.next(i, false) }
+				w.mu.Unlock()
+			}
+			after := uint64(len(all))
+			var wg sync.WaitGroup
+			for i, l := range logs {
+				wg.Go(func() {
+					errs[i] = l.Append(deadline(t), after, groups[i])
+					s.next(i, true)
+				})
+			}
+			wg.Wait()
+			won := slices.Index(errs[:], nil)
+			if won < 0 {
+				t.Fatalf("%v: nobody won: %v", order, errs)
+			}
+			lost := 1 - won
+			all = append(all, groups[won]...)
+			var stale *StaleError
+			if !errors.As(errs[lost], &stale) || stale.Want != after || stale.Have != uint64(len(all)) || stale.Strays != nil {
+				t.Fatalf("%v: the loser got %v; want stale at %d", order, errs[lost], len(all))
+			}
+			if err := logs[lost].Append(deadline(t), stale.Have, groups[lost]); err != nil {
+				t.Fatalf("%v: again: %v", order, err)
+			}
+			all = append(all, groups[lost]...)
+		}
+	}
+	if schedules < 36 {
+		t.Fatalf("%d schedules", schedules)
+	}
+	holds(t, logs[0], all)
+	t.Logf("%d schedules", schedules)
+}
+
+// Given a node that appends a group while another one writes a message before each of its messages in turn, then of an
+// atomic batch nothing is in the stream. The control: single publishes in a pipeline, each with its expected position, let
+// part of the group through, behind the foreign message too. That is why a cluster gets batches.
+func TestForeignMessageInside(t *testing.T) {
+	t.Parallel()
+	const n = 4
+	c := natstest.Start(t, 3)
+	admin := remote(t, c, c.URLs)
+	torn := 0
+	for _, pipelined := range []bool{false, true} {
+		for k := 1; k <= n; k++ {
+			org := fmt.Sprintf("org-%t-%d", pipelined, k)
+			first := group(org, 1, 5, 50)
+			appendAll(t, createOn(t, admin, org), 0, first)
+			w := &wire{passed: func(int) {}}
+			conn := remote(t, c, c.URL(c.Leader(LogName(org))), nats.SetCustomDialer(w))
+			l := openOn(t, conn, org)
+			w.mu.Lock()
+			w.entry = func(i int) error {
+				if i == k {
+					m, err := c.Admin().Request("ledger."+org+".foreign", []byte("{}"), 10*time.Second)
+					if err != nil || bytes.Contains(m.Data, []byte("error")) {
+						t.Errorf("foreign: %v", err)
+					}
+				}
+				return nil
+			}
+			w.mu.Unlock()
+			conn.remote = !pipelined
+			ours := group(org, 2, n, 50)
+			var stale *StaleError
+			if err := l.Append(deadline(t), 5, ours); !errors.As(err, &stale) {
+				t.Fatalf("%s: got %v; want a StaleError", org, err)
+			}
+			conn.remote = true
+			var got int
+			for e, err := range l.Entries(deadline(t), 6) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if slices.ContainsFunc(ours, func(m Msg) bool { return bytes.Equal(m.Data, e.Data) }) {
+					got++
+				}
+			}
+			if pipelined {
+				if got > 0 && got < n || len(stale.Strays) > 0 {
+					torn++
+				}
+				continue
+			}
+			if got != 0 || stale.Want != 5 || stale.Have != 6 || stale.Strays != nil {
+				t.Errorf("before message %d: %d of ours are in the stream, %v; want none", k, got, stale)
+			}
+			holds(t, l, append(first, Msg{"ledger." + org + ".foreign", []byte("{}")}))
+		}
+	}
+	if torn != n-1 { // before its first message the foreign one does no harm
+		t.Errorf("control: %d pipelined groups were torn; want %d, or the test shows nothing", torn, n-1)
+	}
+}
+
+// Given a connection that breaks inside a batch or before its answer, by a reset or by silence, then the group is in the
+// stream once and the append says so, after the way is healed or by another server.
+func TestCutOffInAppend(t *testing.T) {
+	t.Parallel()
+	const n = 6
+	c := natstest.Start(t, 3)
+	createOn(t, remote(t, c, c.URLs), "acme")
+	p := c.Proxy(t)
+	w := &wire{}
+	w.entry = func(int) error { return nil }
+	conn := remote(t, c, p.URLs, nats.SetCustomDialer(w))
+	l := openOn(t, conn, "acme")
+	var all []Msg
+	for k := 1; k <= n+1; k++ {
+		for i, how := range []func(){p.Cut, p.Stall} {
+			if i == 1 && k < n && !long() {
+				continue // it takes seconds until silence is noticed
+			}
+			var once sync.Once
+			heal := make(chan struct{})
+			cut := func() {
+				once.Do(func() {
+					how()
+					go func() {
+						<-heal
+						p.Heal()
+					}()
+				})
+			}
+			w.mu.Lock()
+			base := w.entries
+			w.entry = func(i int) error {
+				if i == base+k { // before the k-th message
+					cut()
+				}
+				return nil
+			}
+			w.passed = nil
+			if k == n+1 { // after the last, before its answer
+				w.passed = func(i int) {
+					if i == base+n {
+						cut()
+					}
+				}
+			}
+			w.mu.Unlock()
+			msgs := group("acme", uint64(2*k), n, 100)
+			answered := make(chan error, 1)
+			go func() { answered <- l.Append(deadline(t), uint64(len(all)), msgs) }()
+			// The way stays broken until the client has noticed, unless the group was through already.
+			select {
+			case <-disconnected(conn.write):
+			case err := <-answered:
+				answered <- err
+			}
+			close(heal)
+			if err := <-answered; err != nil {
+				t.Fatalf("before message %d: %v", k, err)
+			}
+			all = append(all, msgs...)
+		}
+	}
+	select {
+	case <-conn.Reconnected():
+	default:
+		t.Error("nothing told of a connection made again")
+	}
+	holds(t, l, all)
+}
+
+// disconnected is closed when nc loses its connection.
+func disconnected(nc *nats.Conn) <-chan struct{} {
+	gone := make(chan struct{})
+	lost := nc.StatusChanged(nats.RECONNECTING)
+	go func() {
+		<-lost
+		close(gone)
+	}()
+	return gone
+}
+
+// Given a node that is cut off while its group is on its way, when its context ends, then the outcome is unknown; when the
+// way is healed and the same group is appended again, then it is there once. If another node wrote meanwhile, it is stale.
+func TestCutOffUnknown(t *testing.T) {
+	t.Parallel()
+	c := natstest.Start(t, 3)
+	other := createOn(t, remote(t, c, c.URLs), "acme")
+	var all []Msg
+	for i, test := range []struct{ arrives, overtaken bool }{{true, false}, {false, false}, {false, true}} {
+		p := c.Proxy(t)
+		w := &wire{}
+		l := openOn(t, remote(t, c, p.URLs, nats.SetCustomDialer(w)), "acme")
+		const n = 3
+		w.mu.Lock()
+		if test.arrives {
+			w.passed = func(i int) {
+				if i == n {
+					p.Cut()
+				}
+			}
+		} else {
+			w.entry = func(i int) error {
+				if i == n {
+					p.Cut()
+				}
+				return nil
+			}
+		}
+		w.mu.Unlock()
+		msgs, theirs := group("acme", uint64(10*i), n, 50), group("acme", uint64(10*i+1), 2, 50)
+		after := uint64(len(all))
+		ctx, cancel := context.WithTimeout(deadline(t), 300*time.Millisecond)
+		var unknown *UnknownError
+		if err := l.Append(ctx, after, msgs); !errors.As(err, &unknown) || unknown.From != after+1 {
+			t.Fatalf("%+v: got %v; want unknown from %d", test, err, after+1)
+		}
+		cancel()
+		if test.overtaken {
+			appendAll(t, other, after, theirs)
+			all = append(all, theirs...)
+		} else {
+			all = append(all, msgs...)
+		}
+		p.Heal()
+		err := l.Append(deadline(t), after, msgs)
+		var stale *StaleError
+		if test.overtaken {
+			if !errors.As(err, &stale) || stale.Want != after || stale.Have != after+2 {
+				t.Errorf("got %v; want stale at %d", err, after+2)
+			}
+		} else if err != nil {
+			t.Errorf("%+v: again: %v", test, err)
+		}
+		holds(t, other, all)
+	}
+}
+
+// Given a group that was published and whose answer was lost, when all that can be learnt until the context ends is that
+// the stream is too short, then the outcome is unknown: the group may be there, and it is.
+func TestDoubtStays(t *testing.T) {
+	t.Parallel()
+	c := natstest.Start(t, 3)
+	admin := remote(t, c, c.URLs)
+	other := createOn(t, admin, "acme")
+	createOn(t, admin, "zzzz")
+	first, ours := group("acme", 1, 3, 50), group("acme", 2, 4, 50)
+	appendAll(t, other, 0, first)
+	p := c.Proxy(t)
+	var lies atomic.Bool
+	w := &wire{}
+	w.passed = func(n int) {
+		if n == len(ours) {
+			lies.Store(true)
+			p.Cut()
+			p.Heal()
+		}
+	}
+	w.rewrite = func(b []byte) []byte {
+		if lies.Load() {
+			b = bytes.ReplaceAll(b, []byte("STREAM.MSG.GET.LEDGER_acme"), []byte("STREAM.MSG.GET.LEDGER_zzzz"))
+			b = bytes.ReplaceAll(b, []byte("STREAM.INFO.LEDGER_acme"), []byte("STREAM.INFO.LEDGER_zzzz"))
+		}
+		return b
+	}
+	conn := remote(t, c, p.URLs, nats.SetCustomDialer(w))
+	conn.ackWait = 200 * time.Millisecond
+	l := openOn(t, conn, "acme")
+	ctx, cancel := context.WithTimeout(deadline(t), 2*time.Second) // longer than a short stream is doubted
+	defer cancel()
+	var unknown *UnknownError
+	if err := l.Append(ctx, 3, ours); !errors.As(err, &unknown) || unknown.From != 4 {
+		t.Errorf("got %v; want unknown from 4", err)
+	}
+	lies.Store(false)
+	if err := l.Append(deadline(t), 3, ours); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	holds(t, other, append(first, ours...))
+}
+
+// Given answers as a leader gives them that was cut off and does not know what its successor took, when an append must find
+// out what became of its group, then that nothing is there is not believed.
+func TestStaleAnswersDoNotFool(t *testing.T) {
+	t.Parallel()
+	c := natstest.Start(t, 3)
+	admin := remote(t, c, c.URLs)
+	other := createOn(t, admin, "acme")
+	createOn(t, admin, "zzzz") // is empty, and answers in acme's place
+	for _, lost := range []bool{false, true} {
+		w := &wire{}
+		var lies int
+		var mu sync.Mutex
+		w.rewrite = func(b []byte) []byte {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, verb := range []string{"DIRECT.GET", "STREAM.MSG.GET", "STREAM.INFO"} {
+				from, to := []byte(verb+".LEDGER_acme"), []byte(verb+".LEDGER_zzzz")
+				if lies > 0 && bytes.Contains(b, from) {
+					lies--
+					b = bytes.ReplaceAll(b, from, to)
+				}
+			}
+			return b
+		}
+		l := openOn(t, remote(t, c, c.URLs, nats.SetCustomDialer(w)), "acme")
+		last, _, err := other.Last(deadline(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours := group("acme", last+1, 4, 50)
+		there := ours
+		if lost {
+			there = group("acme", last+2, 2, 50)
+		}
+		appendAll(t, other, last, there)
+		mu.Lock()
+		lies = 7
+		mu.Unlock()
+		err = l.Append(deadline(t), last, ours)
+		var stale *StaleError
+		if lost && (!errors.As(err, &stale) || stale.Want != last || stale.Have != last+2) {
+			t.Errorf("got %v; want stale at %d", err, last+2)
+		} else if !lost && err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		if lies != 0 {
+			t.Errorf("%d lies were not asked for: the test shows nothing", lies)
+		}
+		mu.Unlock()
+		if n, _, err := other.Last(deadline(t)); n != last+uint64(len(there)) || err != nil {
+			t.Errorf("the stream ends at %d, %v; want %d", n, err, last+uint64(len(there)))
+		}
+	}
+}

@@ -1,0 +1,18 @@
+package node
+
+import "time"
+
+// Guard links an organization's files as a start does, and leaves the links as one that was killed.
+func Guard(dir, organization string) error {
+	return newNode(dir, Options{}).guard(&prepared{name: organization})
+}
+
+// CheckEvery makes a node check its organizations more often.
+func (o *Options) CheckEvery(d time.Duration) { o.checkEvery = d }
+
+// SetMinFree changes how much an open node keeps free.
+func SetMinFree(n *Node, bytes uint64) {
+	n.space.Lock()
+	defer n.space.Unlock()
+	n.opts.MinFree = bytes
+}

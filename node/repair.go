@@ -1,0 +1,376 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/journal"
+	"github.com/permledger/permledger/ledger/stream"
+)
+
+// RepairOptions say what to repair. The zero value mends what can be mended without loss, in all organizations.
+type RepairOptions struct {
+	Logger       *slog.Logger     // nil: nothing is said
+	Now          func() time.Time // nil: time.Now
+	Organization string           // only this one; empty: all
+	DryRun       bool             // nothing is changed
+
+	// AcceptLoss is the position at which the history of Organization is accepted to end although more was recorded. It
+	// must be exactly where the history that verifies ends; 0 accepts none.
+	AcceptLoss uint64
+	// Told is called with each step when it is done, or with DryRun, when it would be.
+	Told func(Mended)
+}
+
+// Repaired says how far a ledger goes after a repair.
+type Repaired struct {
+	Organization string `json:"organization"`
+	Position     uint64 `json:"seq"`
+	CID          string `json:"cid"`
+}
+
+// A LossError says that the longest history that verifies ends before what was recorded, or that it cannot be proven to
+// be all: nothing was changed. A person may accept that.
+type LossError struct {
+	Organization string
+	End          uint64 // of the history that verifies
+	Why          string
+}
+
+func (e *LossError) Error() string {
+	return fmt.Sprintf("%s: the history that verifies ends at %d, and %s; nothing was changed. Another copy may have the rest: a backup, a client's, a bundle. `permledger repair --org %s --accept-loss %d` accepts the end at %d, for ever",
+		e.Organization, e.End, e.Why, e.Organization, e.End, e.End)
+}
+
+// Repair mends the copies of the ledgers in a directory that no server has open: it takes each entry from whichever copy
+// holds it and verifies, writes what is damaged anew beside the old, which is kept, and opens the ledgers once, which
+// completes the streams. It can be killed at any moment and run again.
+//
+// It fails with [ErrLocked]; a [*ledger.ForkError]; a [*LossError]; a [*DamageError] where no entry verifies; or another
+// error where something could not be read or written. What could be mended of other organizations is mended.
+func Repair(ctx context.Context, dir string, o RepairOptions) ([]Repaired, error) {
+	n := newNode(dir, Options{Logger: o.Logger, Now: o.Now})
+	n.told, n.repaired = o.Told, map[string][]Mended{}
+	done, err := n.repair(ctx, o)
+	if err = errors.Join(err, n.Close()); err != nil {
+		return done, fmt.Errorf("repair %s: %w", dir, err)
+	}
+	return done, nil
+}
+
+func (n *Node) repair(ctx context.Context, o RepairOptions) ([]Repaired, error) {
+	m, err := readMarker(n.dir)
+	if err != nil {
+		return nil, err
+	}
+	if m.Cluster {
+		return nil, ErrNoRepair
+	}
+	n.host = m.Host
+	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
+		return nil, err
+	}
+	if err := n.preflight(); err != nil {
+		return nil, err
+	}
+	names, err := n.repairable(o.Organization)
+	if err != nil {
+		return nil, err
+	}
+	var done []Repaired
+	var failed error
+	for _, name := range names {
+		p, err := n.plan(ctx, name, o)
+		if err == nil && p != nil {
+			done = append(done, Repaired{name, p.survey.Head.Position, p.survey.Head.CID})
+			err = n.carryOut(ctx, p, o.DryRun)
+		}
+		failed = errors.Join(failed, err)
+	}
+	if failed != nil || o.DryRun {
+		return done, failed
+	}
+	if err := n.startLedgers(ctx); err != nil {
+		return done, err
+	}
+	for i, r := range done {
+		org, err := n.Org(r.Organization)
+		if err != nil {
+			return done, err
+		}
+		head := org.Access.Head()
+		if head.Position < r.Position {
+			return done, fmt.Errorf("%s: %w: it ends at %d after the repair, and not at %d", r.Organization, ledger.ErrRolledBack, head.Position, r.Position)
+		}
+		done[i].Position, done[i].CID = head.Position, head.CID
+	}
+	return done, nil
+}
+
+// repairable gives the organizations that have a directory, or whose directory was taken away and whose stream is there.
+func (n *Node) repairable(only string) ([]string, error) {
+	names, err := n.organizations()
+	if err != nil {
+		return nil, err
+	}
+	streams, err := filepath.Glob(filepath.Join(n.store(), "jetstream", "*", "streams", stream.LogName("*")))
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range streams {
+		name := strings.TrimPrefix(filepath.Base(s), stream.LogName(""))
+		aside, _ := filepath.Glob(filepath.Join(n.dir, "orgs", "_"+name+"-*"))
+		if canon.Organization.Check(name) == nil && len(aside) == 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if only == "" {
+		return names, nil
+	}
+	if !slices.Contains(names, only) {
+		return nil, fmt.Errorf("%q: %w", only, ErrNoOrganization)
+	}
+	return []string{only}, nil
+}
+
+// plan is what is to be done about one organization.
+type plan struct {
+	name    string
+	survey  *ledger.Survey
+	journal string // why it is written anew; empty: it stays
+	stream  string // why it is set aside
+	genesis string
+	head    string
+	loss    string // what is accepted
+}
+
+// plan looks at what there is, and says what is to be done; nil where the organization was never opened.
+func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, error) {
+	dir := n.orgDir(name)
+	p := &plan{name: name}
+	genesis, err := readGenesis(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if begun, err := n.begun(name); err != nil || begun == "" {
+			return nil, err
+		}
+		p.genesis = "the genesis file is missing"
+	case errors.Is(err, errGenesis):
+		p.genesis = err.Error()
+	case err != nil:
+		return nil, err
+	}
+	var head *journal.Head
+	switch h, known, err := journal.ReadHead(filepath.Join(dir, "head")); {
+	case errors.Is(err, journal.ErrMissing), errors.Is(err, journal.ErrDamaged):
+		p.head = err.Error()
+	case err != nil:
+		return nil, err
+	case known:
+		head = &h
+	}
+	src := n.sources(name, genesis.CID, head)
+	if _, err := os.Lstat(src.Journals[0]); errors.Is(err, fs.ErrNotExist) { // perhaps a repair was killed while it swapped them
+		kept, err := filepath.Glob(filepath.Join(dir, "journal-aside-*"))
+		if err != nil {
+			return nil, err
+		}
+		if _, err := os.Lstat(filepath.Join(dir, freshJournal)); err == nil {
+			kept = append(kept, filepath.Join(dir, freshJournal))
+		}
+		src.Journals = kept
+	}
+	if p.survey, err = ledger.Look(ctx, src); err != nil {
+		return nil, n.damage(name, err)
+	}
+	end := p.survey.Head.Position
+	if end == 0 {
+		err := p.survey.Stopped
+		if err == nil {
+			err = fmt.Errorf("no copy holds event 1: %w", journal.ErrMissing)
+		}
+		return nil, n.damage(name, err)
+	}
+	inJournal, whole, err := p.survey.Journaled(filepath.Join(dir, "journal"))
+	if err != nil {
+		return nil, err
+	}
+	if !whole || inJournal < end {
+		p.journal = fmt.Sprintf("the journal is damaged or short behind event %d", inJournal)
+	}
+	inStream, streamWhole, err := p.survey.Streamed(n.store(), name)
+	if err != nil {
+		return nil, err
+	}
+	conf := stream.CheckFiles(n.store(), name)
+	missing := errors.Is(conf, stream.ErrMissing)
+	switch {
+	case missing:
+	case !streamWhole:
+		p.stream = fmt.Sprintf("the stream is damaged behind event %d", inStream)
+	case errors.As(conf, new(*stream.BlockError)), errors.As(conf, new(*stream.ConfigError)):
+		p.stream = conf.Error()
+	case conf != nil:
+		return nil, conf
+	}
+	p.loss = lossOf(p, head, whole && inJournal == end && streamWhole && inStream == end && !missing)
+	if p.loss != "" && o.AcceptLoss != end {
+		return nil, &LossError{name, end, p.loss}
+	}
+	if p.loss != "" && !missing && p.stream == "" {
+		// Readers keep their position with the stream: one that is behind the end would take what comes there for read.
+		p.stream = "readers of the stream may be behind the end that is accepted"
+	}
+	if head != nil && head.Position > end {
+		p.head = fmt.Sprintf("the head record says that the history went on to event %d", head.Position)
+	}
+	return p, nil
+}
+
+// lossOf says why the history that verifies may not be all there was; empty where it is.
+func lossOf(p *plan, head *journal.Head, bothWhole bool) string {
+	end := p.survey.Head.Position
+	switch {
+	case head != nil && head.Position > end:
+		return fmt.Sprintf("%d events were recorded", head.Position)
+	case len(p.survey.Beyond) > 0:
+		return fmt.Sprintf("event %d stands behind it, which cannot be joined to it (%v)", p.survey.Beyond[len(p.survey.Beyond)-1], p.survey.Stopped)
+	case head == nil && !bothWhole:
+		return "the head record is lost, so that nothing says whether that is all"
+	}
+	return ""
+}
+
+// freshJournal is where a journal is written before it takes the place of the old one.
+const freshJournal = "journal.new"
+
+// carryOut does what is planned, the journal first, so that no copy is given up before another one is whole.
+func (n *Node) carryOut(ctx context.Context, p *plan, dry bool) error {
+	dir, end := n.orgDir(p.name), p.survey.Head.Position
+	type step struct {
+		why, what string
+		kept      string
+		do        func(kept string) error
+	}
+	for _, s := range []step{
+		{p.loss, fmt.Sprintf("an operator accepts that the history ends at event %d, %s", end, p.survey.Head.CID), "", func(string) error { return nil }},
+		{p.journal, fmt.Sprintf("it is written anew from both copies with %s", eventsOf(end)), n.aside(p.name, "journal-aside-"), func(kept string) error {
+			return n.writeJournal(ctx, p.survey, dir, kept)
+		}},
+		{p.genesis, "it is written anew: the first event is " + p.survey.First, n.aside(p.name, "genesis-aside-"), func(kept string) error {
+			return n.writeGenesis(p.survey, dir, kept)
+		}},
+		{p.head, fmt.Sprintf("it is written anew at event %d", end), n.aside(p.name, "head-aside-"), func(kept string) error {
+			return writeHead(p.survey.Head, dir, kept)
+		}},
+		{p.stream, fmt.Sprintf("it is made again from the journal with %s", eventsOf(end)), n.aside(p.name, "stream-aside-"), func(kept string) error {
+			return errors.Join(stream.SetAside(n.store(), p.name, kept), n.guardAside(p.name, kept))
+		}},
+	} {
+		if s.why == "" {
+			continue
+		}
+		m := Mended{What: s.why + "; " + s.what, Kept: s.kept}
+		if dry {
+			if m.Organization = p.name; n.told != nil {
+				m.Kept = ""
+				n.told(m)
+			}
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil { // it can have been taken away
+			return err
+		}
+		if err := s.do(s.kept); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		if _, err := os.Lstat(s.kept); err != nil {
+			m.Kept = "" // there was nothing
+		}
+		n.repaired[p.name] = append(n.repaired[p.name], n.note(p.name, m))
+	}
+	return nil
+}
+
+// writeJournal writes the history to a new journal, reads it back, and puts it in the place of the old one.
+func (n *Node) writeJournal(ctx context.Context, s *ledger.Survey, dir, kept string) error {
+	path, fresh := filepath.Join(dir, "journal"), filepath.Join(dir, freshJournal)
+	// A journal that another repair was about to put in place is one of the copies the history is read from.
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		fresh += "er"
+	}
+	if err := os.RemoveAll(fresh); err != nil {
+		return err
+	}
+	j, err := journal.Open(fresh, journal.Options{Create: true})
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	if err := ledger.Fill(ctx, j, s); err != nil {
+		return err
+	}
+	if got, whole, err := s.Journaled(fresh); err != nil || !whole || got != s.Head.Position {
+		return errors.Join(err, fmt.Errorf("the new journal holds %d of %d events", got, s.Head.Position))
+	}
+	return journal.Swap(path, fresh, kept)
+}
+
+func (n *Node) writeGenesis(s *ledger.Survey, dir, kept string) error {
+	path := filepath.Join(dir, "genesis")
+	if err := keep(path, kept); err != nil {
+		return err
+	}
+	b, err := json.Marshal(Genesis{Source: s.Source, CID: s.First})
+	if err != nil {
+		return err
+	}
+	return writeSynced(path, append(b, '\n'), 0o600)
+}
+
+func writeHead(head journal.Head, dir, kept string) error {
+	path := filepath.Join(dir, "head")
+	fresh := path + ".mended"
+	if err := os.RemoveAll(fresh); err != nil {
+		return err
+	}
+	h, err := journal.OpenHead(fresh, true)
+	if err == nil {
+		err = h.Store(head)
+	}
+	if err == nil {
+		err = keep(path, kept)
+	}
+	if err == nil {
+		err = os.Rename(fresh, path)
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// keep gives a file that is about to be replaced a second name. There may be none.
+func keep(path, kept string) error {
+	err := os.Link(path, kept)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(kept))
+}

@@ -1,0 +1,250 @@
+//go:build unix
+
+package node_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/private"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/stream/natstest"
+	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/verify"
+)
+
+// first makes the directory of a cluster's first node, join that of a further one.
+func first(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "a")
+	if err := node.InitCluster(dir, "localhost"); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func join(t testing.TB, from string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "b")
+	if err := node.Join(dir, filepath.Join(from, "node", "cluster.key")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func remote(c *natstest.Cluster, urls string) node.Options {
+	return node.Options{NATS: &stream.RemoteOptions{URLs: urls, Credentials: c.Credentials, Replicas: c.Len(), SyncAlways: true}}
+}
+
+func openRemote(t testing.TB, dir string, o node.Options) *node.Node {
+	t.Helper()
+	n, err := node.Open(t.Context(), dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Close() })
+	return n
+}
+
+func eventually(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !so(); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("it does not come about that %s", what)
+		}
+	}
+}
+
+// reaches waits until a node has shown a position of an organization.
+func reaches(t testing.TB, o *node.Org, position uint64) {
+	t.Helper()
+	eventually(t, "the position is shown", func() bool {
+		var at uint64
+		o.Fold.Read(func(s *rules.State) { at = s.Position() })
+		return at >= position
+	})
+}
+
+// attempt is do that gives the error, and tries again where the node has no key yet.
+func (o owner) attempt(t testing.TB, org *node.Org, d events.Data, texts ...private.Text) (ledger.Receipt, error) {
+	t.Helper()
+	var c events.Command
+	org.Fold.Read(func(s *rules.State) {
+		actor, _ := s.KeyOwner(o.did())
+		c = events.Command{ID: node.NewID(time.Now().UnixMilli()), Ledger: s.Source(), Actor: actor,
+			Auth: events.Auth{Method: events.MethodSignature, Credential: o.did()}, Data: d}
+	})
+	if len(texts) > 0 {
+		c.Reason = texts[0].Commitment()
+	}
+	r := o.sign(t, c)
+	r.Texts = texts
+	for end := time.Now().Add(20 * time.Second); ; {
+		receipt, err := org.Ledger.Execute(context.WithoutCancel(t.Context()), r)
+		if !errors.Is(err, ledger.ErrWait) && !errors.Is(err, ledger.ErrUnknown) || time.Now().After(end) {
+			return receipt, err
+		}
+	}
+}
+
+func TestCluster(t *testing.T) {
+	c := natstest.Start(t, 3)
+	dirA, o := first(t), newOwner(t)
+	a := openRemote(t, dirA, remote(c, c.URLs))
+	acme := organization(t, a, o, "acme", "guardian")
+	dirB := join(t, dirA)
+	b := openRemote(t, dirB, remote(c, c.URLs))
+	acmeB, err := b.Org("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// B's own event key is registered by A without anybody's doing, and B writes, documents too
+	text := private.New("for the desk")
+	r, err := o.attempt(t, acmeB, newRole("of-b"), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reaches(t, acme, r.Position)
+	if _, ok := acme.Documents.At(r.Position); !ok {
+		t.Error("no document")
+	}
+	// the private text gets to A
+	eventually(t, "A has the text", func() bool { got, ok := acme.Private.Get(text.Commitment()); return ok && got == text })
+
+	// An organization opened on B appears on A
+	organization(t, b, o, "later", "plain")
+	eventually(t, "A has it", func() bool { return slices.Contains(a.Organizations(), "later") })
+	later, err := a.Org("later")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.attempt(t, later, newRole("of-a")); err != nil {
+		t.Fatal(err)
+	}
+	// and can be opened once
+	cmd, err := a.Opening(node.Opening{Organization: "later", Name: "Again", Profile: "plain", OwnerKey: "owner", OwnerKind: events.KindHuman,
+		Credential: o.did(), Root: newOwner(t).did(), OperatorKey: newOwner(t).did()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.OpenOrganization(t.Context(), o.sign(t, cmd)); !errors.As(err, new(*rules.Refusal)) {
+		t.Errorf("opened twice: %v", err)
+	}
+
+	// A document key that A replaces signs on B too
+	var old string
+	acme.Fold.Read(func(s *rules.State) { old = s.Key(events.PurposeDocument) })
+	fresh, err := a.NewDocumentKey(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err = o.attempt(t, acme, &events.KeyRotated{Old: old, New: fresh})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reaches(t, acmeB, r.Position)
+	if r, err = o.attempt(t, acmeB, newRole("signed-anew")); err != nil {
+		t.Fatal(err)
+	}
+	reaches(t, acme, r.Position)
+
+	// The topic is published once, whoever does
+	f, err := a.Stream().OpenFeed(t.Context(), stream.Topic, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "all messages are in the topic", func() bool {
+		n, err := f.Len(t.Context())
+		return err == nil && int(n) == acme.Topic.Len()
+	})
+	at := uint64(0)
+	for e, err := range f.Entries(t.Context(), 1) {
+		m, ok := acmeB.Topic.Message(int(at))
+		if at++; err != nil || !ok || string(m.Bytes) != string(e.Data) {
+			t.Fatalf("message %d: %v", at, err)
+		}
+	}
+
+	// Both directories verify, and open again with what they had
+	for dir, n := range map[string]*node.Node{dirA: a, dirB: b} {
+		if err := n.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := verify.Directory(t.Context(), dir, verify.Options{}); err != nil {
+			t.Error(err)
+		}
+		again := openRemote(t, dir, remote(c, c.URLs))
+		if got := again.Organizations(); !slices.Equal(got, []string{"acme", "later"}) {
+			t.Errorf("%s: %v", dir, got)
+		}
+		if err := again.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+
+	t.Run("each directory is opened as what it is", func(t *testing.T) {
+		if _, err := node.Open(t.Context(), dirA, node.Options{}); !errors.Is(err, node.ErrClustered) {
+			t.Errorf("got %v", err)
+		}
+		if _, err := node.Open(t.Context(), initialised(t), remote(c, c.URLs)); !errors.Is(err, node.ErrAlone) {
+			t.Errorf("got %v", err)
+		}
+	})
+
+	t.Run("another cluster's secret", func(t *testing.T) {
+		if _, err := node.Open(t.Context(), first(t), remote(c, c.URLs)); !errors.Is(err, node.ErrSecret) {
+			t.Errorf("got %v", err)
+		}
+		dir := join(t, dirA)
+		if err := os.Chmod(filepath.Join(dir, "node", "cluster.key"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := node.Open(t.Context(), dir, remote(c, c.URLs)); !errors.Is(err, node.ErrKeyFile) {
+			t.Errorf("readable by others: %v", err)
+		}
+	})
+
+	t.Run("an old copy of a journal", func(t *testing.T) {
+		// Given a node whose head record is ahead of its journal
+		dir := join(t, dirA)
+		n := openRemote(t, dir, remote(c, c.URLs))
+		if err := n.Close(); err != nil {
+			t.Fatal(err)
+		}
+		seg := filepath.Join(dir, "orgs", "acme", "journal")
+		if err := os.RemoveAll(seg); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := node.Open(t.Context(), dir, remote(c, c.URLs)); err == nil {
+			t.Error("it opens")
+		}
+	})
+
+	t.Run("an interrupted opening is finished", func(t *testing.T) {
+		a := openRemote(t, dirA, remote(c, c.URLs))
+		organization(t, a, o, "halfway", "plain")
+		a.Close()
+		// Given an opening that was killed before its genesis file was written
+		if err := os.Remove(filepath.Join(dirA, "orgs", "halfway", "genesis")); err != nil {
+			t.Fatal(err)
+		}
+		a = openRemote(t, dirA, remote(c, c.URLs))
+		org, err := a.Org("halfway")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := o.attempt(t, org, newRole("more")); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,53 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// MinFree is how much must be free on the file system of a data directory, in bytes, unless [Options.MinFree] says
+// otherwise. nats-server stops for good when it meets a full disk, and begins a block of up to 8 MiB at a time.
+const MinFree = 64 << 20
+
+// ErrNoSpace says that too little is free for another command to be recorded.
+var ErrNoSpace = errors.New("too little space is free")
+
+// spaceEvery is how often the file system is asked.
+const spaceEvery = 50 * time.Millisecond
+
+// room refuses commands while less than the floor is free. It is asked for each group, by the deciders of all ledgers, and
+// asks the file system now and then.
+func (n *Node) room() error {
+	n.space.Lock()
+	defer n.space.Unlock()
+	now := time.Now()
+	if now.Sub(n.spaceAt) < spaceEvery {
+		return n.full
+	}
+	free, err := freeSpace(n.dir)
+	if err == nil && free < n.opts.MinFree {
+		err = fmt.Errorf("%w: %d MiB on the file system of %s, and %d MiB are kept free; commands are recorded again once there is more",
+			ErrNoSpace, free>>20, n.dir, n.opts.MinFree>>20)
+	}
+	if (err == nil) != (n.full == nil) {
+		if err != nil {
+			n.log.Error("no command is recorded until there is more space", "error", err)
+		} else {
+			n.log.Warn("there is space again; commands are recorded")
+		}
+	}
+	n.spaceAt, n.full = now, err
+	return err
+}
+
+// freeSpace gives how many bytes this user can still write to the file system of a path.
+func freeSpace(path string) (uint64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(path, &s); err != nil {
+		return 0, fmt.Errorf("ask how much space is free: %w", err)
+	}
+	return s.Bavail * uint64(s.Bsize), nil
+}
