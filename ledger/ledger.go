@@ -3,7 +3,8 @@
 //	command ─► rules.Decide ─► chain.Seal ─► journal, one sync for a group ─► stream ─► projections ─► answer
 //
 // One goroutine decides and seals whatever commands wait, on a state of its own; a second one writes the group before
-// meanwhile. So a group costs one sync however many commands it has, and signing overlaps writing.
+// meanwhile. So a group costs one sync however many commands it has, and signing overlaps writing. A caller who is alone
+// with one command does both himself.
 //
 // Recorded means: the entry is synced in the journal and ordered by JetStream at its position. Nobody, a subscriber
 // included, sees an entry before it is synced. A command whose outcome is not clear is answered with [ErrUnknown],
@@ -114,7 +115,10 @@ type Ledger struct {
 	failed  error                   // why nothing more is written; nil while the ledger writes
 	pending map[uint64]*chain.Entry // sealed, not yet written
 
-	// The decider's own.
+	turn  sync.Mutex    // held while deciding, and by a caller who is alone until its command is written
+	ended chan struct{} // another grant than the decider knows ends next; holds one
+
+	// Whose turn it is has these.
 	state   *rules.State
 	next    uint64
 	prev    string
@@ -175,7 +179,8 @@ func (j *job) proven(i int) error {
 func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l := &Ledger{
 		c: c, log: c.Logger, jobs: make(chan *job, 1024), groups: make(chan *group, 1), done: make(chan struct{}),
-		quit: make(chan struct{}), pending: map[uint64]*chain.Entry{}, state: rules.New(), next: 1, taken: make(chan taken, 1),
+		quit: make(chan struct{}), ended: make(chan struct{}, 1), pending: map[uint64]*chain.Entry{}, state: rules.New(), next: 1,
+		taken: make(chan taken, 1),
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -307,7 +312,8 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 
 // ExecuteAll records commands in order, each decided by itself; with stopAtRefusal those after
 // a refusal, for whatever reason, are not tried.
-// The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
+// The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown; but who is alone with one
+// command waits until it is written.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
 	if l.c.Shared != nil {
 		return l.executeShared(ctx, rs, stopAtRefusal)
@@ -319,11 +325,15 @@ func (l *Ledger) execute(ctx context.Context, rs []Request, stopAtRefusal bool) 
 	j := newJob(rs, stopAtRefusal)
 	defer l.callers.Add(-1)
 	nothing := func(r Request) bool { return r.Command.Data == nil }
-	if l.callers.Add(1) > 1 || l.c.Shared != nil || slices.ContainsFunc(rs, nothing) { // a shared ledger may decide again
+	shared := l.c.Shared != nil // it may decide again
+	if l.callers.Add(1) > 1 || len(rs) == 1 || shared || slices.ContainsFunc(rs, nothing) {
 		for i := range rs {
 			if r := l.prove(&rs[i]); r != nil {
 				j.outcomes[i].Err = r
 			}
+		}
+		if l.alone(ctx, j) {
+			return j.outcomes
 		}
 		return l.record(ctx, j, nil)
 	}
