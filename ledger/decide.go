@@ -32,6 +32,7 @@ type group struct {
 	asked   bool      // whether there is room
 	full    error     // why not
 	refused []refusal // of a shared ledger: to be told when they are final
+	taken   *taken    // a snapshot, for the writer to have the head record name it; nil: none
 }
 
 type refusal struct {
@@ -61,6 +62,8 @@ func (l *Ledger) decideAll() {
 			l.decideJob(g, j)
 		case <-timer.C:
 			l.decideDue(g)
+		case t := <-l.taken:
+			g.taken = &t
 		case <-l.quit:
 			for { // what was taken before the end is answered
 				select {
@@ -74,7 +77,7 @@ func (l *Ledger) decideAll() {
 			}
 		}
 		l.fill(g)
-		if len(g.jobs) > 0 || len(g.entries) > 0 {
+		if len(g.jobs) > 0 || len(g.entries) > 0 || g.taken != nil {
 			l.hand(g)
 		}
 	}

@@ -11,7 +11,6 @@
 package ledger
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -55,9 +54,11 @@ type Config struct {
 	Log          *stream.Log // holds the same entries as Journal: see [Reconcile]
 	Private      *private.Store
 	Keys         Keys
-	// Applied takes in every entry, those that Open finds too, in order, from one goroutine at a time, before the command
-	// is answered.
+	// Applied takes in every entry, those that Open finds too (but for those in a snapshot), in order, from one goroutine
+	// at a time, before the command is answered.
 	Applied func(*chain.Entry)
+	// Snapshots keep what Applied has folded; nil: every start takes in every entry.
+	Snapshots *Snapshots
 	// Refused is told of refused commands of callers who proved who they are. It must not wait.
 	Refused func(events.Command, *rules.Refusal)
 	// Room says why nothing more should be written now, as where the disk is nearly full. It is asked before each group, and
@@ -124,9 +125,16 @@ type Ledger struct {
 	// The writer's own.
 	headAt time.Time
 	head   journal.Head // of what is written
-	stored uint64       // the position that the head record has
+	stored journal.Head // the head record
 
 	s sharing // where Log is shared one goroutine does it all: see shared.go
+
+	// The writer's own, and of snapshots.
+	snapshot [32]byte   // digest of the file; zero: none is known to be there
+	keptAt   uint64     // its position
+	renew    bool       // a file that is there is of no use
+	taking   bool       // another one is being taken
+	taken    chan taken // what became of it
 }
 
 type job struct {
@@ -167,7 +175,7 @@ func (j *job) proven(i int) error {
 func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l := &Ledger{
 		c: c, log: c.Logger, jobs: make(chan *job, 1024), groups: make(chan *group, 1), done: make(chan struct{}),
-		quit: make(chan struct{}), pending: map[uint64]*chain.Entry{}, state: rules.New(), next: 1,
+		quit: make(chan struct{}), pending: map[uint64]*chain.Entry{}, state: rules.New(), next: 1, taken: make(chan taken, 1),
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -179,6 +187,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 	}
+	l.keep()
 	if c.Shared != nil {
 		if err := l.join(ctx); err != nil {
 			return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
@@ -203,15 +212,21 @@ func (l *Ledger) load(ctx context.Context) error {
 	if known && head.Position > length {
 		return fmt.Errorf("%w: %d entries, %d were recorded", ErrRolledBack, length, head.Position)
 	}
-	if err := l.check(ctx, length); err != nil {
+	v, err := l.resume(ctx, head)
+	if err != nil {
 		return err
 	}
+	first := l.head.Position + 1
+	if err := l.check(ctx, v, first, length); err != nil {
+		return err
+	}
+	l.s.verifier = v
 	type looked struct {
 		chain.Parsed
 		leaf tree.Hash
 	}
 	look := func(r journal.Record) looked { return looked{chain.Load(r.Entry), tree.Leaf(r.Entry)} }
-	for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(length), look) {
+	for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(first, length), look) {
 		if err != nil {
 			return err
 		}
@@ -227,7 +242,7 @@ func (l *Ledger) load(ctx context.Context) error {
 		if position == length || known && position == head.Position {
 			root, _ := l.roots.Root(position)
 			if known && position == head.Position && (p.CID != head.CID || root != head.Root) {
-				return &chain.BrokenError{Position: position, Check: chain.CheckHead, Expected: head.CID, Found: p.CID}
+				return l.notTheHead(ctx, head, p.CID, length)
 			}
 			l.head = journal.Head{Position: position, CID: p.CID, Root: root}
 		}
@@ -236,23 +251,30 @@ func (l *Ledger) load(ctx context.Context) error {
 			l.c.Applied(p.Entry)
 		}
 	}
-	l.next, l.stored = length+1, head.Position
+	l.next, l.stored = length+1, head
 	return l.storeHead()
 }
 
-// check goes through the whole journal once, before anything is made of it: an entry that was changed would otherwise
+// notTheHead says that the history is not the one of the head record, or which entry breaks it, where one does.
+func (l *Ledger) notTheHead(ctx context.Context, head journal.Head, found string, length uint64) error {
+	if err := l.check(ctx, new(chain.Verifier), 1, length); err != nil {
+		return err
+	}
+	return &chain.BrokenError{Position: head.Position, Check: chain.CheckHead, Expected: head.CID, Found: found}
+}
+
+// check goes through the journal once, from an entry on, before anything is made of it: an entry that was changed would otherwise
 // be taken in, and only the link of the next one would show it. This is a pass of its own, because an entry is only as
 // good as what vouches for it: links up to the newest entries, and the signatures of those. Rules and projections must
 // not be shown an entry before that; they may rely on what the rules once let in.
-func (l *Ledger) check(ctx context.Context, length uint64) error {
-	v := &l.s.verifier
+func (l *Ledger) check(ctx context.Context, v *chain.Verifier, first, length uint64) error {
 	look := func(r journal.Record) chain.Parsed {
 		if r.Position+signedTail > length {
 			return chain.Inspect(r.Entry)
 		}
 		return chain.Load(r.Entry)
 	}
-	for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(length), look) {
+	for p, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(first, length), look) {
 		if err != nil {
 			return err
 		}
@@ -267,10 +289,11 @@ func (l *Ledger) check(ctx context.Context, length uint64) error {
 }
 
 // records gives the journal's records, each with memory of its own.
-func (l *Ledger) records(length uint64) iter.Seq2[journal.Record, error] {
+func (l *Ledger) records(first, last uint64) iter.Seq2[journal.Record, error] {
 	return func(yield func(journal.Record, error) bool) {
-		for r, err := range l.c.Journal.Range(1, length) {
-			if r.Entry = bytes.Clone(r.Entry); !yield(r, err) {
+		var own chain.Copier
+		for r, err := range l.c.Journal.Range(first, last) {
+			if r.Entry = own.Copy(r.Entry); !yield(r, err) {
 				return
 			}
 		}
@@ -370,7 +393,7 @@ func (l *Ledger) prove(r *Request) *rules.Refusal {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command's signature does not hold: " + err.Error()}
 		}
 	}
-	if newest := events.Types()[r.Command.Data.Type()]; r.Command.Version != 0 && r.Command.Version != newest {
+	if v := r.Command.Version; v != 0 && v != events.Types()[r.Command.Data.Type()] {
 		return &rules.Refusal{Code: rules.Invalid, Reason: fmt.Sprintf("Version %d of %s is read, and recorded no more", r.Command.Version, r.Command.Data.Type())}
 	}
 	for _, t := range r.Texts {
@@ -419,6 +442,9 @@ func (l *Ledger) Close() error {
 		close(l.quit)
 		<-l.done
 		if l.Err() == nil { // else the head must not be moved to what is unclear
+			if l.renew || l.c.Snapshots.due(l.head.Position, l.keptAt, true) {
+				l.recordSnapshot(l.takeSnapshot())
+			}
 			l.closed = l.storeHead()
 		}
 	})

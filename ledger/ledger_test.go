@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -25,6 +26,11 @@ import (
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
 	"github.com/permledger/permledger/ledger/tree"
+	"github.com/permledger/permledger/projections"
+	"github.com/permledger/permledger/projections/access"
+	"github.com/permledger/permledger/projections/documents"
+	"github.com/permledger/permledger/projections/history"
+	"github.com/permledger/permledger/projections/topic"
 )
 
 // place is a ledger's files and server in a temporary directory, and the keys of its people.
@@ -45,6 +51,10 @@ type place struct {
 	refused []rules.Code
 	now     func() time.Time
 	hold    func() // called as an entry is applied; nil: nothing is
+
+	every uint64            // entries between snapshots; 0: there are none
+	fold  *projections.Fold // where there are snapshots
+	said  bytes.Buffer      // log lines
 }
 
 type keyring map[string]ed25519.PrivateKey
@@ -124,10 +134,19 @@ func (p *place) start(create bool) {
 	must(ledger.Complete(t.Context(), p.journal.Reader, log))(t)
 	p.private = must(private.Open(filepath.Join(p.dir, "private")))(t)
 	p.applied = nil
+	var snapshots *ledger.Snapshots
+	if p.every > 0 {
+		p.fold = projections.NewFold(access.New(), history.New(), documents.New(), topic.New())
+		snapshots = &ledger.Snapshots{Path: filepath.Join(p.dir, "snapshot"), Take: p.fold.Snapshot, Restore: p.fold.Restore, Every: p.every}
+	}
 	p.ledger = must(ledger.Open(t.Context(), ledger.Config{
 		Organization: "main", Journal: p.journal, Head: head, Log: log, Private: p.private, Keys: p.keys,
-		Now: func() time.Time { p.mu.Lock(); defer p.mu.Unlock(); return p.now() },
+		Now:       func() time.Time { p.mu.Lock(); defer p.mu.Unlock(); return p.now() },
+		Snapshots: snapshots, Logger: slog.New(slog.NewTextHandler(&p.said, nil)),
 		Applied: func(en *chain.Entry) {
+			if p.fold != nil {
+				p.fold.Apply(en)
+			}
 			p.mu.Lock()
 			p.applied = append(p.applied, en)
 			hold := p.hold

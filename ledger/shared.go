@@ -54,7 +54,7 @@ var errOvertaken = errors.New("other nodes wrote first each time")
 
 // sharing is what the goroutine of a shared ledger has of its own.
 type sharing struct {
-	verifier chain.Verifier // stands at the journal's end
+	verifier *chain.Verifier // stands at the journal's end
 	arrived  chan arrival
 	ctx      context.Context // ends some time after Close began
 	end      context.CancelFunc
@@ -88,6 +88,11 @@ type attempt struct {
 func (l *Ledger) shareAll() {
 	defer close(l.done)
 	defer l.s.end()
+	defer func() {
+		if l.taking {
+			l.recordSnapshot(<-l.taken)
+		}
+	}()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	look := time.NewTicker(lookEvery)
@@ -109,6 +114,8 @@ func (l *Ledger) shareAll() {
 			l.take(a)
 		case <-look.C:
 			l.look()
+		case t := <-l.taken:
+			l.recordSnapshot(t)
 		case <-l.quit:
 			for { // what was taken before the end is answered
 				select {
@@ -301,6 +308,7 @@ func (l *Ledger) show(entries []*chain.Entry, head journal.Head) {
 			l.fail(err)
 		}
 	}
+	l.keep()
 }
 
 // current says whether a group without entries can be answered: a refusal speaks of a state, which must be the one that

@@ -20,6 +20,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/tree"
 )
 
 // TestAppendTable prints what recording costs beside what it stands on: the disk by itself, an embedded JetStream that
@@ -28,14 +32,12 @@ import (
 //
 //	PERMLEDGER_LONG=1 go test -run TestAppendTable -v ./ledger
 func TestAppendTable(t *testing.T) {
-	rounds, part := 5, 1
+	rounds, part, inFlight := 5, 1, []int{1, 16, 64, 256, 1024}
 	if os.Getenv("PERMLEDGER_LONG") == "" {
-		rounds, part = 1, 200 // that it runs, not how fast
+		rounds, part, inFlight = 1, 100, []int{1, 16} // that it runs, not how fast
 	}
-	inFlight := map[int]int{1: 2000, 16: 4000, 64: 6000, 256: 10000, 1024: 12000} // how many commands are measured
-	if s := os.Getenv("PERMLEDGER_INFLIGHT"); s != "" {
-		n, _ := strconv.Atoi(s)
-		inFlight = map[int]int{n: inFlight[n]}
+	if n, err := strconv.Atoi(os.Getenv("PERMLEDGER_INFLIGHT")); err == nil {
+		inFlight = []int{n}
 	}
 	size := entrySize(t)
 	rows := map[string][]measured{}
@@ -46,14 +48,15 @@ func TestAppendTable(t *testing.T) {
 		}
 		rows[name] = append(rows[name], m)
 	}
+	stages := map[string][]measured{}
 	for range rounds {
+		for name, m := range measureStages(t, 2000/part) {
+			stages[name] = append(stages[name], m)
+		}
 		add("raw append+fsync", measureDisk(t, size, 1, 2000/part))
-		add("signature (sign+hash)", measureSigning(t, size, 10000/part))
-		for _, n := range []int{1, 16, 64, 256, 1024} {
-			if inFlight[n] == 0 {
-				continue
-			}
-			ops := max(inFlight[n]/part, 2*n)
+		add("signature (sign+hash)", measureSigning(t, size, 5000/part))
+		for _, n := range inFlight {
+			ops := max((1500+16*min(n, 256))/part, 4*n)
 			if n > 1 {
 				add(fmt.Sprintf("raw group commit/%d", n), measureDisk(t, size, n, ops))
 			}
@@ -73,7 +76,86 @@ func TestAppendTable(t *testing.T) {
 		}
 		b.WriteByte('\n')
 	}
+	fmt.Fprintf(&b, "one command by stage, each on its own %10s %12s\n", "p50", "p99")
+	for _, name := range stageNames {
+		m := median(stages[name])
+		fmt.Fprintf(&b, "%-28s %20s %12s\n", name, m.p50.Round(100*time.Nanosecond), m.p99.Round(time.Microsecond))
+	}
 	t.Log(b.String())
+}
+
+var stageNames = []string{"prove", "decide", "sign", "seal", "journal write", "journal write+fsync", "publish", "apply"}
+
+// measureStages takes commands through the steps of the ledger one by one, on one goroutine, with nothing between them:
+// what a command takes beyond the sum of them goes into waking goroutines.
+func measureStages(t *testing.T, ops int) map[string]measured {
+	p := newPlace(t)
+	defer p.stop()
+	requests := make([]ledger.Request, ops)
+	for i := range requests {
+		requests[i] = p.request(p.command(p.role(fmt.Sprint("role-", i))))
+	}
+	if err := p.ledger.Close(); err != nil { // its place is taken
+		t.Fatal(err)
+	}
+	log := must(p.srv.OpenLog(t.Context(), "main"))(t)
+	state, applied := rules.New(), rules.New()
+	genesis := must(chain.Parse(must(p.journal.Read(1))(t)))(t)
+	rules.Evolve(state, genesis.Event)
+	rules.Evolve(applied, genesis.Event)
+	did, prev := genesis.Key, genesis.CID()
+	var roots tree.Roots
+	roots.Append(tree.Leaf(genesis.Bytes()))
+	unsynced := must(os.Create(filepath.Join(t.TempDir(), "unsynced")))(t)
+	defer unsynced.Close()
+
+	each := map[string][]time.Duration{}
+	check := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	for i, r := range requests {
+		last := time.Now()
+		stage := func(name string) {
+			now := time.Now()
+			each[name] = append(each[name], now.Sub(last))
+			last = time.Now()
+		}
+		c := r.Command
+		check(r.Evidence.Check(&c))
+		stage("prove")
+		e, err := rules.Decide(state, r.Command, last.UTC().Truncate(time.Millisecond))
+		check(err)
+		e.Sequence, e.Prev = uint64(i+2), prev
+		body, err := e.Encode()
+		check(err)
+		rules.Evolve(state, &e)
+		stage("decide")
+		sig := chain.Sign(body, p.keys[did])
+		stage("sign")
+		en, err := chain.SealSigned(&e, body, nil, r.Evidence, sig, did)
+		check(err)
+		prev = en.CID()
+		roots.Append(tree.Leaf(en.Bytes()))
+		stage("seal")
+		_, err = unsynced.Write(en.Bytes())
+		check(err)
+		stage("journal write")
+		_, err = p.journal.Append([][]byte{en.Bytes()})
+		check(err)
+		stage("journal write+fsync")
+		check(log.Append(t.Context(), e.Sequence-1, []stream.Msg{{Subject: en.Subject(), Data: en.Bytes()}}))
+		stage("publish")
+		rules.Evolve(applied, en.Event)
+		stage("apply")
+	}
+	took := map[string]measured{}
+	for name, d := range each {
+		took[name] = measure(began, d)
+	}
+	return took
 }
 
 // measured is how fast something went, and how long one took from being asked for to being answered.

@@ -25,6 +25,9 @@ func (l *Ledger) writeAll() {
 		l.finish(g)
 		l.queued.Add(-1)
 	}
+	if l.taking {
+		l.recordSnapshot(<-l.taken)
+	}
 }
 
 // finish writes a group and answers its callers.
@@ -37,6 +40,10 @@ func (l *Ledger) finish(g *group) {
 	default:
 		l.answer(g, l.write(g))
 	}
+	if g.taken != nil {
+		l.recordSnapshot(*g.taken)
+	}
+	l.keep()
 }
 
 // write makes a group durable, orders it and shows it. A crash after any step leaves what the next start completes:
@@ -102,15 +109,17 @@ func (l *Ledger) answer(g *group, err error) {
 	}
 }
 
-// storeHead records how far the history goes, outside journal and stream.
+// storeHead records how far the history goes, outside journal and stream, and which snapshot is the ledger's own.
 func (l *Ledger) storeHead() error {
-	if l.head.Position == l.stored {
+	head := l.head
+	head.Snapshot = l.snapshot
+	if head == l.stored {
 		return nil
 	}
-	if err := l.c.Head.Store(l.head); err != nil {
+	if err := l.c.Head.Store(head); err != nil {
 		return fmt.Errorf("record the head: %w", err)
 	}
-	l.stored = l.head.Position
+	l.stored = head
 	return nil
 }
 

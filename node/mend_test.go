@@ -78,6 +78,7 @@ func TestKilledRepair(t *testing.T) {
 	}
 	fresh, _ := wrecks(t)
 	const renames, links, syncs, writes = "rename,renameat,renameat2", "link,linkat", "fsync", "write,pwrite64"
+	killed := 0
 	for calls, most := range map[string]int{renames: 8, links: 4, syncs: 30, writes: 30} {
 		for n := 1; n <= most; n++ {
 			t.Run(fmt.Sprintf("%s %d", calls, n), func(t *testing.T) {
@@ -92,9 +93,15 @@ func TestKilledRepair(t *testing.T) {
 				if err != nil && !strings.Contains(err.Error(), "killed") {
 					t.Fatalf("%v\n%s", err, out)
 				}
+				if err != nil {
+					killed++
+				}
 				w.repaired()
 			})
 		}
+	}
+	if killed < 10 {
+		t.Errorf("only %d repairs were killed", killed)
 	}
 }
 

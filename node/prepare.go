@@ -38,6 +38,7 @@ type prepared struct {
 	compare ledger.Comparison
 	mended  []Mended
 
+	copied  bool // a sync had failed, so the journal's last segment was copied before it was trusted
 	reader  *journal.Reader
 	journal *journal.Journal // nil until it is mended, where its end has to be cut
 	cut     uint64           // then, the position after which everything goes
@@ -105,6 +106,9 @@ func readGenesis(dir string) (Genesis, error) {
 func (n *Node) look(ctx context.Context, p *prepared) error {
 	dir := filepath.Join(n.orgDir(p.name), "journal")
 	var err error
+	if p.copied, err = journal.Unsynced(dir); err != nil {
+		return err
+	}
 	if p.journal, err = journal.Open(dir, journal.Options{}); err == nil {
 		p.reader = p.journal.Reader
 		if p.compare, err = ledger.Compare(p.reader, n.store(), p.name); err == nil {
@@ -234,6 +238,9 @@ func (n *Node) check(p *prepared) error {
 // that must be made again.
 func (n *Node) mend(p *prepared) error {
 	dir := filepath.Join(n.orgDir(p.name), "journal")
+	if p.copied {
+		n.did(p, Mended{What: "a sync of the journal had failed; its last segment was copied to a new file"})
+	}
 	if p.journal == nil {
 		j, kept, err := journal.OpenCut(dir, journal.Options{}, p.cut)
 		if err != nil {

@@ -21,11 +21,11 @@ type Projection interface {
 type Fold struct {
 	mu          sync.RWMutex
 	state       *rules.State
-	projections []Projection
+	projections []Snapshotter
 }
 
 // NewFold begins before the first entry.
-func NewFold(projections ...Projection) *Fold {
+func NewFold(projections ...Snapshotter) *Fold {
 	return &Fold{state: rules.New(), projections: projections}
 }
 

@@ -230,12 +230,13 @@ func (l onDisk) entries(j *journal.Reader, damage []*journal.DamageError, c *cop
 		last = damage[0].Position - 1
 	}
 	return func(yield func(Raw, error) bool) {
+		var own chain.Copier
 		for rec, err := range j.Range(1, last) {
 			if err != nil {
 				yield(Raw{}, broken(err))
 				return
 			}
-			raw := Raw{Bytes: append([]byte(nil), rec.Entry...)}
+			raw := Raw{Bytes: own.Copy(rec.Entry)}
 			if raw.Subject, err = c.compare(rec.Position, raw.Bytes); err != nil {
 				yield(Raw{}, err)
 				return

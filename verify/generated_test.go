@@ -61,8 +61,9 @@ func makeHistory(b *testing.B) generated {
 // raws yields the entries for [verify.Entries].
 func (m generated) raws() iter.Seq2[verify.Raw, error] {
 	return func(yield func(verify.Raw, error) bool) {
+		var own chain.Copier
 		for r, err := range m.journal.Range(1, m.n) {
-			if !yield(verify.Raw{Bytes: append([]byte(nil), r.Entry...)}, err) {
+			if !yield(verify.Raw{Bytes: own.Copy(r.Entry)}, err) {
 				return
 			}
 		}

@@ -41,6 +41,7 @@ type Entry struct {
 
 	raw      []byte
 	rawEvent []byte // aliases raw
+	cid      string // of raw; empty where nobody has computed it
 }
 
 // Document is what an entry keeps of a signed document: the rest is computed from the event and the state after it.
@@ -114,7 +115,12 @@ func Parse(raw []byte) (*Entry, error) {
 	if len(raw) > events.MaxEntry {
 		return nil, fmt.Errorf("entry of %d bytes: %w", len(raw), ErrTooLarge)
 	}
-	en := &Entry{raw: raw, Event: new(events.Event)}
+	var whole struct { // one piece of memory
+		Entry
+		event events.Event
+	}
+	en := &whole.Entry
+	en.raw, en.Event = raw, &whole.event
 	if err := canon.Decode(raw, en.members); err != nil {
 		if newer := fromLater(raw); newer != nil {
 			return nil, newer
@@ -207,7 +213,12 @@ func (en *Entry) Bytes() []byte { return en.raw }
 func (en *Entry) EventBytes() []byte { return en.rawEvent }
 
 // CID gives the address of the entry.
-func (en *Entry) CID() string { return CID(en.raw) }
+func (en *Entry) CID() string {
+	if en.cid != "" {
+		return en.cid
+	}
+	return CID(en.raw)
+}
 
 // Subject gives the NATS subject the entry must stand under.
 func (en *Entry) Subject() string {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gowebpki/jcs"
+	"github.com/ipfs/go-cid"
+	"github.com/multiformats/go-multihash"
 	"pgregory.net/rapid"
 
 	"github.com/permledger/permledger/events"
@@ -365,5 +367,19 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("two spellings of one entry:\n%s\n%s", raw, again.Bytes())
 		}
 		chain.Inspect(raw)
+	})
+}
+
+// Given any bytes, then their CID is the one that go-cid gives: v1, raw, sha2-256, in base32.
+func TestCIDIsGoCIDs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")
+		hash, err := multihash.Sum(b, multihash.SHA2_256, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := chain.CID(b), cid.NewCidV1(cid.Raw, hash).String(); got != want {
+			t.Fatalf("got %s; want %s", got, want)
+		}
 	})
 }

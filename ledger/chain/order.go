@@ -5,6 +5,24 @@ import (
 	"sync"
 )
 
+// A Copier copies entries that were read into memory which is used again, many into one piece of its own. It is for one
+// goroutine; the zero Copier is ready.
+type Copier struct{ room []byte }
+
+// copierPiece is what a [Copier] asks for at once, in bytes.
+const copierPiece = 32 << 10
+
+// Copy gives bytes of the caller's own. They keep alive what was copied shortly before and after.
+func (c *Copier) Copy(entry []byte) []byte {
+	if len(c.room) < len(entry) {
+		c.room = make([]byte, max(copierPiece, len(entry)))
+	}
+	n := copy(c.room, entry)
+	out := c.room[:n:n]
+	c.room = c.room[n:]
+	return out
+}
+
 // batchSize is how many things one goroutine of [InOrder] looks at before it hands them on.
 const batchSize = 128
 

@@ -1,6 +1,7 @@
 package chain_test
 
 import (
+	"bytes"
 	"errors"
 	"iter"
 	"runtime"
@@ -51,6 +52,27 @@ func TestInOrder(t *testing.T) {
 					t.Errorf("%d things with %d workers: %d came, %d were looked at, and then %v; want %v", n, workers, want, looked.Load(), ended, end)
 				}
 			}
+		}
+	}
+}
+
+// Given entries in memory that is used again, when they are copied, then each stays as it was, whatever is done to it or to
+// its neighbours.
+func TestCopier(t *testing.T) {
+	var own chain.Copier
+	var copies [][]byte
+	buf := make([]byte, 65_535)
+	sizes := []int{1, 1000, 0, 40_000, 65_535, 3, 32_768, 32_767, 2}
+	for i, n := range sizes {
+		for j := range buf {
+			buf[j] = byte(i)
+		}
+		copies = append(copies, own.Copy(buf[:n]))
+	}
+	for i, c := range copies {
+		_ = append(c, 0xff)
+		if len(c) != sizes[i] || bytes.Count(c, []byte{byte(i)}) != len(c) {
+			t.Errorf("copy %d of %d bytes has %d, or others", i, sizes[i], len(c))
 		}
 	}
 }

@@ -90,7 +90,9 @@ func Load(raw []byte) Parsed {
 	var err error
 	if p.Entry, err = Parse(raw); err != nil {
 		p.Err = &BrokenError{Check: CheckForm, Err: err}
+		return p
 	}
+	p.Entry.cid = p.CID
 	return p
 }
 

@@ -86,18 +86,12 @@ func Sign(after *rules.State, e *events.Event, priv ed25519.PrivateKey) (*chain.
 	if len(priv) != ed25519.PrivateKeySize {
 		return nil, nil, fmt.Errorf("document: private key of %d bytes", len(priv))
 	}
-	public := priv.Public().(ed25519.PublicKey)
-	key := didkey.Encode(public)
+	key := didkey.Encode(priv.Public().(ed25519.PublicKey))
 	unsigned, err := Render(after, e, Format, key)
 	if err != nil {
 		return nil, nil, err
 	}
-	method := credential.VerificationMethod(public)
-	proof, err := credential.Sign(unsigned, priv, method, e.Time)
-	if err != nil {
-		return nil, nil, fmt.Errorf("document: sign: %w", err)
-	}
-	file, err := credential.Secure(unsigned, method, e.Time, proof)
+	proof, file, err := credential.Issue(unsigned, priv, e.Time)
 	if err != nil {
 		return nil, nil, fmt.Errorf("document: sign: %w", err)
 	}
@@ -117,10 +111,7 @@ func Rebuild(after *rules.State, e *events.Event, d *chain.Document) ([]byte, er
 	if err != nil {
 		return nil, &MismatchError{MismatchKey, "an Ed25519 did:key", d.Key, err}
 	}
-	file, err := credential.Secure(unsigned, credential.VerificationMethod(public), e.Time, d.Proof)
-	if err == nil {
-		_, err = credential.Verify(file, credential.WithKey(public))
-	}
+	file, err := credential.Restore(unsigned, public, e.Time, d.Proof)
 	if err != nil {
 		return nil, &MismatchError{MismatchProof, "a signature of " + d.Key, d.Proof, err}
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gowebpki/jcs"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
@@ -122,6 +123,13 @@ func TestEachDocumentVerifiesAndIsRebuilt(t *testing.T) {
 			}
 			if !bytes.Equal(file, l.Files[i]) || credential.CID(file) != en.Document.CID {
 				t.Errorf("%d: rebuilt as\n%s\nsigned as\n%s", i+1, file, l.Files[i])
+			}
+			unsigned, err := document.Render(after, en.Event, document.Format, en.Document.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if canonical, err := jcs.Transform(unsigned); err != nil || !bytes.Equal(canonical, unsigned) {
+				t.Errorf("%d: %v, rendered\n%s\nin canonical form\n%s", i+1, err, unsigned, canonical)
 			}
 			v, err := credential.Verify(file)
 			if err != nil {

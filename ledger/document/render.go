@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/gowebpki/jcs"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
@@ -36,65 +34,6 @@ const (
 	PurposeRevocation = "revocation" // the role, or what somebody held, is no more
 	PurposeRefresh    = "refresh"    // a newer document speaks of the same thing
 )
-
-type vc struct {
-	Context   []string `json:"@context"`
-	ID        string   `json:"id"`
-	Type      []string `json:"type"`
-	Issuer    string   `json:"issuer"`
-	ValidFrom string   `json:"validFrom"`
-	Status    []status `json:"credentialStatus"`
-	Subject   any      `json:"credentialSubject"`
-}
-
-type status struct {
-	Type    string `json:"type"`
-	Purpose string `json:"statusPurpose"`
-	Index   string `json:"statusListIndex"`
-	List    string `json:"statusListCredential"`
-}
-
-type roleSubject struct {
-	ID          string   `json:"id"`
-	Type        string   `json:"type"`
-	UUID        string   `json:"uuid"`
-	Name        string   `json:"name"`
-	Description string   `json:"description"`
-	Permissions []string `json:"permissions,omitzero"` // nil where Set stands in its place
-	Set         *setOf   `json:"permissionSet,omitempty"`
-}
-
-type userSubject struct {
-	ID          string  `json:"id"`
-	Type        string  `json:"type"`
-	UserID      string  `json:"userId"`
-	Roles       []held  `json:"roles"`
-	Permissions []given `json:"permissions,omitzero"` // nil where Set stands in its place
-	Set         *setOf  `json:"permissionSet,omitempty"`
-}
-
-type setOf struct {
-	Count  int    `json:"count"`
-	Digest string `json:"digest"`
-}
-
-func newSet(count int, digest events.Digest) *setOf {
-	return &setOf{count, base64.RawURLEncoding.EncodeToString(digest[:])}
-}
-
-type held struct {
-	UUID  string `json:"uuid"`
-	Name  string `json:"name"`
-	Owner string `json:"owner"`
-	Scope string `json:"scope,omitempty"`
-	Until string `json:"until,omitempty"`
-}
-
-type given struct {
-	Name  string `json:"name"`
-	Scope string `json:"scope,omitempty"`
-	Until string `json:"until,omitempty"`
-}
 
 // Render gives the document of event e without its proof, in canonical JSON. after is the state with e; format is the
 // one it is recorded in, and key the did:key that signs it. Errors are a [*MismatchError] where these do not fit
@@ -121,105 +60,144 @@ func Render(after *rules.State, e *events.Event, format, key string) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(vc{
-		Context:   []string{contextV2, contextUndefined},
-		ID:        uuidPrefix + rules.UUID(e.ID),
-		Type:      []string{"VerifiableCredential"},
-		Issuer:    after.DID(),
-		ValidFrom: e.Time.UTC().Format(timeLayout),
-		Status:    statusOf(e.Source, after.Documents()-1), // the state counts this document already
-		Subject:   subject,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("document: render: %w", err)
-	}
-	canonical, err := jcs.Transform(text)
-	if err != nil {
-		return nil, fmt.Errorf("document: render: %w", err)
-	}
-	return canonical, nil
+	// All strings here are ones that entries hold, so the canonical form of events is that of RFC 8785 for them.
+	b := append(make([]byte, 0, len(subject)+1024), `{"@context":["`+contextV2+`","`+contextUndefined+`"],"credentialStatus":`...)
+	b = appendStatus(b, e.Source, after.Documents()-1) // the state counts this document already
+	b = append(append(b, `,"credentialSubject":`...), subject...)
+	b = appendMember(b, ',', "id", uuidPrefix+rules.UUID(e.ID))
+	b = appendMember(b, ',', "issuer", after.DID())
+	b = append(b, `,"type":["VerifiableCredential"]`...)
+	b = appendMember(b, ',', "validFrom", e.Time.UTC().Format(timeLayout))
+	return append(b, '}'), nil
 }
 
-// statusOf names the two bits of the document with number n, counted from 0.
-func statusOf(source string, n uint64) []status {
+// appendMember writes a member whose value is a string, behind a comma or what opens the object.
+func appendMember(b []byte, before byte, name, value string) []byte {
+	b = append(append(append(b, before, '"'), name...), '"', ':')
+	return canon.AppendString(b, value)
+}
+
+// appendOptional writes a member, unless its value is empty.
+func appendOptional(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return appendMember(b, ',', name, value)
+}
+
+func appendSet(b []byte, count int, digest events.Digest) []byte {
+	b = strconv.AppendInt(append(b, `,"permissionSet":{"count":`...), int64(count), 10)
+	return append(appendMember(b, ',', "digest", base64.RawURLEncoding.EncodeToString(digest[:])), '}')
+}
+
+// appendStatus names the two bits of the document with number n, counted from 0.
+func appendStatus(b []byte, source string, n uint64) []byte {
 	organization := events.Organization(source)
 	host := strings.TrimSuffix(source, "/"+organization)
-	index := strconv.FormatUint(n%StatusListLength, 10)
-	entries := make([]status, 0, 2)
-	for _, purpose := range []string{PurposeRevocation, PurposeRefresh} {
-		list := fmt.Sprintf("https://%s/orgs/%s/status/%s/%d", host, organization, purpose, n/StatusListLength)
-		entries = append(entries, status{"BitstringStatusListEntry", purpose, index, list})
+	for i, purpose := range []string{PurposeRevocation, PurposeRefresh} {
+		b = append(b, "[,"[i])
+		list := "https://" + host + "/orgs/" + organization + "/status/" + purpose + "/" + strconv.FormatUint(n/StatusListLength, 10)
+		b = appendMember(b, '{', "statusListCredential", list)
+		b = appendMember(b, ',', "statusListIndex", strconv.FormatUint(n%StatusListLength, 10))
+		b = appendMember(b, ',', "statusPurpose", purpose)
+		b = append(appendMember(b, ',', "type", "BitstringStatusListEntry"), '}')
 	}
-	return entries
+	return append(b, ']')
 }
 
-func subjectOf(after *rules.State, e *events.Event, about Thing) (any, error) {
+func subjectOf(after *rules.State, e *events.Event, about Thing) ([]byte, error) {
 	if about.Kind == KindRole {
 		return roleOf(after, about.ID)
 	}
 	return userOf(after, e, about.ID)
 }
 
-func roleOf(after *rules.State, id ulid.ULID) (roleSubject, error) {
+func roleOf(after *rules.State, id ulid.ULID) ([]byte, error) {
 	r, ok := after.Role(id)
 	if !ok {
-		return roleSubject{}, fmt.Errorf("document: there is no role %s", id)
+		return nil, fmt.Errorf("document: there is no role %s", id)
 	}
 	uuid := rules.UUID(id)
-	subject := roleSubject{ID: uuidPrefix + uuid, Type: "Role", UUID: uuid, Name: r.Name, Description: r.Description}
+	b := appendMember(nil, '{', "description", r.Description)
+	b = appendMember(b, ',', "id", uuidPrefix+uuid)
+	b = appendMember(b, ',', "name", r.Name)
 	names := after.RolePermissions(id)
-	size := 2
 	for i, name := range names {
 		names[i] = written(after, name)
-		size += len(canon.AppendString(nil, names[i])) + 1
-	}
-	if size-1 > maxNames { // the last name has no comma after it
-		subject.Set = newSet(r.Count, r.Set)
-		return subject, nil
 	}
 	slices.Sort(names)
-	subject.Permissions = names
-	return subject, nil
+	list := []byte{'['}
+	for i, name := range names {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = canon.AppendString(list, name)
+	}
+	list = append(list, ']')
+	if len(list) > maxNames {
+		b = appendSet(b, r.Count, r.Set)
+	} else {
+		b = append(append(b, `,"permissions":`...), list...)
+	}
+	b = appendMember(b, ',', "type", "Role")
+	return append(appendMember(b, ',', "uuid", uuid), '}'), nil
 }
 
-func userOf(after *rules.State, e *events.Event, id ulid.ULID) (userSubject, error) {
+// held is a role that somebody has, given a permission without a role.
+type held struct{ uuid, name, scope, until string }
+type given struct{ name, scope, until string }
+
+func userOf(after *rules.State, e *events.Event, id ulid.ULID) ([]byte, error) {
 	u, ok := after.Subject(id)
 	if !ok {
-		return userSubject{}, fmt.Errorf("document: there is no subject %s", id)
+		return nil, fmt.Errorf("document: there is no subject %s", id)
 	}
-	subject := userSubject{ID: u.DID, Type: "UserPermissions", UserID: u.DID, Roles: []held{}, Permissions: []given{}}
+	var roles []held
+	var permissions []given
 	for _, h := range after.Held(id, e.Time) {
 		if h.Role == (ulid.ULID{}) {
-			subject.Permissions = append(subject.Permissions, given{written(after, h.Permission), h.Scope, end(h.Until)})
+			permissions = append(permissions, given{written(after, h.Permission), h.Scope, end(h.Until)})
 			continue
 		}
 		r, _ := after.Role(h.Role) // a role that somebody holds is there
-		subject.Roles = append(subject.Roles, held{rules.UUID(h.Role), r.Name, after.DID(), h.Scope, end(h.Until)})
+		roles = append(roles, held{rules.UUID(h.Role), r.Name, h.Scope, end(h.Until)})
 	}
-	slices.SortFunc(subject.Roles, func(a, b held) int {
-		return cmp.Or(cmp.Compare(a.UUID, b.UUID), cmp.Compare(a.Scope, b.Scope))
+	slices.SortFunc(roles, func(a, b held) int {
+		return cmp.Or(cmp.Compare(a.uuid, b.uuid), cmp.Compare(a.scope, b.scope))
 	})
-	slices.SortFunc(subject.Permissions, func(a, b given) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Scope, b.Scope))
+	slices.SortFunc(permissions, func(a, b given) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.scope, b.scope))
 	})
-	// The members of given are in canonical order, and names and scopes are ASCII: this is the canonical length but for
-	// the escapes of <, > and &, so it is made canonical before it is measured.
-	text, err := json.Marshal(subject.Permissions)
-	if err != nil {
-		return userSubject{}, fmt.Errorf("document: render: %w", err)
+	list := []byte{'['}
+	for i, g := range permissions {
+		if i > 0 {
+			list = append(list, ',')
+		}
+		list = appendMember(list, '{', "name", g.name)
+		list = appendOptional(list, "scope", g.scope)
+		list = append(appendOptional(list, "until", g.until), '}')
 	}
-	if len(text) <= maxNames {
-		return subject, nil
+	list = append(list, ']')
+	b := appendMember(nil, '{', "id", u.DID)
+	if len(list) > maxNames {
+		b = appendSet(b, len(permissions), sha256.Sum256(list))
+	} else {
+		b = append(append(b, `,"permissions":`...), list...)
 	}
-	canonical, err := jcs.Transform(text)
-	if err != nil {
-		return userSubject{}, fmt.Errorf("document: render: %w", err)
+	b = append(b, `,"roles":[`...)
+	for i, h := range roles {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendMember(b, '{', "name", h.name)
+		b = appendMember(b, ',', "owner", after.DID())
+		b = appendOptional(b, "scope", h.scope)
+		b = appendOptional(b, "until", h.until)
+		b = append(appendMember(b, ',', "uuid", h.uuid), '}')
 	}
-	if len(canonical) > maxNames {
-		subject.Set = newSet(len(subject.Permissions), sha256.Sum256(canonical))
-		subject.Permissions = nil
-	}
-	return subject, nil
+	b = append(b, ']')
+	b = appendMember(b, ',', "type", "UserPermissions")
+	return append(appendMember(b, ',', "userId", u.DID), '}'), nil
 }
 
 // written gives a permission's name as documents write it. No two names are written alike.

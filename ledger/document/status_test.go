@@ -1,6 +1,16 @@
 package document
 
-import "testing"
+import (
+	"encoding/json"
+	"testing"
+)
+
+type status struct {
+	Type    string `json:"type"`
+	Purpose string `json:"statusPurpose"`
+	Index   string `json:"statusListIndex"`
+	List    string `json:"statusListCredential"`
+}
 
 func TestStatusOf(t *testing.T) {
 	for _, tt := range []struct {
@@ -14,8 +24,9 @@ func TestStatusOf(t *testing.T) {
 				Type: "BitstringStatusListEntry", Purpose: purpose, Index: tt.index,
 				List: "https://ledger.example:8443/orgs/acme/status/" + purpose + "/" + tt.list,
 			}
-			if got := statusOf("ledger.example:8443/acme", tt.n); len(got) != 2 || got[i] != want {
-				t.Errorf("document %d: %+v; want %+v", tt.n, got, want)
+			var got []status
+			if err := json.Unmarshal(appendStatus(nil, "ledger.example:8443/acme", tt.n), &got); err != nil || len(got) != 2 || got[i] != want {
+				t.Errorf("document %d: %+v, %v; want %+v", tt.n, got, err, want)
 			}
 		}
 	}

@@ -31,6 +31,9 @@ func rewriteLast(dir string, d disk) error {
 	return d.rewrite(last, filepath.Join(dir, markerName))
 }
 
+// Unsynced says whether a sync of a journal failed and its last segment was not copied since: [Open] does that first.
+func Unsynced(dir string) (bool, error) { return exists(filepath.Join(dir, markerName)) }
+
 // CutTorn cuts the torn tail, after copying it to a synced file of its own in the journal's directory, whose path it
 // returns. Without a torn tail it does nothing and returns "".
 //

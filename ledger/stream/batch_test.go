@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -339,6 +340,49 @@ func TestCutOffUnknown(t *testing.T) {
 		}
 		holds(t, other, all)
 	}
+}
+
+// Given a group that was published and whose answer was lost, when all that can be learnt until the context ends is that
+// the stream is too short, then the outcome is unknown: the group may be there, and it is.
+func TestDoubtStays(t *testing.T) {
+	t.Parallel()
+	c := natstest.Start(t, 3)
+	admin := remote(t, c, c.URLs)
+	other := createOn(t, admin, "acme")
+	createOn(t, admin, "zzzz")
+	first, ours := group("acme", 1, 3, 50), group("acme", 2, 4, 50)
+	appendAll(t, other, 0, first)
+	p := c.Proxy(t)
+	var lies atomic.Bool
+	w := &wire{}
+	w.passed = func(n int) {
+		if n == len(ours) {
+			lies.Store(true)
+			p.Cut()
+			p.Heal()
+		}
+	}
+	w.rewrite = func(b []byte) []byte {
+		if lies.Load() {
+			b = bytes.ReplaceAll(b, []byte("STREAM.MSG.GET.LEDGER_acme"), []byte("STREAM.MSG.GET.LEDGER_zzzz"))
+			b = bytes.ReplaceAll(b, []byte("STREAM.INFO.LEDGER_acme"), []byte("STREAM.INFO.LEDGER_zzzz"))
+		}
+		return b
+	}
+	conn := remote(t, c, p.URLs, nats.SetCustomDialer(w))
+	conn.ackWait = 200 * time.Millisecond
+	l := openOn(t, conn, "acme")
+	ctx, cancel := context.WithTimeout(deadline(t), 2*time.Second) // longer than a short stream is doubted
+	defer cancel()
+	var unknown *UnknownError
+	if err := l.Append(ctx, 3, ours); !errors.As(err, &unknown) || unknown.From != 4 {
+		t.Errorf("got %v; want unknown from 4", err)
+	}
+	lies.Store(false)
+	if err := l.Append(deadline(t), 3, ours); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	holds(t, other, append(first, ours...))
 }
 
 // Given answers as a leader gives them that was cut off and does not know what its successor took, when an append must find

@@ -1,7 +1,12 @@
+//go:build unix
+
 package stream
 
 import (
+	"strings"
 	"testing"
+
+	"github.com/permledger/permledger/ledger/stream/natstest"
 )
 
 // BenchmarkStart is from nothing to a server that can be asked, and away again.
@@ -26,6 +31,36 @@ func BenchmarkAppend(b *testing.B) {
 			ctx, at := b.Context(), uint64(0)
 			for b.Loop() {
 				if err := l.Append(ctx, at, msgs); err != nil {
+					b.Fatal(err)
+				}
+				at += uint64(n)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/entry")
+		})
+	}
+}
+
+// BenchmarkRemoteAppend is to a cluster of three on this machine, each message synced on each server. Pipelined single
+// publishes, which nothing uses there, are what batches are compared with.
+func BenchmarkRemoteAppend(b *testing.B) {
+	c := natstest.Start(b, 3)
+	conn := remote(b, c, c.URLs)
+	for name, n := range map[string]int{"1": 1, "64": 64, "256": 256, "256/pipelined": 256} {
+		b.Run(name, func(b *testing.B) {
+			conn.remote = true
+			org := "bench-" + strings.ReplaceAll(name, "/", "-")
+			l, err := conn.OpenLog(b.Context(), org)
+			if err != nil {
+				l = createOn(b, conn, org)
+			}
+			at, _, err := l.Last(b.Context())
+			if err != nil {
+				b.Fatal(err)
+			}
+			conn.remote = !strings.HasSuffix(name, "pipelined")
+			msgs := group(org, 1, n, 600)
+			for b.Loop() {
+				if err := l.Append(b.Context(), at, msgs); err != nil {
 					b.Fatal(err)
 				}
 				at += uint64(n)

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -250,6 +251,74 @@ func TestConnectRefuses(t *testing.T) {
 			t.Errorf("%q: got %t", v, got)
 		}
 	}
+}
+
+// Given a server that acknowledges something else than the group, as one that knows no batches would, then the append does
+// not take it for the group's acknowledgement.
+func TestOtherAcknowledgement(t *testing.T) {
+	for answer, nothing := range map[string]bool{
+		`{"stream":"LEDGER_acme","seq":7,"batch":"b","count":2}`: false, // the control
+		`{"stream":"LEDGER_acme","seq":7}`:                       true,
+		`{"stream":"LEDGER_acme","seq":7,"batch":"b","count":1}`: true,
+		`{"stream":"LEDGER_acme","seq":8,"batch":"b","count":2}`: true,
+		`{"stream":"LEDGER_zzzz","seq":7,"batch":"b","count":2}`: true,
+		`{`: true,
+	} {
+		info := map[string]any{"version": "2.15.2", "max_payload": 1 << 20}
+		c := &Conn{replicas: 1, remote: true, log: slog.New(slog.DiscardHandler)}
+		if err := c.connect(pretend(t, info, answer), nil); err != nil {
+			t.Fatal(err)
+		}
+		i, _ := newID(kindLedger, "acme")
+		l := &Log{c.sequence(i)}
+		ctx, cancel := context.WithTimeout(deadline(t), 100*time.Millisecond)
+		err := l.Append(ctx, 5, group("acme", 1, 2, 10))
+		cancel()
+		if nothing && !errors.As(err, new(*UnknownError)) || !nothing && err != nil {
+			t.Errorf("%s: got %v", answer, err)
+		}
+		c.Close()
+	}
+}
+
+// Given a server that answers no question, though it is connected and answers pings, as one that its cluster cannot reach,
+// then appending and reading go to another one.
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	c := natstest.Start(t, 3)
+	createOn(t, remote(t, c, c.URLs), "acme")
+	silent := false
+	w := &wire{}
+	w.rewrite = func(b []byte) []byte {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if silent && w.dials <= 2 { // nobody may publish or ask there
+			b = bytes.ReplaceAll(b, []byte("HPUB ledger."), []byte("HPUB xxxxxx."))
+			b = bytes.ReplaceAll(b, []byte("PUB $JS.API."), []byte("PUB $XX.API."))
+		}
+		return b
+	}
+	o := remoteOptions(c, c.URLs)
+	conn, err := connectRemote(o, nats.SetCustomDialer(w))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	l := openOn(t, conn, "acme")
+	msgs := group("acme", 1, 4, 50)
+	appendAll(t, l, 0, msgs[:2])
+	w.mu.Lock()
+	silent = true
+	w.mu.Unlock()
+	appendAll(t, l, 2, msgs[2:])
+	for ctx := deadline(t); ; { // the first read finds out
+		if _, err := l.Check(ctx); err == nil {
+			break
+		} else if ctx.Err() != nil {
+			t.Fatal(err)
+		}
+	}
+	holds(t, l, msgs)
 }
 
 // pretend is the URL of one that says of itself what info does, and gives answer to each request.

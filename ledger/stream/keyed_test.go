@@ -7,11 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/permledger/permledger/ledger/stream/natstest"
 )
@@ -126,6 +128,49 @@ func TestTextsAreErased(t *testing.T) {
 	if got, err := x.Get(ctx, []byte("c")); err != nil || string(got) != "after" {
 		t.Errorf("got %q, %v", got, err)
 	}
+}
+
+// Given a text that was deleted, then within minutes no file of any server holds its bytes, Raft logs included.
+func TestTextsLeaveTheRaftLogs(t *testing.T) {
+	if !long() {
+		t.Skip("waits for minutes; PERMLEDGER_LONG=1")
+	}
+	t.Parallel()
+	c := natstest.Start(t, 3)
+	x := texts(t, remote(t, c, c.URLs), "acme")
+	secret := []byte("Eva Example, 3 Secret Lane")
+	if err := x.Put(deadline(t), Text{[]byte("a"), secret}); err != nil {
+		t.Fatal(err)
+	}
+	in := func() (files []string) {
+		err := filepath.WalkDir(c.Dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return nil // files come and go
+			}
+			if b, err := os.ReadFile(path); err == nil && bytes.Contains(b, secret) {
+				files = append(files, path)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return files
+	}
+	if got := in(); len(got) < 4 { // streams and Raft logs
+		t.Fatalf("in %v; want it in more files, or this test shows nothing", got)
+	}
+	if err := x.Delete(deadline(t), []byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	for got := in(); len(got) > 0; got = in() {
+		if time.Since(start) > 5*time.Minute {
+			t.Fatalf("still in %v", got)
+		}
+		time.Sleep(time.Second)
+	}
+	t.Logf("gone after %v", time.Since(start).Round(time.Second))
 }
 
 // Given nodes that create a shared record under one key at the same time, then one of them succeeds, and all see its.

@@ -57,6 +57,7 @@ func openOn(t testing.TB, conn *Conn, org string) *Log {
 type wire struct {
 	mu      sync.Mutex
 	entries int // messages to a ledger seen
+	dials   int // connections made
 
 	// entry is called before the n-th of them (from 1) is passed on; an error breaks the connection instead.
 	entry func(n int) error
@@ -71,6 +72,9 @@ func (w *wire) Dial(network, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	w.mu.Lock()
+	w.dials++
+	w.mu.Unlock()
 	wc := &wired{Conn: c, w: w, pongs: make(chan struct{}, 1)}
 	wc.more = sync.NewCond(&wc.mu)
 	go wc.pump()

@@ -17,5 +17,10 @@
 // whose creation does not count has no effect, and a role whose deletion counts gives nothing. A roles.set adds and
 // takes away what its event says it did; a permissions.set replaces what counts before it.
 //
-// The index is a fold: it is thrown away and folded again from the entries, and asks for no key.
+// What holds now is asked most, by services that want no reasons: [Index.Allows] answers it from immutable versions,
+// without a lock and without memory, and never from half of an entry. Everything else takes a read lock, and the entries
+// that come wait for it.
+//
+// The index is a fold: it is thrown away and folded again from the entries, and asks for no key. A snapshot only saves
+// the time of doing so.
 package access

@@ -28,6 +28,10 @@ type holding struct {
 	owner  bool
 	token  bool   // it may use permissions of the token level, and no others
 	list   []held // by scope and thing
+
+	// Where one subject holds very much, the list is empty, and here are its chunks, none of them empty: a change copies
+	// one of them, and not all that the subject holds.
+	chunks [][]held
 }
 
 // held is a role or, where the number has the bit direct, a permission without a role.
@@ -102,7 +106,7 @@ func (x *Index) allowsNow(subject, permission, resource string, a AsOf) (allowed
 		return false, true
 	}
 	instant := a.Instant.UnixMilli()
-	if len(h.list) <= few {
+	if len(h.list) <= few && h.chunks == nil {
 		for i := range h.list {
 			if gives, sure := x.gives(&h.list[i], n, instant, head); !sure {
 				return false, false
@@ -113,14 +117,15 @@ func (x *Index) allowsNow(subject, permission, resource string, a AsOf) (allowed
 		return false, true
 	}
 	for scope := range x.covering(resource) {
-		i, _ := slices.BinarySearchFunc(h.list, held{scope: scope}, held.compare)
-		for ; i < len(h.list) && h.list[i].scope == scope && h.list[i].thing < direct; i++ {
-			if gives, sure := x.gives(&h.list[i], n, instant, head); gives || !sure {
+		for one := range h.between(held{scope: scope}, held{scope: scope, thing: direct}) {
+			if gives, sure := x.gives(one, n, instant, head); gives || !sure {
 				return gives, sure
 			}
 		}
-		if i, there := slices.BinarySearchFunc(h.list[i:], held{scope: scope, thing: direct | n}, held.compare); there && instant < h.list[i].until {
-			return true, true
+		for one := range h.between(held{scope: scope, thing: direct | n}, held{scope: scope, thing: direct | (n + 1)}) {
+			if instant < one.until {
+				return true, true
+			}
 		}
 	}
 	return false, true
@@ -174,7 +179,8 @@ func (x *Index) scopeNamed(text string) (uint32, bool) {
 // subject; where there are none, the subject itself changed.
 func (x *Index) publishHolding(u *subject, lines []uint32, at uint64) {
 	h := &holding{from: uint32(at), active: u.deactivated == 0, owner: u.number == x.owner, token: x.tokenKind(u.kind)}
-	changed := make([]held, 0, len(lines))
+	var room [few]held
+	changed := room[:0] // most entries change one
 	for _, n := range lines {
 		l := x.lines.at(n)
 		one := held{l.scope, l.thing, gone}
@@ -184,39 +190,11 @@ func (x *Index) publishHolding(u *subject, lines []uint32, at uint64) {
 		changed = append(changed, one)
 	}
 	slices.SortFunc(changed, held.compare)
-	var before []held
-	if old := u.now.Load(); old != nil {
-		before = old.list
-	}
-	h.list = merge(before, changed)
+	h.change(u.now.Load(), changed)
 	u.now.Store(h)
 }
 
-// gone is the end of what is not held any more.
-const gone = -noEnd
-
-// merge gives what is held after a change; both lists are sorted, and a thing may stand in changed several times, alike.
-func merge(before, changed []held) []held {
-	list := make([]held, 0, len(before)+len(changed))
-	for len(changed) > 0 {
-		c := changed[0]
-		i, there := slices.BinarySearchFunc(before, c, held.compare)
-		list = append(list, before[:i]...)
-		if there {
-			i++
-		}
-		before = before[i:]
-		for len(changed) > 0 && changed[0].compare(c) == 0 {
-			changed = changed[1:]
-		}
-		if c.until != gone {
-			list = append(list, c)
-		}
-	}
-	return slices.Clip(append(list, before...))
-}
-
-// publishRole gives a role other permissions, from a position on.
+// publish gives a role other permissions, from a position on.
 func (r *role) publish(set bits, at uint64) { r.now.Store(&roleNow{uint32(at), set}) }
 
 func (x *Index) publishPermission(n uint32, at uint64) {

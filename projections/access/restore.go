@@ -202,16 +202,17 @@ func (r *restorer) publish() {
 	}
 	for _, u := range x.subjects.all {
 		h := &holding{active: u.deactivated == 0, owner: u.number == x.owner, token: x.tokenKind(u.kind)}
-		h.list = make([]held, 0, len(u.roles)+len(u.direct))
+		list := make([]held, 0, len(u.roles)+len(u.direct))
 		for _, lines := range [][]uint32{u.roles, u.direct} {
 			for _, n := range lines {
 				l := x.lines.at(n)
 				if o := x.outcomeOf(l, view{head: true}); o.held() {
-					h.list = append(h.list, held{l.scope, l.thing, o.until})
+					list = append(list, held{l.scope, l.thing, o.until})
 				}
 			}
 		}
-		slices.SortFunc(h.list, held.compare)
+		slices.SortFunc(list, held.compare)
+		h.put(list)
 		u.now.Store(h)
 	}
 	x.head.Store(r.head)

@@ -159,6 +159,7 @@ func (x *Index) setAt(r *role, v view) bits {
 
 // lastSaid gives what was said last in the view.
 func lastSaid[T any](x *Index, list []said[T], v view) T {
+	list = list[:sort.Search(len(list), func(i int) bool { return list[i].position > v.position })]
 	for _, s := range slices.Backward(list) {
 		if x.counts(s.position, v) {
 			return s.value
@@ -170,7 +171,8 @@ func lastSaid[T any](x *Index, list []said[T], v view) T {
 
 // changed gives the last position in the view that is about the role.
 func (x *Index) changed(r *role, v view) uint64 {
-	for _, at := range slices.Backward(r.touched) {
+	by := sort.Search(len(r.touched), func(i int) bool { return r.touched[i] > v.position })
+	for _, at := range slices.Backward(r.touched[:by]) {
 		if x.counts(at, v) {
 			return at
 		}

@@ -139,3 +139,59 @@ func TestAllowsTakesNoMemory(t *testing.T) {
 		t.Errorf("%d answers took %v allocations, %d of them yes", len(list), allocated, yes)
 	}
 }
+
+// Given somebody who holds roles and permissions on thousands of resources, some of them beneath others, and lost some,
+// when it is asked what that one may do, then the answer without reasons is that of the index with reasons.
+func TestAllowsOfSomebodyWhoHoldsVeryMuch(t *testing.T) {
+	w := world{Users: 1, Roles: 10, Each: 20, Permissions: 100, Resources: 1000}
+	x, n, random := access.New(), uint64(0), rand.New(rand.NewPCG(7, 8))
+	apply := func(d events.Data) {
+		n++
+		x.Apply(&chain.Entry{Event: &events.Event{
+			ID: number("event", n), Source: source, Sequence: n, Time: begin.Add(time.Duration(n) * time.Second), Actor: owner, Data: d,
+		}}, nil)
+	}
+	for en := range w.entries {
+		apply(en.Event.Data)
+	}
+	user := number("user", 0)
+	scope := func() string {
+		s := w.resource(random.IntN(w.Resources))
+		if random.IntN(2) == 0 {
+			s += fmt.Sprint("/part/", random.IntN(3))
+		}
+		return s
+	}
+	var given []*events.RoleAssigned
+	for range 3000 {
+		switch random.IntN(5) {
+		case 0:
+			apply(&events.PermissionGranted{Subject: user, Permission: w.permission(random.IntN(w.Permissions)), Scope: scope()})
+		case 1:
+			if len(given) > 0 {
+				old := given[random.IntN(len(given))]
+				apply(&events.RoleRevoked{Subject: user, Role: old.Role, Scope: old.Scope})
+			}
+		default:
+			a := &events.RoleAssigned{Subject: user, Role: number("role", uint64(random.IntN(w.Roles))), Scope: scope()}
+			if random.IntN(3) == 0 {
+				a.Until = begin.Add(time.Duration(random.IntN(6000)) * time.Second)
+			}
+			given = append(given, a)
+			apply(a)
+		}
+	}
+	answers := map[bool]int{}
+	a := x.Now(begin.Add(3000 * time.Second))
+	for range 5000 {
+		q := question{w.user(0), w.permission(random.IntN(w.Permissions)), scope() + "/leaf"}
+		got, want := x.Allows(q.subject, q.permission, q.resource, a), x.Check(q.subject, q.permission, q.resource, a).Allowed
+		if got != want {
+			t.Fatalf("Allows(%v): got %t, want %t", q, got, want)
+		}
+		answers[got]++
+	}
+	if answers[true] < 100 || answers[false] < 100 {
+		t.Fatalf("the questions are dull: %v", answers)
+	}
+}
