@@ -122,7 +122,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 			o.news.tell()
 		},
 		Snapshots: &ledger.Snapshots{Path: filepath.Join(n.orgDir(o.ID), "snapshot"), Take: o.Fold.Snapshot, Restore: o.Fold.Restore},
-		Refused: func(c events.Command, r *rules.Refusal) { o.Activity.refused(n.opts.Now(), c, r) },
+		Refused:   func(c events.Command, r *rules.Refusal) { o.Activity.refused(n.opts.Now(), c, r) },
 	})
 	if err != nil {
 		return err
