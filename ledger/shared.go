@@ -346,14 +346,19 @@ func (g *group) denied() bool {
 
 // keepTexts puts the private texts of a group where they last, here and for the other nodes.
 func (l *Ledger) keepTexts(g *group) error {
-	var texts []private.Text
+	var texts, fresh []private.Text
 	for _, r := range g.texts {
 		texts = append(texts, r.Texts...)
+	}
+	for _, t := range texts {
+		if _, ok := l.c.Private.Get(t.Commitment()); !ok {
+			fresh = append(fresh, t)
+		}
 	}
 	if len(texts) == 0 {
 		return nil
 	}
-	if err := l.c.Private.Put(texts); err != nil {
+	if err := l.c.Private.Put(fresh); err != nil {
 		return fmt.Errorf("%w: %w", ErrStopped, l.fail(err))
 	}
 	ctx, cancel := context.WithTimeout(l.s.ctx, askWait)
