@@ -196,7 +196,7 @@ func TestRepairOfAClusterDirectory(t *testing.T) {
 		return []byte(`{"format":1,"host":"localhost","cluster":true}`)
 	})
 	before := contents(t, w.dir)
-	if _, err := node.Repair(t.Context(), w.dir, node.RepairOptions{}); !errors.Is(err, node.ErrRepairCluster) {
+	if _, err := node.Repair(t.Context(), w.dir, node.RepairOptions{}); !errors.Is(err, node.ErrNoRepair) {
 		t.Errorf("got %v", err)
 	}
 	w.unchanged(before)

@@ -53,9 +53,6 @@ func (e *LossError) Error() string {
 		e.Organization, e.End, e.Why, e.Organization, e.End, e.End)
 }
 
-// ErrRepairCluster says that a directory is not repaired because its streams lie in a cluster, which has every event.
-var ErrRepairCluster = errors.New("this directory belongs to a cluster, which has every event: stop the node and move orgs/<organization> out of the directory; the node takes it in anew")
-
 // Repair mends the copies of the ledgers in a directory that no server has open: it takes each entry from whichever copy
 // holds it and verifies, writes what is damaged anew beside the old, which is kept, and opens the ledgers once, which
 // completes the streams. It can be killed at any moment and run again.
@@ -81,9 +78,6 @@ func (n *Node) repair(ctx context.Context, o RepairOptions) ([]Repaired, error) 
 		return nil, ErrNoRepair
 	}
 	n.host = m.Host
-	if m.Cluster {
-		return nil, ErrRepairCluster
-	}
 	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
 		return nil, err
 	}
