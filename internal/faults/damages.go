@@ -24,7 +24,7 @@ type damage struct {
 	want Outcome
 
 	// killed says that a directory which a kill left may also start by itself: its head record can then be behind what
-	// the damage took, which looks like a write that was cut off, and is completed from the other copy.
+	// the damage took, which looks like a write that never reached the disk, and is completed from the other copy.
 	killed bool
 	// only are kinds of findings that have to be there; empty: nothing may be found.
 	only []string
@@ -191,13 +191,13 @@ func damages() []damage {
 		{name: "stream: an old copy of it", do: old(inStream())},
 		{name: "stream: the block cannot be read", do: hideBlock, undo: showBlock},
 
-		{name: "journal: a bit in a length", want: Repaired, do: func(d *damaged) error {
+		{name: "journal: a bit in a length", want: Repaired, killed: true, do: func(d *damaged) error {
 			return edit(d.segment(), func(b []byte) []byte { from, _ := entryAt(b, d.middle()); return flip(from - 1 - d.rng.IntN(2))(b) })
 		}},
-		{name: "journal: a bit in an entry", want: Repaired, do: func(d *damaged) error { return d.inJournal(d.middle()) }},
+		{name: "journal: a bit in an entry", want: Repaired, killed: true, do: func(d *damaged) error { return d.inJournal(d.middle()) }},
 		{name: "journal: a bit in the last entry", want: Repaired, killed: true, do: func(d *damaged) error { return d.inJournal(d.n) }},
 		{name: "journal: the tail is cut", want: Repaired, killed: true, do: func(d *damaged) error { return edit(d.segment(), cutOff(1+d.rng.IntN(20_000))) }},
-		{name: "journal: a page is zeroed", want: Repaired, do: func(d *damaged) error {
+		{name: "journal: a page is zeroed", want: Repaired, killed: true, do: func(d *damaged) error {
 			return edit(d.segment(), func(b []byte) []byte { from, _ := entryAt(b, d.middle()); return zeroPage(from)(b) })
 		}},
 		{name: "journal: zeros behind the end", do: func(d *damaged) error {
@@ -234,7 +234,7 @@ func damages() []damage {
 		}},
 		{name: "snapshot: cut off", of: "snapshot", do: func(d *damaged) error { return edit(d.org("snapshot"), cutOff(1+d.rng.IntN(4000))) }},
 
-		{name: "both: a bit in different entries", want: Repaired, do: func(d *damaged) error {
+		{name: "both: a bit in different entries", want: Repaired, killed: true, do: func(d *damaged) error {
 			at := d.middle()
 			return errors.Join(d.inStream(at-1), d.inJournal(at))
 		}},
