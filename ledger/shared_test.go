@@ -39,7 +39,7 @@ type member struct {
 }
 
 // pair opens an organization on one member and joins it with another, each with an event key of its own.
-func pair(t *testing.T, c *natstest.Cluster, org string, urls ...string) (a, b *member) {
+func pair(t testing.TB, c *natstest.Cluster, org string, urls ...string) (a, b *member) {
 	t.Helper()
 	p := &place{t: t, dir: t.TempDir(), keys: keyring{}, now: time.Now}
 	p.owner = p.id()

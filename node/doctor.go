@@ -39,6 +39,7 @@ type Finding struct {
 type examination struct {
 	*Node
 	running  bool // another process has the directory open
+	remote   bool // the streams lie in a cluster, and are not looked at
 	findings []Finding
 }
 
@@ -66,7 +67,11 @@ func Examine(ctx context.Context, dir string, minFree uint64) ([]Finding, error)
 	x.mount()
 	x.latency()
 	x.clock()
-	x.ok("promise", "", "embedded: acknowledged means synced in the journal of this node, and ordered by its own nats-server")
+	if x.remote = m.Cluster; x.remote {
+		x.ok("promise", "", "cluster: acknowledged means ordered by a majority of its NATS servers, and synced in the journal of the node that answered; whether those servers sync is for their configuration to say")
+	} else {
+		x.ok("promise", "", "embedded: acknowledged means synced in the journal of this node, and ordered by its own nats-server")
+	}
 	names, err := x.repairable("")
 	if err != nil {
 		return x.findings, fmt.Errorf("examine %s: %w", dir, err)
@@ -84,6 +89,9 @@ func Examine(ctx context.Context, dir string, minFree uint64) ([]Finding, error)
 // only once the journal holds that much.
 func (x *examination) organization(ctx context.Context, name string) {
 	dir, mend := x.orgDir(name), "`permledger repair "+x.dir+" --dry-run` says what can be mended"
+	if x.remote {
+		mend = "move the directory out of orgs/: the node takes the organization in anew from the cluster"
+	}
 	judge := func(check string, err error) {
 		if isDamage(err) || errors.Is(err, fs.ErrNotExist) {
 			x.add(check, name, FindingDamage, mend, "%v", err)
@@ -124,7 +132,9 @@ func (x *examination) organization(ctx context.Context, name string) {
 	if known {
 		x.atHead(name, head, j, judge)
 	}
-	x.stream(name, j, judge)
+	if !x.remote {
+		x.stream(name, j, judge)
+	}
 	x.leftovers(name)
 }
 

@@ -523,7 +523,8 @@ func (n *Node) elsewhere(ctx context.Context, id string) error {
 	}
 }
 
-// enlist has this node's own event key registered wherever it has none.
+// enlist has this node's own event key registered wherever it has none. A node whose key the owner revoked is not to
+// write any more, and asks for no other by itself.
 func (n *Node) enlist(ctx context.Context, o *Org, keys *keys) {
 	asked := ""
 	for ctx.Err() == nil {
@@ -536,7 +537,10 @@ func (n *Node) enlist(ctx context.Context, o *Org, keys *keys) {
 			asked = ""
 		} else if asked == "" {
 			did, err := keys.make()
-			if err == nil {
+			if err == nil && o.dismissed(keys) {
+				n.log.Warn("this node's event key was revoked, so it writes no more; the owner can register another: `permledger key register --purpose event --to DID`",
+					"organization", o.ID, "did", did)
+			} else if err == nil {
 				err = n.tell(ctx, label("register", o.ID, did), record{Org: o.ID, Register: did})
 			}
 			if err != nil {
@@ -556,6 +560,27 @@ func (n *Node) enlist(ctx context.Context, o *Org, keys *keys) {
 		case <-ctx.Done():
 		}
 	}
+}
+
+// dismissed says whether the last event key that this node had was revoked, and not replaced.
+func (o *Org) dismissed(keys *keys) bool {
+	var last uint64
+	o.Fold.Read(func(s *rules.State) {
+		for _, k := range s.Keys() {
+			if _, own := keys.Signer(k.DID); own && k.Purpose == events.PurposeEvent {
+				last = max(last, k.Revoked)
+			}
+		}
+	})
+	if last == 0 {
+		return false
+	}
+	raw, err := o.Journal.Read(last)
+	if err != nil {
+		return true
+	}
+	en, err := chain.Parse(raw)
+	return err != nil || en.Event.Data.Type() == (*events.KeyRevoked)(nil).Type()
 }
 
 // register records another node's event key, in the name of the ledger's own actor. A node that has no key itself waits.

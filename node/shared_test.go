@@ -77,6 +77,17 @@ func reaches(t testing.TB, o *node.Org, position uint64) {
 // attempt is do that gives the error, and tries again where the node has no key yet.
 func (o owner) attempt(t testing.TB, org *node.Org, d events.Data, texts ...private.Text) (ledger.Receipt, error) {
 	t.Helper()
+	r := o.request(t, org, d, texts...)
+	for end := time.Now().Add(20 * time.Second); ; {
+		receipt, err := org.Ledger.Execute(context.WithoutCancel(t.Context()), r)
+		if !errors.Is(err, ledger.ErrWait) && !errors.Is(err, ledger.ErrUnknown) || time.Now().After(end) {
+			return receipt, err
+		}
+	}
+}
+
+func (o owner) request(t testing.TB, org *node.Org, d events.Data, texts ...private.Text) ledger.Request {
+	t.Helper()
 	var c events.Command
 	org.Fold.Read(func(s *rules.State) {
 		actor, _ := s.KeyOwner(o.did())
@@ -88,12 +99,7 @@ func (o owner) attempt(t testing.TB, org *node.Org, d events.Data, texts ...priv
 	}
 	r := o.sign(t, c)
 	r.Texts = texts
-	for end := time.Now().Add(20 * time.Second); ; {
-		receipt, err := org.Ledger.Execute(context.WithoutCancel(t.Context()), r)
-		if !errors.Is(err, ledger.ErrWait) && !errors.Is(err, ledger.ErrUnknown) || time.Now().After(end) {
-			return receipt, err
-		}
-	}
+	return r
 }
 
 func TestCluster(t *testing.T) {
@@ -157,6 +163,33 @@ func TestCluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	reaches(t, acme, r.Position)
+
+	// A node whose event key is revoked writes no more, until the owner registers another
+	revoked := ""
+	acme.Fold.Read(func(s *rules.State) {
+		for _, k := range s.Keys() {
+			if k.Purpose == events.PurposeEvent && k.DID != s.Key(events.PurposeEvent) {
+				revoked = k.DID
+			}
+		}
+	})
+	if r, err = o.attempt(t, acme, &events.KeyRevoked{Key: revoked}); err != nil {
+		t.Fatal(err)
+	}
+	reaches(t, acmeB, r.Position)
+	if _, err := acmeB.Ledger.Execute(t.Context(), o.request(t, acmeB, newRole("no"))); !errors.Is(err, ledger.ErrWait) {
+		t.Errorf("with a revoked key: %v", err)
+	}
+	if fresh, err = b.NewKey("acme"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = o.attempt(t, acme, &events.KeyRegistered{Key: fresh, Purpose: events.PurposeEvent}); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := o.attempt(t, acmeB, newRole("again")); err != nil || again.Position != r.Position+1 {
+		t.Errorf("with a new key: %+v, %v; it was registered at %d", again, err, r.Position)
+	}
+	reaches(t, acme, r.Position+1)
 
 	// The topic is published once, whoever does
 	f, err := a.Stream().OpenFeed(t.Context(), stream.Topic, "acme")
