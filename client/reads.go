@@ -160,7 +160,7 @@ func (c *Client) Documents(ctx context.Context, org, about, cursor string) (wire
 	return get[wire.List[wire.Document]](ctx, c, path(org, "documents"), q)
 }
 
-// Activity gives the newest commands that were refused, oldest first; limit 0 is 100.
+// Activity gives the newest commands that were refused, and what was mended of the ledger's copies, oldest first; limit 0 is 100.
 func (c *Client) Activity(ctx context.Context, org string, limit int) (wire.List[wire.Activity], error) {
 	q := url.Values{}
 	if limit < 0 {

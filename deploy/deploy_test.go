@@ -199,13 +199,27 @@ func TestNodes(t *testing.T) {
 		if name == "permledger" {
 			continue
 		}
-		for _, arg := range []string{"serve", "--data=/data", "--nats=" + strings.Join(urls, ","), "--nats-creds=/run/secrets/permledger-nkey"} {
-			if !slices.Contains(s.Command, arg) {
-				t.Errorf("%s: %q lacks %s", name, s.Command, arg)
-			}
+		if !slices.Equal(s.Command, []string{"serve", "--data", "/data", "--listen", "0.0.0.0:8420", "--nats-synced"}) {
+			t.Errorf("%s: %q", name, s.Command)
+		}
+		if want := (map[string]string{
+			"PERMLEDGER_NATS":       strings.Join(urls, ","),
+			"PERMLEDGER_NATS_CREDS": "/run/secrets/permledger-nkey",
+		}); !maps.Equal(s.Environment, want) {
+			t.Errorf("%s: environment %q; want %q", name, s.Environment, want)
 		}
 		if !slices.Equal(s.Secrets, []string{"permledger-nkey"}) || !slices.Equal(s.DependsOn, servers) {
 			t.Errorf("%s: secrets %q, depends on %q", name, s.Secrets, s.DependsOn)
+		}
+	}
+	// What the nodes are given is what the program knows.
+	program, err := os.ReadFile("../cmd/permledger/internal/cli/nats.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, word := range []string{`"PERMLEDGER_NATS"`, `"PERMLEDGER_NATS_CREDS"`, `"nats-synced"`} {
+		if !strings.Contains(string(program), word) {
+			t.Errorf("the command line does not know %s", word)
 		}
 	}
 	if f := c.Secrets["permledger-nkey"].File; f != "./deploy/permledger.nk" {

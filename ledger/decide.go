@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -31,8 +32,8 @@ type group struct {
 	size    int
 	asked   bool      // whether there is room
 	full    error     // why not
-	refused []refusal // of a shared ledger: to be told when they are final
 	taken   *taken    // a snapshot, for the writer to have the head record name it; nil: none
+	refused []refusal // of a shared ledger: to be told when they are final
 }
 
 type refusal struct {
@@ -55,16 +56,21 @@ func (l *Ledger) decideAll() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		timer.Reset(l.untilDue())
-		g := &group{}
+		l.turn.Lock()
+		due := l.untilDue()
+		l.turn.Unlock()
+		timer.Reset(due)
 		select {
 		case j := <-l.jobs:
-			l.decideJob(g, j)
+			l.together(func(g *group) { l.decideJob(g, j) })
 		case <-timer.C:
-			l.decideDue(g)
+			l.together(l.decideDue)
 		case t := <-l.taken:
-			g.taken = &t
+			l.together(func(g *group) { g.taken = &t })
+		case <-l.ended:
 		case <-l.quit:
+			l.turn.Lock() // from here on nobody else writes: a caller who is alone looks at quit first
+			defer l.turn.Unlock()
 			for { // what was taken before the end is answered
 				select {
 				case j := <-l.jobs:
@@ -76,11 +82,56 @@ func (l *Ledger) decideAll() {
 				}
 			}
 		}
-		l.fill(g)
-		if len(g.jobs) > 0 || len(g.entries) > 0 || g.taken != nil {
-			l.hand(g)
+	}
+}
+
+// together decides something, and what waits besides, and hands on what comes of it.
+func (l *Ledger) together(decide func(*group)) {
+	l.turn.Lock()
+	defer l.turn.Unlock()
+	g := &group{}
+	decide(g)
+	l.fill(g)
+	if len(g.jobs) > 0 || len(g.entries) > 0 || g.taken != nil {
+		l.hand(g)
+	}
+}
+
+// alone decides and writes the job of a caller when nobody else is there, in the caller's own goroutine: waking two
+// others would take as long as deciding. It reports whether it did. What it began it ends, however long the disk takes.
+func (l *Ledger) alone(ctx context.Context, j *job) bool {
+	if l.c.Shared != nil || l.callers.Load() > 1 || ctx.Err() != nil || !l.turn.TryLock() {
+		return false
+	}
+	whole := false
+	defer func() {
+		if !whole { // a panic, which somebody above may survive
+			l.fail(errors.New("a command was left half done"))
+		}
+		l.turn.Unlock()
+	}()
+	select {
+	case <-l.quit:
+		whole = true
+		return false
+	default:
+	}
+	if len(l.jobs) > 0 || l.queued.Load() > 0 {
+		whole = true
+		return false
+	}
+	before, _ := l.state.NextEnd()
+	g := &group{}
+	l.decideJob(g, j)
+	l.finish(g)
+	if next, ok := l.state.NextEnd(); ok && next != before {
+		select {
+		case l.ended <- struct{}{}:
+		default:
 		}
 	}
+	whole = true
+	return true
 }
 
 // hand gives a group to the writer. Where the writer has nothing to do, and nobody is there who could be decided

@@ -3,7 +3,8 @@
 //	command ─► rules.Decide ─► chain.Seal ─► journal, one sync for a group ─► stream ─► projections ─► answer
 //
 // One goroutine decides and seals whatever commands wait, on a state of its own; a second one writes the group before
-// meanwhile. So a group costs one sync however many commands it has, and signing overlaps writing.
+// meanwhile. So a group costs one sync however many commands it has, and signing overlaps writing. A caller who is alone
+// with one command does both himself.
 //
 // Recorded means: the entry is synced in the journal and ordered by JetStream at its position. Nobody, a subscriber
 // included, sees an entry before it is synced. A command whose outcome is not clear is answered with [ErrUnknown],
@@ -114,7 +115,10 @@ type Ledger struct {
 	failed  error                   // why nothing more is written; nil while the ledger writes
 	pending map[uint64]*chain.Entry // sealed, not yet written
 
-	// The decider's own.
+	turn  sync.Mutex    // held while deciding, and by a caller who is alone until its command is written
+	ended chan struct{} // another grant than the decider knows ends next; holds one
+
+	// Whose turn it is has these.
 	state   *rules.State
 	next    uint64
 	prev    string
@@ -127,14 +131,14 @@ type Ledger struct {
 	head   journal.Head // of what is written
 	stored journal.Head // the head record
 
-	s sharing // where Log is shared one goroutine does it all: see shared.go
-
-	// The writer's own, and of snapshots.
+	// The writer's own, of snapshots.
 	snapshot [32]byte   // digest of the file; zero: none is known to be there
 	keptAt   uint64     // its position
 	renew    bool       // a file that is there is of no use
 	taking   bool       // another one is being taken
 	taken    chan taken // what became of it
+
+	s sharing // where Log is shared one goroutine does it all: see shared.go
 }
 
 type job struct {
@@ -175,7 +179,8 @@ func (j *job) proven(i int) error {
 func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l := &Ledger{
 		c: c, log: c.Logger, jobs: make(chan *job, 1024), groups: make(chan *group, 1), done: make(chan struct{}),
-		quit: make(chan struct{}), pending: map[uint64]*chain.Entry{}, state: rules.New(), next: 1, taken: make(chan taken, 1),
+		quit: make(chan struct{}), ended: make(chan struct{}, 1), pending: map[uint64]*chain.Entry{}, state: rules.New(), next: 1,
+		taken: make(chan taken, 1),
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -187,13 +192,13 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 	}
-	l.keep()
 	if c.Shared != nil {
 		if err := l.join(ctx); err != nil {
 			return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 		}
 		return l, nil
 	}
+	l.keep()
 	go l.decideAll()
 	go l.writeAll()
 	return l, nil
@@ -212,15 +217,13 @@ func (l *Ledger) load(ctx context.Context) error {
 	if known && head.Position > length {
 		return fmt.Errorf("%w: %d entries, %d were recorded", ErrRolledBack, length, head.Position)
 	}
-	v, err := l.resume(ctx, head)
-	if err != nil {
+	if err := l.resume(ctx, head); err != nil {
 		return err
 	}
 	first := l.head.Position + 1
-	if err := l.check(ctx, v, first, length); err != nil {
+	if err := l.check(ctx, &l.s.verifier, first, length); err != nil {
 		return err
 	}
-	l.s.verifier = v
 	type looked struct {
 		chain.Parsed
 		leaf tree.Hash
@@ -263,7 +266,7 @@ func (l *Ledger) notTheHead(ctx context.Context, head journal.Head, found string
 	return &chain.BrokenError{Position: head.Position, Check: chain.CheckHead, Expected: head.CID, Found: found}
 }
 
-// check goes through the journal once, from an entry on, before anything is made of it: an entry that was changed would otherwise
+// check goes through the journal once, from an entry on, before anything is made of it: one that was changed would else
 // be taken in, and only the link of the next one would show it. This is a pass of its own, because an entry is only as
 // good as what vouches for it: links up to the newest entries, and the signatures of those. Rules and projections must
 // not be shown an entry before that; they may rely on what the rules once let in.
@@ -309,7 +312,8 @@ func (l *Ledger) Execute(ctx context.Context, r Request) (Receipt, error) {
 
 // ExecuteAll records commands in order, each decided by itself; with stopAtRefusal those after
 // a refusal, for whatever reason, are not tried.
-// The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown.
+// The outcomes stand in the same order. Where ctx ends first, what was not answered is unknown; but who is alone with one
+// command waits until it is written.
 func (l *Ledger) ExecuteAll(ctx context.Context, rs []Request, stopAtRefusal bool) []Outcome {
 	if l.c.Shared != nil {
 		return l.executeShared(ctx, rs, stopAtRefusal)
@@ -321,11 +325,15 @@ func (l *Ledger) execute(ctx context.Context, rs []Request, stopAtRefusal bool) 
 	j := newJob(rs, stopAtRefusal)
 	defer l.callers.Add(-1)
 	nothing := func(r Request) bool { return r.Command.Data == nil }
-	if l.callers.Add(1) > 1 || l.c.Shared != nil || slices.ContainsFunc(rs, nothing) { // a shared ledger may decide again
+	shared := l.c.Shared != nil // it may decide again
+	if l.callers.Add(1) > 1 || len(rs) == 1 || shared || slices.ContainsFunc(rs, nothing) {
 		for i := range rs {
 			if r := l.prove(&rs[i]); r != nil {
 				j.outcomes[i].Err = r
 			}
+		}
+		if l.alone(ctx, j) {
+			return j.outcomes
 		}
 		return l.record(ctx, j, nil)
 	}

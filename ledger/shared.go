@@ -54,7 +54,7 @@ var errOvertaken = errors.New("other nodes wrote first each time")
 
 // sharing is what the goroutine of a shared ledger has of its own.
 type sharing struct {
-	verifier *chain.Verifier // stands at the journal's end
+	verifier chain.Verifier // stands at the journal's end
 	arrived  chan arrival
 	ctx      context.Context // ends some time after Close began
 	end      context.CancelFunc
@@ -88,15 +88,16 @@ type attempt struct {
 func (l *Ledger) shareAll() {
 	defer close(l.done)
 	defer l.s.end()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	l.keep()
 	defer func() {
 		if l.taking {
 			l.recordSnapshot(<-l.taken)
 		}
 	}()
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
 	for {
 		jobs, wait := l.jobs, l.untilDue()
 		if rest := time.Until(l.s.turn); rest > 0 {
@@ -112,10 +113,10 @@ func (l *Ledger) shareAll() {
 			}
 		case a := <-l.s.arrived:
 			l.take(a)
-		case <-look.C:
-			l.look()
 		case t := <-l.taken:
 			l.recordSnapshot(t)
+		case <-look.C:
+			l.look()
 		case <-l.quit:
 			for { // what was taken before the end is answered
 				select {

@@ -133,54 +133,48 @@ func (s *Snapshots) read(head journal.Head) (*kept, error) {
 	return k, nil
 }
 
-// resume begins where the snapshot ends, if there is one that can be used, and gives the verifier of what follows. The
+// resume begins where the snapshot ends, if there is one that can be used: state, tree and verifier stand there then. The
 // entries up to there are proven by the tree: their bytes are hashed, and neither parsed nor folded. Their root has to be
 // the head record's, which is compared with it once all entries that it covers are there: see load.
-func (l *Ledger) resume(ctx context.Context, head journal.Head) (*chain.Verifier, error) {
-	s := l.c.Snapshots
-	if s == nil {
-		return new(chain.Verifier), nil
+func (l *Ledger) resume(ctx context.Context, head journal.Head) error {
+	if l.c.Snapshots == nil {
+		return nil
 	}
-	v, err := l.restore(ctx, s, head)
-	if err != nil && !errors.Is(err, errUnused) {
-		return nil, err
+	err := l.restore(ctx, l.c.Snapshots, head)
+	if errors.Is(err, errUnused) {
+		l.log.Warn("the snapshot is of no use; everything is made of the entries again", "organization", l.c.Organization, "snapshot", l.c.Snapshots.Path, "reason", err)
+		l.roots, l.renew = tree.Roots{}, true
+		return nil
 	}
-	if err != nil {
-		l.log.Warn("the snapshot is of no use; everything is made of the entries again", "organization", l.c.Organization, "snapshot", s.Path, "reason", err)
-		l.state, l.roots, l.head, l.renew = rules.New(), tree.Roots{}, journal.Head{}, true
-	}
-	if v == nil {
-		return new(chain.Verifier), nil
-	}
-	return v, nil
+	return err
 }
 
-// restore gives nil where there is no snapshot.
-func (l *Ledger) restore(ctx context.Context, s *Snapshots, head journal.Head) (*chain.Verifier, error) {
+// restore changes nothing but the tree where it fails, nor where there is no snapshot.
+func (l *Ledger) restore(ctx context.Context, s *Snapshots, head journal.Head) error {
 	k, err := s.read(head)
 	if k == nil {
-		return nil, err
+		return err
 	}
 	raw, err := l.c.Journal.Read(k.position)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	last := chain.Load(raw)
 	if last.Err != nil || last.CID != k.cid {
-		return nil, fmt.Errorf("%w: it is of entry %s at %d, the journal has %s", errUnused, k.cid, k.position, last.CID)
+		return fmt.Errorf("%w: it is of entry %s at %d, the journal has %s", errUnused, k.cid, k.position, last.CID)
 	}
 	for leaf, err := range chain.InOrder(runtime.GOMAXPROCS(0), l.records(1, k.position), func(r journal.Record) tree.Hash { return tree.Leaf(r.Entry) }) {
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		l.roots.Append(leaf)
 	}
 	root, _ := l.roots.Root(k.position)
 	if k.position == head.Position && (root != head.Root || last.CID != head.CID) {
-		return nil, fmt.Errorf("%w: the entries before it have another root than the head record", errUnused)
+		return fmt.Errorf("%w: the entries before it have another root than the head record", errUnused)
 	}
 	state, err := rules.ReadSnapshot(k.sections[0])
 	if err == nil && state.Position() != k.position {
@@ -190,7 +184,7 @@ func (l *Ledger) restore(ctx context.Context, s *Snapshots, head journal.Head) (
 		err = s.Restore(k.sections)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errUnused, err)
+		return fmt.Errorf("%w: %w", errUnused, err)
 	}
 	l.state, l.prev, l.head = state, k.cid, journal.Head{Position: k.position, CID: k.cid, Root: root}
 	l.snapshot, l.keptAt = head.Snapshot, k.position
@@ -200,7 +194,8 @@ func (l *Ledger) restore(ctx context.Context, s *Snapshots, head journal.Head) (
 			signers = append(signers, key.DID)
 		}
 	}
-	return chain.Resume(last, signers, state.Key(events.PurposeRoot)), nil
+	l.s.verifier = *chain.Resume(last, signers, state.Key(events.PurposeRoot))
+	return nil
 }
 
 // taken is what became of taking a snapshot.

@@ -1,8 +1,10 @@
 package node_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/permledger/permledger/node"
@@ -56,4 +58,25 @@ func TestRepairReadsTheLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.whole(w.entries)
+}
+
+// What a start mended stands in the activity stream, beside what was refused.
+func TestMendingIsActivity(t *testing.T) {
+	fresh, _ := wrecks(t)
+	w := fresh(t)
+	w.must(os.RemoveAll(w.stream()))
+	w.whole(w.entries) // it is written by the time that the node is closed
+	n := open(t, w.dir)
+	org, err := n.Org("acme")
+	w.must(err)
+	var records []node.ActivityRecord
+	for m, err := range org.Activity.Feed().Entries(t.Context(), 1) {
+		w.must(err)
+		var r node.ActivityRecord
+		w.must(json.Unmarshal(m.Data, &r))
+		records = append(records, r)
+	}
+	if len(records) != 1 || records[0].Kind != "mended" || !strings.Contains(records[0].Reason, "made again from the journal with 12 events") {
+		t.Errorf("got %+v", records)
+	}
 }

@@ -187,3 +187,17 @@ func TestRepairTakesTheLock(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A directory whose streams lie in a cluster gets no store of its own by a repair.
+func TestRepairOfAClusterDirectory(t *testing.T) {
+	fresh, _ := wrecks(t)
+	w := fresh(t)
+	w.change(filepath.Join(w.dir, "permledger.json"), func([]byte) []byte {
+		return []byte(`{"format":1,"host":"localhost","cluster":true}`)
+	})
+	before := contents(t, w.dir)
+	if _, err := node.Repair(t.Context(), w.dir, node.RepairOptions{}); !errors.Is(err, node.ErrNoRepair) {
+		t.Errorf("got %v", err)
+	}
+	w.unchanged(before)
+}

@@ -5,7 +5,7 @@
 //	DIR/keys/               keys of people: <org>.owner, <org>.root, operator; nobody needs them here once they are kept elsewhere
 //	DIR/node/<org>/         the private keys the node signs with in that organization and no other, one file for each
 //	DIR/store/              nats-server's own: the streams
-//	DIR/orgs/<org>/         journal/, head, genesis, private, snapshot
+//	DIR/orgs/<org>/         journal/, head, genesis, private, snapshot; mended.jsonl; guard/ while a start is under way; *-aside-*
 //	DIR/orgs/_<org>-...     what an opening left that failed; no organization
 //	DIR/run/                what a running server says of itself: server.json, token
 //

@@ -25,6 +25,7 @@ import (
 // many events it has says PERMLEDGER_EVENTS, else it is a million with PERMLEDGER_LONG=1, and 20,000 without. It is made
 // anew each time (some 80 µs an event), unless PERMLEDGER_HISTORY names a directory in which to keep and find it.
 type generated struct {
+	dir     string
 	journal *journal.Reader
 	n       uint64
 }
@@ -55,7 +56,7 @@ func makeHistory(b *testing.B) generated {
 	if r.Len() != uint64(n) {
 		b.Fatalf("%s has %d events; want %d", dir, r.Len(), n)
 	}
-	return generated{r, r.Len()}
+	return generated{dir, r, r.Len()}
 }
 
 // raws yields the entries for [verify.Entries].

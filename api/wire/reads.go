@@ -77,7 +77,7 @@ type Assignment struct {
 type Activity struct {
 	Seq        uint64 `json:"seq"` // in the activity stream
 	Time       string `json:"time"`
-	Kind       string `json:"kind"` // refused
+	Kind       string `json:"kind"` // refused, mended
 	ID         string `json:"id"`   // of the command
 	Type       string `json:"type"` // of the event that was asked for
 	About      string `json:"about"`

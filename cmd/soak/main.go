@@ -139,7 +139,7 @@ func (s *soak) run(ctx context.Context, kind string, o faults.Options) error {
 		_, err = faults.Damage(ctx, o, 2)
 	case "calls":
 		var n int
-		n, err = faults.FailingWrites(ctx, o)
+		n, err = faults.FailingWrites(ctx, o, 0)
 		o.Log("calls: %d kinds of failing writes", n)
 		if err == nil {
 			_, err = faults.FailingStarts(ctx, o, 60)

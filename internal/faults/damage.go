@@ -1,264 +1,42 @@
 package faults
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"time"
 )
-
-// A damaged directory is a copy of a data directory that is about to be damaged.
-type damaged struct {
-	dir string
-	old string // the same directory as it was when half of it had been recorded
-	rng *rand.Rand
-	n   int // entries
-}
-
-// A damage is something that can happen to files at rest, and what has to become of it.
-type damage struct {
-	name string
-	do   func(d *damaged) error
-	want Outcome
-
-	// killed says that a directory which a kill left may also start by itself: its head record can then be behind what
-	// the damage took, which looks like a write that was cut off, and is completed from the other copy.
-	killed bool
-	// only are kinds of findings that have to be there; empty: nothing may be found.
-	only []string
-	// undo takes the damage away. It is there where the damage hides bytes and does not spoil them: the start is refused,
-	// with whatever code, and when the damage is gone all is as before.
-	undo func(d *damaged) error
-}
-
-func (d *damaged) org(name string) string { return filepath.Join(d.dir, "orgs", Organization, name) }
-
-func (d *damaged) segment() string { return filepath.Join(journalDir(d.dir), "00000000.seg") }
-
-func (d *damaged) stream(names ...string) string {
-	at, _ := streamDir(d.dir) // what lies below an empty path is not there, which whoever opens it says
-	return filepath.Join(append([]string{at}, names...)...)
-}
-
-func (d *damaged) block() string { return d.stream("msgs", "1.blk") }
-
-// middle chooses a position that is neither near the beginning nor near the end.
-func (d *damaged) middle() int { return d.n/4 + d.rng.IntN(d.n/2) }
-
-// entryAt gives where an entry lies in the journal's segment, its length not included.
-func entryAt(b []byte, position int) (from, to int) {
-	for i, e := range records(b) {
-		from = to + 2
-		to = from + len(e)
-		if i+1 == position {
-			break
-		}
-	}
-	return from, to
-}
-
-// edit changes a file's bytes.
-func edit(file string, change func([]byte) []byte) error {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, change(b), 0o600)
-}
-
-func flip(at int) func([]byte) []byte {
-	return func(b []byte) []byte { b[at] ^= 4; return b }
-}
-
-func zeroPage(at int) func([]byte) []byte {
-	return func(b []byte) []byte {
-		from := at / page * page
-		clear(b[from:min(from+page, len(b))])
-		return b
-	}
-}
-
-func cutOff(n int) func([]byte) []byte { return func(b []byte) []byte { return b[:len(b)-n] } }
-
-// flipEntry flips a bit of an entry in one copy: of its data, which its own signature covers.
-func (d *damaged) flipEntry(file string, position int) error {
-	seg, err := os.ReadFile(d.segment())
-	if err != nil {
-		return err
-	}
-	from, to := entryAt(seg, position)
-	return edit(file, func(b []byte) []byte {
-		at := bytes.Index(b, seg[from:to])
-		if at < 0 {
-			return nil // a block without it would be found damaged all the more
-		}
-		return flip(at + (to-from)/3 + d.rng.IntN((to-from)/3))(b)
-	})
-}
-
-// garbage are bytes without a meaning.
-func (d *damaged) garbage(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(1 + d.rng.IntN(255))
-	}
-	return b
-}
-
-// putOld replaces something by what it was.
-func (d *damaged) putOld(path string) error {
-	name, err := filepath.Rel(d.dir, path)
-	if err != nil {
-		return err
-	}
-	if err := os.RemoveAll(path); err != nil {
-		return err
-	}
-	from := filepath.Join(d.old, name)
-	if info, err := os.Stat(from); err == nil && info.Mode().IsRegular() {
-		return copyFile(path, from, info.Mode().Perm())
-	}
-	return copyDir(path, from)
-}
-
-// hide puts a directory in the place of a file, so that not even root can read it; show undoes that.
-func hide(file func(d *damaged) string) (do, undo func(*damaged) error) {
-	do = func(d *damaged) error {
-		at := file(d)
-		return errors.Join(os.Rename(at, filepath.Join(filepath.Dir(d.dir), "hidden")), os.Mkdir(at, 0o700))
-	}
-	undo = func(d *damaged) error {
-		at := file(d)
-		return errors.Join(os.Remove(at), os.Rename(filepath.Join(filepath.Dir(d.dir), "hidden"), at))
-	}
-	return do, undo
-}
-
-// damages is the table of what is promised. Each do chooses its place by the directory's random numbers.
-func damages() []damage {
-	hideSegment, showSegment := hide((*damaged).segment)
-	hideBlock, showBlock := hide((*damaged).block)
-	remove := func(path func(d *damaged) string) func(*damaged) error {
-		return func(d *damaged) error { return os.RemoveAll(path(d)) }
-	}
-	inOrg := func(name string) func(*damaged) string {
-		return func(d *damaged) string { return d.org(name) }
-	}
-	inStream := func(names ...string) func(*damaged) string {
-		return func(d *damaged) string { return d.stream(names...) }
-	}
-	old := func(path func(d *damaged) string) func(*damaged) error {
-		return func(d *damaged) error { return d.putOld(path(d)) }
-	}
-	return []damage{
-		{name: "nothing", do: func(*damaged) error { return nil }},
-
-		{name: "stream: a bit in a record's head", do: func(d *damaged) error { return edit(d.block(), flip(d.rng.IntN(20))) }},
-		{name: "stream: a bit in an entry", do: func(d *damaged) error { return d.flipEntry(d.block(), d.middle()) }},
-		{name: "stream: a bit in the last bytes", do: func(d *damaged) error {
-			return edit(d.block(), func(b []byte) []byte { return flip(len(b) - 1 - d.rng.IntN(100))(b) })
-		}},
-		{name: "stream: the tail is cut", do: func(d *damaged) error { return edit(d.block(), cutOff(1+d.rng.IntN(20_000))) }},
-		{name: "stream: a page is zeroed", do: func(d *damaged) error {
-			return edit(d.block(), func(b []byte) []byte { return zeroPage(d.rng.IntN(len(b)))(b) })
-		}},
-		{name: "stream: garbage behind the end", do: func(d *damaged) error {
-			return edit(d.block(), func(b []byte) []byte { return append(b, d.garbage(1+d.rng.IntN(70_000))...) })
-		}},
-		{name: "stream: the block is deleted", do: remove((*damaged).block)},
-		{name: "stream: the index is deleted", do: remove(inStream("msgs", "index.db"))},
-		{name: "stream: a bit in the configuration", do: func(d *damaged) error { return edit(d.stream("meta.inf"), flip(d.rng.IntN(400))) }},
-		{name: "stream: the configuration is deleted", do: remove(inStream("meta.inf"))},
-		{name: "stream: the configuration's checksum is deleted", do: remove(inStream("meta.sum"))},
-		{name: "stream: the directory is deleted", do: remove(inStream())},
-		{name: "stream: the store is deleted", do: func(d *damaged) error { return os.RemoveAll(filepath.Join(d.dir, "store")) }},
-		{name: "stream: an old copy of it", do: old(inStream())},
-		{name: "stream: the block cannot be read", do: hideBlock, undo: showBlock},
-
-		{name: "journal: a bit in a length", want: Repaired, do: func(d *damaged) error {
-			return edit(d.segment(), func(b []byte) []byte { from, _ := entryAt(b, d.middle()); return flip(from - 1 - d.rng.IntN(2))(b) })
-		}},
-		{name: "journal: a bit in an entry", want: Repaired, do: func(d *damaged) error { return d.flipEntry(d.segment(), d.middle()) }},
-		{name: "journal: a bit in the last entry", want: Repaired, killed: true, do: func(d *damaged) error { return d.flipEntry(d.segment(), d.n) }},
-		{name: "journal: the tail is cut", want: Repaired, killed: true, do: func(d *damaged) error { return edit(d.segment(), cutOff(1+d.rng.IntN(20_000))) }},
-		{name: "journal: a page is zeroed", want: Repaired, do: func(d *damaged) error {
-			return edit(d.segment(), func(b []byte) []byte { from, _ := entryAt(b, d.middle()); return zeroPage(from)(b) })
-		}},
-		{name: "journal: zeros behind the end", do: func(d *damaged) error {
-			return edit(d.segment(), func(b []byte) []byte { return append(b, make([]byte, 1+d.rng.IntN(9000))...) })
-		}},
-		{name: "journal: garbage behind the end", do: func(d *damaged) error {
-			return edit(d.segment(), func(b []byte) []byte { return append(b, d.garbage(1+d.rng.IntN(9000))...) })
-		}},
-		{name: "journal: the segment is deleted", want: Repaired, do: remove((*damaged).segment)},
-		{name: "journal: the directory is deleted", want: Repaired, do: remove(inOrg("journal"))},
-		{name: "journal: an old copy of it", want: Repaired, do: old(inOrg("journal"))},
-		{name: "journal: the segment cannot be read", do: hideSegment, undo: showSegment},
-
-		{name: "head: deleted", want: Repaired, do: remove(inOrg("head"))},
-		{name: "head: a bit in one slot", do: func(d *damaged) error {
-			return edit(d.org("head"), flip(d.rng.IntN(2)*page+d.rng.IntN(sector)))
-		}},
-		{name: "head: a bit in both slots", want: Repaired, do: func(d *damaged) error {
-			return edit(d.org("head"), func(b []byte) []byte { return flip(page + d.rng.IntN(sector))(flip(d.rng.IntN(sector))(b)) })
-		}},
-		{name: "head: an old copy of it", do: old(inOrg("head"))},
-		{name: "genesis: deleted", want: Repaired, do: remove(inOrg("genesis"))},
-		{name: "genesis: cut off", want: Repaired, do: func(d *damaged) error { return edit(d.org("genesis"), cutOff(1+d.rng.IntN(60))) }},
-		{name: "private: a bit in a text", only: []string{Unproven}, do: func(d *damaged) error {
-			return edit(d.org("private"), func(b []byte) []byte {
-				i := bytes.Index(b, []byte("because of"))
-				return flip(i + d.rng.IntN(5))(b)
-			})
-		}},
-
-		{name: "both: a bit in different entries", want: Repaired, do: func(d *damaged) error {
-			at := d.middle()
-			return errors.Join(d.flipEntry(d.block(), at-1), d.flipEntry(d.segment(), at))
-		}},
-		{name: "both: a bit in the same entry", want: Lossy, do: func(d *damaged) error {
-			at := d.middle()
-			return errors.Join(d.flipEntry(d.block(), at), d.flipEntry(d.segment(), at))
-		}},
-		{name: "both: old copies", want: Lossy, do: func(d *damaged) error {
-			return errors.Join(d.putOld(d.org("journal")), d.putOld(d.stream()))
-		}},
-		{name: "both: deleted", want: Lossy, do: func(d *damaged) error {
-			return errors.Join(os.RemoveAll(d.org("journal")), os.RemoveAll(d.stream()))
-		}},
-		// Nothing in the directory can notice this one: only who remembers a later position does, as the judge here.
-		{name: "an old copy of the whole directory", only: []string{Lost}, do: func(d *damaged) error {
-			return errors.Join(os.RemoveAll(d.dir), copyDir(d.dir, d.old))
-		}},
-	}
-}
 
 // damageEntries is how many commands are acknowledged before a directory is damaged, half of them before the old copy.
 const damageEntries = 160
 
+// snapshotEntries is how many commands make the program write a snapshot when it is stopped.
+const snapshotEntries = 1100
+
 // DamageReport counts what damage did.
 type DamageReport struct {
-	Cases   int
-	ByTheir map[Outcome]int
+	Cases    int
+	Outcomes map[Outcome]int
 }
 
 func (r DamageReport) String() string {
 	return fmt.Sprintf("%d damaged directories: %d started by themselves, %d were repaired, of %d a repair said what is lost",
-		r.Cases, r.ByTheir[Started], r.ByTheir[Repaired], r.ByTheir[Lossy])
+		r.Cases, r.Outcomes[Started], r.Outcomes[Repaired], r.Outcomes[Lossy])
 }
 
 // Damage does every damage of the table to copies of a data directory, rounds times, each time with other places and
 // another directory, of a server that was stopped or killed in turns, and demands of each what the table says.
 func Damage(ctx context.Context, o Options, rounds int) (DamageReport, error) {
-	report := DamageReport{ByTheir: map[Outcome]int{}}
+	report := DamageReport{Outcomes: map[Outcome]int{}}
 	var failed []error
 	for n := 0; n < rounds && ctx.Err() == nil; n++ {
 		rng := rand.New(rand.NewPCG(o.Seed, 1000+uint64(n)))
-		base, err := newDamageBase(ctx, o, filepath.Join(o.Scratch, fmt.Sprintf("damage%d", n)), rng, n%2 == 1)
+		base, err := newDamageBase(ctx, o, filepath.Join(o.Scratch, fmt.Sprintf("damage%d", n)), rng, n)
 		if err != nil {
 			return report, err
 		}
@@ -266,12 +44,17 @@ func Damage(ctx context.Context, o Options, rounds int) (DamageReport, error) {
 			if ctx.Err() != nil {
 				break
 			}
+			if c.of != "" {
+				if _, err := os.Stat(filepath.Join(base.root, "whole", "orgs", Organization, c.of)); err != nil {
+					continue
+				}
+			}
 			outcome, err := base.try(ctx, o, c, rng)
 			if err != nil && ctx.Err() == nil {
 				failed = append(failed, err)
 			}
 			report.Cases++
-			report.ByTheir[outcome]++
+			report.Outcomes[outcome]++
 		}
 		if err := os.RemoveAll(base.root); err != nil {
 			return report, err
@@ -290,10 +73,15 @@ type damageBase struct {
 	acks    []Ack
 }
 
-func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, crashed bool) (*damageBase, error) {
-	b := &damageBase{root: root, crashed: crashed}
+// newDamageBase makes the directory of a round: every second one's server was killed, every fourth has a snapshot.
+func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, round int) (*damageBase, error) {
+	b := &damageBase{root: root, crashed: round%2 == 1}
 	dir := filepath.Join(root, "whole")
-	acks, err := o.Program.loadedDirectory(ctx, dir, rng.Uint64(), damageEntries/2, func(s *Server) { _ = s.Stop() })
+	first := damageEntries / 2
+	if round%4 >= 2 {
+		first = snapshotEntries
+	}
+	acks, err := o.Program.loadedDirectory(ctx, dir, rng.Uint64(), first, func(s *Server) { _ = s.Stop() })
 	if err != nil {
 		return nil, err
 	}
@@ -301,7 +89,7 @@ func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, 
 		return nil, err
 	}
 	end := func(s *Server) { _ = s.Stop() }
-	if crashed {
+	if b.crashed {
 		end = (*Server).Kill
 	}
 	more, err := o.Program.load(ctx, dir, rng.Uint64(), damageEntries/2, end)
@@ -312,8 +100,8 @@ func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, 
 // try does one damage to a copy.
 func (b *damageBase) try(ctx context.Context, o Options, c damage, rng *rand.Rand) (Outcome, error) {
 	work := filepath.Join(b.root, "work")
-	d := &damaged{dir: filepath.Join(work, "data"), old: filepath.Join(b.root, "old"), rng: rng}
-	err := os.MkdirAll(work, 0o700)
+	d := &damaged{dir: filepath.Join(work, "state", "data"), old: filepath.Join(b.root, "old"), rng: rng}
+	err := os.MkdirAll(filepath.Dir(d.dir), 0o700)
 	if err == nil {
 		err = copyDir(d.dir, filepath.Join(b.root, "whole"))
 	}
@@ -350,6 +138,13 @@ func (b *damageBase) judge(ctx context.Context, p *Program, c damage, d *damaged
 			return Started, err
 		}
 	}
+	// A repair that is killed, or whose power is cut, must be one that can be done again.
+	stopped := c.want != Started && d.rng.IntN(2) == 0
+	if stopped {
+		if err := p.stopRepair(ctx, d); err != nil {
+			return Repaired, err
+		}
+	}
 	outcome, err := Recover(ctx, p, d.dir, b.acks)
 	found := Findings(nil)
 	if err != nil && !errors.As(err, &found) {
@@ -365,10 +160,41 @@ func (b *damageBase) judge(ctx context.Context, p *Program, c damage, d *damaged
 			return outcome, fmt.Errorf("the judge found nothing %s; it must, or it is no judge", kind)
 		}
 	}
-	if outcome != c.want && !(b.crashed && c.killed && outcome == Started) {
+	byItself := b.crashed && c.killed || stopped && c.want == Repaired // the repair had come to its end, or nearly
+	if outcome != c.want && !(byItself && outcome == Started) {
 		return outcome, fmt.Errorf("it %s; the table says that it %s", outcome, c.want)
 	}
 	return outcome, nil
+}
+
+// repairLasts is how long a repair takes, about, in milliseconds.
+const repairLasts = 150
+
+// stopRepair begins a repair and kills it at some moment, or cuts the power where that can be done.
+func (p *Program) stopRepair(ctx context.Context, d *damaged) error {
+	if d.rng.IntN(2) == 0 {
+		err := cutDuring(filepath.Dir(filepath.Dir(d.dir)), d.rng, func(data string) error {
+			_, err := p.Run(ctx, "repair", data)
+			return err
+		})
+		if !errors.As(err, new(*ErrNoFUSE)) {
+			return err
+		}
+	}
+	cmd := exec.CommandContext(ctx, p.Path, "repair", d.dir)
+	cmd.Env = p.environment()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // killed, or at its end: both are meant
+		close(done)
+	}()
+	await(ctx, done, time.Duration(d.rng.IntN(repairLasts*1000))*time.Microsecond)
+	_ = cmd.Process.Kill()
+	<-done
+	return ctx.Err()
 }
 
 // refusedUntil demands that a start is refused and changes nothing while something cannot be read.

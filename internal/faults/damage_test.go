@@ -8,7 +8,7 @@ func TestDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, o := range []Outcome{Started, Repaired, Lossy} {
-		if report.ByTheir[o] == 0 {
+		if report.Outcomes[o] == 0 {
 			t.Errorf("no directory %s: that proves nothing", o)
 		}
 	}

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 		dir, err := os.MkdirTemp("", "permledger-faults-")
 		if err == nil {
 			defer os.RemoveAll(dir)
-			program = &Program{*built}
+			program = &Program{Path: *built}
 			if *built == "" {
 				program, err = Build(context.Background(), dir)
 			}

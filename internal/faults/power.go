@@ -69,7 +69,16 @@ func cutOnce(ctx context.Context, o Options, rec *Recording, rng *rand.Rand, dir
 	if again {
 		report.Again++
 		f.Case += ", cut again while mending"
-		if err := o.Program.cutAgain(ctx, dir, rng); err != nil {
+		err := cutDuring(dir, rng, func(data string) error {
+			s, err := o.Program.Serve(data)
+			if err != nil {
+				return err
+			}
+			defer s.Kill()
+			_, err = s.Ready(ctx)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -104,21 +113,16 @@ func (r *Recording) randomCut(rng *rand.Rand) int {
 	return first + 1 + rng.IntN(len(r.ops)-first)
 }
 
-// cutAgain starts the program on a state and cuts the power while it mends it; the state becomes what is left then.
-func (p *Program) cutAgain(ctx context.Context, dir string, rng *rand.Rand) error {
+// cutDuring has something done to the data directory in dir/state and cuts the power while it is; the state becomes what
+// is left then. That the program refuses to do it is no error.
+func cutDuring(dir string, rng *rand.Rand, do func(data string) error) error {
 	state, mounted, was := filepath.Join(dir, "state"), filepath.Join(dir, "mounted"), filepath.Join(dir, "was")
 	rec, err := recording(state, mounted, func(*Recording) error {
-		s, err := p.Serve(filepath.Join(mounted, "data"))
-		if err != nil {
-			return err
+		err := do(filepath.Join(mounted, "data"))
+		if _, _, exited := exitOf(err); exited {
+			return nil
 		}
-		defer s.Kill()
-		if _, err := s.Ready(ctx); err != nil {
-			if _, _, exited := exitOf(err); !exited {
-				return err
-			}
-		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
@@ -158,7 +162,7 @@ func (p *Program) recordLoad(ctx context.Context, dir string, seed uint64) (*Rec
 		}
 		rec.Ack(first)
 		var load *Load
-		phase := func(end func(*Server) error) error {
+		phase := func(acks int, end func(*Server) error) error {
 			s, err := p.Serve(data)
 			if err != nil {
 				return err
@@ -176,12 +180,16 @@ func (p *Program) recordLoad(ctx context.Context, dir string, seed uint64) (*Rec
 			}
 			writing, stop := context.WithCancel(ctx)
 			defer stop()
-			load.until(phaseAcks, stop)
+			load.until(acks, stop)
 			load.Run(writing, c)
 			return errors.Join(end(s), load.Err(), ctx.Err())
 		}
 		kill := func(s *Server) error { s.Kill(); return nil }
-		err = errors.Join(phase(kill), phase((*Server).Stop), phase(kill))
+		long := phaseAcks
+		if seed%4 == 0 {
+			long = snapshotEntries // the stop writes a snapshot, and what follows begins at it
+		}
+		err = errors.Join(phase(phaseAcks, kill), phase(long, (*Server).Stop), phase(phaseAcks, kill))
 		if err != nil {
 			return err
 		}
@@ -193,6 +201,6 @@ func (p *Program) recordLoad(ctx context.Context, dir string, seed uint64) (*Rec
 		if out, err := exec.CommandContext(ctx, "rm", "-r", stream).CombinedOutput(); err != nil {
 			return fmt.Errorf("rm -r %s: %w: %s", stream, err, out)
 		}
-		return phase(kill)
+		return phase(phaseAcks, kill)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,7 +24,10 @@ const patience = 60 * time.Second
 const Organization = "main"
 
 // Program is the built permledger.
-type Program struct{ Path string }
+type Program struct {
+	Path string
+	env  []string // what it is run with beside our own environment
+}
 
 // Build builds the program into dir. The working directory lies within the module.
 func Build(ctx context.Context, dir string) (*Program, error) {
@@ -32,7 +36,7 @@ func Build(ctx context.Context, dir string) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build permledger: %w\n%s", err, out)
 	}
-	return &Program{path}, nil
+	return &Program{Path: path}, nil
 }
 
 // ExitError says how a process of the program ended, other than with 0.
@@ -50,7 +54,7 @@ func (e *ExitError) Error() string {
 // ended with another code than 0.
 func (p *Program) Run(ctx context.Context, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, p.Path, args...)
-	cmd.Env = environment()
+	cmd.Env = p.environment()
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -61,8 +65,8 @@ func (p *Program) Run(ctx context.Context, args ...string) (string, error) {
 }
 
 // environment is ours without what would turn the program to another ledger.
-func environment() []string {
-	var env []string
+func (p *Program) environment() []string {
+	env := slices.Clone(p.env)
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "PERMLEDGER_") {
 			env = append(env, v)
@@ -90,7 +94,7 @@ func (p *Program) Serve(dir string, wrap ...string) (*Server, error) {
 	args := []string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}
 	line := append(append(append([]string{}, wrap...), p.Path), args...)
 	s := &Server{dir: dir, args: args, cmd: exec.Command(line[0], line[1:]...), ready: make(chan string, 1), done: make(chan struct{})}
-	s.cmd.Env = environment()
+	s.cmd.Env = p.environment()
 	if len(wrap) > 0 { // strace counts calls by thread
 		s.cmd.Env = append(s.cmd.Env, "GOMAXPROCS=1")
 	}

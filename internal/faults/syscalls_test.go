@@ -22,7 +22,7 @@ func skipWithoutTrace(t *testing.T, err error) {
 }
 
 func TestFailingWritesLoseNothing(t *testing.T) {
-	_, err := FailingWrites(t.Context(), options(t))
+	_, err := FailingWrites(t.Context(), options(t), times(3, 0))
 	skipWithoutTrace(t, err)
 	if err != nil {
 		t.Fatal(err)

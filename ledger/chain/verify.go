@@ -98,6 +98,9 @@ func Load(raw []byte) Parsed {
 
 // Inspect is Load, and checks the signatures in the entry: that the key it names signed the event, and that the key its
 // evidence names signed the command. Whose keys they are is for [Verifier.Next].
+//
+// Signatures are checked one by one and never in a batch. A batch is checked with the cofactor, so it takes signatures with
+// a part of small order that crypto/ed25519 refuses, and what a ledger holds would depend on how it was read.
 func Inspect(raw []byte) Parsed {
 	p := Load(raw)
 	if p.Err != nil {

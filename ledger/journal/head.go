@@ -15,7 +15,7 @@ type Head struct {
 	Position uint64   // at least 1
 	CID      string   // 1 to 128 printable ASCII characters, no space
 	Root     [32]byte // of the tree of Position entries
-	Snapshot [32]byte // digest of the projections' snapshots; zero: none
+	Snapshot [32]byte // digest of the file with the state and the projections; zero: none
 }
 
 // ErrHead refuses to store a head that could not be read back: see the fields of [Head].

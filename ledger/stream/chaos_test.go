@@ -117,13 +117,13 @@ func TestLeaderChangesInBatch(t *testing.T) {
 		if i == 0 {
 			more = append(more, nats.SetCustomDialer(w))
 		}
-		l := openOn(t, remote(t, c, c.URLs, more...), "acme")
+		l := hasty(openOn(t, remote(t, c, c.URLs, more...), "acme"))
 		writers.Go(func() { acked[i] = writeUntil(t, l, "acme", i, stop) })
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	followed := make(chan []Entry)
-	follower := openOn(t, remote(t, c, c.URLs), "acme")
+	follower := hasty(openOn(t, remote(t, c, c.URLs), "acme"))
 	go func() {
 		var got []Entry
 		for e, err := range follower.Follow(ctx, 1) {

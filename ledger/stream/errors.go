@@ -13,6 +13,8 @@ var (
 	ErrMissing = errors.New("stream is missing")
 	// ErrNoEntry says that a stream holds no entry at a position: 0, past the end, or older than what a feed keeps.
 	ErrNoEntry = errors.New("no entry at this position")
+	// ErrNotPermitted says that something is the cluster administrator's to do.
+	ErrNotPermitted = errors.New("the NATS administrator does this")
 	// ErrTooLarge says that a message does not fit into [MaxPayload] together with its headers.
 	ErrTooLarge = errors.New("message too large")
 )
@@ -28,7 +30,7 @@ func (e *NameError) Error() string {
 }
 
 // StaleError says that entries were to follow position Want, but the stream had already moved on to Have (or, after a
-// loss, is shorter). Entries of the group up to Want, if it lies past the position given to Append, are in the stream.
+// loss, is shorter: Have is below Want). Entries of the group up to Want, if it lies past the position given to Append, are in the stream.
 type StaleError struct {
 	Stream     string
 	Want, Have uint64

@@ -22,7 +22,8 @@ const (
 type Feed struct{ *sequence }
 
 // OpenFeed opens the feed of org, and makes it if it is missing. Its configuration and state are checked as a ledger's
-// are; a change of [Options.ActivityMaxAge] is carried out. A removed or lost feed is not an error: it can be rebuilt.
+// are; a change of [Options.ActivityMaxAge] is carried out, in an external cluster by its administrator alone: until then
+// the error is a *[ConfigError]. A removed or lost feed is not an error: it can be rebuilt.
 func (c *Conn) OpenFeed(ctx context.Context, k FeedKind, org string) (*Feed, error) {
 	if k != Topic && k != Activity {
 		return nil, fmt.Errorf("stream: open feed: unknown kind %q", string(k))
@@ -42,7 +43,7 @@ func (c *Conn) OpenFeed(ctx context.Context, k FeedKind, org string) (*Feed, err
 		_, err = f.Check(ctx)
 	}
 	var conf *ConfigError
-	if f.ages() && errors.As(err, &conf) && conf.onlyRetention() {
+	if !c.remote && f.ages() && errors.As(err, &conf) && conf.onlyRetention() {
 		if _, err := c.api(ctx, "STREAM.UPDATE", f.name, config(i, c.maxAge, c.replicas)); err != nil {
 			return nil, fmt.Errorf("stream: set the retention of %s to %v: %w", f.name, c.maxAge, err)
 		}
@@ -78,11 +79,15 @@ func (f *Feed) Len(ctx context.Context) (uint64, error) {
 }
 
 // RemoveTopic deletes the topic of org, so that it can be computed again from the ledger. There is no way to remove any
-// other stream. [ErrMissing] where there is none.
+// other stream. [ErrMissing] where there is none. In an external cluster only its administrator removes streams
+// ([ErrNotPermitted]).
 func (c *Conn) RemoveTopic(ctx context.Context, org string) error {
 	i, err := newID(kindTopic, org)
 	if err != nil {
 		return err
+	}
+	if c.remote {
+		return fmt.Errorf("stream: remove %s: %w: nats stream rm %s", i.stream(), ErrNotPermitted, i.stream())
 	}
 	_, err = c.api(ctx, "STREAM.DELETE", i.stream(), nil)
 	if isCode(err, codeStreamNotFound) {

@@ -20,7 +20,7 @@ import (
 func long() bool { return os.Getenv("PERMLEDGER_LONG") != "" }
 
 func remoteOptions(c *natstest.Cluster, urls string) RemoteOptions {
-	return RemoteOptions{URLs: urls, Credentials: c.Credentials, Replicas: c.Len(), SyncAlways: true, AckWait: time.Second}
+	return RemoteOptions{URLs: urls, Credentials: c.Credentials, Replicas: c.Len(), SyncAlways: true, AckWait: 10 * time.Second}
 }
 
 // remote connects to urls of the cluster, with permledger's credentials.
@@ -49,6 +49,12 @@ func openOn(t testing.TB, conn *Conn, org string) *Log {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// hasty is l with a connection that soon goes to another server: for tests whose servers fall silent.
+func hasty(l *Log) *Log {
+	l.c.ackWait = time.Second
 	return l
 }
 
@@ -230,6 +236,20 @@ func TestRemoteAppendRead(t *testing.T) {
 				t.Errorf("%s: got %d %q, %v", k, n, data, err)
 			}
 		}
+		if err := conn.RemoveTopic(deadline(t), "acme"); !errors.Is(err, ErrNotPermitted) {
+			t.Errorf("got %v; want %v", err, ErrNotPermitted)
+		}
+		o := remoteOptions(c, c.URLs)
+		o.ActivityMaxAge = time.Hour
+		keeps, err := Connect(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { keeps.Close() })
+		var conf *ConfigError
+		if _, err := keeps.OpenFeed(deadline(t), Activity, "acme"); !errors.As(err, &conf) || !conf.onlyRetention() {
+			t.Errorf("got %v; want the retention named", err)
+		}
 	}
 }
 
@@ -238,14 +258,9 @@ func TestRemoteAppendRead(t *testing.T) {
 func TestRemoteAppendStaleAndAgain(t *testing.T) {
 	t.Parallel()
 	c := natstest.Start(t, 3)
-	o := remoteOptions(c, c.URLs)
-	o.AckWait = 300 * time.Millisecond
-	conn, err := Connect(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
+	conn := remote(t, c, c.URLs)
 	l := createOn(t, conn, "acme")
+	conn.ackWait = 300 * time.Millisecond // a stream is believed to be short after three of them
 	msgs := group("acme", 1, 13, 50)
 	for _, n := range []int{4, 4, 5, 13, 13} {
 		if err := l.Append(deadline(t), 0, msgs[:n]); err != nil {

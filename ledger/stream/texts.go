@@ -88,8 +88,9 @@ func (t *Texts) Get(ctx context.Context, key []byte) ([]byte, error) {
 }
 
 // Delete erases the text under key: it is overwritten in the stream's files on every replica; one that is down does it when
-// it comes back. The replicas' Raft logs hold the bytes until nats-server compacts them, three minutes later at most with
-// 2.15.2. Backups of the servers' disks are the operator's. It is no error if there is none. After an error it may or may not be erased, and deleting it again is harmless.
+// it comes back. The replicas' Raft logs hold the bytes until nats-server compacts them, which 2.15.2 does within some three
+// minutes. Backups of the servers' disks are the operator's. It is no error if there is none. After an error it may or may
+// not be erased, and deleting it again is harmless.
 func (t *Texts) Delete(ctx context.Context, key []byte) error {
 	k, err := textKey(key)
 	if err != nil {

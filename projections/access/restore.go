@@ -35,6 +35,7 @@ func (x *Index) become(y *Index) {
 	x.actors, x.actorNumber = y.actors, y.actorNumber
 	x.perms.become(&y.perms)
 	x.permNumber.become(&y.permNumber)
+	x.sorted.Store(nil)
 	x.scopes.become(&y.scopes)
 	x.scopeNumber.become(&y.scopeNumber)
 	x.roles.become(&y.roles)

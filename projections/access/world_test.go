@@ -195,3 +195,38 @@ func TestAllowsOfSomebodyWhoHoldsVeryMuch(t *testing.T) {
 		t.Fatalf("the questions are dull: %v", answers)
 	}
 }
+
+// BenchmarkEdit changes a role that few and many hold, each time with a check by one of them.
+func BenchmarkEdit(b *testing.B) {
+	for _, holders := range []int{10, 100_000} {
+		b.Run(fmt.Sprint(holders), func(b *testing.B) {
+			w := world{Users: 1, Roles: 1, Each: 20, Permissions: 500, Resources: 1}
+			x, n := w.index(), uint64(0)
+			n = x.Head().Position
+			apply := func(d events.Data) {
+				n++
+				x.Apply(&chain.Entry{Event: &events.Event{
+					ID: number("event", n), Source: source, Sequence: n, Time: begin.Add(time.Duration(n) * time.Second), Actor: owner, Data: d,
+				}}, nil)
+			}
+			for u := 1; u < holders; u++ {
+				apply(&events.SubjectAdded{Subject: number("user", uint64(u)), Key: w.user(u), Kind: events.KindHuman})
+				apply(&events.RoleAssigned{Subject: number("user", uint64(u)), Role: number("role", 0)})
+			}
+			p, in := w.permission(7), false
+			if x.Allows(w.user(0), p, "", x.Now(begin)) {
+				in = true
+			}
+			for b.Loop() {
+				d := &events.RoleUpdated{Role: number("role", 0), Add: []string{p}}
+				if in {
+					d.Add, d.Remove = nil, []string{p}
+				}
+				apply(d)
+				if in = !in; x.Allows(w.user(holders-1), p, "", x.Now(begin)) != in {
+					b.Fatal("the edit is not seen")
+				}
+			}
+		})
+	}
+}

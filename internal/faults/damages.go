@@ -1,0 +1,243 @@
+package faults
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+)
+
+// A damaged directory is a copy of a data directory that is about to be damaged.
+type damaged struct {
+	dir string
+	old string // the same directory as it was when half of it had been recorded
+	rng *rand.Rand
+	n   int // entries
+}
+
+// A damage is something that can happen to files at rest, and what has to become of it.
+type damage struct {
+	name string
+	do   func(d *damaged) error
+	want Outcome
+
+	// killed says that a directory which a kill left may also start by itself: its head record can then be behind what
+	// the damage took, which looks like a write that was cut off, and is completed from the other copy.
+	killed bool
+	// only are kinds of findings that have to be there; empty: nothing may be found.
+	only []string
+	// of is the file of the organization that it is about, where not every directory has that file.
+	of string
+	// undo takes the damage away. It is there where the damage hides bytes and does not spoil them: the start is refused,
+	// with whatever code, and when the damage is gone all is as before.
+	undo func(d *damaged) error
+}
+
+func (d *damaged) org(name string) string { return filepath.Join(d.dir, "orgs", Organization, name) }
+
+func (d *damaged) segment() string { return filepath.Join(journalDir(d.dir), "00000000.seg") }
+
+func (d *damaged) stream(names ...string) string {
+	at, _ := streamDir(d.dir) // what lies below an empty path is not there, which whoever opens it says
+	return filepath.Join(append([]string{at}, names...)...)
+}
+
+func (d *damaged) block() string { return d.stream("msgs", "1.blk") }
+
+// middle chooses a position that is neither near the beginning nor near the end.
+func (d *damaged) middle() int { return d.n/4 + d.rng.IntN(d.n/2) }
+
+// entryAt gives where an entry lies in the journal's segment, its length not included.
+func entryAt(b []byte, position int) (from, to int) {
+	for i, e := range records(b) {
+		from = to + 2
+		to = from + len(e)
+		if i+1 == position {
+			break
+		}
+	}
+	return from, to
+}
+
+// edit changes a file's bytes.
+func edit(file string, change func([]byte) []byte) error {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, change(b), 0o600)
+}
+
+func flip(at int) func([]byte) []byte {
+	return func(b []byte) []byte { b[at] ^= 4; return b }
+}
+
+func zeroPage(at int) func([]byte) []byte {
+	return func(b []byte) []byte {
+		from := at / page * page
+		clear(b[from:min(from+page, len(b))])
+		return b
+	}
+}
+
+func cutOff(n int) func([]byte) []byte { return func(b []byte) []byte { return b[:len(b)-n] } }
+
+// flipEntry flips a bit of an entry in one copy: of its data, which its own signature covers.
+func (d *damaged) flipEntry(file string, position int) error {
+	seg, err := os.ReadFile(d.segment())
+	if err != nil {
+		return err
+	}
+	from, to := entryAt(seg, position)
+	return edit(file, func(b []byte) []byte {
+		at := bytes.Index(b, seg[from:to])
+		if at < 0 {
+			return nil // a block without it would be found damaged all the more
+		}
+		return flip(at + (to-from)/3 + d.rng.IntN((to-from)/3))(b)
+	})
+}
+
+// garbage are bytes without a meaning.
+func (d *damaged) garbage(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(1 + d.rng.IntN(255))
+	}
+	return b
+}
+
+// putOld replaces something by what it was.
+func (d *damaged) putOld(path string) error {
+	name, err := filepath.Rel(d.dir, path)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(path); err != nil {
+		return err
+	}
+	from := filepath.Join(d.old, name)
+	if info, err := os.Stat(from); err == nil && info.Mode().IsRegular() {
+		return copyFile(path, from, info.Mode().Perm())
+	}
+	return copyDir(path, from)
+}
+
+// hide puts a directory in the place of a file, so that not even root can read it; show undoes that.
+func hide(file func(d *damaged) string) (do, undo func(*damaged) error) {
+	do = func(d *damaged) error {
+		at := file(d)
+		return errors.Join(os.Rename(at, filepath.Join(filepath.Dir(d.dir), "hidden")), os.Mkdir(at, 0o700))
+	}
+	undo = func(d *damaged) error {
+		at := file(d)
+		return errors.Join(os.Remove(at), os.Rename(filepath.Join(filepath.Dir(d.dir), "hidden"), at))
+	}
+	return do, undo
+}
+
+// damages is the table of what is promised. Each do chooses its place by the directory's random numbers.
+func damages() []damage {
+	hideSegment, showSegment := hide((*damaged).segment)
+	hideBlock, showBlock := hide((*damaged).block)
+	remove := func(path func(d *damaged) string) func(*damaged) error {
+		return func(d *damaged) error { return os.RemoveAll(path(d)) }
+	}
+	inOrg := func(name string) func(*damaged) string {
+		return func(d *damaged) string { return d.org(name) }
+	}
+	inStream := func(names ...string) func(*damaged) string {
+		return func(d *damaged) string { return d.stream(names...) }
+	}
+	old := func(path func(d *damaged) string) func(*damaged) error {
+		return func(d *damaged) error { return d.putOld(path(d)) }
+	}
+	return []damage{
+		{name: "nothing", do: func(*damaged) error { return nil }},
+
+		{name: "stream: a bit in a record's head", do: func(d *damaged) error { return edit(d.block(), flip(d.rng.IntN(20))) }},
+		{name: "stream: a bit in an entry", do: func(d *damaged) error { return d.flipEntry(d.block(), d.middle()) }},
+		{name: "stream: a bit in the last bytes", do: func(d *damaged) error {
+			return edit(d.block(), func(b []byte) []byte { return flip(len(b) - 1 - d.rng.IntN(100))(b) })
+		}},
+		{name: "stream: the tail is cut", do: func(d *damaged) error { return edit(d.block(), cutOff(1+d.rng.IntN(20_000))) }},
+		{name: "stream: a page is zeroed", do: func(d *damaged) error {
+			return edit(d.block(), func(b []byte) []byte { return zeroPage(d.rng.IntN(len(b)))(b) })
+		}},
+		{name: "stream: garbage behind the end", do: func(d *damaged) error {
+			return edit(d.block(), func(b []byte) []byte { return append(b, d.garbage(1+d.rng.IntN(70_000))...) })
+		}},
+		{name: "stream: the block is deleted", do: remove((*damaged).block)},
+		{name: "stream: the index is deleted", do: remove(inStream("msgs", "index.db"))},
+		{name: "stream: a bit in the configuration", do: func(d *damaged) error { return edit(d.stream("meta.inf"), flip(d.rng.IntN(400))) }},
+		{name: "stream: the configuration is deleted", do: remove(inStream("meta.inf"))},
+		{name: "stream: the configuration's checksum is deleted", do: remove(inStream("meta.sum"))},
+		{name: "stream: the directory is deleted", do: remove(inStream())},
+		{name: "stream: the store is deleted", do: func(d *damaged) error { return os.RemoveAll(filepath.Join(d.dir, "store")) }},
+		{name: "stream: an old copy of it", do: old(inStream())},
+		{name: "stream: the block cannot be read", do: hideBlock, undo: showBlock},
+
+		{name: "journal: a bit in a length", want: Repaired, do: func(d *damaged) error {
+			return edit(d.segment(), func(b []byte) []byte { from, _ := entryAt(b, d.middle()); return flip(from - 1 - d.rng.IntN(2))(b) })
+		}},
+		{name: "journal: a bit in an entry", want: Repaired, do: func(d *damaged) error { return d.flipEntry(d.segment(), d.middle()) }},
+		{name: "journal: a bit in the last entry", want: Repaired, killed: true, do: func(d *damaged) error { return d.flipEntry(d.segment(), d.n) }},
+		{name: "journal: the tail is cut", want: Repaired, killed: true, do: func(d *damaged) error { return edit(d.segment(), cutOff(1+d.rng.IntN(20_000))) }},
+		{name: "journal: a page is zeroed", want: Repaired, do: func(d *damaged) error {
+			return edit(d.segment(), func(b []byte) []byte { from, _ := entryAt(b, d.middle()); return zeroPage(from)(b) })
+		}},
+		{name: "journal: zeros behind the end", do: func(d *damaged) error {
+			return edit(d.segment(), func(b []byte) []byte { return append(b, make([]byte, 1+d.rng.IntN(9000))...) })
+		}},
+		{name: "journal: garbage behind the end", do: func(d *damaged) error {
+			return edit(d.segment(), func(b []byte) []byte { return append(b, d.garbage(1+d.rng.IntN(9000))...) })
+		}},
+		{name: "journal: the segment is deleted", want: Repaired, do: remove((*damaged).segment)},
+		{name: "journal: the directory is deleted", want: Repaired, do: remove(inOrg("journal"))},
+		{name: "journal: an old copy of it", want: Repaired, do: old(inOrg("journal"))},
+		{name: "journal: the segment cannot be read", do: hideSegment, undo: showSegment},
+
+		{name: "head: deleted", want: Repaired, do: remove(inOrg("head"))},
+		{name: "head: a bit in one slot", do: func(d *damaged) error {
+			return edit(d.org("head"), flip(d.rng.IntN(2)*page+d.rng.IntN(sector)))
+		}},
+		{name: "head: a bit in both slots", want: Repaired, do: func(d *damaged) error {
+			return edit(d.org("head"), func(b []byte) []byte { return flip(page + d.rng.IntN(sector))(flip(d.rng.IntN(sector))(b)) })
+		}},
+		{name: "head: an old copy of it", do: old(inOrg("head"))},
+		{name: "genesis: deleted", want: Repaired, do: remove(inOrg("genesis"))},
+		{name: "genesis: cut off", want: Repaired, do: func(d *damaged) error { return edit(d.org("genesis"), cutOff(1+d.rng.IntN(60))) }},
+		{name: "private: a bit in a text", only: []string{Unproven}, do: func(d *damaged) error {
+			return edit(d.org("private"), func(b []byte) []byte {
+				i := bytes.Index(b, []byte("because of"))
+				return flip(i + d.rng.IntN(5))(b)
+			})
+		}},
+
+		{name: "snapshot: deleted", of: "snapshot", do: remove(inOrg("snapshot"))},
+		{name: "snapshot: a bit", of: "snapshot", do: func(d *damaged) error {
+			return edit(d.org("snapshot"), func(b []byte) []byte { return flip(d.rng.IntN(len(b)))(b) })
+		}},
+		{name: "snapshot: cut off", of: "snapshot", do: func(d *damaged) error { return edit(d.org("snapshot"), cutOff(1+d.rng.IntN(4000))) }},
+
+		{name: "both: a bit in different entries", want: Repaired, do: func(d *damaged) error {
+			at := d.middle()
+			return errors.Join(d.flipEntry(d.block(), at-1), d.flipEntry(d.segment(), at))
+		}},
+		{name: "both: a bit in the same entry", want: Lossy, do: func(d *damaged) error {
+			at := d.middle()
+			return errors.Join(d.flipEntry(d.block(), at), d.flipEntry(d.segment(), at))
+		}},
+		{name: "both: old copies", want: Lossy, do: func(d *damaged) error {
+			return errors.Join(d.putOld(d.org("journal")), d.putOld(d.stream()))
+		}},
+		{name: "both: deleted", want: Lossy, do: func(d *damaged) error {
+			return errors.Join(os.RemoveAll(d.org("journal")), os.RemoveAll(d.stream()))
+		}},
+		// Nothing in the directory can notice this one: only who remembers a later position does, as the judge here.
+		{name: "an old copy of the whole directory", only: []string{Lost}, do: func(d *damaged) error {
+			return errors.Join(os.RemoveAll(d.dir), copyDir(d.dir, d.old))
+		}},
+	}
+}
