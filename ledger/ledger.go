@@ -192,13 +192,17 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 	}
+	l.keepAtStart()
 	if c.Shared != nil {
 		if err := l.join(ctx); err != nil {
+			close(l.quit)
+			if l.taking {
+				<-l.taken
+			}
 			return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 		}
 		return l, nil
 	}
-	l.keep()
 	go l.decideAll()
 	go l.writeAll()
 	return l, nil
@@ -451,7 +455,7 @@ func (l *Ledger) Close() error {
 		<-l.done
 		if l.Err() == nil { // else the head must not be moved to what is unclear
 			if l.renew || l.c.Snapshots.due(l.head.Position, l.keptAt, true) {
-				l.recordSnapshot(l.takeSnapshot())
+				l.recordSnapshot(l.c.Snapshots.keep(l.folded()))
 			}
 			l.closed = l.storeHead()
 		}

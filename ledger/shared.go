@@ -91,7 +91,6 @@ func (l *Ledger) shareAll() {
 	defer timer.Stop()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	l.keep()
 	defer func() {
 		if l.taking {
 			l.recordSnapshot(<-l.taken)

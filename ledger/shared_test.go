@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,10 +117,17 @@ func (m *member) tryOpen(create bool) error {
 		m.ledger, err = ledger.Open(t.Context(), ledger.Config{
 			Organization: m.org, Journal: m.journal, Head: head, Log: log, Private: m.private, Keys: m.keys,
 			Now: func() time.Time { m.mu.Lock(); defer m.mu.Unlock(); return m.now() },
+			Snapshots: m.snapshots(), Logger: slog.New(slog.NewTextHandler(&m.said, nil)),
 			Applied: func(en *chain.Entry) {
+				if m.fold != nil {
+					m.fold.Apply(en)
+				}
 				m.mu.Lock()
 				defer m.mu.Unlock()
 				m.applied = append(m.applied, en)
+				if m.hold != nil {
+					m.hold()
+				}
 			},
 			Refused: func(_ events.Command, r *rules.Refusal) {
 				m.mu.Lock()
@@ -523,4 +531,44 @@ func keys(t *testing.T, m *member) (keys []string) {
 		}
 	}
 	return keys
+}
+
+// Several nodes' ledgers make their snapshots aside too, of what others wrote as of what they wrote themselves.
+func TestSharedSnapshotAside(t *testing.T) {
+	c := natstest.Start(t, 1)
+	a, b := pair(t, c, "aside")
+	// Given two members that keep snapshots while they run
+	live := map[*member]map[uint64][][]byte{a: {}, b: {}}
+	all := map[*member]*[]*making{}
+	for m, at := range live {
+		m.shut()
+		all[m] = m.makings(nil)
+		m.hold = func() {
+			position, sections := m.fold.Snapshot()
+			at[position] = sections
+		}
+		m.open(false)
+	}
+	// when one of them writes
+	for range 2 {
+		was := [][32]byte{a.named(), b.named()}
+		for range 12 {
+			a.mustDo(a.role(fmt.Sprint("role-", a.journal.Len())))
+		}
+		a.anew(was[0])
+		b.anew(was[1])
+	}
+	// then both have made what they have folded, and start from it
+	for m, at := range live {
+		m.shut()
+		for _, made := range *all[m] {
+			if made.sections != nil && !slices.EqualFunc(made.sections, at[made.position], bytes.Equal) {
+				t.Errorf("the snapshot of %d is another than the live one", made.position)
+			}
+		}
+		m.open(false)
+		if n := m.count(); n >= 10 || strings.Contains(m.said.String(), unused) {
+			t.Errorf("%d entries were folded\n%s", n, m.said.String())
+		}
+	}
 }
