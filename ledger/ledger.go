@@ -109,6 +109,7 @@ type Ledger struct {
 	stop    sync.Once
 	closed  error         // of storing the head; set within stop
 	quit    chan struct{} // closed to end the decider
+	headDue chan struct{} // see keepHead
 	callers atomic.Int64  // who wait for an answer, or are about to
 	queued  atomic.Int64  // groups handed to the writer and not yet answered
 	mu      sync.Mutex
@@ -127,9 +128,10 @@ type Ledger struct {
 	dueRest time.Duration // see dueRetry
 
 	// The writer's own.
-	headAt time.Time
-	head   journal.Head // of what is written
-	stored journal.Head // the head record
+	headAt    time.Time
+	headWaits bool         // headDue is told when the head record is to be stored
+	head      journal.Head // of what is written
+	stored    journal.Head // the head record
 
 	// The writer's own, of snapshots.
 	snapshot [32]byte   // digest of the file; zero: none is known to be there
@@ -180,7 +182,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l := &Ledger{
 		c: c, log: c.Logger, jobs: make(chan *job, 1024), groups: make(chan *group, 1), done: make(chan struct{}),
 		quit: make(chan struct{}), ended: make(chan struct{}, 1), pending: map[uint64]*chain.Entry{}, state: rules.New(), next: 1,
-		taken: make(chan taken, 1),
+		taken: make(chan taken, 1), headDue: make(chan struct{}, 1),
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)

@@ -771,3 +771,23 @@ func TestCancelledIsUnknownOrDone(t *testing.T) {
 		t.Errorf("got %+v, %v with %d entries", r, err, p.journal.Len())
 	}
 }
+
+// TestHeadRecordFollows: given commands that were recorded and nothing after them, when a moment has passed, then the head
+// record has them all: a lost end is noticed though the ledger was not closed.
+func TestHeadRecordFollows(t *testing.T) {
+	p := newPlace(t)
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := p.do(p.command(p.role(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		head, _, err := journal.ReadHead(filepath.Join(p.dir, "head"))
+		if err == nil && head.Position == 4 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the head record stays at %d: %v", head.Position, err)
+		}
+	}
+}

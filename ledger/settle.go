@@ -65,12 +65,7 @@ func (l *Ledger) show(entries []*chain.Entry, head journal.Head) {
 		}
 	}
 	l.head = head
-	if now := l.c.Now(); now.Sub(l.headAt) >= headEvery {
-		l.headAt = now
-		if err := l.storeHead(); err != nil {
-			l.fail(err)
-		}
-	}
+	l.keepHead()
 	l.keep()
 }
 

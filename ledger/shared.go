@@ -113,6 +113,8 @@ func (l *Ledger) shareAll() {
 			l.take(a)
 		case t := <-l.taken:
 			l.recordSnapshot(t)
+		case <-l.headDue:
+			l.recordHead()
 		case <-look.C:
 			l.look()
 		case <-l.quit:
