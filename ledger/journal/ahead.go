@@ -10,6 +10,7 @@ const (
 	aheadPart    = 4        // of what is there, one part in so many is written ahead
 	aheadMost    = 1 << 20  // bytes
 	aheadSingles = 16       // appends of one entry, one after the other, before anything is
+	aheadSingle  = 4 << 10  // bytes at most for each of these: the next append of several entries may follow soon
 )
 
 // zeroBytes is written piece by piece.
@@ -60,7 +61,7 @@ func (j *Journal) record(b []byte, end int64, n int, room uint64) error {
 // extend writes zeros from byte end on, which the caller syncs, and returns how many. That there is no room for them is no
 // error: the records need less.
 func (j *Journal) extend(end int64, room uint64) int64 {
-	want := min(end/aheadPart, aheadMost, int64(room)*(lengthSize+MaxEntry))
+	want := min(end/aheadPart, aheadMost, int64(j.singles)*aheadSingle, int64(room)*(lengthSize+MaxEntry))
 	if end < max(aheadFrom, j.retry) || j.singles < aheadSingles {
 		return 0
 	}
