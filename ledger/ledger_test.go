@@ -127,7 +127,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 func (p *place) start(create bool) {
 	p.t.Helper()
 	t := p.t
-	p.journal = must(journal.Open(filepath.Join(p.dir, "journal"), journal.Options{Create: create}))(t)
+	p.journal = must(journal.Open(filepath.Join(p.dir, "journal"), journal.Options{Create: create, Ahead: true}))(t)
 	head := must(journal.OpenHead(filepath.Join(p.dir, "head"), create))(t)
 	compare := must(ledger.Compare(p.journal.Reader, p.dir, "main"))(t)
 	p.srv = must(stream.Start(stream.Options{StoreDir: p.dir}))(t)

@@ -85,11 +85,12 @@ func (n *Node) reopen(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	if _, torn := j.Torn(); torn > 0 { // the stream has what it was
-		kept, err := j.CutTorn()
-		if err != nil {
-			return errors.Join(err, j.Close())
-		}
+	_, torn := j.Torn()
+	kept, err := j.CutTorn()
+	if err != nil {
+		return errors.Join(err, j.Close())
+	}
+	if kept != "" { // the stream has what it was
 		n.log.Warn("the last write was cut off; its bytes are set aside", "organization", name, "bytes", torn, "kept", kept)
 	}
 	o, err := n.assemble(ctx, name, j)

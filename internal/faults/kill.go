@@ -142,6 +142,7 @@ func (k *killing) round(ctx context.Context) error {
 	}
 	enough, stop := context.WithCancel(ctx)
 	defer stop()
+	k.load.alone = k.rng.IntN(3) == 0
 	k.load.until(1+k.rng.IntN(acksARound), stop)
 	ended := make(chan struct{})
 	go func() {

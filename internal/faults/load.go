@@ -32,6 +32,7 @@ import (
 // hold the time.
 type Load struct {
 	writers []writer
+	alone   bool // only one of them writes, and single commands: what the journal writes over zeros. Not while it runs
 
 	mu      sync.Mutex
 	rng     *rand.Rand
@@ -158,7 +159,11 @@ func (l *Load) until(n int, enough func()) {
 // Run lets all writers write until ctx ends or a server no longer answers. It returns when all have stopped.
 func (l *Load) Run(ctx context.Context, c *client.Client) {
 	var all sync.WaitGroup
-	for _, w := range l.writers {
+	writers := l.writers
+	if l.alone {
+		writers = writers[1:2]
+	}
+	for _, w := range writers {
 		all.Go(func() {
 			for ctx.Err() == nil {
 				batch, err := l.next(w)
@@ -182,7 +187,7 @@ func (l *Load) next(w writer) ([]signed, error) {
 		reason string
 	}
 	n := 1
-	if l.rng.IntN(3) == 0 {
+	if !l.alone && l.rng.IntN(3) == 0 {
 		n += l.rng.IntN(maxBatch)
 	}
 	changes := make([]change, n)

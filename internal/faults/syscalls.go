@@ -62,7 +62,7 @@ func writeFaults() []writeFault {
 	}
 	return []writeFault{
 		{"journal: one sync fails", "fsync", "EIO", "4", segment},
-		{"journal: all syncs fail", "fsync", "EIO", "4+", segment},
+		{"journal: all syncs fail", "fsync,fdatasync", "EIO", "4+", segment},
 		{"journal: one write finds the disk full", "pwrite64", "ENOSPC", "3", segment},
 		{"journal: all writes find the disk full", "pwrite64", "ENOSPC", "3+", segment},
 		{"stream: one write finds the disk full", "write,pwrite64", "ENOSPC", "3", block},
