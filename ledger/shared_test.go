@@ -116,7 +116,7 @@ func (m *member) tryOpen(create bool) error {
 	if err == nil {
 		m.ledger, err = ledger.Open(t.Context(), ledger.Config{
 			Organization: m.org, Journal: m.journal, Head: head, Log: log, Private: m.private, Keys: m.keys,
-			Now: func() time.Time { m.mu.Lock(); defer m.mu.Unlock(); return m.now() },
+			Now:       func() time.Time { m.mu.Lock(); defer m.mu.Unlock(); return m.now() },
 			Snapshots: m.snapshots(), Logger: slog.New(slog.NewTextHandler(&m.said, nil)),
 			Applied: func(en *chain.Entry) {
 				if m.fold != nil {
