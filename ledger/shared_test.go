@@ -447,6 +447,55 @@ func TestShared(t *testing.T) {
 		same(t, a, b)
 	})
 
+	t.Run("a stream that was put back stops the node", func(t *testing.T) {
+		a, b := pair(t, c, "rolledback")
+		a.mustDo(a.role("one"))
+		a.mustDo(a.role("two"))
+		b.at(4)
+		b.shut()
+		a.shut()
+		first := []stream.Msg{}
+		for at := range uint64(3) {
+			en := must(chain.Parse(must(a.journal.Read(at + 1))(t)))(t)
+			first = append(first, stream.Msg{Subject: en.Subject(), Data: en.Bytes()})
+		}
+		// Given a stream that an administrator made again from an old copy
+		if _, err := c.Admin().Request("$JS.API.STREAM.DELETE."+stream.LogName(a.org), nil, 5*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		var l *stream.Log
+		a.wait("the stream can be made", func() (ok bool) {
+			var err error
+			l, err = a.conn.CreateLog(t.Context(), a.org)
+			return err == nil
+		})
+		if err := l.Append(t.Context(), 0, first); err != nil {
+			t.Fatal(err)
+		}
+		defer ledger.DoubtFor(ledger.DoubtFor(time.Second))
+		// then nobody begins to write behind its end
+		if err := a.tryOpen(false); !errors.Is(err, ledger.ErrRolledBack) {
+			t.Errorf("got %v", err)
+		}
+		if last, _, err := l.Last(t.Context()); last != 3 || err != nil {
+			t.Errorf("the stream ends at %d, %v", last, err)
+		}
+	})
+
+	t.Run("what is no entry stops the node", func(t *testing.T) {
+		a, _ := pair(t, c, "garbage")
+		at := a.journal.Len()
+		l := must(a.conn.OpenLog(t.Context(), a.org))(t)
+		if err := l.Append(t.Context(), at, []stream.Msg{{Subject: "ledger.garbage.role.created", Data: []byte("{}")}}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := a.do(a.mine(a.role("behind it")))
+		broken := (*chain.BrokenError)(nil)
+		if !errors.Is(err, ledger.ErrStopped) || !errors.As(a.ledger.Err(), &broken) || broken.Check != chain.CheckForm || a.journal.Len() != at {
+			t.Errorf("got %v; %v; %d entries", err, a.ledger.Err(), a.journal.Len())
+		}
+	})
+
 	t.Run("a journal that is not the stream's is refused", func(t *testing.T) {
 		a, b := pair(t, c, "fork")
 		other, _ := pair(t, c, "forked") // another history

@@ -149,7 +149,7 @@ func (s *soak) run(ctx context.Context, kind string, o faults.Options) error {
 		n, err = faults.FullDisk(ctx, o)
 		o.Log("full: %d acknowledged until the disk was full", n)
 	case "model":
-		_, err = faults.Model(ctx, o, 2000)
+		_, err = faults.Model(ctx, o, 500, 2*time.Minute)
 	case "fuzz":
 		_, err = faults.Fuzz(ctx, o, 20*time.Second)
 	}

@@ -61,7 +61,7 @@ func fullDisk(ctx context.Context, o Options, floor bool) (acked int, err error)
 }
 
 func (p *Program) fillDisk(ctx context.Context, disk, dir, ballast string, seed uint64, floor bool) ([]Ack, error) {
-	acks, err := p.loadedDirectory(ctx, dir, seed, beforeFault, func(s *Server) { _ = s.Stop() })
+	acks, err := p.loadedDirectory(ctx, dir, seed, beforeFault, false, func(s *Server) { _ = s.Stop() })
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ type Load struct {
 	stopped int    // commands that were answered with: not recorded, or not known
 	refused error  // the first refusal: the load asks only for what is allowed
 	made    int
+	fat     bool   // all commands are long
 	name    string // tells the roles of this load from those of others on the same ledger
 }
 
@@ -188,7 +189,9 @@ func (l *Load) next(w writer) ([]signed, error) {
 	for i := range changes {
 		l.made++
 		size := l.rng.IntN(200)
-		if l.rng.IntN(20) == 0 {
+		if l.fat {
+			size = longText
+		} else if l.rng.IntN(20) == 0 {
 			size = l.rng.IntN(longText)
 		}
 		role := &events.RoleCreated{Role: newID(), Key: fmt.Sprintf("role%s-%d", l.name, l.made), Name: fmt.Sprintf("Role %d", l.made), Description: strings.Repeat("what it is for ", size/15)}

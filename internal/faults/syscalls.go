@@ -107,7 +107,7 @@ func FailingWrites(ctx context.Context, o Options, some int) (cases int, err err
 }
 
 func (p *Program) failingWrite(ctx context.Context, dir string, seed uint64, w writeFault) ([]Ack, error) {
-	acks, err := p.loadedDirectory(ctx, dir, seed, beforeFault, func(s *Server) { _ = s.Stop() })
+	acks, err := p.loadedDirectory(ctx, dir, seed, beforeFault, false, func(s *Server) { _ = s.Stop() })
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func FailingStarts(ctx context.Context, o Options, some int) (report StartReport
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 6))
 	whole, work := filepath.Join(o.Scratch, "whole"), filepath.Join(o.Scratch, "work")
-	acks, err := o.Program.loadedDirectory(ctx, whole, o.Seed, damageEntries/2, (*Server).Kill)
+	acks, err := o.Program.loadedDirectory(ctx, whole, o.Seed, damageEntries/2, false, (*Server).Kill)
 	if err != nil {
 		return report, err
 	}
