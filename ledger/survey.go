@@ -33,14 +33,16 @@ type Survey struct {
 	First  string       // CID of the first entry
 
 	// Beyond are the positions behind the history at which an entry stands whose signatures hold, or which a checksum says
-	// is as it was written: it cannot be joined to the history, and somebody may have been told of it.
+	// is as it was written: it cannot be joined to the history, and somebody may have been told of it. Entries of a write
+	// that was never synced are not among them: see unwritten.
 	Beyond []uint64
 	// Stopped says why the history does not go on although there is something beyond it; nil where nothing is.
 	Stopped error
 
-	files []string
-	picks []place
-	sums  [][sha256.Size]byte // of the entries
+	files   []string
+	picks   []place
+	sums    [][sha256.Size]byte // of the entries
+	ordered bool                // the stream has something beyond
 }
 
 // ForkError says that two entries at one position are both signed by the ledger's key and continue the same history: no
@@ -157,18 +159,39 @@ func (s *Survey) follow(ctx context.Context, places []place, src Sources) error 
 		}
 		s.beyond(here)
 	}
+	if unwritten, err := s.unwritten(src); err != nil || unwritten {
+		s.Beyond, s.Stopped = nil, nil
+		return err
+	}
 	if s.Stopped == nil && len(s.Beyond) > 0 {
 		s.Stopped = fmt.Errorf("no copy holds event %d", s.Head.Position+1)
 	}
 	return nil
 }
 
+// unwritten says whether what stands beyond the history is what a power cut left of the journal's last write: behind the
+// head record, not in the stream, and with holes where sectors were never written. Nobody was told of it, for nobody is
+// before the sync, after which there are no holes. Entries that were synced and then lost look the same only where a disk
+// made whole sectors of them zero, and only those recorded since the head record was stored.
+func (s *Survey) unwritten(src Sources) (bool, error) {
+	end := s.Head.Position
+	if len(s.Beyond) == 0 || s.ordered || src.Head == nil || src.Head.Position > end || len(src.Journals) != 1 {
+		return false, nil
+	}
+	return journal.Unwritten(src.Journals[0], journal.Options{}, end, func(entry []byte) bool {
+		p := chain.Inspect(entry)
+		return p.Err == nil && p.Entry.Event.Sequence > end
+	})
+}
+
 // beyond notes a position behind the history at which something of worth stands.
 func (s *Survey) beyond(here []candidate) {
 	for _, c := range here {
 		if c.parsed.Err == nil || c.sure || c.both {
-			s.Beyond = append(s.Beyond, c.position)
-			return
+			if n := len(s.Beyond); n == 0 || s.Beyond[n-1] != c.position {
+				s.Beyond = append(s.Beyond, c.position)
+			}
+			s.ordered = s.ordered || c.both || !c.journal
 		}
 	}
 }

@@ -131,7 +131,7 @@ func (b *damageBase) try(ctx context.Context, o Options, c damage, rng *rand.Ran
 			state = "killed"
 		}
 		f := Failure{Fault: "damage", Seed: o.Seed, Case: fmt.Sprintf("%s, server %s", c.name, state), Acks: b.acks}
-		err = f.report(o.Keep, kept, err)
+		err = f.report(ctx, o.Keep, kept, err)
 	}
 	return outcome, errors.Join(err, os.RemoveAll(work))
 }

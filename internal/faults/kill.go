@@ -55,7 +55,7 @@ func KillRounds(ctx context.Context, o Options, rounds int) (KillReport, error) 
 		report.Recorded += k.report.Recorded
 		report.Acks += len(k.acks())
 		if err != nil && ctx.Err() == nil {
-			return report, Failure{Fault: "kill", Seed: o.Seed, Case: fmt.Sprintf("round %d", report.Rounds), Acks: k.acks()}.report(o.Keep, k.dir, err)
+			return report, Failure{Fault: "kill", Seed: o.Seed, Case: fmt.Sprintf("round %d", report.Rounds), Acks: k.acks()}.report(ctx, o.Keep, k.dir, err)
 		}
 		if err := os.RemoveAll(k.dir); err != nil {
 			return report, err

@@ -94,7 +94,7 @@ func cutOnce(ctx context.Context, o Options, rec *Recording, rng *rand.Rand, dir
 		err = Findings{{Lost, "a repair says that something is lost"}}
 	}
 	if err != nil {
-		return f.report(o.Keep, kept, err)
+		return f.report(ctx, o.Keep, kept, err)
 	}
 	report.States++
 	report.Acks += len(acks)

@@ -95,7 +95,7 @@ func FailingWrites(ctx context.Context, o Options, some int) (cases int, err err
 		dir := filepath.Join(o.Scratch, fmt.Sprintf("write%d", i))
 		acks, fault := o.Program.failingWrite(ctx, dir, o.Seed, w)
 		if fault != nil && ctx.Err() == nil {
-			err = errors.Join(err, Failure{Fault: "write", Seed: o.Seed, Case: w.name, Acks: acks}.report(o.Keep, dir, fault))
+			err = errors.Join(err, Failure{Fault: "write", Seed: o.Seed, Case: w.name, Acks: acks}.report(ctx, o.Keep, dir, fault))
 			continue
 		}
 		cases++
@@ -236,7 +236,7 @@ func FailingStarts(ctx context.Context, o Options, some int) (report StartReport
 		refused, fault := o.Program.failingStart(ctx, work, c.call, c.failure, c.n, acks)
 		if fault != nil && ctx.Err() == nil {
 			f := Failure{Fault: "start", Seed: o.Seed, Case: fmt.Sprintf("%s %d of a thread fails with %s", c.call, c.n, c.failure), Acks: acks}
-			err = errors.Join(err, f.report(o.Keep, work, fault))
+			err = errors.Join(err, f.report(ctx, o.Keep, work, fault))
 		}
 		report.Cases++
 		if refused {
