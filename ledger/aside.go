@@ -11,9 +11,12 @@ import (
 
 // While the ledger runs, a snapshot is made aside: the last one is read back into a folding of its own, and the entries
 // since are folded into it from the journal, by one goroutine. So it takes no lock that a command or a reader waits for,
-// at the price of the work of a start and of a second state with its projections in memory. The garbage collector has
-// those back as soon as they are encoded. At a start and when the ledger is closed nobody waits: the live folding is
-// encoded then, see [Ledger.folded].
+// at the price of the work of a start and of a second state with its projections in memory: for that time a ledger takes
+// twice as much, and the file's bytes besides. Nothing holds on to the copy once it is encoded; the next garbage collection
+// has it. At a start and when the ledger is closed nobody waits: the live folding is encoded then, see [Ledger.folded].
+//
+// Close gives up what has not come as far as being encoded. It waits for the step that cannot be interrupted: for one
+// entry, or until the last snapshot is read back, which for a million entries takes a second or two.
 
 // errGivenUp says that a snapshot was not made because the ledger is being closed, or writes no more.
 var errGivenUp = errors.New("the snapshot was given up")

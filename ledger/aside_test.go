@@ -123,6 +123,21 @@ func TestAsideIsTheLiveOne(t *testing.T) {
 	p.folded()
 }
 
+// A start that folded much keeps that, and folds nothing a second time.
+func TestSnapshotAtStart(t *testing.T) {
+	p := newKeeping(t)
+	p.record(10)
+	p.stop()
+	all := p.makings(nil)
+	p.start(false)
+	p.anew([32]byte{})
+	p.stop()
+	if len(*all) != 0 {
+		t.Errorf("%d were made aside", len(*all))
+	}
+	p.closedWell()
+}
+
 // However long a snapshot takes, commands and readers of the state go on.
 func TestAsideKeepsNobodyWaiting(t *testing.T) {
 	for _, step := range []string{"fold", "encode"} {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
@@ -52,6 +53,10 @@ const (
 	snapshotOf      = "permledger snapshot"
 	snapshotVersion = 1
 	snapshotEvery   = 50_000
+
+	// pieceSize is how much is hashed at once, in bytes. One call cannot be interrupted, and where the garbage collector
+	// stops all goroutines for a moment, all of them would wait for a whole file.
+	pieceSize = 256 << 10
 )
 
 // errUnused says why a snapshot is not used.
@@ -92,8 +97,11 @@ func (s *Snapshots) write(k kept) (digest [32]byte, err error) {
 	_, err = w.Write(snapshot.AppendCount(b, len(k.sections)))
 	for _, section := range k.sections {
 		_, err1 := w.Write(snapshot.AppendCount(nil, len(section)))
-		_, err2 := w.Write(section)
-		err = errors.Join(err, err1, err2)
+		err = errors.Join(err, err1)
+		for piece := range slices.Chunk(section, pieceSize) {
+			_, err1 := w.Write(piece)
+			err = errors.Join(err, err1)
+		}
 	}
 	err = errors.Join(err, w.Flush())
 	sum.Sum(digest[:0])
@@ -127,7 +135,11 @@ func (s *Snapshots) read(head journal.Head) (*kept, error) {
 		return nil, fmt.Errorf("%w: it is cut off", errUnused)
 	}
 	b, end := b[:len(b)-sha256.Size], [32]byte(b[len(b)-sha256.Size:])
-	if sum := sha256.Sum256(b); sum != end || sum != head.Snapshot {
+	hash, sum := sha256.New(), [32]byte{}
+	for piece := range slices.Chunk(b, pieceSize) {
+		hash.Write(piece)
+	}
+	if hash.Sum(sum[:0]); sum != end || sum != head.Snapshot {
 		return nil, fmt.Errorf("%w: its digest is %x, the head record has %x", errUnused, sum[:8], head.Snapshot[:8])
 	}
 	r := snapshot.NewReader(b)

@@ -13,9 +13,15 @@ import (
 func (f *Fold) Snapshot() (position uint64, sections [][]byte) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	sections = append(sections, f.state.AppendSnapshot(nil))
-	for _, p := range f.projections {
-		sections = append(sections, p.AppendSnapshot(nil))
+	room := func(section int) []byte {
+		if f.sizes == nil {
+			return nil
+		}
+		return make([]byte, 0, f.sizes[section]*5/4) // to move what is large takes time in which nothing else can run
+	}
+	sections = append(sections, f.state.AppendSnapshot(room(0)))
+	for i, p := range f.projections {
+		sections = append(sections, p.AppendSnapshot(room(i+1)))
 	}
 	return f.state.Position(), sections
 }
@@ -43,6 +49,9 @@ func (f *Fold) Restore(sections [][]byte) (err error) {
 			}
 		}()
 	}
-	f.state = state
+	f.state, f.sizes = state, nil
+	for _, section := range sections {
+		f.sizes = append(f.sizes, len(section))
+	}
 	return nil
 }
