@@ -136,6 +136,9 @@ func (h *holdings) take(ns *notes, i int) grant {
 // insert is cut undone: what stands at i goes to the end.
 func (h *holdings) insert(i int, g grant) {
 	last := len(h.grants)
+	if last == cap(h.grants) { // append would double it, and most of a state are these lists
+		h.grants = append(make([]grant, 0, last+1+last/3), h.grants...)
+	}
 	h.grants = append(h.grants, g)
 	if i < last {
 		h.grants[i], h.grants[last] = g, h.grants[i]
