@@ -1,8 +1,8 @@
 package canon
 
 import (
-	"bytes"
 	"encoding/base64"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -162,7 +162,8 @@ func (c *Codec) Signature(name string, sig *[64]byte) {
 	}
 }
 
-// Bytes is a member that is always there: 1 to 512 bytes in base64url without padding.
+// Bytes is a member that is always there: 1 to 512 bytes in base64url without padding. They are read into the room of b, if
+// it has enough.
 func (c *Codec) Bytes(name string, b *[]byte) {
 	if !c.member(name, true, true) {
 		return
@@ -176,12 +177,14 @@ func (c *Codec) Bytes(name string, b *[]byte) {
 		c.text(&text, encoded)
 	case reading:
 		raw, ok := c.span()
-		if !ok || len(raw) < encoded.Min || len(raw) > encoded.Max || bytes.ContainsAny(raw, "\r\n") { // which Decode skips
+		if !ok || len(raw) < encoded.Min || len(raw) > encoded.Max {
 			c.Failf("want bytes in base64url, found %s", c.found())
 			return
 		}
-		out := make([]byte, base64url.DecodedLen(len(raw)))
-		if _, err := base64url.Decode(out, raw); err != nil {
+		out := slices.Grow((*b)[:0], base64url.DecodedLen(len(raw)))
+		out = out[:base64url.DecodedLen(len(raw))]
+		// Decode skips line breaks; what holds one says less than its length would.
+		if n, err := base64url.Decode(out, raw); err != nil || base64url.EncodedLen(n) != len(raw) {
 			c.Failf("want bytes in base64url")
 			return
 		}

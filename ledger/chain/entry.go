@@ -157,7 +157,11 @@ func (en *Entry) members(c *canon.Codec) {
 	c.Exact("event", &en.rawEvent, en.Event.Members)
 	c.OptionalObject("evidence", en.Evidence != nil, func(c *canon.Codec) {
 		if en.Evidence == nil {
-			en.Evidence = new(Evidence)
+			var whole struct { // one piece of memory
+				Evidence
+				sig [64]byte
+			}
+			en.Evidence, whole.Signature = &whole.Evidence, whole.sig[:0]
 		}
 		en.Evidence.Members(c)
 	})

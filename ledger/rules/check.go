@@ -47,8 +47,8 @@ func (h hold) longer(other hold) hold {
 // holds says whether a subject holds a permission on a resource at an instant, and until when it does: that is the
 // latest end of all that gives it.
 func (s *State) holds(subject ulid.ULID, permission, resource string, at time.Time) (h hold) {
-	u, ok := s.subjects[subject]
-	if !ok || u.deactivated != 0 {
+	u := s.subjects.get(subject)
+	if u == nil || u.deactivated != 0 {
 		return h
 	}
 	n, ok := s.perms.number[permission]
@@ -61,21 +61,23 @@ func (s *State) holds(subject ulid.ULID, permission, resource string, at time.Ti
 	if !LevelFits(s.perms.info[n].token, u.kind) {
 		return h
 	}
-	for _, g := range u.direct {
-		if g.permission == permission && g.holds(at) && Covers(g.scope, resource) {
-			if h = h.longer(hold{true, g.until}); h.lasts(forever) {
-				return h
-			}
-		}
-	}
-	for _, g := range u.roles {
-		if g.holds(at) && Covers(g.scope, resource) && s.roles[g.role].set.has(n) {
-			if h = h.longer(hold{true, g.until}); h.lasts(forever) {
+	for i := range u.grants {
+		g := &u.grants[i]
+		if s.gives(g.what, n) && g.holds(at) && Covers(g.scope, resource) {
+			if h = h.longer(hold{true, g.end()}); h.lasts(forever) {
 				return h
 			}
 		}
 	}
 	return h
+}
+
+// gives says whether something is a permission, or a role that has it.
+func (s *State) gives(w what, permission uint32) bool {
+	if w.role() {
+		return s.numbered[w.number()].set.has(permission)
+	}
+	return w.number() == permission
 }
 
 // forever is the end of what has none.

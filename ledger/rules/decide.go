@@ -52,7 +52,7 @@ func (s *State) decide(e *events.Event) *Refusal {
 	case e.Time.Before(s.time):
 		return refuse(Invalid, "The instant lies before that of the last event")
 	}
-	if at := max(s.ids[e.ID], s.kept[e.ID]); at != 0 {
+	if at := max(s.live.at(e.ID), s.kept.at(e.ID)); at != 0 {
 		r := refuse(Repeated, "A command with this id is recorded at %d", at)
 		r.At = at
 		return r
@@ -140,7 +140,7 @@ func (s *State) decideID(e *events.Event) *Refusal {
 		if g == nil {
 			return refuse(NotFound, "No grant %s is to end", d.Grant)
 		}
-		if *o.Derived != (events.Derived{From: d.Grant}) || e.ID != endID(d.Grant, g.until) {
+		if *o.Derived != (events.Derived{From: d.Grant}) || e.ID != endID(d.Grant, g.end()) {
 			return refuse(Invalid, "The id is not the one that follows from the grant")
 		}
 	case events.Hashed(e.ID): // or a record could never be imported, or the end of a grant never be recorded
@@ -197,8 +197,8 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 	if k.purpose != events.PurposeCredential || k.subject != e.Actor {
 		return refuse(NotProven, "%s is not a credential of %s", e.Auth.Credential, e.Actor)
 	}
-	if s.subjects[e.Actor].deactivated != 0 {
-		return refuse(Inactive, "%s is deactivated", s.subjects[e.Actor].key)
+	if u := s.subjects.get(e.Actor); u.deactivated != 0 {
+		return refuse(Inactive, "%s is deactivated", u.key)
 	}
 	return nil
 }
@@ -246,10 +246,10 @@ func (s *State) decideSubjectAdded(e *events.Event, d *events.SubjectAdded) *Ref
 	if r := s.need(e.Actor, ActionSubjectAdd, "", e.Time); r != nil {
 		return r
 	}
-	if _, ok := s.subjectKey[d.Key]; ok {
+	if s.subjects.withKey(d.Key) != nil {
 		return refuse(Taken, "Somebody has the key %q already", d.Key)
 	}
-	if _, ok := s.subjects[d.Subject]; ok || d.Subject == s.opened.Node {
+	if s.subjects.get(d.Subject) != nil || d.Subject == s.opened.Node {
 		return refuse(Taken, "The id %s is another subject's", d.Subject)
 	}
 	switch d.Kind {
@@ -281,8 +281,8 @@ func (s *State) decideSubjectDeactivated(e *events.Event, d *events.SubjectDeact
 }
 
 func (s *State) subject(id ulid.ULID) (*subject, *Refusal) {
-	u, ok := s.subjects[id]
-	if !ok {
+	u := s.subjects.get(id)
+	if u == nil {
 		return nil, refuse(NotFound, "There is no subject %s", id)
 	}
 	return u, nil
@@ -305,7 +305,7 @@ func (s *State) decideDocument(e *events.Event, d *events.DocumentIssued) *Refus
 	switch {
 	case ok && kind == "role" && s.roles[id] != nil && s.roles[id].deleted == 0:
 		return nil
-	case ok && kind == "subject" && s.subjects[id] != nil:
+	case ok && kind == "subject" && s.subjects.get(id) != nil:
 		return nil
 	}
 	return refuse(NotFound, "There is no %s to issue a document about", d.Thing)
@@ -321,9 +321,10 @@ func (s *State) decideEnded(e *events.Event, d *events.GrantEnded) *Refusal {
 		return refuse(NotFound, "No grant %s is to end", d.Grant)
 	}
 	if g.holds(e.Time) {
-		return refuse(Invalid, "The grant holds until %s", g.until.Format(time.RFC3339))
+		return refuse(Invalid, "The grant holds until %s", g.end().Format(time.RFC3339))
 	}
-	d.Subject, d.Role, d.Permission, d.Scope = g.subject, g.role, g.permission, g.scope
+	d.Subject, d.Scope = g.subject, g.scope
+	d.Role, d.Permission = s.names(g.what)
 	return nil
 }
 

@@ -62,7 +62,7 @@ func (s *State) decideKeyRotated(e *events.Event, d *events.KeyRotated) *Refusal
 		if k.subject == s.opened.Owner.Subject && e.Actor != k.subject {
 			return refuse(NotPermitted, "Only the owner replaces a credential of the owner")
 		}
-		if u := s.subjects[k.subject]; u != nil {
+		if u := s.subjects.get(k.subject); u != nil {
 			if r := s.guardSubject(e, u); r != nil {
 				return r
 			}

@@ -25,7 +25,7 @@ func (s *State) decideGranted(e *events.Event, d *events.PermissionGranted) *Ref
 		return r
 	}
 	if n, ok := s.perms.number[d.Permission]; ok {
-		if g := u.direct[permissionScope{n, d.Scope}]; g != nil && g.holds(e.Time) {
+		if g := u.get(whatPermission(n), d.Scope); g != nil && g.holds(e.Time) {
 			return refuse(NoChange, "%s has %s on %s already, since %d", u.key, d.Permission, scopeText(d.Scope), g.position)
 		}
 	}
@@ -40,9 +40,11 @@ func (s *State) decideRevoked(e *events.Event, d *events.PermissionRevoked) *Ref
 	if r != nil {
 		return r
 	}
-	n, ok := s.perms.number[d.Permission]
-	g := u.direct[permissionScope{n, d.Scope}]
-	if !ok || g == nil {
+	var g *grant
+	if n, ok := s.perms.number[d.Permission]; ok {
+		g = u.get(whatPermission(n), d.Scope)
+	}
+	if g == nil {
 		return refuse(NotFound, "%s does not have %s on %s without a role", u.key, d.Permission, scopeText(d.Scope))
 	}
 	d.Grant = g.id
@@ -68,9 +70,9 @@ func (s *State) decidePermissionsSet(e *events.Event, d *events.PermissionsSet) 
 		return r
 	}
 	var before []string
-	for at, g := range u.direct {
-		if at.scope == d.Scope && g.holds(e.Time) {
-			before = append(before, g.permission)
+	for i := range u.grants {
+		if g := &u.grants[i]; !g.what.role() && g.scope == d.Scope && g.holds(e.Time) {
+			before = append(before, s.perms.names[g.what.number()])
 		}
 	}
 	slices.Sort(before)

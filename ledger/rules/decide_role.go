@@ -102,11 +102,13 @@ func (s *State) decideRoleDeleted(e *events.Event, d *events.RoleDeleted) *Refus
 	if r != nil {
 		return r
 	}
-	if len(ro.holders) > 0 {
-		r := refuse(InUse, "The role %s is assigned to %d", ro.key, len(ro.holders)).
+	if ro.holders > 0 {
+		r := refuse(InUse, "The role %s is assigned to %d", ro.key, ro.holders).
 			hint("Remove the role from all users and keys first")
-		for id := range ro.holders {
-			r.Holders = append(r.Holders, id)
+		for u := range s.subjects.all() { // who holds a role is asked for here alone, and nowhere kept
+			if u.times(whatRole(ro.number)) > 0 {
+				r.Holders = append(r.Holders, u.id)
+			}
 		}
 		sortedIDs(r.Holders)
 		return r
@@ -129,7 +131,7 @@ func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Ref
 	if r := end(e, d.Until); r != nil {
 		return r
 	}
-	if g := u.roles[roleScope{d.Role, d.Scope}]; g != nil && g.holds(e.Time) {
+	if g := u.get(whatRole(ro.number), d.Scope); g != nil && g.holds(e.Time) {
 		return refuse(NoChange, "%s has the role %s on %s already, since %d", u.key, ro.key, scopeText(d.Scope), g.position)
 	}
 	return s.guardRole(e, ro, d.Scope, d.Until)
@@ -143,7 +145,10 @@ func (s *State) decideRoleRevoked(e *events.Event, d *events.RoleRevoked) *Refus
 	if r != nil {
 		return r
 	}
-	g := u.roles[roleScope{d.Role, d.Scope}]
+	var g *grant
+	if ro := s.roles[d.Role]; ro != nil {
+		g = u.get(whatRole(ro.number), d.Scope)
+	}
 	if g == nil {
 		return refuse(NotFound, "%s does not have this role on %s", u.key, scopeText(d.Scope))
 	}
@@ -164,7 +169,7 @@ func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
 		if r != nil {
 			return r
 		}
-		if g := u.roles[roleScope{id, ""}]; g != nil && g.holds(e.Time) {
+		if g := u.get(whatRole(ro.number), ""); g != nil && g.holds(e.Time) {
 			continue
 		}
 		if r := s.guardRole(e, ro, "", forever); r != nil {
@@ -172,9 +177,11 @@ func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
 		}
 		d.Added = append(d.Added, id)
 	}
-	for at := range u.roles {
-		if at.scope == "" && !slices.Contains(d.Roles, at.role) {
-			d.Removed = append(d.Removed, at.role)
+	for i := range u.grants {
+		if g := &u.grants[i]; g.what.role() && g.scope == "" {
+			if id := s.numbered[g.what.number()].id; !slices.Contains(d.Roles, id) {
+				d.Removed = append(d.Removed, id)
+			}
 		}
 	}
 	sortedIDs(d.Removed)

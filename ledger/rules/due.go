@@ -19,45 +19,58 @@ func (s *State) NextEnd() (Ended, bool) {
 	if len(s.due) == 0 {
 		return Ended{}, false
 	}
-	return Ended{s.due[0].id, s.due[0].until}, true
+	return Ended{s.due[0].id, s.due[0].end()}, true
+}
+
+// ending is a grant with an end that is not yet recorded. The subject need not have it any more: another one of the same
+// thing may have taken its place.
+type ending struct {
+	grant
+	subject ulid.ULID
+	place   int // in the heap of ends
 }
 
 // watch takes in a grant that may have an end to be recorded.
-func (s *State) watch(g *grant) {
-	if !g.until.IsZero() {
-		put(s.notes, s.ending, g.id, g)
-		heap.Push(&s.due, g)
-		if s.notes != nil {
-			s.notes.note(func() { heap.Remove(&s.due, g.place) })
-		}
+func (s *State) watch(of ulid.ULID, g grant) {
+	if g.until == endless {
+		return
+	}
+	x := &ending{grant: g, subject: of}
+	put(s.notes, s.ending, g.id, x)
+	heap.Push(&s.due, x)
+	if s.notes != nil {
+		s.notes.note(func() { heap.Remove(&s.due, x.place) })
 	}
 }
 
 // unwatch drops a grant whose end is recorded, or that was revoked before.
 func (s *State) unwatch(g *grant) {
-	if s.ending[g.id] == g {
-		drop(s.notes, s.ending, g.id)
-		heap.Remove(&s.due, g.place)
+	if g.until == endless {
+		return
+	}
+	if x := s.ending[g.id]; x != nil && x.same(g) {
+		drop(s.notes, s.ending, x.id)
+		heap.Remove(&s.due, x.place)
 		if s.notes != nil {
-			s.notes.note(func() { heap.Push(&s.due, g) })
+			s.notes.note(func() { heap.Push(&s.due, x) })
 		}
 	}
 }
 
 // dueHeap holds the grants in ending, the next to end first. Each knows its place.
-type dueHeap []*grant
+type dueHeap []*ending
 
 func (h dueHeap) Len() int { return len(h) }
 func (h dueHeap) Less(i, j int) bool {
-	return cmp.Or(h[i].until.Compare(h[j].until), h[i].id.Compare(h[j].id)) < 0
+	return cmp.Or(cmp.Compare(h[i].until, h[j].until), h[i].id.Compare(h[j].id)) < 0
 }
 func (h dueHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].place, h[j].place = i, j
 }
 func (h *dueHeap) Push(g any) {
-	g.(*grant).place = len(*h)
-	*h = append(*h, g.(*grant))
+	g.(*ending).place = len(*h)
+	*h = append(*h, g.(*ending))
 }
 func (h *dueHeap) Pop() any {
 	last := len(*h) - 1

@@ -19,11 +19,9 @@ func Evolve(s *State, e *events.Event) {
 		put(s.notes, s.sources, i.Format+" "+i.Source, i.Occurred)
 	}
 	if e.Origin == (events.Origin{}) {
-		put(s.notes, s.ids, e.ID, e.Sequence)
-		keep(s.notes, &s.recent)
-		s.recent = append(s.recent, e.ID)
+		s.live.add(s.notes, e.ID, e.Sequence)
 	} else {
-		put(s.notes, s.kept, e.ID, e.Sequence)
+		s.kept.add(s.notes, e.ID, e.Sequence)
 	}
 	if e.Sequence%4096 == 0 {
 		s.forget(e.Time)
@@ -35,20 +33,19 @@ func Evolve(s *State, e *events.Event) {
 		put(s.notes, s.catalogues, d.Catalogue, &catalogue{d.Title, d.Number, e.Sequence, d.Permissions})
 		s.perms.publish(s.notes, d)
 	case *events.SubjectAdded:
-		s.addSubject(&subject{id: d.Subject, key: d.Key, kind: d.Kind, did: d.DID, credential: d.Credential, added: e.Sequence})
+		s.subjects.add(s.notes, subject{id: d.Subject, key: d.Key, kind: d.Kind, did: d.DID, credential: d.Credential, added: e.Sequence})
 		if d.Credential != "" {
 			put(s.notes, s.keys, d.Credential, &key{purpose: events.PurposeCredential, subject: d.Subject})
 		}
 	case *events.SubjectDeactivated:
-		u := s.subjects[d.Subject]
-		keep(s.notes, u)
+		u := s.subjects.get(d.Subject)
+		keep(s.notes, &u.deactivated)
 		u.deactivated = e.Sequence
 	case *events.RoleCreated:
 		names, _ := s.resolve(d.Permissions, d.Parts, time.Time{})
-		put(s.notes, s.roles, d.Role, &role{
+		s.addRole(&role{
 			id: d.Role, key: d.Key, name: d.Name, description: d.Description, labels: d.Labels,
 			set: s.change(empty, union(names, d.Included), nil), created: e.Sequence, changed: e.Sequence,
-			holders: map[ulid.ULID]int{},
 		})
 		put(s.notes, s.roleKeys, d.Key, d.Role)
 		count(s.notes, s.roleNames, d.Name, 1)
@@ -108,7 +105,7 @@ func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 		put(s.notes, s.evidence, events.Type(t), true)
 	}
 	o := d.Owner
-	s.addSubject(&subject{id: o.Subject, key: o.Key, kind: o.Kind, did: o.DID, credential: o.Credential, added: e.Sequence})
+	s.subjects.add(s.notes, subject{id: o.Subject, key: o.Key, kind: o.Kind, did: o.DID, credential: o.Credential, added: e.Sequence})
 	put(s.notes, s.keys, o.Credential, &key{purpose: events.PurposeCredential, subject: o.Subject})
 	for purpose, did := range map[string]string{
 		events.PurposeEvent: d.Keys.Event, events.PurposeDocument: d.Keys.Document,
@@ -119,9 +116,11 @@ func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 	}
 }
 
-func (s *State) addSubject(u *subject) {
-	put(s.notes, s.subjects, u.id, u)
-	put(s.notes, s.subjectKey, u.key, u.id)
+func (s *State) addRole(r *role) {
+	r.number = uint32(len(s.numbered))
+	put(s.notes, s.roles, r.id, r)
+	keep(s.notes, &s.numbered)
+	s.numbered = append(s.numbered, r)
 }
 
 func (s *State) updateRole(e *events.Event, d *events.RoleUpdated) {
@@ -147,59 +146,69 @@ func (s *State) updateRole(e *events.Event, d *events.RoleUpdated) {
 }
 
 func (s *State) giveRole(e *events.Event, to, role ulid.ULID, scope string, until time.Time) {
-	g := &grant{id: e.ID, position: e.Sequence, subject: to, role: role, scope: scope, until: until}
-	u := s.subjects[to]
-	if u.roles[roleScope{role, scope}] == nil { // one that has ended, and is not yet recorded so, is replaced
-		count(s.notes, s.roles[role].holders, to, 1)
+	r, u := s.roles[role], s.subjects.get(to)
+	if u.times(whatRole(r.number)) == 0 {
+		keep(s.notes, &r.holders)
+		r.holders++
 	}
-	if u.roles == nil {
-		u.roles = map[roleScope]*grant{}
-	}
-	put(s.notes, u.roles, roleScope{role, scope}, g)
-	s.watch(g)
+	s.give(e, u, whatRole(r.number), scope, until)
+}
+
+// give gives something to a subject. What it had of it on this scope, if anything, has ended, is not yet recorded so, and
+// is replaced.
+func (s *State) give(e *events.Event, u *subject, w what, scope string, until time.Time) {
+	g := grant{id: e.ID, position: e.Sequence, until: endingAt(until), scope: scope, what: w}
+	u.give(s.notes, g)
+	s.watch(u.id, g)
 }
 
 func (s *State) takeRole(from, role ulid.ULID, scope string) {
-	u := s.subjects[from]
-	if g := u.roles[roleScope{role, scope}]; g != nil {
-		drop(s.notes, u.roles, roleScope{role, scope})
-		s.unwatch(g)
-		count(s.notes, s.roles[role].holders, from, -1)
+	if r := s.roles[role]; r != nil {
+		s.take(s.subjects.get(from), whatRole(r.number), scope)
+	}
+}
+
+// take takes something from a subject, if it has it on this scope.
+func (s *State) take(u *subject, w what, scope string) {
+	i := u.find(w, scope)
+	if i < 0 {
+		return
+	}
+	g := u.take(s.notes, i)
+	s.unwatch(&g)
+	if w.role() && u.times(w) == 0 {
+		r := s.numbered[w.number()]
+		keep(s.notes, &r.holders)
+		r.holders--
 	}
 }
 
 func (s *State) givePermission(e *events.Event, to ulid.ULID, name, scope string, until time.Time) {
-	n := s.perms.enter(s.notes, name)
-	g := &grant{id: e.ID, position: e.Sequence, subject: to, permission: name, scope: scope, until: until}
-	u := s.subjects[to]
-	if u.direct == nil {
-		u.direct = map[permissionScope]*grant{}
-	}
-	put(s.notes, u.direct, permissionScope{n, scope}, g)
-	s.watch(g)
+	s.give(e, s.subjects.get(to), whatPermission(s.perms.enter(s.notes, name)), scope, until)
 }
 
 func (s *State) takePermission(from ulid.ULID, name, scope string) {
-	n, ok := s.perms.number[name]
-	u := s.subjects[from]
-	if g := u.direct[permissionScope{n, scope}]; ok && g != nil {
-		drop(s.notes, u.direct, permissionScope{n, scope})
-		s.unwatch(g)
+	if n, ok := s.perms.number[name]; ok {
+		s.take(s.subjects.get(from), whatPermission(n), scope)
 	}
 }
 
 func (s *State) setPermissions(e *events.Event, d *events.PermissionsSet) {
 	after, _ := s.resolve(d.Permissions, d.Parts, time.Time{})
-	u := s.subjects[d.Subject]
-	var before []string
-	for at, g := range u.direct {
-		if at.scope == d.Scope {
+	u := s.subjects.get(d.Subject)
+	var before, ended []string
+	for i := range u.grants {
+		if g := &u.grants[i]; !g.what.role() && g.scope == d.Scope {
+			name := s.perms.names[g.what.number()]
 			if g.holds(e.Time) {
-				before = append(before, g.permission)
-			} else if _, wanted := slices.BinarySearch(after, g.permission); !wanted {
-				s.takePermission(d.Subject, g.permission, d.Scope)
+				before = append(before, name)
+			} else if _, wanted := slices.BinarySearch(after, name); !wanted {
+				ended = append(ended, name)
 			}
 		}
+	}
+	for _, name := range ended {
+		s.takePermission(d.Subject, name, d.Scope)
 	}
 	slices.Sort(before)
 	for _, name := range difference(before, after) {
@@ -212,15 +221,10 @@ func (s *State) setPermissions(e *events.Event, d *events.PermissionsSet) {
 
 func (s *State) endGrant(d *events.GrantEnded) {
 	g := s.ending[d.Grant]
-	s.unwatch(g)
-	u := s.subjects[g.subject]
-	switch {
-	case g.permission == "":
-		if u.roles[roleScope{g.role, g.scope}] == g {
-			s.takeRole(g.subject, g.role, g.scope)
-		}
-	case u.direct[permissionScope{s.perms.number[g.permission], g.scope}] == g:
-		s.takePermission(g.subject, g.permission, g.scope)
+	s.unwatch(&g.grant)
+	u := s.subjects.get(g.subject)
+	if has := u.get(g.what, g.scope); has != nil && has.same(&g.grant) {
+		s.take(u, g.what, g.scope)
 	}
 }
 
@@ -237,11 +241,11 @@ func (s *State) replaceKey(e *events.Event, old, with string) {
 // forget drops what no decision can ask for any more: live ids outside their window, parts that are too old. An id waits
 // for those recorded before it, at most as long as a window lasts: so each is looked at once, not all of them each time.
 func (s *State) forget(now time.Time) {
-	keep(s.notes, &s.recent)
-	for len(s.recent) > 0 && now.Sub(s.recent[0].Timestamp()) > idSigned+idSkew {
-		drop(s.notes, s.ids, s.recent[0])
-		s.recent = s.recent[1:]
+	old := 0
+	for old < len(s.live.list) && now.Sub(s.live.list[old].id.Timestamp()) > idSigned+idSkew {
+		old++
 	}
+	s.live.forget(s.notes, old)
 	for digest, p := range s.parts {
 		if now.Sub(p.at) > 2*partLife {
 			drop(s.notes, s.parts, digest)

@@ -2,7 +2,9 @@ package rules
 
 import (
 	"bytes"
+	"cmp"
 	"container/heap"
+	"slices"
 
 	"github.com/oklog/ulid/v2"
 
@@ -40,12 +42,17 @@ func (s *State) read(r *snapshot.Reader) {
 	var roles []*role // by number
 	bytesOf := func(n int) func() string { return func() string { return string(r.Take(n)) } }
 	readSorted(r, 24, bytesOf(16), func(id string) { roles = append(roles, s.readRole(r, ulid.ULID([]byte(id)))) })
+	s.numbered = slices.Clone(roles)
+	slices.SortStableFunc(s.numbered, func(a, b *role) int { return cmp.Compare(a.created, b.created) })
+	for i, ro := range s.numbered {
+		ro.number = uint32(i)
+	}
 	readSorted(r, 23, bytesOf(16), func(id string) { s.readSubject(r, ulid.ULID([]byte(id)), roles) })
 	s.readReplaced(r, roles)
 	heap.Init(&s.due)
 	readSorted(r, 19, r.String, func(did string) {
 		k := &key{purpose: r.String(), subject: r.ID(), revoked: s.past(r)}
-		if k.purpose == events.PurposeCredential && s.subjects[k.subject] == nil {
+		if k.purpose == events.PurposeCredential && s.subjects.get(k.subject) == nil {
 			r.Fail("a credential is of nobody")
 		}
 		s.keys[did] = k
@@ -62,8 +69,8 @@ func (s *State) read(r *snapshot.Reader) {
 		s.parts[events.Digest([]byte(digest))] = part{r.Strings(), at}
 	})
 	readSorted(r, 2, r.String, func(source string) { s.sources[source] = instant(r.Int()) })
-	s.recent = s.readIDs(r, s.ids)
-	s.readIDs(r, s.kept)
+	s.live.read(r, s.position)
+	s.kept.read(r, s.position)
 }
 
 // readSorted reads a list whose keys ascend, of things that take size bytes at least.
@@ -146,7 +153,7 @@ func readCatalogue(r *snapshot.Reader) *catalogue {
 }
 
 func (s *State) readRole(r *snapshot.Reader, id ulid.ULID) *role {
-	ro := &role{id: id, key: r.String(), name: r.String(), description: r.String(), holders: map[ulid.ULID]int{}}
+	ro := &role{id: id, key: r.String(), name: r.String(), description: r.String()}
 	for range r.Count(2) {
 		ro.labels = append(ro.labels, events.Label{Name: r.String(), Value: r.String()})
 	}
@@ -184,11 +191,11 @@ func (s *State) readSet(r *snapshot.Reader) *set {
 }
 
 func (s *State) readSubject(r *snapshot.Reader, id ulid.ULID, roles []*role) {
-	u := &subject{id: id, key: r.String(), kind: r.String(), did: r.String(), credential: r.String(), added: s.past(r), deactivated: s.past(r)}
-	if _, ok := s.subjectKey[u.key]; ok {
+	u := subject{id: id, key: r.String(), kind: r.String(), did: r.String(), credential: r.String(), added: s.past(r), deactivated: s.past(r)}
+	if s.subjects.withKey(u.key) != nil {
 		r.Fail("two subjects have the key %.32q", u.key)
 	}
-	s.addSubject(u)
+	has := s.subjects.add(nil, u)
 	var before struct {
 		number uint64
 		scope  string
@@ -199,76 +206,63 @@ func (s *State) readSubject(r *snapshot.Reader, id ulid.ULID, roles []*role) {
 		}
 		before.number, before.scope = number, scope
 	}
-	for i := range r.Count(20) {
-		g := &grant{subject: id}
-		n := s.readRoleOf(r, g, roles)
-		s.readGrant(r, g)
-		ascends(i, n, g.scope)
-		if r.Err() != nil {
-			return
+	for _, what := range []func(*snapshot.Reader, []*role) (uint64, what){s.readRoleOf, s.readPermissionOf} {
+		for i := range r.Count(20) {
+			n, w := what(r, roles)
+			g := s.readGrant(r, id, w)
+			ascends(i, n, g.scope)
+			if r.Err() != nil {
+				return
+			}
+			if w.role() && has.times(w) == 0 {
+				s.numbered[w.number()].holders++
+			}
+			has.insert(len(has.grants), g)
 		}
-		if u.roles == nil {
-			u.roles = map[roleScope]*grant{}
-		}
-		u.roles[roleScope{g.role, g.scope}] = g
-		s.roles[g.role].holders[id]++
-	}
-	for i := range r.Count(20) {
-		g := &grant{subject: id}
-		n := s.readPermissionOf(r, g)
-		s.readGrant(r, g)
-		ascends(i, n, g.scope)
-		if r.Err() != nil {
-			return
-		}
-		if u.direct == nil {
-			u.direct = map[permissionScope]*grant{}
-		}
-		u.direct[permissionScope{uint32(n), g.scope}] = g
 	}
 }
 
-func (s *State) readRoleOf(r *snapshot.Reader, g *grant, roles []*role) uint64 {
+// readRoleOf reads what stands for a role.
+func (s *State) readRoleOf(r *snapshot.Reader, roles []*role) (uint64, what) {
 	n := r.Below(uint64(len(roles)))
-	if r.Err() == nil {
-		g.role = roles[n].id
+	if r.Err() != nil {
+		return 0, 0
 	}
-	return n
+	return n, whatRole(roles[n].number)
 }
 
-func (s *State) readPermissionOf(r *snapshot.Reader, g *grant) uint64 {
+// readPermissionOf reads what stands for a permission.
+func (s *State) readPermissionOf(r *snapshot.Reader, _ []*role) (uint64, what) {
 	n := r.Below(uint64(len(s.perms.names)))
-	if r.Err() == nil {
-		g.permission = s.perms.names[n]
-	}
-	return n
+	return n, whatPermission(uint32(n))
 }
 
 // readGrant reads the rest of a grant, and takes it in where it ends.
-func (s *State) readGrant(r *snapshot.Reader, g *grant) {
-	g.scope, g.id, g.position = r.String(), r.ID(), s.past(r)
+func (s *State) readGrant(r *snapshot.Reader, of ulid.ULID, w what) grant {
+	g := grant{until: endless, scope: r.String(), id: r.ID(), position: s.past(r), what: w}
 	if ms := r.Uint(); ms > 0 {
-		if g.until = instant(int64(ms - 1)); g.until.IsZero() || s.ending[g.id] != nil {
+		g.until = int64(ms - 1)
+		if g.until < 0 || g.until == endless || s.ending[g.id] != nil {
 			r.Fail("two grants that end have one id, or one has no end")
-			return
+			return g
 		}
-		s.ending[g.id] = g
-		g.place = len(s.due)
-		s.due = append(s.due, g)
+		x := &ending{grant: g, subject: of, place: len(s.due)}
+		s.ending[g.id] = x
+		s.due = append(s.due, x)
 	}
+	return g
 }
 
 func (s *State) readReplaced(r *snapshot.Reader, roles []*role) {
 	var last ulid.ULID
 	for i := range r.Count(36) {
-		g := &grant{subject: r.ID()}
+		of, what := r.ID(), s.readPermissionOf
 		if r.Bool() {
-			s.readRoleOf(r, g, roles)
-		} else {
-			s.readPermissionOf(r, g)
+			what = s.readRoleOf
 		}
-		s.readGrant(r, g)
-		if s.subjects[g.subject] == nil || g.until.IsZero() || i > 0 && bytes.Compare(last[:], g.id[:]) >= 0 {
+		_, w := what(r, roles)
+		g := s.readGrant(r, of, w)
+		if s.subjects.get(of) == nil || g.until == endless || i > 0 && bytes.Compare(last[:], g.id[:]) >= 0 {
 			r.Fail("a replaced grant is nobody's, has no end, or is out of order")
 			return
 		}
@@ -276,20 +270,18 @@ func (s *State) readReplaced(r *snapshot.Reader, roles []*role) {
 	}
 }
 
-// readIDs reads ids in the order of their positions, which ascend.
-func (s *State) readIDs(r *snapshot.Reader, into map[ulid.ULID]uint64) []ulid.ULID {
+// read reads ids in the order of their positions, which ascend.
+func (c *commands) read(r *snapshot.Reader, position uint64) {
 	n := r.Count(17)
-	list := make([]ulid.ULID, 0, n)
+	c.list = make([]recorded, 0, n)
 	last := uint64(0)
 	for range n {
 		id, step := ulid.ULID(r.ID()), r.Uint()
-		if r.Err() != nil || step == 0 || step > s.position-last || into[id] != 0 {
+		if r.Err() != nil || step == 0 || step > position-last || c.at(id) != 0 {
 			r.Fail("ids are out of order, or one is there twice")
-			return nil
+			return
 		}
 		last += step
-		into[id] = last
-		list = append(list, id)
+		c.add(nil, id, last)
 	}
-	return list
 }

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/snapshot"
 )
@@ -38,18 +36,19 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	for _, name := range slices.Sorted(maps.Keys(s.catalogues)) {
 		b = s.catalogues[name].appendSnapshot(snapshot.AppendString(b, name))
 	}
-	roles := slices.SortedFunc(maps.Keys(s.roles), ulid.ULID.Compare)
-	number := make(map[ulid.ULID]int, len(roles))
+	roles := slices.SortedFunc(slices.Values(s.numbered), func(a, b *role) int { return a.id.Compare(b.id) })
+	rank := make([]uint32, len(roles)) // by number: where the role stands in the snapshot
 	b = snapshot.AppendCount(b, len(roles))
-	for i, id := range roles {
-		number[id] = i
-		b = s.roles[id].appendSnapshot(b)
+	for i, r := range roles {
+		rank[r.number] = uint32(i)
+		b = r.appendSnapshot(b)
 	}
-	b = snapshot.AppendCount(b, len(s.subjects))
-	for _, id := range slices.SortedFunc(maps.Keys(s.subjects), ulid.ULID.Compare) {
-		b = s.subjects[id].appendSnapshot(b, number)
+	b = snapshot.AppendCount(b, s.subjects.count)
+	var room []*grant
+	for _, u := range s.subjects.sorted() {
+		b, room = u.appendSnapshot(b, rank, room[:0])
 	}
-	b = s.appendReplaced(b, number)
+	b = s.appendReplaced(b, rank)
 	b = snapshot.AppendCount(b, len(s.keys))
 	for _, did := range slices.Sorted(maps.Keys(s.keys)) {
 		k := s.keys[did]
@@ -69,9 +68,7 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	for _, source := range slices.Sorted(maps.Keys(s.sources)) {
 		b = snapshot.AppendInt(snapshot.AppendString(b, source), s.sources[source].UnixMilli())
 	}
-	b = appendIDs(b, s.recent, s.ids)
-	kept := slices.SortedFunc(maps.Keys(s.kept), func(a, b ulid.ULID) int { return cmp.Compare(s.kept[a], s.kept[b]) })
-	return appendIDs(b, kept, s.kept)
+	return s.kept.appendSnapshot(s.live.appendSnapshot(b))
 }
 
 func appendOpened(b []byte, o *events.OrganizationOpened) []byte {
@@ -134,76 +131,74 @@ func (s *set) appendSnapshot(b []byte) []byte {
 	return b
 }
 
-func (u *subject) appendSnapshot(b []byte, number map[ulid.ULID]int) []byte {
+// appendSnapshot appends a subject and its grants: roles, then permissions, each in the order of what stands for them in
+// the snapshot, then of the scopes. It sorts them in room, which it gives back.
+func (u *subject) appendSnapshot(b []byte, rank []uint32, room []*grant) ([]byte, []*grant) {
 	b = append(b, u.id[:]...)
 	b = snapshot.AppendString(snapshot.AppendString(b, u.key), u.kind)
 	b = snapshot.AppendString(snapshot.AppendString(b, u.did), u.credential)
 	b = snapshot.AppendUint(snapshot.AppendUint(b, u.added), u.deactivated)
-	b = snapshot.AppendCount(b, len(u.roles))
-	for _, at := range slices.SortedFunc(maps.Keys(u.roles), func(a, b roleScope) int {
-		return cmp.Or(a.role.Compare(b.role), cmp.Compare(a.scope, b.scope))
-	}) {
-		b = u.roles[at].appendSnapshot(snapshot.AppendCount(b, number[at.role]))
+	for _, roles := range []bool{true, false} {
+		room = room[:0]
+		for i := range u.grants {
+			if g := &u.grants[i]; g.what.role() == roles {
+				room = append(room, g)
+			}
+		}
+		slices.SortFunc(room, func(a, b *grant) int {
+			return cmp.Or(cmp.Compare(a.what.written(rank), b.what.written(rank)), cmp.Compare(a.scope, b.scope))
+		})
+		b = snapshot.AppendCount(b, len(room))
+		for _, g := range room {
+			b = g.appendSnapshot(snapshot.AppendUint(b, g.what.written(rank)))
+		}
 	}
-	b = snapshot.AppendCount(b, len(u.direct))
-	for _, at := range slices.SortedFunc(maps.Keys(u.direct), func(a, b permissionScope) int {
-		return cmp.Or(cmp.Compare(a.permission, b.permission), cmp.Compare(a.scope, b.scope))
-	}) {
-		b = u.direct[at].appendSnapshot(snapshot.AppendUint(b, uint64(at.permission)))
+	return b, room
+}
+
+// written gives what stands for a role or a permission in a snapshot.
+func (w what) written(rank []uint32) uint64 {
+	if w.role() {
+		return uint64(rank[w.number()])
 	}
-	return b
+	return uint64(w.number())
 }
 
 // appendSnapshot appends what a grant says beside who has what by it.
 func (g *grant) appendSnapshot(b []byte) []byte {
 	b = append(snapshot.AppendString(b, g.scope), g.id[:]...)
 	b = snapshot.AppendUint(b, g.position)
-	if g.until.IsZero() {
+	if g.until == endless {
 		return snapshot.AppendUint(b, 0)
 	}
-	return snapshot.AppendUint(b, uint64(g.until.UnixMilli())+1)
+	return snapshot.AppendUint(b, uint64(g.until)+1)
 }
 
 // appendReplaced appends the grants whose end is to be recorded and that nobody has any more, because another one took
 // their place.
-func (s *State) appendReplaced(b []byte, number map[ulid.ULID]int) []byte {
-	var replaced []*grant
+func (s *State) appendReplaced(b []byte, rank []uint32) []byte {
+	var replaced []*ending
 	for _, g := range s.ending {
-		if !s.has(g) {
+		if has := s.subjects.get(g.subject).get(g.what, g.scope); has == nil || !has.same(&g.grant) {
 			replaced = append(replaced, g)
 		}
 	}
-	slices.SortFunc(replaced, func(a, b *grant) int { return a.id.Compare(b.id) })
+	slices.SortFunc(replaced, func(a, b *ending) int { return a.id.Compare(b.id) })
 	b = snapshot.AppendCount(b, len(replaced))
 	for _, g := range replaced {
-		b = append(b, g.subject[:]...)
-		b = snapshot.AppendBool(b, g.permission == "")
-		if g.permission == "" {
-			b = snapshot.AppendCount(b, number[g.role])
-		} else {
-			b = snapshot.AppendUint(b, uint64(s.perms.number[g.permission]))
-		}
-		b = g.appendSnapshot(b)
+		b = snapshot.AppendBool(append(b, g.subject[:]...), g.what.role())
+		b = g.appendSnapshot(snapshot.AppendUint(b, g.what.written(rank)))
 	}
 	return b
 }
 
-// has says whether a subject has something by this very grant.
-func (s *State) has(g *grant) bool {
-	u := s.subjects[g.subject]
-	if g.permission == "" {
-		return u.roles[roleScope{g.role, g.scope}] == g
-	}
-	return u.direct[permissionScope{s.perms.number[g.permission], g.scope}] == g
-}
-
-// appendIDs appends ids in the order of their positions.
-func appendIDs(b []byte, ids []ulid.ULID, at map[ulid.ULID]uint64) []byte {
-	b = snapshot.AppendCount(b, len(ids))
+// appendSnapshot appends the ids in the order of their positions.
+func (c *commands) appendSnapshot(b []byte) []byte {
+	b = snapshot.AppendCount(b, len(c.list))
 	last := uint64(0)
-	for _, id := range ids {
-		b = snapshot.AppendUint(append(b, id[:]...), at[id]-last)
-		last = at[id]
+	for _, one := range c.list {
+		b = snapshot.AppendUint(append(b, one.id[:]...), one.at-last)
+		last = one.at
 	}
 	return b
 }

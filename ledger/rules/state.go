@@ -35,18 +35,17 @@ type State struct {
 	perms      *permissions
 	catalogues map[string]*catalogue
 	roles      map[ulid.ULID]*role // deleted ones too
+	numbered   []*role             // the same, in the order of their creation, which gives their numbers
 	roleKeys   map[string]ulid.ULID
 	roleNames  map[string]int // how many roles have the name
-	subjects   map[ulid.ULID]*subject
-	subjectKey map[string]ulid.ULID
+	subjects   subjects
 	keys       map[string]*key // those that were replaced too: a key has one purpose for ever
 	current    map[string]string
 	parts      map[events.Digest]part
-	ids        map[ulid.ULID]uint64 // of live commands: those whose time may still be decided on
-	recent     []ulid.ULID          // the same ids, in the order of the log
-	kept       map[ulid.ULID]uint64 // of imported and derived commands, for ever
+	live       commands             // those whose time may still be decided on
+	kept       commands             // imported and derived ones, for ever
 	sources    map[string]time.Time // of imports: the last occurred time
-	ending     map[ulid.ULID]*grant // with an end, not yet recorded as ended
+	ending     map[ulid.ULID]*ending
 	due        dueHeap
 
 	decided atomic.Pointer[decided] // the last change of a set that was decided
@@ -61,6 +60,7 @@ type catalogue struct {
 
 type role struct {
 	id          ulid.ULID
+	number      uint32
 	key         string
 	name        string
 	description string
@@ -68,50 +68,14 @@ type role struct {
 	set         *set
 	created     uint64
 	changed     uint64
-	deleted     uint64            // position; 0: it is not
-	holders     map[ulid.ULID]int // subjects that hold it, with the number of scopes
-}
-
-type subject struct {
-	id          ulid.ULID
-	key         string
-	kind        string
-	did         string
-	credential  string // the first it had
-	added       uint64
-	deactivated uint64               // position; 0: it is not
-	roles       map[roleScope]*grant // nil before the first
-	direct      map[permissionScope]*grant
-}
-
-type roleScope struct {
-	role  ulid.ULID
-	scope string
-}
-
-type permissionScope struct {
-	permission uint32
-	scope      string
-}
-
-// grant is what gives something to a subject, and the event that did.
-type grant struct {
-	id         ulid.ULID // of the event
-	position   uint64
-	subject    ulid.ULID
-	role       ulid.ULID // zero: a permission
-	permission string
-	scope      string
-	until      time.Time
-	place      int // in the heap of ends, where it has one
+	deleted     uint64 // position; 0: it is not
+	holders     int    // subjects that hold it
 }
 
 // endID gives the id of the command that records the end of a grant.
 func endID(grant ulid.ULID, until time.Time) ulid.ULID {
 	return events.DerivedID((*events.GrantEnded)(nil).Type(), events.Derived{From: grant}, until)
 }
-
-func (g *grant) holds(at time.Time) bool { return g.until.IsZero() || at.Before(g.until) }
 
 type key struct {
 	purpose string
@@ -129,9 +93,8 @@ func New() *State {
 	return &State{
 		perms: newPermissions(), catalogues: map[string]*catalogue{},
 		roles: map[ulid.ULID]*role{}, roleKeys: map[string]ulid.ULID{}, roleNames: map[string]int{},
-		subjects: map[ulid.ULID]*subject{}, subjectKey: map[string]ulid.ULID{},
 		keys: map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
-		ids: map[ulid.ULID]uint64{}, kept: map[ulid.ULID]uint64{}, sources: map[string]time.Time{}, ending: map[ulid.ULID]*grant{},
+		sources: map[string]time.Time{}, ending: map[ulid.ULID]*ending{},
 		evidence: map[events.Type]bool{},
 	}
 }
@@ -203,7 +166,7 @@ func (s *State) Role(id ulid.ULID) (Role, bool) {
 	if !ok {
 		return Role{}, false
 	}
-	return Role{r.id, r.key, r.name, r.description, r.labels, r.set.count, r.set.digest(s.perms), len(r.holders), r.created, r.changed, r.deleted}, true
+	return Role{r.id, r.key, r.name, r.description, r.labels, r.set.count, r.set.digest(s.perms), r.holders, r.created, r.changed, r.deleted}, true
 }
 
 // RoleByKey gives the id of the role that has the key now.
@@ -232,8 +195,8 @@ type Subject struct {
 
 // Subject gives the subject of an id.
 func (s *State) Subject(id ulid.ULID) (Subject, bool) {
-	u, ok := s.subjects[id]
-	if !ok {
+	u := s.subjects.get(id)
+	if u == nil {
 		return Subject{}, false
 	}
 	did := cmp.Or(u.did, u.credential, "urn:uuid:"+UUID(u.id))
@@ -242,8 +205,10 @@ func (s *State) Subject(id ulid.ULID) (Subject, bool) {
 
 // SubjectByKey gives the id of the subject that has the key.
 func (s *State) SubjectByKey(key string) (ulid.ULID, bool) {
-	id, ok := s.subjectKey[key]
-	return id, ok
+	if u := s.subjects.withKey(key); u != nil {
+		return u.id, true
+	}
+	return ulid.ULID{}, false
 }
 
 // Held is one thing that a subject holds, and the event that gave it.
@@ -257,26 +222,29 @@ type Held struct {
 
 // Held gives what a subject was given and still has at the instant, roles first, in a fixed order.
 func (s *State) Held(subject ulid.ULID, at time.Time) []Held {
-	u, ok := s.subjects[subject]
-	if !ok {
+	u := s.subjects.get(subject)
+	if u == nil {
 		return nil
 	}
 	var held []Held
-	add := func(g *grant) {
-		if g.holds(at) {
-			held = append(held, Held{g.id, g.role, g.permission, g.scope, g.until})
+	for i := range u.grants {
+		if g := &u.grants[i]; g.holds(at) {
+			role, permission := s.names(g.what)
+			held = append(held, Held{g.id, role, permission, g.scope, g.end()})
 		}
-	}
-	for _, g := range u.roles {
-		add(g)
-	}
-	for _, g := range u.direct {
-		add(g)
 	}
 	slices.SortFunc(held, func(a, b Held) int {
 		return cmp.Or(cmp.Compare(a.Permission, b.Permission), a.Role.Compare(b.Role), cmp.Compare(a.Scope, b.Scope))
 	})
 	return held
+}
+
+// names gives the id of a role or the name of a permission.
+func (s *State) names(w what) (role ulid.ULID, permission string) {
+	if w.role() {
+		return s.numbered[w.number()].id, ""
+	}
+	return ulid.ULID{}, s.perms.names[w.number()]
 }
 
 // UUID gives the text form of a ULID as a UUID: both are 128 bits.
@@ -295,7 +263,7 @@ func UUID(id ulid.ULID) string {
 // KeyOwner gives the active subject that may sign commands with a key.
 func (s *State) KeyOwner(did string) (ulid.ULID, bool) {
 	k, ok := s.keys[did]
-	if !ok || k.revoked != 0 || k.purpose != events.PurposeCredential || s.subjects[k.subject].deactivated != 0 {
+	if !ok || k.revoked != 0 || k.purpose != events.PurposeCredential || s.subjects.get(k.subject).deactivated != 0 {
 		return ulid.ULID{}, false
 	}
 	return k.subject, true
