@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -337,6 +338,39 @@ func TestReadersBesideAWriter(t *testing.T) {
 		if got := collect(t, r, 1, uint64(synced)); !slices.EqualFunc(got, wideEntries(1, synced), bytes.Equal) {
 			t.Fatalf("%d entries are read, and not as %d were synced", len(got), synced)
 		}
+	}
+}
+
+// changing is a file that is written to after it was read from once.
+type changing struct {
+	before, after []byte
+	reads         int
+}
+
+func (c *changing) ReadAt(b []byte, offset int64) (int, error) {
+	c.reads++
+	if c.reads == 1 {
+		return bytes.NewReader(c.before).ReadAt(b, offset)
+	}
+	return bytes.NewReader(c.after).ReadAt(b, offset)
+}
+
+// Given a reader that has read where the last record ends when another one is written there, then that is not taken for
+// bytes behind a length of 0.
+func TestRecordWrittenWhileTheEndIsRead(t *testing.T) {
+	const there = (scanBuffer - 1000) / (wide + lengthSize) // the next record goes over the end of the buffer
+	f := &changing{before: make([]byte, scanBuffer+100_000), after: make([]byte, scanBuffer+100_000)}
+	copy(f.before, records(wideEntries(1, there)))
+	copy(f.after, records(append(wideEntries(1, there), bytes.Repeat([]byte{'x'}, 20_000))))
+	s, err := scanSettled(f, bufio.NewReaderSize(nil, scanBuffer), SegmentEntries)
+	if err != nil || s.bad != "" || len(s.starts) != there+1 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	// And what stands there still when it is looked at again is damage.
+	clear(f.after[len(records(wideEntries(1, there))):scanBuffer])
+	f.reads = 0
+	if s, err = scanSettled(f, bufio.NewReaderSize(nil, scanBuffer), SegmentEntries); err != nil || s.bad == "" {
+		t.Fatalf("%+v, %v", s, err)
 	}
 }
 

@@ -182,28 +182,34 @@ func (s *segment) damage(last bool, per int) string {
 	return ""
 }
 
-// scanFile indexes a segment. Another process may be writing over the zeros at its end meanwhile, so that the first bytes
-// of a record were read as they had been before it, and later ones as they are: where a length was 0 it is looked at again.
 func scanFile(path string, buf *bufio.Reader, limit int) (*segment, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	s, err := scanSettled(f, buf, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// scanSettled is scan, of a file that another process may be writing to. What it writes over the zeros at the end may be
+// read in part, the first bytes of a record as they had been and later ones as they are: where a length was 0 and something
+// stood behind it, it is looked at again.
+func scanSettled(f io.ReaderAt, buf *bufio.Reader, limit int) (*segment, error) {
 	for {
 		buf.Reset(io.NewSectionReader(f, 0, 1<<63-1))
 		s, err := scan(buf, limit)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
+		if err != nil || s.bad == "" || len(s.starts) == limit {
+			return s, err
 		}
 		var length [lengthSize]byte
-		if s.bad == "" || len(s.starts) == limit {
+		if _, err := f.ReadAt(length[:], s.end); err != nil && err != io.EOF {
+			return nil, err
+		} else if err == nil && length == [lengthSize]byte{} {
 			return s, nil
-		}
-		if _, err := f.ReadAt(length[:], s.end); err == nil && length == [lengthSize]byte{} {
-			return s, nil
-		} else if err != nil && err != io.EOF {
-			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
 	}
 }
