@@ -334,9 +334,12 @@ func TestPythonKnowsTheHead(t *testing.T) {
 		{"an entry cut off, the head known", len(segment(l.raws()[:2])), head, "entry 2: head does not hold"},
 		{"half an entry cut off", len(b) - 100, "", "no whole record at byte"},
 		{"a byte of a length left", len(segment(l.raws()[:2])) + 1, "", "no whole record at byte"},
+		{"zeros behind the end", len(b) + 5000, head, "ok: 3 entries"},
+		{"something behind zeros behind the end", len(b) + 5001, "", "no whole record at byte"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if err := os.WriteFile(short, b[:tt.cut], 0o644); err != nil {
+			image := append(append(slices.Clone(b), make([]byte, 5000)...), 1)
+			if err := os.WriteFile(short, image[:tt.cut], 0o644); err != nil {
 				t.Fatal(err)
 			}
 			args := []string{short}

@@ -33,6 +33,7 @@ type group struct {
 	asked   bool      // whether there is room
 	full    error     // why not
 	taken   *taken    // a snapshot, for the writer to have the head record name it; nil: none
+	headDue bool      // the head record is old enough
 	refused []refusal // of a shared ledger: to be told when they are final
 }
 
@@ -67,6 +68,8 @@ func (l *Ledger) decideAll() {
 			l.together(l.decideDue)
 		case t := <-l.taken:
 			l.together(func(g *group) { g.taken = &t })
+		case <-l.headDue:
+			l.together(func(g *group) { g.headDue = true })
 		case <-l.ended:
 		case <-l.quit:
 			l.turn.Lock() // from here on nobody else writes: a caller who is alone looks at quit first
@@ -92,7 +95,7 @@ func (l *Ledger) together(decide func(*group)) {
 	g := &group{}
 	decide(g)
 	l.fill(g)
-	if len(g.jobs) > 0 || len(g.entries) > 0 || g.taken != nil {
+	if len(g.jobs) > 0 || len(g.entries) > 0 || g.taken != nil || g.headDue {
 		l.hand(g)
 	}
 }

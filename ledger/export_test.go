@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"time"
 
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
@@ -68,3 +69,9 @@ func (l *Ledger) SkipDecision() {
 
 // Crowd makes the ledger believe that somebody else waits for an answer, so that it decides while it writes.
 func (l *Ledger) Crowd() { l.callers.Add(1) }
+
+// DoubtFor sets how long a stream must seem too short to be believed, and gives what it was.
+func DoubtFor(d time.Duration) (was time.Duration) {
+	was, doubtFor = doubtFor, d
+	return was
+}

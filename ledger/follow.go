@@ -127,7 +127,7 @@ func (l *Ledger) look() {
 
 // doubtFor is how long a stream must seem damaged, or to end before the journal does, to be believed: longer than a
 // leader of the stream that was cut off from the others goes on answering.
-const doubtFor = 15 * time.Second
+var doubtFor = 15 * time.Second // a variable for tests
 
 // whole says whether the stream is configured as it must be, lacks nothing, and holds at the journal's end what the
 // journal holds there. If not, this node writes no more: the history was put back, or there are two.

@@ -109,6 +109,7 @@ type Ledger struct {
 	stop    sync.Once
 	closed  error         // of storing the head; set within stop
 	quit    chan struct{} // closed to end the decider
+	headDue chan struct{} // see keepHead
 	callers atomic.Int64  // who wait for an answer, or are about to
 	queued  atomic.Int64  // groups handed to the writer and not yet answered
 	mu      sync.Mutex
@@ -127,9 +128,10 @@ type Ledger struct {
 	dueRest time.Duration // see dueRetry
 
 	// The writer's own.
-	headAt time.Time
-	head   journal.Head // of what is written
-	stored journal.Head // the head record
+	headAt    time.Time
+	headWaits bool         // headDue is told when the head record is to be stored
+	head      journal.Head // of what is written
+	stored    journal.Head // the head record
 
 	// The writer's own, of snapshots.
 	snapshot [32]byte   // digest of the file; zero: none is known to be there
@@ -180,7 +182,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	l := &Ledger{
 		c: c, log: c.Logger, jobs: make(chan *job, 1024), groups: make(chan *group, 1), done: make(chan struct{}),
 		quit: make(chan struct{}), ended: make(chan struct{}, 1), pending: map[uint64]*chain.Entry{}, state: rules.New(), next: 1,
-		taken: make(chan taken, 1),
+		taken: make(chan taken, 1), headDue: make(chan struct{}, 1),
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -192,13 +194,17 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := l.load(ctx); err != nil {
 		return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 	}
+	l.keepAtStart()
 	if c.Shared != nil {
 		if err := l.join(ctx); err != nil {
+			close(l.quit)
+			if l.taking {
+				<-l.taken
+			}
 			return nil, fmt.Errorf("open the ledger of %s: %w", c.Organization, err)
 		}
 		return l, nil
 	}
-	l.keep()
 	go l.decideAll()
 	go l.writeAll()
 	return l, nil
@@ -451,7 +457,7 @@ func (l *Ledger) Close() error {
 		<-l.done
 		if l.Err() == nil { // else the head must not be moved to what is unclear
 			if l.renew || l.c.Snapshots.due(l.head.Position, l.keptAt, true) {
-				l.recordSnapshot(l.takeSnapshot())
+				l.recordSnapshot(l.c.Snapshots.keep(l.folded()))
 			}
 			l.closed = l.storeHead()
 		}

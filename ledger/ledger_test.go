@@ -52,9 +52,15 @@ type place struct {
 	now     func() time.Time
 	hold    func() // called as an entry is applied; nil: nothing is
 
-	every uint64            // entries between snapshots; 0: there are none
-	fold  *projections.Fold // where there are snapshots
-	said  bytes.Buffer      // log lines
+	every uint64                // entries between snapshots; 0: there are none
+	fold  *projections.Fold     // where there are snapshots
+	fresh func() ledger.Folding // what snapshots are made of while the ledger runs; nil: newFold
+	turn  chan struct{}         // of those
+	said  bytes.Buffer          // log lines
+}
+
+func newFold() *projections.Fold {
+	return projections.NewFold(access.New(), history.New(), documents.New(), topic.New())
 }
 
 type keyring map[string]ed25519.PrivateKey
@@ -121,7 +127,7 @@ func must[T any](v T, err error) func(testing.TB) T {
 func (p *place) start(create bool) {
 	p.t.Helper()
 	t := p.t
-	p.journal = must(journal.Open(filepath.Join(p.dir, "journal"), journal.Options{Create: create}))(t)
+	p.journal = must(journal.Open(filepath.Join(p.dir, "journal"), journal.Options{Create: create, Ahead: true}))(t)
 	head := must(journal.OpenHead(filepath.Join(p.dir, "head"), create))(t)
 	compare := must(ledger.Compare(p.journal.Reader, p.dir, "main"))(t)
 	p.srv = must(stream.Start(stream.Options{StoreDir: p.dir}))(t)
@@ -134,15 +140,10 @@ func (p *place) start(create bool) {
 	must(ledger.Complete(t.Context(), p.journal.Reader, log))(t)
 	p.private = must(private.Open(filepath.Join(p.dir, "private")))(t)
 	p.applied = nil
-	var snapshots *ledger.Snapshots
-	if p.every > 0 {
-		p.fold = projections.NewFold(access.New(), history.New(), documents.New(), topic.New())
-		snapshots = &ledger.Snapshots{Path: filepath.Join(p.dir, "snapshot"), Take: p.fold.Snapshot, Restore: p.fold.Restore, Every: p.every}
-	}
 	p.ledger = must(ledger.Open(t.Context(), ledger.Config{
 		Organization: "main", Journal: p.journal, Head: head, Log: log, Private: p.private, Keys: p.keys,
 		Now:       func() time.Time { p.mu.Lock(); defer p.mu.Unlock(); return p.now() },
-		Snapshots: snapshots, Logger: slog.New(slog.NewTextHandler(&p.said, nil)),
+		Snapshots: p.snapshots(), Logger: slog.New(slog.NewTextHandler(&p.said, nil)),
 		Applied: func(en *chain.Entry) {
 			if p.fold != nil {
 				p.fold.Apply(en)
@@ -161,6 +162,20 @@ func (p *place) start(create bool) {
 			p.refused = append(p.refused, r.Code)
 		},
 	}))(t)
+}
+
+// snapshots gives what a ledger keeps of what it folds, and begins to fold anew; nil where every is 0.
+func (p *place) snapshots() *ledger.Snapshots {
+	if p.every == 0 {
+		return nil
+	}
+	p.fold = newFold()
+	return &ledger.Snapshots{Path: filepath.Join(p.dir, "snapshot"), Live: p.fold, Every: p.every, Turn: p.turn, Fresh: func() ledger.Folding {
+		if p.fresh != nil {
+			return p.fresh()
+		}
+		return newFold()
+	}}
 }
 
 func (p *place) stop() {
@@ -754,5 +769,25 @@ func TestCancelledIsUnknownOrDone(t *testing.T) {
 	r, err := p.do(c)
 	if err != nil || r.Position != 2 || p.journal.Len() != 2 {
 		t.Errorf("got %+v, %v with %d entries", r, err, p.journal.Len())
+	}
+}
+
+// TestHeadRecordFollows: given commands that were recorded and nothing after them, when a moment has passed, then the head
+// record has them all: a lost end is noticed though the ledger was not closed.
+func TestHeadRecordFollows(t *testing.T) {
+	p := newPlace(t)
+	for _, name := range []string{"a", "b", "c"} {
+		if _, err := p.do(p.command(p.role(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		head, _, err := journal.ReadHead(filepath.Join(p.dir, "head"))
+		if err == nil && head.Position == 4 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the head record stays at %d: %v", head.Position, err)
+		}
 	}
 }

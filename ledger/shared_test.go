@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -115,11 +116,18 @@ func (m *member) tryOpen(create bool) error {
 	if err == nil {
 		m.ledger, err = ledger.Open(t.Context(), ledger.Config{
 			Organization: m.org, Journal: m.journal, Head: head, Log: log, Private: m.private, Keys: m.keys,
-			Now: func() time.Time { m.mu.Lock(); defer m.mu.Unlock(); return m.now() },
+			Now:       func() time.Time { m.mu.Lock(); defer m.mu.Unlock(); return m.now() },
+			Snapshots: m.snapshots(), Logger: slog.New(slog.NewTextHandler(&m.said, nil)),
 			Applied: func(en *chain.Entry) {
+				if m.fold != nil {
+					m.fold.Apply(en)
+				}
 				m.mu.Lock()
 				defer m.mu.Unlock()
 				m.applied = append(m.applied, en)
+				if m.hold != nil {
+					m.hold()
+				}
 			},
 			Refused: func(_ events.Command, r *rules.Refusal) {
 				m.mu.Lock()
@@ -439,6 +447,55 @@ func TestShared(t *testing.T) {
 		same(t, a, b)
 	})
 
+	t.Run("a stream that was put back stops the node", func(t *testing.T) {
+		a, b := pair(t, c, "rolledback")
+		a.mustDo(a.role("one"))
+		a.mustDo(a.role("two"))
+		b.at(4)
+		b.shut()
+		a.shut()
+		first := []stream.Msg{}
+		for at := range uint64(3) {
+			en := must(chain.Parse(must(a.journal.Read(at + 1))(t)))(t)
+			first = append(first, stream.Msg{Subject: en.Subject(), Data: en.Bytes()})
+		}
+		// Given a stream that an administrator made again from an old copy
+		if _, err := c.Admin().Request("$JS.API.STREAM.DELETE."+stream.LogName(a.org), nil, 5*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		var l *stream.Log
+		a.wait("the stream can be made", func() (ok bool) {
+			var err error
+			l, err = a.conn.CreateLog(t.Context(), a.org)
+			return err == nil
+		})
+		if err := l.Append(t.Context(), 0, first); err != nil {
+			t.Fatal(err)
+		}
+		defer ledger.DoubtFor(ledger.DoubtFor(time.Second))
+		// then nobody begins to write behind its end
+		if err := a.tryOpen(false); !errors.Is(err, ledger.ErrRolledBack) {
+			t.Errorf("got %v", err)
+		}
+		if last, _, err := l.Last(t.Context()); last != 3 || err != nil {
+			t.Errorf("the stream ends at %d, %v", last, err)
+		}
+	})
+
+	t.Run("what is no entry stops the node", func(t *testing.T) {
+		a, _ := pair(t, c, "garbage")
+		at := a.journal.Len()
+		l := must(a.conn.OpenLog(t.Context(), a.org))(t)
+		if err := l.Append(t.Context(), at, []stream.Msg{{Subject: "ledger.garbage.role.created", Data: []byte("{}")}}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := a.do(a.mine(a.role("behind it")))
+		broken := (*chain.BrokenError)(nil)
+		if !errors.Is(err, ledger.ErrStopped) || !errors.As(a.ledger.Err(), &broken) || broken.Check != chain.CheckForm || a.journal.Len() != at {
+			t.Errorf("got %v; %v; %d entries", err, a.ledger.Err(), a.journal.Len())
+		}
+	})
+
 	t.Run("a journal that is not the stream's is refused", func(t *testing.T) {
 		a, b := pair(t, c, "fork")
 		other, _ := pair(t, c, "forked") // another history
@@ -474,4 +531,44 @@ func keys(t *testing.T, m *member) (keys []string) {
 		}
 	}
 	return keys
+}
+
+// Several nodes' ledgers make their snapshots aside too, of what others wrote as of what they wrote themselves.
+func TestSharedSnapshotAside(t *testing.T) {
+	c := natstest.Start(t, 1)
+	a, b := pair(t, c, "aside")
+	// Given two members that keep snapshots while they run
+	live := map[*member]map[uint64][][]byte{a: {}, b: {}}
+	all := map[*member]*[]*making{}
+	for m, at := range live {
+		m.shut()
+		all[m] = m.makings(nil)
+		m.hold = func() {
+			position, sections := m.fold.Snapshot()
+			at[position] = sections
+		}
+		m.open(false)
+	}
+	// when one of them writes
+	for range 2 {
+		was := [][32]byte{a.named(), b.named()}
+		for range 12 {
+			a.mustDo(a.role(fmt.Sprint("role-", a.journal.Len())))
+		}
+		a.anew(was[0])
+		b.anew(was[1])
+	}
+	// then both have made what they have folded, and start from it
+	for m, at := range live {
+		m.shut()
+		for _, made := range *all[m] {
+			if made.sections != nil && !slices.EqualFunc(made.sections, at[made.position], bytes.Equal) {
+				t.Errorf("the snapshot of %d is another than the live one", made.position)
+			}
+		}
+		m.open(false)
+		if n := m.count(); n >= 10 || strings.Contains(m.said.String(), unused) {
+			t.Errorf("%d entries were folded\n%s", n, m.said.String())
+		}
+	}
 }

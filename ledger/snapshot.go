@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
@@ -25,21 +26,37 @@ import (
 // say the same. It is used only where its digest is the one in the head record, which the ledger wrote itself.
 type Snapshots struct {
 	Path string
-	// Take gives what was folded so far, in sections, the first of which is that of the [rules.State]. It is called while
-	// entries are applied, by another goroutine, and sees all of an entry or nothing.
-	Take func() (position uint64, sections [][]byte)
-	// Restore takes in sections, before any entry is applied. After an error nothing was taken in.
-	Restore func(sections [][]byte) error
+	Live Folding // what [Config.Applied] folds the entries into
+	// Fresh makes another one, into which nothing is folded yet. The one of a snapshot that is made while the ledger runs.
+	Fresh func() Folding
+	// Turn, which holds one, is taken while a snapshot is made aside: of ledgers that have it in common only one does that
+	// at a time. Nil: no other is asked.
+	Turn chan struct{}
 	// Every is how many entries have to come before another one is taken, while the ledger runs; 0: 50,000. When it is
 	// closed, a fiftieth is enough. Where there are many entries it takes more of them, or the work would grow with the
 	// square of the history.
 	Every uint64
 }
 
+// Folding is what entries are folded into: [projections.Fold] is one.
+type Folding interface {
+	// Apply takes in the entry that comes next.
+	Apply(*chain.Entry)
+	// Snapshot gives what was folded so far, in sections, the first of which is that of the [rules.State]. Entries wait
+	// meanwhile.
+	Snapshot() (position uint64, sections [][]byte)
+	// Restore takes in sections, before any entry is applied. After an error nothing was taken in.
+	Restore(sections [][]byte) error
+}
+
 const (
 	snapshotOf      = "permledger snapshot"
 	snapshotVersion = 1
 	snapshotEvery   = 50_000
+
+	// pieceSize is how much is hashed at once, in bytes. One call cannot be interrupted, and where the garbage collector
+	// stops all goroutines for a moment, all of them would wait for a whole file.
+	pieceSize = 256 << 10
 )
 
 // errUnused says why a snapshot is not used.
@@ -80,8 +97,11 @@ func (s *Snapshots) write(k kept) (digest [32]byte, err error) {
 	_, err = w.Write(snapshot.AppendCount(b, len(k.sections)))
 	for _, section := range k.sections {
 		_, err1 := w.Write(snapshot.AppendCount(nil, len(section)))
-		_, err2 := w.Write(section)
-		err = errors.Join(err, err1, err2)
+		err = errors.Join(err, err1)
+		for piece := range slices.Chunk(section, pieceSize) {
+			_, err1 := w.Write(piece)
+			err = errors.Join(err, err1)
+		}
 	}
 	err = errors.Join(err, w.Flush())
 	sum.Sum(digest[:0])
@@ -115,7 +135,11 @@ func (s *Snapshots) read(head journal.Head) (*kept, error) {
 		return nil, fmt.Errorf("%w: it is cut off", errUnused)
 	}
 	b, end := b[:len(b)-sha256.Size], [32]byte(b[len(b)-sha256.Size:])
-	if sum := sha256.Sum256(b); sum != end || sum != head.Snapshot {
+	hash, sum := sha256.New(), [32]byte{}
+	for piece := range slices.Chunk(b, pieceSize) {
+		hash.Write(piece)
+	}
+	if hash.Sum(sum[:0]); sum != end || sum != head.Snapshot {
 		return nil, fmt.Errorf("%w: its digest is %x, the head record has %x", errUnused, sum[:8], head.Snapshot[:8])
 	}
 	r := snapshot.NewReader(b)
@@ -142,11 +166,15 @@ func (l *Ledger) resume(ctx context.Context, head journal.Head) error {
 	}
 	err := l.restore(ctx, l.c.Snapshots, head)
 	if errors.Is(err, errUnused) {
-		l.log.Warn("the snapshot is of no use; everything is made of the entries again", "organization", l.c.Organization, "snapshot", l.c.Snapshots.Path, "reason", err)
+		l.unused(err)
 		l.roots, l.renew = tree.Roots{}, true
 		return nil
 	}
 	return err
+}
+
+func (l *Ledger) unused(why error) {
+	l.log.Warn("the snapshot is of no use; everything is made of the entries again", "organization", l.c.Organization, "snapshot", l.c.Snapshots.Path, "reason", why)
 }
 
 // restore changes nothing but the tree where it fails, nor where there is no snapshot.
@@ -181,7 +209,7 @@ func (l *Ledger) restore(ctx context.Context, s *Snapshots, head journal.Head) e
 		err = fmt.Errorf("its state is of position %d", state.Position())
 	}
 	if err == nil {
-		err = s.Restore(k.sections)
+		err = s.Live.Restore(k.sections)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnused, err)
@@ -205,29 +233,35 @@ type taken struct {
 	err      error
 }
 
-// takeSnapshot takes a snapshot of what is folded now, and writes it.
-func (l *Ledger) takeSnapshot() taken {
-	position, sections := l.c.Snapshots.Take()
-	raw, err := l.c.Journal.Read(position)
-	if err != nil {
-		return taken{position: position, err: err}
-	}
-	digest, err := l.c.Snapshots.write(kept{position, chain.CID(raw), sections})
-	return taken{position, digest, err}
+// folded gives what the live folding has folded, and keeps every entry and every reader of the state waiting meanwhile.
+func (l *Ledger) folded() kept {
+	position, sections := l.c.Snapshots.Live.Snapshot()
+	return kept{position, l.head.CID, sections}
 }
 
-// keep has a snapshot taken in the background when it is time, and none is being taken. It is the writer's.
-func (l *Ledger) keep() {
-	if !l.taking && l.c.Snapshots.due(l.head.Position, l.keptAt, false) && l.Err() == nil {
+// keepAtStart keeps what the start has folded, if that is much: nobody has to wait for it but the start itself, which
+// does not wait for the disk.
+func (l *Ledger) keepAtStart() {
+	if l.c.Snapshots.due(l.head.Position, l.keptAt, false) {
+		k := l.folded()
 		l.taking = true
-		go func() { l.taken <- l.takeSnapshot() }()
+		go func() { l.taken <- l.c.Snapshots.keep(k) }()
 	}
+}
+
+func (s *Snapshots) keep(k kept) taken {
+	digest, err := s.write(k)
+	return taken{k.position, digest, err}
 }
 
 // recordSnapshot has the head record name a snapshot that was written. A crash before leaves a file that it does not
 // name, which the next start does not use. One that could not be written stops nobody.
 func (l *Ledger) recordSnapshot(t taken) {
-	l.taking, l.keptAt = false, t.position
+	l.taking = false
+	if errors.Is(t.err, errGivenUp) {
+		return
+	}
+	l.keptAt = t.position
 	if t.err != nil {
 		l.log.Warn("no snapshot was kept; the next start takes longer", "organization", l.c.Organization, "snapshot", l.c.Snapshots.Path, "error", t.err)
 		return

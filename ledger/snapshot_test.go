@@ -15,11 +15,6 @@ import (
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/snapshot"
-	"github.com/permledger/permledger/projections"
-	"github.com/permledger/permledger/projections/access"
-	"github.com/permledger/permledger/projections/documents"
-	"github.com/permledger/permledger/projections/history"
-	"github.com/permledger/permledger/projections/topic"
 )
 
 const unused = "the snapshot is of no use"
@@ -63,7 +58,7 @@ func (p *place) keepNow() {
 // folded holds what the ledger has folded to what all entries make, folded from the first.
 func (p *place) folded() {
 	p.t.Helper()
-	fold := projections.NewFold(access.New(), history.New(), documents.New(), topic.New())
+	fold := newFold()
 	for r, err := range p.journal.Range(1, p.journal.Len()) {
 		if err != nil {
 			p.t.Fatal(err)
@@ -284,10 +279,10 @@ func TestSnapshotOverADamagedEntry(t *testing.T) {
 			j := must(journal.Open(filepath.Join(p.dir, "journal"), journal.Options{}))(t)
 			defer j.Close()
 			head := must(journal.OpenHead(filepath.Join(p.dir, "head"), false))(t)
-			fold := projections.NewFold(access.New(), history.New(), documents.New(), topic.New())
+			fold := newFold()
 			_, err := ledger.Open(t.Context(), ledger.Config{
 				Organization: "main", Journal: j, Head: head, Keys: p.keys, Applied: fold.Apply,
-				Snapshots: &ledger.Snapshots{Path: p.file(), Take: fold.Snapshot, Restore: fold.Restore},
+				Snapshots: &ledger.Snapshots{Path: p.file(), Live: fold},
 			})
 			if b := (*chain.BrokenError)(nil); !errors.As(err, &b) || b.Position != changed {
 				t.Fatalf("got %v; want what breaks at %d", err, changed)

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/permledger/permledger/ledger/chain"
@@ -35,14 +33,16 @@ type Survey struct {
 	First  string       // CID of the first entry
 
 	// Beyond are the positions behind the history at which an entry stands whose signatures hold, or which a checksum says
-	// is as it was written: it cannot be joined to the history, and somebody may have been told of it.
+	// is as it was written: it cannot be joined to the history, and somebody may have been told of it. Entries of a write
+	// that was never synced are not among them: see unwritten.
 	Beyond []uint64
 	// Stopped says why the history does not go on although there is something beyond it; nil where nothing is.
 	Stopped error
 
-	files []string
-	picks []place
-	sums  [][sha256.Size]byte // of the entries
+	files   []string
+	picks   []place
+	sums    [][sha256.Size]byte // of the entries
+	ordered bool                // the stream has something beyond
 }
 
 // ForkError says that two entries at one position are both signed by the ledger's key and continue the same history: no
@@ -55,24 +55,6 @@ type ForkError struct {
 func (e *ForkError) Error() string {
 	return fmt.Sprintf("a fork: two different entries are signed for position %d, %s and %s; both copies are kept, and nobody but a person can say which one holds",
 		e.Position, e.CIDs[0], e.CIDs[1])
-}
-
-// place is where an entry may lie.
-type place struct {
-	position uint64
-	offset   int64
-	size     int32
-	file     int32
-	sure     bool // a checksum says that these are the bytes that were written
-	journal  bool
-}
-
-// candidate is an entry that may be the one of a position.
-type candidate struct {
-	place
-	raw    []byte
-	parsed chain.Parsed
-	both   bool // journal and stream hold it
 }
 
 // Look surveys the copies. It fails where a file cannot be read, which says nothing of what it holds, with a [*ForkError],
@@ -177,18 +159,39 @@ func (s *Survey) follow(ctx context.Context, places []place, src Sources) error 
 		}
 		s.beyond(here)
 	}
+	if unwritten, err := s.unwritten(src); err != nil || unwritten {
+		s.Beyond, s.Stopped = nil, nil
+		return err
+	}
 	if s.Stopped == nil && len(s.Beyond) > 0 {
 		s.Stopped = fmt.Errorf("no copy holds event %d", s.Head.Position+1)
 	}
 	return nil
 }
 
+// unwritten says whether what stands beyond the history is what a power cut left of the journal's last write: behind the
+// head record, not in the stream, and with holes where sectors were never written. Nobody was told of it, for nobody is
+// before the sync, after which there are no holes. Entries that were synced and then lost look the same only where a disk
+// made whole sectors of them zero, and only those recorded since the head record was stored.
+func (s *Survey) unwritten(src Sources) (bool, error) {
+	end := s.Head.Position
+	if len(s.Beyond) == 0 || s.ordered || src.Head == nil || src.Head.Position > end || len(src.Journals) != 1 {
+		return false, nil
+	}
+	return journal.Unwritten(src.Journals[0], journal.Options{}, end, func(entry []byte) bool {
+		p := chain.Inspect(entry)
+		return p.Err == nil && p.Entry.Event.Sequence > end
+	})
+}
+
 // beyond notes a position behind the history at which something of worth stands.
 func (s *Survey) beyond(here []candidate) {
 	for _, c := range here {
 		if c.parsed.Err == nil || c.sure || c.both {
-			s.Beyond = append(s.Beyond, c.position)
-			return
+			if n := len(s.Beyond); n == 0 || s.Beyond[n-1] != c.position {
+				s.Beyond = append(s.Beyond, c.position)
+			}
+			s.ordered = s.ordered || c.both || !c.journal
 		}
 	}
 }
@@ -296,70 +299,6 @@ func (s *Survey) Entries(ctx context.Context) iter.Seq2[[]byte, error] {
 // Holds says whether an entry is the one at a position of the history.
 func (s *Survey) Holds(position uint64, raw []byte) bool {
 	return position > 0 && position <= uint64(len(s.sums)) && sha256.Sum256(raw) == s.sums[position-1]
-}
-
-// reader reads entries at places. It keeps a file open for the journals and one for the streams.
-type reader struct {
-	files []string
-	open  [2]*os.File
-}
-
-// candidates reads what may stand at a position: the places are in order, and those behind it are given back.
-func (r *reader) candidates(position uint64, places []place) (found []candidate, rest []place, err error) {
-	for len(places) > 0 && places[0].position <= position {
-		p := places[0]
-		places = places[1:]
-		raw, err := r.read(p)
-		if err != nil {
-			return nil, nil, err
-		}
-		same := slices.IndexFunc(found, func(c candidate) bool { return string(c.raw) == string(raw) })
-		if same < 0 {
-			found = append(found, candidate{place: p, raw: raw})
-			continue
-		}
-		found[same].both = found[same].both || found[same].journal != p.journal
-		found[same].sure = found[same].sure || p.sure
-	}
-	for i := range found {
-		look := chain.Inspect
-		if found[i].both { // two copies do not rot alike; whether all signatures hold is for verification
-			look = chain.Load
-		}
-		found[i].parsed = look(found[i].raw)
-	}
-	return found, places, nil
-}
-
-func (r *reader) read(p place) ([]byte, error) {
-	slot := 0
-	if p.journal {
-		slot = 1
-	}
-	path := r.files[p.file]
-	if f := r.open[slot]; f == nil || f.Name() != path {
-		if f != nil {
-			f.Close()
-		}
-		var err error
-		if r.open[slot], err = os.Open(path); err != nil {
-			r.open[slot] = nil
-			return nil, err
-		}
-	}
-	raw := make([]byte, p.size)
-	if _, err := r.open[slot].ReadAt(raw, p.offset); err != nil {
-		return nil, fmt.Errorf("read %s: %w", filepath.Base(path), err)
-	}
-	return raw, nil
-}
-
-func (r *reader) close() {
-	for _, f := range r.open {
-		if f != nil {
-			f.Close()
-		}
-	}
 }
 
 // Journaled says how many entries at the beginning of a journal are those of the history, and whether that is all there is

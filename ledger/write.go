@@ -11,8 +11,8 @@ import (
 	"github.com/permledger/permledger/ledger/stream"
 )
 
-// headEvery is how old the head record may be while commands come in. It only bounds how much of a lost end can go
-// unnoticed; nothing acknowledged depends on it.
+// headEvery is how old the head record may be. It only bounds how much of a lost end can go unnoticed; nothing
+// acknowledged depends on it.
 const headEvery = 100 * time.Millisecond
 
 // publishWait bounds how long an unclear publish is asked after before the ledger stops.
@@ -42,6 +42,9 @@ func (l *Ledger) finish(g *group) {
 	}
 	if g.taken != nil {
 		l.recordSnapshot(*g.taken)
+	}
+	if g.headDue {
+		l.recordHead()
 	}
 	l.keep()
 }
@@ -81,13 +84,32 @@ func (l *Ledger) write(g *group) error {
 		}
 	}
 	l.head = g.head
-	if now := l.c.Now(); now.Sub(l.headAt) >= headEvery {
-		l.headAt = now
-		if err := l.storeHead(); err != nil {
-			l.fail(err) // this group is recorded; no other is written
-		}
-	}
+	l.keepHead()
 	return nil
+}
+
+// keepHead records the head, or has it recorded as soon as it is time.
+func (l *Ledger) keepHead() {
+	now := l.c.Now()
+	if rest := headEvery - now.Sub(l.headAt); rest > 0 {
+		if !l.headWaits {
+			l.headWaits = true
+			time.AfterFunc(rest, func() { l.headDue <- struct{}{} })
+		}
+		return
+	}
+	l.headAt = now
+	if err := l.storeHead(); err != nil {
+		l.fail(err) // what was written is recorded; nothing more is written
+	}
+}
+
+// recordHead is keepHead when its time has come.
+func (l *Ledger) recordHead() {
+	l.headWaits, l.headAt = false, time.Time{}
+	if l.Err() == nil { // else the head must not be moved to what is unclear
+		l.keepHead()
+	}
 }
 
 // answer tells the callers of a group how it went: err is what became of its entries. What was decided on a state that

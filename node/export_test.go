@@ -10,6 +10,9 @@ func Guard(dir, organization string) error {
 // CheckEvery makes a node check its organizations more often.
 func (o *Options) CheckEvery(d time.Duration) { o.checkEvery = d }
 
+// SnapshotEvery makes a node's ledgers take a snapshot of so many entries.
+func (o *Options) SnapshotEvery(entries uint64) { o.snapshotEvery = entries }
+
 // SetMinFree changes how much an open node keeps free.
 func SetMinFree(n *Node, bytes uint64) {
 	n.space.Lock()

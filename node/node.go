@@ -60,7 +60,8 @@ type Options struct {
 	// ([ledger.ErrWait]). 0 stands for [MinFree].
 	MinFree uint64
 
-	checkEvery time.Duration // 0: checkEvery
+	checkEvery    time.Duration // 0: checkEvery
+	snapshotEvery uint64        // entries; 0: as many as a ledger takes by itself
 }
 
 // Node is an open data directory. Its methods are safe for concurrent use.
@@ -74,7 +75,8 @@ type Node struct {
 	srv  *stream.Server // nil in a cluster
 	conn *stream.Conn
 
-	cluster *cluster // nil where the directory has a store of its own
+	keeping chan struct{} // holds one: the organization whose snapshot is made while it runs
+	cluster *cluster      // nil where the directory has a store of its own
 
 	repaired map[string][]Mended // by [Repair], before the ledgers are opened
 	told     func(Mended)        // of each mending; nil: nobody is
@@ -146,7 +148,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Node, error) {
 }
 
 func newNode(dir string, opts Options) *Node {
-	n := &Node{dir: dir, opts: opts, log: opts.Logger, orgs: map[string]*Org{}, opened: map[string]*Org{}}
+	n := &Node{dir: dir, opts: opts, log: opts.Logger, orgs: map[string]*Org{}, opened: map[string]*Org{}, keeping: make(chan struct{}, 1)}
 	n.keys = &keyrings{dir: filepath.Join(dir, "node"), all: map[string]*keys{}}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)

@@ -198,7 +198,7 @@ func (n *Node) create(ctx context.Context, id string) (*Org, error) {
 
 func (n *Node) createFiles(ctx context.Context, id string) (*Org, *journal.HeadFile, error) {
 	dir := n.orgDir(id)
-	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{Create: true})
+	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{Create: true, Ahead: true})
 	if err != nil {
 		return nil, nil, err
 	}

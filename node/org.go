@@ -121,8 +121,13 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 			o.Fold.Apply(en)
 			o.news.tell()
 		},
-		Snapshots: &ledger.Snapshots{Path: filepath.Join(n.orgDir(o.ID), "snapshot"), Take: o.Fold.Snapshot, Restore: o.Fold.Restore},
-		Refused:   func(c events.Command, r *rules.Refusal) { o.Activity.refused(n.opts.Now(), c, r) },
+		Snapshots: &ledger.Snapshots{
+			Path: filepath.Join(n.orgDir(o.ID), "snapshot"), Live: o.Fold, Turn: n.keeping, Every: n.opts.snapshotEvery,
+			Fresh: func() ledger.Folding {
+				return projections.NewFold(access.New(), history.New(), documents.New(), topic.New())
+			},
+		},
+		Refused: func(c events.Command, r *rules.Refusal) { o.Activity.refused(n.opts.Now(), c, r) },
 	})
 	if err != nil {
 		return err

@@ -109,7 +109,7 @@ func (n *Node) look(ctx context.Context, p *prepared) error {
 	if p.copied, err = journal.Unsynced(dir); err != nil {
 		return err
 	}
-	if p.journal, err = journal.Open(dir, journal.Options{}); err == nil {
+	if p.journal, err = journal.Open(dir, journal.Options{Ahead: true}); err == nil {
 		p.reader = p.journal.Reader
 		if p.compare, err = ledger.Compare(p.reader, n.store(), p.name); err == nil {
 			err = n.check(p)
@@ -242,18 +242,21 @@ func (n *Node) mend(p *prepared) error {
 		n.did(p, Mended{What: "a sync of the journal had failed; its last segment was copied to a new file"})
 	}
 	if p.journal == nil {
-		j, kept, err := journal.OpenCut(dir, journal.Options{}, p.cut)
+		j, kept, err := journal.OpenCut(dir, journal.Options{Ahead: true}, p.cut)
 		if err != nil {
 			return err
 		}
 		p.journal = j
 		n.did(p, Mended{What: fmt.Sprintf("the journal's last write had not reached the disk; what was left of it behind event %d was cut off", p.cut), Kept: kept})
-	} else if _, torn := p.journal.Torn(); torn > 0 {
+	} else {
+		_, torn := p.journal.Torn()
 		kept, err := p.journal.CutTorn()
 		if err != nil {
 			return err
 		}
-		n.did(p, Mended{What: fmt.Sprintf("the journal's last write was cut off; its %d bytes are set aside", torn), Kept: kept})
+		if kept != "" { // else there were at most zeros, which are no sign of anything
+			n.did(p, Mended{What: fmt.Sprintf("the journal's last write was cut off; its %d bytes are set aside", torn), Kept: kept})
+		}
 	}
 	if err := ledger.Extend(p.journal, p.compare.OnlyStream); err != nil {
 		return err

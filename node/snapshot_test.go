@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"bytes"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -63,5 +64,46 @@ func TestStartFromASnapshot(t *testing.T) {
 	name := "Know your customer"
 	if r := o.do(t, org, &events.RoleUpdated{Role: role.Role, Name: &name}); r.Position != 3 {
 		t.Errorf("it goes on at %d", r.Position)
+	}
+}
+
+// While a node runs its organizations keep snapshots, whatever they have in them, each of what is folded.
+func TestSnapshotsOfARunningNode(t *testing.T) {
+	// Given two organizations that take one of each entry, of signed documents and without
+	var opts node.Options
+	opts.SnapshotEvery(1)
+	dir, o := initialised(t), newOwner(t)
+	n, err := node.Open(t.Context(), dir, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Close() })
+	var orgs []*node.Org
+	for name, profile := range map[string]string{"alpha": "guardian", "beta": "plain"} {
+		orgs = append(orgs, organization(t, n, o, name, profile))
+	}
+	// when commands are recorded in both
+	for i := range 8 {
+		for _, org := range orgs {
+			o.do(t, org, newRole(fmt.Sprint("role-", i)))
+		}
+	}
+	// then there comes a snapshot of each that has what is folded, and the head record names it
+	for _, org := range orgs {
+		_, sections := org.Fold.Snapshot()
+		path := filepath.Join(dir, "orgs", org.ID)
+		eventually(t, "a snapshot of all entries of "+org.ID, func() bool {
+			b, err := os.ReadFile(filepath.Join(path, "snapshot"))
+			head, _, headErr := journal.ReadHead(filepath.Join(path, "head"))
+			if err != nil || headErr != nil || !bytes.HasSuffix(b, head.Snapshot[:]) {
+				return false
+			}
+			for _, section := range sections {
+				if !bytes.Contains(b, section) {
+					return false
+				}
+			}
+			return true
+		})
 	}
 }

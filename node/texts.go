@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -22,7 +25,9 @@ type sharedTexts struct {
 	conn   *stream.Conn
 	secret *secret
 	store  *private.Store // this node's copy
-	log    *slog.Logger
+
+	snapshot string // file of the ledger's snapshot
+	log      *slog.Logger
 
 	mu      sync.Mutex
 	stream  *stream.Texts // nil until it is first used
@@ -37,7 +42,8 @@ type sharedText struct {
 }
 
 func newSharedTexts(n *Node, org string, store *private.Store) *sharedTexts {
-	return &sharedTexts{org: org, conn: n.conn, secret: n.cluster.secret, store: store, log: n.log, waiting: make(chan struct{}, 1)}
+	return &sharedTexts{org: org, conn: n.conn, secret: n.cluster.secret, store: store, log: n.log,
+		snapshot: filepath.Join(n.orgDir(org), "snapshot"), waiting: make(chan struct{}, 1)}
 }
 
 func (t *sharedTexts) open(ctx context.Context) (*stream.Texts, error) {
@@ -96,8 +102,22 @@ func (t *sharedTexts) want(en *chain.Entry) {
 	}
 }
 
-// run reads what is wanted until ctx ends.
+// lastFetch bounds how long a node that is closed goes on reading texts.
+const lastFetch = 2 * time.Second
+
+// run reads what is wanted until ctx ends, and then once more. What it could not read the next start asks for again, which
+// takes every entry: the snapshot, which would spare it that, is removed.
 func (t *sharedTexts) run(ctx context.Context) {
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFetch)
+		defer cancel()
+		if err := t.fetch(last); err != nil {
+			t.log.Warn("private texts of other nodes were not read; the next start does it", "organization", t.org, "error", err)
+			if err := os.Remove(t.snapshot); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.log.Warn("the snapshot could not be removed", "organization", t.org, "error", err)
+			}
+		}
+	}()
 	for {
 		wake, again := t.waiting, (<-chan time.Time)(nil)
 		if err := t.fetch(ctx); err != nil && ctx.Err() == nil {

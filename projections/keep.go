@@ -8,13 +8,20 @@ import (
 
 // Snapshot gives the state and then each projection, as bytes, and the position that all of them are of. Entries wait
 // while it is taken, and with them who asks for the state: 9 ms for 10,000 small entries, 250 ms for 100,000 on a machine
-// that was busy with other things. To write it is for the caller, who keeps nobody waiting.
+// that was busy with other things. So a ledger that runs takes it of a Fold of its own: see ledger.Snapshots. To write
+// it is for the caller, who keeps nobody waiting.
 func (f *Fold) Snapshot() (position uint64, sections [][]byte) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	sections = append(sections, f.state.AppendSnapshot(nil))
-	for _, p := range f.projections {
-		sections = append(sections, p.AppendSnapshot(nil))
+	room := func(section int) []byte {
+		if f.sizes == nil {
+			return nil
+		}
+		return make([]byte, 0, f.sizes[section]*5/4) // to move what is large takes time in which nothing else can run
+	}
+	sections = append(sections, f.state.AppendSnapshot(room(0)))
+	for i, p := range f.projections {
+		sections = append(sections, p.AppendSnapshot(room(i+1)))
 	}
 	return f.state.Position(), sections
 }
@@ -42,6 +49,9 @@ func (f *Fold) Restore(sections [][]byte) (err error) {
 			}
 		}()
 	}
-	f.state = state
+	f.state, f.sizes = state, nil
+	for _, section := range sections {
+		f.sizes = append(f.sizes, len(section))
+	}
 	return nil
 }

@@ -22,6 +22,7 @@ type Fold struct {
 	mu          sync.RWMutex
 	state       *rules.State
 	projections []Snapshotter
+	sizes       []int // of the sections that were restored, the state's first; nil: none were
 }
 
 // NewFold begins before the first entry.

@@ -41,7 +41,7 @@ func Directory(ctx context.Context, path string, o Options) ([]*Report, error) {
 	}
 	var reports []*Report
 	for _, l := range orgs {
-		r, err := l.verify(ctx, o)
+		r, err := l.settled(ctx, o)
 		r.Organization = cmp.Or(r.Organization, l.name)
 		reports = append(reports, r)
 		if err != nil {
@@ -144,6 +144,19 @@ func exists(path string) bool {
 	return err == nil
 }
 
+// settled verifies a ledger. A server that runs may be writing its last entry while it is read, of which then only a part is
+// seen: beside one, what does not hold is looked at again until it is the same twice.
+func (l onDisk) settled(ctx context.Context, o Options) (*Report, error) {
+	var before string
+	for {
+		r, err := l.verify(ctx, o)
+		if !errors.As(err, new(*chain.BrokenError)) || err.Error() == before || !l.running() {
+			return r, err
+		}
+		before = err.Error()
+	}
+}
+
 func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
 	// First the head, then the journal: a server that runs moves the head on only once the journal holds that much.
 	if l.dir != "" {
@@ -214,7 +227,10 @@ func (l onDisk) expect(o *Options) error {
 
 // running says whether a process has the data directory open, and so may be writing. It takes the lock only to ask.
 func (l onDisk) running() bool {
-	f, err := os.Open(filepath.Join(l.store, "..", "lock"))
+	if l.store == "" && l.dir == "" {
+		return false
+	}
+	f, err := os.Open(filepath.Join(cmp.Or(l.store, filepath.Dir(l.dir)), "..", "lock"))
 	if err != nil {
 		return false
 	}

@@ -201,7 +201,8 @@ func TestStreamIsIncomplete(t *testing.T) {
 	}
 }
 
-// Given the end of a write that was cut off behind the last entry, then the entries verify, and the report says so.
+// Given the end of a write that was cut off behind the last entry, then the entries verify, and the report says so. Of
+// zeros, which every server that runs has there, it says nothing.
 func TestTornTail(t *testing.T) {
 	for name, tail := range map[string]string{"half a length": "\x01", "half an entry": "\x01\x00{\"event\"", "zeros": "\x00\x00\x00\x00"} {
 		t.Run(name, func(t *testing.T) {
@@ -209,7 +210,7 @@ func TestTornTail(t *testing.T) {
 			d := openDisk(t, dir, acme)
 			d.write(t, d.segment, append(d.journal, tail...))
 			for _, path := range []string{d.org, filepath.Join(d.org, "journal")} {
-				if r := verified(t, dir, path)[0]; r.Position != perOrganization || !strings.Contains(notes(r), "no whole entry") {
+				if r := verified(t, dir, path)[0]; r.Position != perOrganization || strings.Contains(notes(r), "no whole entry") != (name != "zeros") {
 					t.Errorf("%+v", r)
 				}
 			}

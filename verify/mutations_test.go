@@ -148,6 +148,7 @@ var checked = []struct {
 	{"verify/directory.go", `broken\(err\)|broken\(damage|&chain\.BrokenError\{|return err\n|return \w+, err\n|ErrNothing\n|ErrSeveral, `,
 		[]string{
 			"\n\treturn err\n}\n",
+			"!l.running() {\n\t\t\treturn r, err\n",                             // of whatever was found
 			"if err != nil {\n\t\treturn nil, err\n\t}\n\tif _, err := os.Stat", // there is no path that cannot be made absolute but without a working directory
 		},
 		[]mutation{

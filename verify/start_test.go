@@ -38,7 +38,7 @@ func BenchmarkStart(b *testing.B) {
 		c := ledger.Config{Organization: "acme", Journal: j, Head: head, Keys: noKeys{}, Applied: fold.Apply,
 			Now: func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }} // before any grant ends
 		if withSnapshots {
-			c.Snapshots = &ledger.Snapshots{Path: filepath.Join(dir, "snapshot"), Take: fold.Snapshot, Restore: fold.Restore, Every: 1 << 40}
+			c.Snapshots = &ledger.Snapshots{Path: filepath.Join(dir, "snapshot"), Live: fold, Every: 1 << 40}
 		}
 		l, err := ledger.Open(b.Context(), c)
 		if err != nil {

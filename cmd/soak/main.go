@@ -52,6 +52,7 @@ type soak struct {
 	seed    uint64
 	keep    string
 	program *faults.Program
+	share   time.Duration // of the whole, for a turn at most
 
 	mu     sync.Mutex
 	latest map[string]string // what each kind said last
@@ -81,6 +82,7 @@ func (s *soak) main(ctx context.Context, length time.Duration, kinds []string, r
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	s.latest = map[string]string{}
+	s.share = length / time.Duration(max(len(kinds), 1))
 	var lines sync.WaitGroup
 	lines.Go(func() { s.tell(ctx) })
 	for turn := uint64(0); ctx.Err() == nil && len(kinds) > 0; turn++ {
@@ -97,8 +99,10 @@ func (s *soak) main(ctx context.Context, length time.Duration, kinds []string, r
 	return nil
 }
 
-// turn runs one kind for some minutes, and says whether it cannot run here.
+// turn runs one kind for some minutes, in a short soak for its share, and says whether it cannot run here.
 func (s *soak) turn(ctx context.Context, kind, work string, seed uint64) (never bool) {
+	ctx, cancel := context.WithTimeout(ctx, s.share)
+	defer cancel()
 	o := faults.Options{Program: s.program, Seed: seed, Scratch: work, Keep: s.keep, Log: func(format string, args ...any) {
 		s.say(kind, fmt.Sprintf(format, args...))
 	}}
@@ -149,7 +153,7 @@ func (s *soak) run(ctx context.Context, kind string, o faults.Options) error {
 		n, err = faults.FullDisk(ctx, o)
 		o.Log("full: %d acknowledged until the disk was full", n)
 	case "model":
-		_, err = faults.Model(ctx, o, 2000)
+		_, err = faults.Model(ctx, o, 500, 2*time.Minute)
 	case "fuzz":
 		_, err = faults.Fuzz(ctx, o, 20*time.Second)
 	}

@@ -15,6 +15,9 @@ import (
 // damageEntries is how many commands are acknowledged before a directory is damaged, half of them before the old copy.
 const damageEntries = 160
 
+// blockEntries is how many long commands fill a block of the stream, of 8 MiB, and go on in the next.
+const blockEntries = 1600
+
 // snapshotEntries is how many commands make the program write a snapshot when it is stopped.
 const snapshotEntries = 1100
 
@@ -73,15 +76,16 @@ type damageBase struct {
 	acks    []Ack
 }
 
-// newDamageBase makes the directory of a round: every second one's server was killed, every fourth has a snapshot.
+// newDamageBase makes the directory of a round: the servers of every second one were killed, and two of
+// four have a stream of several blocks and a snapshot.
 func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, round int) (*damageBase, error) {
 	b := &damageBase{root: root, crashed: round%2 == 1}
 	dir := filepath.Join(root, "whole")
-	first := damageEntries / 2
-	if round%4 >= 2 {
-		first = snapshotEntries
+	first, fat := damageEntries/2, round%4 >= 2
+	if fat {
+		first = blockEntries
 	}
-	acks, err := o.Program.loadedDirectory(ctx, dir, rng.Uint64(), first, func(s *Server) { _ = s.Stop() })
+	acks, err := o.Program.loadedDirectory(ctx, dir, rng.Uint64(), first, fat, func(s *Server) { _ = s.Stop() })
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +96,7 @@ func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, 
 	if b.crashed {
 		end = (*Server).Kill
 	}
-	more, err := o.Program.load(ctx, dir, rng.Uint64(), damageEntries/2, end)
+	more, err := o.Program.load(ctx, dir, rng.Uint64(), damageEntries/2, false, end)
 	b.acks = append(acks, more...)
 	return b, err
 }
@@ -127,7 +131,7 @@ func (b *damageBase) try(ctx context.Context, o Options, c damage, rng *rand.Ran
 			state = "killed"
 		}
 		f := Failure{Fault: "damage", Seed: o.Seed, Case: fmt.Sprintf("%s, server %s", c.name, state), Acks: b.acks}
-		err = f.report(o.Keep, kept, err)
+		err = f.report(ctx, o.Keep, kept, err)
 	}
 	return outcome, errors.Join(err, os.RemoveAll(work))
 }

@@ -3,6 +3,7 @@ package faults
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -23,7 +24,7 @@ type damage struct {
 	want Outcome
 
 	// killed says that a directory which a kill left may also start by itself: its head record can then be behind what
-	// the damage took, which looks like a write that was cut off, and is completed from the other copy.
+	// the damage took, which looks like a write that never reached the disk, and is completed from the other copy.
 	killed bool
 	// only are kinds of findings that have to be there; empty: nothing may be found.
 	only []string
@@ -83,20 +84,32 @@ func zeroPage(at int) func([]byte) []byte {
 
 func cutOff(n int) func([]byte) []byte { return func(b []byte) []byte { return b[:len(b)-n] } }
 
-// flipEntry flips a bit of an entry in one copy: of its data, which its own signature covers.
-func (d *damaged) flipEntry(file string, position int) error {
+// flipEntry flips a bit of an entry in whichever of some files has it: of its data, which its own signature covers.
+func (d *damaged) flipEntry(files []string, position int) error {
 	seg, err := os.ReadFile(d.segment())
 	if err != nil {
 		return err
 	}
 	from, to := entryAt(seg, position)
-	return edit(file, func(b []byte) []byte {
-		at := bytes.Index(b, seg[from:to])
-		if at < 0 {
-			return nil // a block without it would be found damaged all the more
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return err
 		}
-		return flip(at + (to-from)/3 + d.rng.IntN((to-from)/3))(b)
-	})
+		if at := bytes.Index(b, seg[from:to]); at >= 0 {
+			return edit(file, flip(at+(to-from)/3+d.rng.IntN((to-from)/3)))
+		}
+	}
+	return fmt.Errorf("entry %d is in none of %v", position, files)
+}
+
+func (d *damaged) inStream(position int) error {
+	files, err := blocks(d.dir)
+	return errors.Join(err, d.flipEntry(files, position))
+}
+
+func (d *damaged) inJournal(position int) error {
+	return d.flipEntry([]string{d.segment()}, position)
 }
 
 // garbage are bytes without a meaning.
@@ -157,7 +170,7 @@ func damages() []damage {
 		{name: "nothing", do: func(*damaged) error { return nil }},
 
 		{name: "stream: a bit in a record's head", do: func(d *damaged) error { return edit(d.block(), flip(d.rng.IntN(20))) }},
-		{name: "stream: a bit in an entry", do: func(d *damaged) error { return d.flipEntry(d.block(), d.middle()) }},
+		{name: "stream: a bit in an entry", do: func(d *damaged) error { return d.inStream(d.middle()) }},
 		{name: "stream: a bit in the last bytes", do: func(d *damaged) error {
 			return edit(d.block(), func(b []byte) []byte { return flip(len(b) - 1 - d.rng.IntN(100))(b) })
 		}},
@@ -178,13 +191,13 @@ func damages() []damage {
 		{name: "stream: an old copy of it", do: old(inStream())},
 		{name: "stream: the block cannot be read", do: hideBlock, undo: showBlock},
 
-		{name: "journal: a bit in a length", want: Repaired, do: func(d *damaged) error {
+		{name: "journal: a bit in a length", want: Repaired, killed: true, do: func(d *damaged) error {
 			return edit(d.segment(), func(b []byte) []byte { from, _ := entryAt(b, d.middle()); return flip(from - 1 - d.rng.IntN(2))(b) })
 		}},
-		{name: "journal: a bit in an entry", want: Repaired, do: func(d *damaged) error { return d.flipEntry(d.segment(), d.middle()) }},
-		{name: "journal: a bit in the last entry", want: Repaired, killed: true, do: func(d *damaged) error { return d.flipEntry(d.segment(), d.n) }},
+		{name: "journal: a bit in an entry", want: Repaired, killed: true, do: func(d *damaged) error { return d.inJournal(d.middle()) }},
+		{name: "journal: a bit in the last entry", want: Repaired, killed: true, do: func(d *damaged) error { return d.inJournal(d.n) }},
 		{name: "journal: the tail is cut", want: Repaired, killed: true, do: func(d *damaged) error { return edit(d.segment(), cutOff(1+d.rng.IntN(20_000))) }},
-		{name: "journal: a page is zeroed", want: Repaired, do: func(d *damaged) error {
+		{name: "journal: a page is zeroed", want: Repaired, killed: true, do: func(d *damaged) error {
 			return edit(d.segment(), func(b []byte) []byte { from, _ := entryAt(b, d.middle()); return zeroPage(from)(b) })
 		}},
 		{name: "journal: zeros behind the end", do: func(d *damaged) error {
@@ -221,13 +234,13 @@ func damages() []damage {
 		}},
 		{name: "snapshot: cut off", of: "snapshot", do: func(d *damaged) error { return edit(d.org("snapshot"), cutOff(1+d.rng.IntN(4000))) }},
 
-		{name: "both: a bit in different entries", want: Repaired, do: func(d *damaged) error {
+		{name: "both: a bit in different entries", want: Repaired, killed: true, do: func(d *damaged) error {
 			at := d.middle()
-			return errors.Join(d.flipEntry(d.block(), at-1), d.flipEntry(d.segment(), at))
+			return errors.Join(d.inStream(at-1), d.inJournal(at))
 		}},
 		{name: "both: a bit in the same entry", want: Lossy, do: func(d *damaged) error {
 			at := d.middle()
-			return errors.Join(d.flipEntry(d.block(), at), d.flipEntry(d.segment(), at))
+			return errors.Join(d.inStream(at), d.inJournal(at))
 		}},
 		{name: "both: old copies", want: Lossy, do: func(d *damaged) error {
 			return errors.Join(d.putOld(d.org("journal")), d.putOld(d.stream()))

@@ -55,8 +55,12 @@ func (f Failure) keep(root, data string) (string, error) {
 		copyDir(filepath.Join(dir, "data"), data))
 }
 
-// report makes the error of a failure, with the place where it is kept.
-func (f Failure) report(root, data string, err error) error {
+// report makes the error of a failure, with the place where it is kept. Where ctx has ended, that is why it failed: nothing
+// was judged, and nothing is kept.
+func (f Failure) report(ctx context.Context, root, data string, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
 	f.Judge = err.Error()
 	kept, keepErr := f.keep(root, data)
 	err = fmt.Errorf("%s, seed %d, %s:\n%w", f.Fault, f.Seed, f.Case, err)

@@ -13,17 +13,17 @@ import (
 
 // loadedDirectory makes a data directory, has at least n commands acknowledged by a server on it, and ends the server
 // in the given way.
-func (p *Program) loadedDirectory(ctx context.Context, dir string, seed uint64, n int, end func(*Server)) ([]Ack, error) {
+func (p *Program) loadedDirectory(ctx context.Context, dir string, seed uint64, n int, fat bool, end func(*Server)) ([]Ack, error) {
 	first, err := p.Init(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	acks, err := p.load(ctx, dir, seed, n, end)
+	acks, err := p.load(ctx, dir, seed, n, fat, end)
 	return append([]Ack{first}, acks...), err
 }
 
 // load has at least n commands acknowledged by a server on a data directory, and ends the server in the given way.
-func (p *Program) load(ctx context.Context, dir string, seed uint64, n int, end func(*Server)) ([]Ack, error) {
+func (p *Program) load(ctx context.Context, dir string, seed uint64, n int, fat bool, end func(*Server)) ([]Ack, error) {
 	s, err := p.Serve(dir)
 	if err != nil {
 		return nil, err
@@ -37,6 +37,7 @@ func (p *Program) load(ctx context.Context, dir string, seed uint64, n int, end 
 	if err != nil {
 		return nil, err
 	}
+	l.fat = fat
 	writing, stop := context.WithCancel(ctx)
 	defer stop()
 	l.until(n, stop)

@@ -55,13 +55,13 @@ func fullDisk(ctx context.Context, o Options, floor bool) (acked int, err error)
 	}
 	acks, err := p.fillDisk(ctx, disk, dir, ballast, o.Seed, floor)
 	if err != nil {
-		err = Failure{Fault: "full", Seed: o.Seed, Case: fmt.Sprintf("a full disk, with room kept free: %t", floor), Acks: acks}.report(o.Keep, dir, err)
+		err = Failure{Fault: "full", Seed: o.Seed, Case: fmt.Sprintf("a full disk, with room kept free: %t", floor), Acks: acks}.report(ctx, o.Keep, dir, err)
 	}
 	return len(acks), err
 }
 
 func (p *Program) fillDisk(ctx context.Context, disk, dir, ballast string, seed uint64, floor bool) ([]Ack, error) {
-	acks, err := p.loadedDirectory(ctx, dir, seed, beforeFault, func(s *Server) { _ = s.Stop() })
+	acks, err := p.loadedDirectory(ctx, dir, seed, beforeFault, false, func(s *Server) { _ = s.Stop() })
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -62,8 +63,8 @@ func Fuzz(ctx context.Context, o Options, each time.Duration) (ran int, err erro
 }
 
 // Model runs the tests of every package that has property tests with many checks for each, under the seed, until ctx ends.
-// It gives how many packages it ran.
-func Model(ctx context.Context, o Options, checks int) (ran int, err error) {
+// What takes longer than a time each is cut off, which is no failure. It gives how many packages it ran.
+func Model(ctx context.Context, o Options, checks int, each time.Duration) (ran int, err error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-f", `{{.ImportPath}}{{range .TestImports}} {{.}}{{end}}{{range .XTestImports}} {{.}}{{end}}`, modulePath+"/...").Output()
 	if err != nil {
 		return 0, fmt.Errorf("look for property tests: %w", err)
@@ -76,9 +77,11 @@ func Model(ctx context.Context, o Options, checks int) (ran int, err error) {
 		if ctx.Err() != nil {
 			break
 		}
+		limited, cancel := context.WithTimeout(ctx, each)
 		// rapid takes the seed 0 for none.
-		one := goTest(ctx, o, "model", "-count=1", "-timeout", "60m", fields[0],
+		one := goTest(limited, o, "model", "-count=1", "-timeout", "60m", fields[0],
 			fmt.Sprintf("-rapid.checks=%d", checks), fmt.Sprintf("-rapid.seed=%d", max(o.Seed, 1)), "-rapid.nofailfile")
+		cancel()
 		err = errors.Join(err, one)
 		ran++
 		o.Log("model: %s with %d checks each", fields[0], checks)
@@ -89,9 +92,12 @@ func Model(ctx context.Context, o Options, checks int) (ran int, err error) {
 	return ran, err
 }
 
-// goTest runs `go test`, and keeps what it says where it fails.
+// goTest runs `go test`, and keeps what it says where it fails. Where ctx ends first, it ends with the test that it started.
 func goTest(ctx context.Context, o Options, what string, args ...string) error {
-	out, err := exec.CommandContext(ctx, "go", append([]string{"test"}, args...)...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test"}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	out, err := cmd.CombinedOutput()
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}

@@ -55,7 +55,7 @@ func KillRounds(ctx context.Context, o Options, rounds int) (KillReport, error) 
 		report.Recorded += k.report.Recorded
 		report.Acks += len(k.acks())
 		if err != nil && ctx.Err() == nil {
-			return report, Failure{Fault: "kill", Seed: o.Seed, Case: fmt.Sprintf("round %d", report.Rounds), Acks: k.acks()}.report(o.Keep, k.dir, err)
+			return report, Failure{Fault: "kill", Seed: o.Seed, Case: fmt.Sprintf("round %d", report.Rounds), Acks: k.acks()}.report(ctx, o.Keep, k.dir, err)
 		}
 		if err := os.RemoveAll(k.dir); err != nil {
 			return report, err
@@ -142,6 +142,7 @@ func (k *killing) round(ctx context.Context) error {
 	}
 	enough, stop := context.WithCancel(ctx)
 	defer stop()
+	k.load.alone = k.rng.IntN(3) == 0
 	k.load.until(1+k.rng.IntN(acksARound), stop)
 	ended := make(chan struct{})
 	go func() {

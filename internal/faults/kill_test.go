@@ -98,7 +98,7 @@ func copyHead(t *testing.T, dir string) {
 // loaded makes a data directory with at least n acknowledged commands and ends its server in the given way.
 func loaded(t *testing.T, dir string, n int, end func(*Server)) []Ack {
 	t.Helper()
-	acks, err := program.loadedDirectory(t.Context(), dir, *seed, n, end)
+	acks, err := program.loadedDirectory(t.Context(), dir, *seed, n, false, end)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,7 @@ import (
 // hold the time.
 type Load struct {
 	writers []writer
+	alone   bool // only one of them writes, and single commands: what the journal writes over zeros. Not while it runs
 
 	mu      sync.Mutex
 	rng     *rand.Rand
@@ -43,6 +44,7 @@ type Load struct {
 	stopped int    // commands that were answered with: not recorded, or not known
 	refused error  // the first refusal: the load asks only for what is allowed
 	made    int
+	fat     bool   // all commands are long
 	name    string // tells the roles of this load from those of others on the same ledger
 }
 
@@ -157,7 +159,11 @@ func (l *Load) until(n int, enough func()) {
 // Run lets all writers write until ctx ends or a server no longer answers. It returns when all have stopped.
 func (l *Load) Run(ctx context.Context, c *client.Client) {
 	var all sync.WaitGroup
-	for _, w := range l.writers {
+	writers := l.writers
+	if l.alone {
+		writers = writers[1:2]
+	}
+	for _, w := range writers {
 		all.Go(func() {
 			for ctx.Err() == nil {
 				batch, err := l.next(w)
@@ -181,14 +187,16 @@ func (l *Load) next(w writer) ([]signed, error) {
 		reason string
 	}
 	n := 1
-	if l.rng.IntN(3) == 0 {
+	if !l.alone && l.rng.IntN(3) == 0 {
 		n += l.rng.IntN(maxBatch)
 	}
 	changes := make([]change, n)
 	for i := range changes {
 		l.made++
 		size := l.rng.IntN(200)
-		if l.rng.IntN(20) == 0 {
+		if l.fat {
+			size = longText
+		} else if l.rng.IntN(20) == 0 {
 			size = l.rng.IntN(longText)
 		}
 		role := &events.RoleCreated{Role: newID(), Key: fmt.Sprintf("role%s-%d", l.name, l.made), Name: fmt.Sprintf("Role %d", l.made), Description: strings.Repeat("what it is for ", size/15)}

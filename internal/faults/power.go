@@ -94,7 +94,7 @@ func cutOnce(ctx context.Context, o Options, rec *Recording, rng *rand.Rand, dir
 		err = Findings{{Lost, "a repair says that something is lost"}}
 	}
 	if err != nil {
-		return f.report(o.Keep, kept, err)
+		return f.report(ctx, o.Keep, kept, err)
 	}
 	report.States++
 	report.Acks += len(acks)
@@ -147,8 +147,8 @@ func recording(dir, mounted string, do func(*Recording) error) (*Recording, erro
 	return r.Recording, errors.Join(err, r.stop())
 }
 
-// recordLoad records the life of a data directory from its making on: servers that are killed and stopped under load,
-// and one that finds its stream gone and makes it again.
+// recordLoad records the life of a data directory from its making on: servers that are killed and stopped under load, of
+// several writers and of one, and one that finds its stream gone and makes it again.
 func (p *Program) recordLoad(ctx context.Context, dir string, seed uint64) (*Recording, error) {
 	disk, mounted := filepath.Join(dir, "disk"), filepath.Join(dir, "mounted")
 	if err := os.MkdirAll(disk, 0o700); err != nil {
@@ -189,8 +189,17 @@ func (p *Program) recordLoad(ctx context.Context, dir string, seed uint64) (*Rec
 		if seed%4 == 0 {
 			long = snapshotEntries // the stop writes a snapshot, and what follows begins at it
 		}
-		err = errors.Join(phase(phaseAcks, kill), phase(long, (*Server).Stop), phase(phaseAcks, kill))
-		if err != nil {
+		if err := errors.Join(phase(phaseAcks, kill), phase(long, (*Server).Stop)); err != nil {
+			return err
+		}
+		for range 2 { // the second one finds what the first has written ahead
+			load.alone = true
+			if err := phase(phaseAcks, kill); err != nil {
+				return err
+			}
+		}
+		load.alone = false
+		if err := phase(phaseAcks, kill); err != nil {
 			return err
 		}
 		stream, err := streamDir(filepath.Join(disk, "data")) // looked for beneath: this process keeps out of its own mount

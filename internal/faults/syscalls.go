@@ -62,7 +62,7 @@ func writeFaults() []writeFault {
 	}
 	return []writeFault{
 		{"journal: one sync fails", "fsync", "EIO", "4", segment},
-		{"journal: all syncs fail", "fsync", "EIO", "4+", segment},
+		{"journal: all syncs fail", "fsync,fdatasync", "EIO", "4+", segment},
 		{"journal: one write finds the disk full", "pwrite64", "ENOSPC", "3", segment},
 		{"journal: all writes find the disk full", "pwrite64", "ENOSPC", "3+", segment},
 		{"stream: one write finds the disk full", "write,pwrite64", "ENOSPC", "3", block},
@@ -95,7 +95,7 @@ func FailingWrites(ctx context.Context, o Options, some int) (cases int, err err
 		dir := filepath.Join(o.Scratch, fmt.Sprintf("write%d", i))
 		acks, fault := o.Program.failingWrite(ctx, dir, o.Seed, w)
 		if fault != nil && ctx.Err() == nil {
-			err = errors.Join(err, Failure{Fault: "write", Seed: o.Seed, Case: w.name, Acks: acks}.report(o.Keep, dir, fault))
+			err = errors.Join(err, Failure{Fault: "write", Seed: o.Seed, Case: w.name, Acks: acks}.report(ctx, o.Keep, dir, fault))
 			continue
 		}
 		cases++
@@ -107,7 +107,7 @@ func FailingWrites(ctx context.Context, o Options, some int) (cases int, err err
 }
 
 func (p *Program) failingWrite(ctx context.Context, dir string, seed uint64, w writeFault) ([]Ack, error) {
-	acks, err := p.loadedDirectory(ctx, dir, seed, beforeFault, func(s *Server) { _ = s.Stop() })
+	acks, err := p.loadedDirectory(ctx, dir, seed, beforeFault, false, func(s *Server) { _ = s.Stop() })
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +203,7 @@ func FailingStarts(ctx context.Context, o Options, some int) (report StartReport
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 6))
 	whole, work := filepath.Join(o.Scratch, "whole"), filepath.Join(o.Scratch, "work")
-	acks, err := o.Program.loadedDirectory(ctx, whole, o.Seed, damageEntries/2, (*Server).Kill)
+	acks, err := o.Program.loadedDirectory(ctx, whole, o.Seed, damageEntries/2, false, (*Server).Kill)
 	if err != nil {
 		return report, err
 	}
@@ -236,7 +236,7 @@ func FailingStarts(ctx context.Context, o Options, some int) (report StartReport
 		refused, fault := o.Program.failingStart(ctx, work, c.call, c.failure, c.n, acks)
 		if fault != nil && ctx.Err() == nil {
 			f := Failure{Fault: "start", Seed: o.Seed, Case: fmt.Sprintf("%s %d of a thread fails with %s", c.call, c.n, c.failure), Acks: acks}
-			err = errors.Join(err, f.report(o.Keep, work, fault))
+			err = errors.Join(err, f.report(ctx, o.Keep, work, fault))
 		}
 		report.Cases++
 		if refused {

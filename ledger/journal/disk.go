@@ -7,13 +7,16 @@ import (
 	"path/filepath"
 )
 
-// file is what the package writes with. *os.File is the only one outside tests, where a sync can be made to fail.
+// file is what the package writes with. osFile is the only one outside tests, where a sync can be made to fail.
 type file interface {
 	io.WriterAt
 	Sync() error
+	Datasync() error // as Sync, but for what is not needed to read the data: see fdatasync(2)
 	Truncate(size int64) error
 	Close() error
 }
+
+type osFile struct{ *os.File }
 
 // disk is how files are opened for writing and directories synced.
 type disk struct {
@@ -27,7 +30,7 @@ var osDisk = disk{
 		if err != nil {
 			return nil, err // not f, which would be a file that is not nil
 		}
-		return f, nil
+		return osFile{f}, nil
 	},
 	syncDir: func(name string) error {
 		d, err := os.Open(name)

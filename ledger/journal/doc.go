@@ -14,13 +14,18 @@
 //	uint16, big-endian   length of the entry, 1 to 65,535
 //	[length]byte         the entry
 //
-// There is no header, no footer and no padding, so that bundle n is a range of bytes of segment n/256. Position p is
+// There is no header, no footer and nothing between them, so that bundle n is a range of bytes of segment n/256. Position p is
 // record (p-1) mod 65,536 of segment (p-1)/65,536. Should the format ever change, the names of the files will.
 //
-// A segment is full and synced before the next one is made. A crash in the middle of an append can therefore leave
-// only the last segment with an incomplete record or with zero bytes at its end: a torn tail, see [Reader.Torn]. All
-// else is damage and is reported as a [*DamageError]. A power cut may also leave a whole record with the wrong bytes in
-// it, which only the reader of the entries can see; [Journal.CutAfter] is for that.
+// Behind its last record the last segment may have zero bytes, which hold nothing: with [Options.Ahead] they are written and
+// synced ahead while the journal is open, in proportion to what is there, because a record that is written over them
+// is synced in two thirds of the time. Closing cuts them off; a crash leaves them.
+//
+// A segment is full, synced, and ends with its last record before the next one is made. A crash in the middle of an append
+// can therefore leave only the last segment with an incomplete record at its end: a torn tail, see [Reader.Torn]. All else is
+// damage and is reported as a [*DamageError]. A power cut may also leave a whole record with the wrong bytes in it, which
+// only the reader of the entries can see; [Journal.CutAfter] is for that. And of a record that was written over zeros it
+// may leave any part, the length not among it: that looks like damage, and who knows better has [OpenCut].
 //
 // Other files of the directory: torn-SEGMENT-OFFSET holds bytes that were cut, unsynced marks that a sync failed (see
 // [RewriteLast]), SEGMENT.seg.new is a copy that was not finished and may be deleted.

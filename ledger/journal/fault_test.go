@@ -71,6 +71,13 @@ func (f *faultyFile) Sync() error {
 	return f.file.Sync()
 }
 
+func (f *faultyFile) Datasync() error {
+	if err := f.d.call("datasync", f.name); err != nil {
+		return err
+	}
+	return f.file.Datasync()
+}
+
 func (f *faultyFile) Truncate(size int64) error {
 	if err := f.d.call("truncate", f.name); err != nil {
 		return err

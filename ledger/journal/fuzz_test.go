@@ -47,8 +47,8 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		offset, torn := r.Torn()
-		if offset+torn != int64(len(last)) {
-			t.Fatalf("torn %d at %d of %d bytes", torn, offset, len(last))
+		if zeros := r.segs[r.last].zeros; offset+torn+zeros != int64(len(last)) || torn > 0 && zeros > 0 {
+			t.Fatalf("torn %d and zeros %d at %d of %d bytes", torn, zeros, offset, len(last))
 		}
 		got := records(collect(t, r, 1, r.Len()))
 		if want := append(bytes.Clone(first), second...); !bytes.Equal(append(got, last[offset:]...), want) {

@@ -23,6 +23,11 @@ type Options struct {
 	// there for tests. The files do not say it, so a journal is always opened with the same.
 	SegmentEntries int
 
+	// Ahead has the last segment extended with zeros while entries are appended one by one, see [Journal.Append]. A power
+	// cut can then leave any part of the entry that was being written, the first of it missing: it is for whoever opens the
+	// journal with [OpenCut] where that is so.
+	Ahead bool
+
 	disk disk // zero: osDisk
 }
 
@@ -42,11 +47,13 @@ func (o Options) segmentEntries() (uint64, error) {
 // One goroutine at a time appends or cuts (others wait); any number may read meanwhile.
 type Journal struct {
 	*Reader
-	disk disk
+	disk  disk
+	ahead bool
 
-	write  sync.Mutex // held while appending or cutting, over all fields below
-	f      file       // the last segment; nil until it is first written to
-	buf    []byte
+	write sync.Mutex // held while appending or cutting, over all fields below
+	f     file       // the last segment; nil until it is first written to
+	buf   []byte
+	padding
 	broken error // the first failed write or sync
 	closed bool
 }
@@ -92,7 +99,10 @@ func Open(dir string, opts Options) (*Journal, error) {
 		d.mark(marker)
 		return nil, fmt.Errorf("journal: open: %w: %w", ErrBroken, err)
 	}
-	return &Journal{Reader: r, disk: d}, nil
+	j := &Journal{Reader: r, disk: d, ahead: opts.Ahead}
+	j.zeros = r.segs[r.last].zeros
+	j.padded = j.zeros > 0
+	return j, nil
 }
 
 // create makes what is missing of an empty journal, in an order in which a crash at any point can be gone on from.
@@ -114,6 +124,11 @@ func create(dir string, d disk) error {
 
 // Append adds entries and returns the position of the first. When it returns nil all of them are synced, and readers
 // see them, all at once. Each touched segment is written to and synced once. It does not keep the entries.
+//
+// With [Options.Ahead], and after some appends of one entry, the file is extended with zeros in the same sync. The next ones
+// of one entry write over them, which changes neither the length of the file nor where its blocks lie, so that less has to
+// be synced. Several entries are always written behind the end of the file, as without Ahead: else a power cut could
+// leave a later one of them whole and an earlier one not, as if one that was acknowledged were lost.
 //
 // An error that is not ErrBroken leaves everything as it was: ErrEntrySize, ErrTorn, or a segment that could not be opened.
 // After a failed write or sync the entries may or may not have been written, readers do not see them, and the journal is
@@ -137,6 +152,11 @@ func (j *Journal) Append(entries [][]byte) (first uint64, err error) {
 	if len(entries) == 0 {
 		return first, nil
 	}
+	if len(entries) == 1 {
+		j.singles++
+	} else {
+		j.singles = 0
+	}
 	number, count, end := j.last, uint64(len(j.segs[j.last].starts)), j.segs[j.last].end
 	for rest := entries; len(rest) > 0; {
 		if count == j.per {
@@ -144,7 +164,7 @@ func (j *Journal) Append(entries [][]byte) (first uint64, err error) {
 		}
 		part := rest[:min(j.per-count, uint64(len(rest)))]
 		rest = rest[len(part):]
-		if err := j.put(number, end, part); err != nil {
+		if err := j.put(number, end, part, j.per-count-uint64(len(part))); err != nil {
 			return 0, fmt.Errorf("journal: append at %d: %w", first, err)
 		}
 		count = j.per // of the segment just written, if there is more to come
@@ -153,11 +173,16 @@ func (j *Journal) Append(entries [][]byte) (first uint64, err error) {
 	return first, nil
 }
 
-// put writes entries to the segment number, which they end at byte end, and syncs them. It makes the segment if
-// it is the one after the last.
-func (j *Journal) put(number uint64, end int64, entries [][]byte) error {
+// put writes entries to the segment number, which ends at byte end and has room for so many entries behind them, and
+// syncs them. It makes the segment if it is the one after the last.
+func (j *Journal) put(number uint64, end int64, entries [][]byte, room uint64) error {
 	fresh := number != j.last
 	if fresh {
+		if j.padded { // a crash came when the last record of the one before it was written
+			if err := j.truncate(j.segs[j.last].end); err != nil {
+				return err
+			}
+		}
 		if j.f != nil {
 			_ = j.f.Close() // full and synced
 			j.f = nil
@@ -166,7 +191,7 @@ func (j *Journal) put(number uint64, end int64, entries [][]byte) error {
 		if err != nil {
 			return j.fail(err)
 		}
-		j.f = f
+		j.f, j.retry = f, 0
 	} else if err := j.openLast(); err != nil {
 		return err
 	}
@@ -178,11 +203,8 @@ func (j *Journal) put(number uint64, end int64, entries [][]byte) error {
 	if cap(b) <= keepBuffer {
 		j.buf = b
 	}
-	if _, err := j.f.WriteAt(b, end); err != nil {
-		return j.fail(err)
-	}
-	if err := j.f.Sync(); err != nil {
-		return j.failSync(err)
+	if err := j.record(b, end, len(entries), room); err != nil {
+		return err
 	}
 	if fresh {
 		if err := j.disk.syncDir(j.dir); err != nil {
@@ -222,7 +244,8 @@ func (j *Journal) publish(entries [][]byte) {
 	j.n += uint64(len(entries))
 }
 
-// Close closes the journal for writing. Its Reader goes on reading. There is nothing left to sync.
+// Close closes the journal for writing, and cuts off the zeros it has written ahead if it can: nothing is lost where they
+// stay. Its Reader goes on reading. There is nothing left to sync.
 func (j *Journal) Close() error {
 	j.write.Lock()
 	defer j.write.Unlock()
@@ -233,6 +256,9 @@ func (j *Journal) Close() error {
 	}
 	f := j.f
 	j.f = nil
+	if j.padded && j.broken == nil {
+		_ = f.Truncate(j.segs[j.last].end)
+	}
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("journal: close: %w", err)
 	}

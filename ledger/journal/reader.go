@@ -74,7 +74,7 @@ func (r *Reader) Len() uint64 {
 }
 
 // Torn reports the torn tail of the last segment: its offset in the file and its length, in bytes. It is an incomplete
-// record, or zero bytes that a file system left there; length 0 means that there is none.
+// record; length 0 means that there is none. Zero bytes alone are none either: nothing was ever written there.
 func (r *Reader) Torn() (offset, length int64) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

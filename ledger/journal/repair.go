@@ -35,7 +35,7 @@ func rewriteLast(dir string, d disk) error {
 func Unsynced(dir string) (bool, error) { return exists(filepath.Join(dir, markerName)) }
 
 // CutTorn cuts the torn tail, after copying it to a synced file of its own in the journal's directory, whose path it
-// returns. Without a torn tail it does nothing and returns "".
+// returns. Without a torn tail it returns "". Zeros at the end are cut too, and not kept.
 //
 // An error that is not ErrBroken leaves the tail as it was, and it can be tried again. If it fails while cutting, the
 // journal is broken as after a failed [Journal.Append].
@@ -62,11 +62,13 @@ func (j *Journal) CutAfter(position uint64) (kept string, err error) {
 		from = int64(s.starts[count])
 	}
 	size := s.end + s.torn - from
-	if size == 0 {
+	if size == 0 && !j.padded {
 		return "", nil
 	}
-	if kept, err = j.setAside(from, size); err != nil {
-		return "", fmt.Errorf("journal: cut after %d: %w", position, err)
+	if size > 0 {
+		if kept, err = j.setAside(from, size); err != nil {
+			return "", fmt.Errorf("journal: cut after %d: %w", position, err)
+		}
 	}
 	if err := j.truncate(from); err != nil {
 		return kept, fmt.Errorf("journal: cut after %d: %w", position, err)
@@ -79,14 +81,17 @@ func (j *Journal) CutAfter(position uint64) (kept string, err error) {
 	return kept, nil
 }
 
-// setAside copies size bytes of the last segment to a synced file. One that an earlier cut at the same place has left is
-// kept as well.
+// setAside copies size bytes of the last segment to a synced file, without the zeros that they end with. One that an
+// earlier cut at the same place has left is kept as well.
 func (j *Journal) setAside(from, size int64) (string, error) {
 	f, err := os.Open(filepath.Join(j.dir, segmentName(j.last)))
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
+	if size, err = withoutZeros(f, from, size); err != nil || size == 0 {
+		return "", err
+	}
 	path := filepath.Join(j.dir, fmt.Sprintf("torn-%08d-%d", j.last, from))
 	name := path
 	for i := 1; ; i++ {
@@ -115,5 +120,6 @@ func (j *Journal) truncate(size int64) error {
 	if err := j.f.Sync(); err != nil {
 		return j.failSync(err)
 	}
+	j.zeros, j.padded = 0, false
 	return nil
 }

@@ -36,8 +36,9 @@ type segment struct {
 	end    int64 // offset after the last whole record
 
 	// Of a segment just scanned: what follows end.
-	torn int64  // bytes: an incomplete record, or zeros
-	bad  string // why it is neither; else ""
+	torn  int64  // bytes of an incomplete record
+	zeros int64  // bytes, all of them zero
+	bad   string // why it is neither; else ""
 }
 
 func segmentName(number uint64) string { return fmt.Sprintf("%08d%s", number, suffix) }
@@ -55,19 +56,25 @@ func scan(r *bufio.Reader, limit int) (*segment, error) {
 		}
 		full := len(s.starts) == limit
 		if full || len(head) == lengthSize && binary.BigEndian.Uint16(head) == 0 {
-			var zeros bool
-			if s.torn, zeros, err = drain(r); err != nil {
+			n, zeros, err := drain(r)
+			switch {
+			case err != nil:
 				return nil, err
-			}
-			if !zeros && full {
-				s.bad = fmt.Sprintf("%d bytes after the last of %d entries", s.torn, limit)
-			} else if !zeros {
+			case zeros:
+				s.zeros = n
+			case full:
+				s.bad = fmt.Sprintf("%d bytes after the last of %d entries", n, limit)
+			default:
 				s.bad = "length 0, and other bytes than zeros behind it"
 			}
 			return s, nil
 		}
 		if len(head) < lengthSize {
-			s.torn = int64(len(head))
+			if head[0] == 0 {
+				s.zeros = 1
+			} else {
+				s.torn = 1
+			}
 			return s, nil
 		}
 		size := lengthSize + int(binary.BigEndian.Uint16(head))
@@ -151,7 +158,7 @@ func load(dir string, per uint64) (segs map[uint64]*segment, last uint64, damage
 		}
 		segs[number] = s
 		if reason := s.damage(number == last, int(per)); reason != "" {
-			s.torn = 0
+			s.torn, s.zeros = 0, 0
 			damage = append(damage, &DamageError{
 				File: path, Offset: s.end, Position: number*per + uint64(len(s.starts)) + 1, Reason: reason,
 			})
@@ -169,22 +176,34 @@ func (s *segment) damage(last bool, per int) string {
 		return ""
 	case len(s.starts) < per:
 		return fmt.Sprintf("%d of %d entries, and yet there is a next segment", len(s.starts), per)
-	case s.torn > 0:
-		return fmt.Sprintf("%d zero bytes after the last of %d entries, and yet there is a next segment", s.torn, per)
+	case s.zeros > 0:
+		return fmt.Sprintf("%d zero bytes after the last of %d entries, and yet there is a next segment", s.zeros, per)
 	}
 	return ""
 }
 
+// scanFile indexes a segment. Another process may be writing over the zeros at its end meanwhile, so that the first bytes
+// of a record were read as they had been before it, and later ones as they are: where a length was 0 it is looked at again.
 func scanFile(path string, buf *bufio.Reader, limit int) (*segment, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	buf.Reset(f)
-	s, err := scan(buf, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+	for {
+		buf.Reset(io.NewSectionReader(f, 0, 1<<63-1))
+		s, err := scan(buf, limit)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		var length [lengthSize]byte
+		if s.bad == "" || len(s.starts) == limit {
+			return s, nil
+		}
+		if _, err := f.ReadAt(length[:], s.end); err == nil && length == [lengthSize]byte{} {
+			return s, nil
+		} else if err != nil && err != io.EOF {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
 	}
-	return s, nil
 }

@@ -62,8 +62,8 @@ type line struct {
 
 var b64 = base64.RawURLEncoding
 
-// Open reads the store at path, and makes it where there is none. A last line that a crash cut off is dropped: no entry
-// commits to a text whose line was not synced whole. Any other line that does not fit its commitment is an error.
+// Open reads the store at path, and makes it where there is none. A last line that a crash cut off is dropped, or one of which
+// a power cut left zeros: no entry commits to a text whose line was not synced whole. Any other line that does not fit its commitment is an error.
 func Open(path string) (*Store, error) {
 	s := &Store{path: path}
 	var whole int
@@ -101,6 +101,13 @@ func read(path string, damaged func(line []byte, err error) error) (texts map[ev
 	}
 	texts = map[events.Digest]Text{}
 	whole = bytes.LastIndexByte(content, '\n') + 1
+	for whole > 0 {
+		from := bytes.LastIndexByte(content[:whole-1], '\n') + 1
+		if bytes.IndexByte(content[from:whole], 0) < 0 { // JSON has no zero bytes
+			break
+		}
+		whole = from
+	}
 	scan := bufio.NewScanner(bytes.NewReader(content[:whole]))
 	scan.Buffer(nil, 1<<20)
 	for n := 1; scan.Scan(); n++ {

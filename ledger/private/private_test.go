@@ -90,6 +90,25 @@ func TestOpenDamaged(t *testing.T) {
 			s.Close()
 		}
 	})
+	t.Run("a line of which a power cut left zeros is dropped", func(t *testing.T) {
+		second := bytes.IndexByte(whole, '\n') + 1
+		for _, from := range []int{second, second + 9, len(whole) - 3} {
+			left := bytes.Clone(whole)
+			clear(left[from : len(left)-1])
+			os.WriteFile(path, left, 0o600)
+			if texts, err := private.Read(path); err != nil || len(texts) != 1 {
+				t.Errorf("from byte %d: %d texts, %v", from, len(texts), err)
+			}
+			s := open(t, path)
+			if err := s.Put([]private.Text{b}); err != nil || s.Damaged() != 0 {
+				t.Fatalf("from byte %d: %d lines are damaged, %v", from, s.Damaged(), err)
+			}
+			s.Close()
+			if content, _ := os.ReadFile(path); !bytes.Equal(content, whole) {
+				t.Errorf("from byte %d: the file has %q", from, content)
+			}
+		}
+	})
 	t.Run("a changed text is an error that names the line and not the text", func(t *testing.T) {
 		os.WriteFile(path, bytes.Replace(whole, []byte("first"), []byte("fir5t"), 1), 0o600)
 		_, err := private.Read(path)

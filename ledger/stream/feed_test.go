@@ -3,6 +3,8 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -119,5 +121,32 @@ func TestActivityAges(t *testing.T) {
 	}
 	if _, err := scanAll(dir, "ACTIVITY_acme"); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Given a feed whose configuration a power cut left empty, so that nats-server does not load it, when it is opened, then it
+// is made again around the messages that are there.
+func TestFeedWithoutItsConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	s := run(t, dir)
+	f, err := s.OpenFeed(deadline(t), Activity, "acme")
+	if err == nil {
+		err = f.Append(deadline(t), 0, "sign-in", [][]byte{[]byte("one"), []byte("two")})
+	}
+	if err = errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	at, err := StreamDir(dir, f.name)
+	if err == nil {
+		err = errors.Join(os.Truncate(filepath.Join(at, "meta.inf"), 0), os.Truncate(filepath.Join(at, "meta.sum"), 0))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err = run(t, dir).OpenFeed(deadline(t), Activity, "acme"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := f.Len(deadline(t)); n != 2 || err != nil {
+		t.Errorf("got %d, %v; want the 2 messages", n, err)
 	}
 }

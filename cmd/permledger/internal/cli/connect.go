@@ -153,20 +153,17 @@ func remote(url, token string) *session {
 }
 
 // running gives the server that runs on a directory, or nil where none does: a process that was killed leaves its
-// server.json behind.
+// server.json behind, and a power cut perhaps a part of it.
 func running(dir string) (*session, error) {
 	b, err := os.ReadFile(serverFile(dir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	var s wire.Server
-	if err == nil {
-		err = json.Unmarshal(b, &s)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("find the server of %s: %w", dir, err)
 	}
-	if !alive(s) {
+	var s wire.Server
+	if err := json.Unmarshal(b, &s); err != nil || !alive(s) {
 		return nil, nil
 	}
 	token, err := os.ReadFile(s.Token)

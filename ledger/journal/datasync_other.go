@@ -1,0 +1,5 @@
+//go:build !linux
+
+package journal
+
+func (f osFile) Datasync() error { return f.Sync() }
