@@ -62,8 +62,9 @@ type line struct {
 
 var b64 = base64.RawURLEncoding
 
-// Open reads the store at path, and makes it where there is none. A last line that a crash cut off is dropped, or one of which
-// a power cut left zeros: no entry commits to a text whose line was not synced whole. Any other line that does not fit its commitment is an error.
+// Open reads the store at path, and makes it where there is none. A last line that a crash cut off is dropped, and lines of
+// which a power cut left zeros are passed over, for it keeps the pages of a write in any order: no entry commits to a text
+// whose line was not synced whole. Any other line that does not fit its commitment counts as damaged.
 func Open(path string) (*Store, error) {
 	s := &Store{path: path}
 	var whole int
@@ -103,7 +104,7 @@ func read(path string, damaged func(line []byte, err error) error) (texts map[ev
 	whole = bytes.LastIndexByte(content, '\n') + 1
 	for whole > 0 {
 		from := bytes.LastIndexByte(content[:whole-1], '\n') + 1
-		if bytes.IndexByte(content[from:whole], 0) < 0 { // JSON has no zero bytes
+		if bytes.IndexByte(content[from:whole], 0) < 0 {
 			break
 		}
 		whole = from
@@ -111,6 +112,9 @@ func read(path string, damaged func(line []byte, err error) error) (texts map[ev
 	scan := bufio.NewScanner(bytes.NewReader(content[:whole]))
 	scan.Buffer(nil, 1<<20)
 	for n := 1; scan.Scan(); n++ {
+		if bytes.IndexByte(scan.Bytes(), 0) >= 0 { // JSON has no zero bytes: it was never written whole
+			continue
+		}
 		t, commitment, err := parse(scan.Bytes())
 		if err != nil {
 			if err := damaged(scan.Bytes(), fmt.Errorf("private texts: %s, line %d: %w", filepath.Base(path), n, err)); err != nil {

@@ -109,6 +109,21 @@ func TestOpenDamaged(t *testing.T) {
 			}
 		}
 	})
+	t.Run("zeros that a power cut left before a line that is whole cost that line nothing", func(t *testing.T) {
+		second := bytes.IndexByte(whole, '\n') + 1
+		left := bytes.Clone(whole)
+		clear(left[10 : second-1])
+		os.WriteFile(path, left, 0o600)
+		texts, err := private.Read(path)
+		if _, ok := texts[b.Commitment()]; err != nil || len(texts) != 1 || !ok {
+			t.Fatalf("%d texts, %v", len(texts), err)
+		}
+		s := open(t, path)
+		defer s.Close()
+		if _, ok := s.Get(b.Commitment()); !ok || s.Damaged() != 0 {
+			t.Fatalf("the whole line is there: %v; %d lines are damaged", ok, s.Damaged())
+		}
+	})
 	t.Run("a changed text is an error that names the line and not the text", func(t *testing.T) {
 		os.WriteFile(path, bytes.Replace(whole, []byte("first"), []byte("fir5t"), 1), 0o600)
 		_, err := private.Read(path)
