@@ -128,7 +128,6 @@ type Ledger struct {
 	dueRest time.Duration // see dueRetry
 
 	// The writer's own.
-	headAt    time.Time
 	headWaits bool         // headDue is told when the head record is to be stored
 	head      journal.Head // of what is written
 	stored    journal.Head // the head record

@@ -88,27 +88,22 @@ func (l *Ledger) write(g *group) error {
 	return nil
 }
 
-// keepHead records the head, or has it recorded as soon as it is time.
+// keepHead has the head recorded when it is time. Nobody who waits for an answer waits for that.
 func (l *Ledger) keepHead() {
-	now := l.c.Now()
-	if rest := headEvery - now.Sub(l.headAt); rest > 0 {
-		if !l.headWaits {
-			l.headWaits = true
-			time.AfterFunc(rest, func() { l.headDue <- struct{}{} })
-		}
-		return
-	}
-	l.headAt = now
-	if err := l.storeHead(); err != nil {
-		l.fail(err) // what was written is recorded; nothing more is written
+	if !l.headWaits {
+		l.headWaits = true
+		time.AfterFunc(headEvery, func() { l.headDue <- struct{}{} })
 	}
 }
 
-// recordHead is keepHead when its time has come.
+// recordHead records the head when it is time.
 func (l *Ledger) recordHead() {
-	l.headWaits, l.headAt = false, time.Time{}
-	if l.Err() == nil { // else the head must not be moved to what is unclear
-		l.keepHead()
+	l.headWaits = false
+	if l.Err() != nil { // the head must not be moved to what is unclear
+		return
+	}
+	if err := l.storeHead(); err != nil {
+		l.fail(err) // what was written is recorded; nothing more is written
 	}
 }
 
