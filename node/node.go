@@ -241,6 +241,9 @@ func (n *Node) Stream() *stream.Conn { return n.conn }
 
 func (n *Node) organizations() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(n.dir, "orgs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &DamageError{Dir: n.dir, Err: errNoOrgs}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -16,16 +16,25 @@ import (
 	"github.com/permledger/permledger/ledger/stream"
 )
 
-// A DamageError says that the files of an organization are not as they were left, by more than a power cut, a kill or
+// A DamageError says that the files of an organization, or of the directory itself, are not as they were left, by more than a power cut, a kill or
 // nats-server explains. Nothing was changed. A person looks, and runs `permledger repair`.
 type DamageError struct {
-	Organization string
+	Organization string // empty: it is about the directory itself
 	Dir          string // the data directory
 	Err          error
+
+	repairing bool // [Repair] found it, which is not to advise itself
 }
 
 func (e *DamageError) Error() string {
-	return fmt.Sprintf("%s: %v; nothing was changed; `permledger repair %s --dry-run` says what can be mended", e.Organization, e.Err, e.Dir)
+	text := e.Err.Error() + "; nothing was changed"
+	if e.Organization != "" {
+		text = e.Organization + ": " + text
+		if !e.repairing {
+			text += fmt.Sprintf("; `permledger repair %s --dry-run` says what can be mended", e.Dir)
+		}
+	}
+	return text
 }
 
 func (e *DamageError) Unwrap() error { return e.Err }
@@ -79,7 +88,7 @@ func (n *Node) prepare(ctx context.Context, name string) (*prepared, error) {
 // read, or not yet, stays as it is.
 func (n *Node) damage(name string, err error) error {
 	if isDamage(err) {
-		return &DamageError{name, n.dir, err}
+		return &DamageError{name, n.dir, err, n.repaired != nil}
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }
@@ -351,7 +360,11 @@ func (n *Node) begun(name string) (string, error) {
 	if further > 0 {
 		return fmt.Sprintf("a stream of %d entries", further), nil
 	}
-	return "", nil
+	orphan, err := n.orphaned(name)
+	if err == nil && orphan {
+		return "a stream without a directory", nil
+	}
+	return "", err
 }
 
 // setAside moves away the directory of an organization that was never opened, to a name that no organization can have.
