@@ -384,3 +384,38 @@ func TestUnreadableKeyRefusesTheStart(t *testing.T) {
 	os.Chmod(files[0], 0o600)
 	open(t, dir)
 }
+
+func TestMarkerDamaged(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"missing": os.Remove,
+		"empty":   func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"garbage": func(path string) error { return os.WriteFile(path, []byte("{\"form"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			// Given a directory with an organization, whose mark is not what it was
+			dir, o := initialised(t), newOwner(t)
+			n := open(t, dir)
+			organization(t, n, o, "acme", "plain")
+			n.Close()
+			if err := spoil(filepath.Join(dir, "permledger.json")); err != nil {
+				t.Fatal(err)
+			}
+			// then it is taken for damage by all, and never for a directory that init should make
+			_, opened := node.Open(t.Context(), dir, node.Options{})
+			_, repaired := node.Repair(t.Context(), dir, node.RepairOptions{})
+			_, examined := node.Examine(t.Context(), dir, 0)
+			for what, err := range map[string]error{"open": opened, "repair": repaired, "examine": examined} {
+				if !errors.As(err, new(*node.DamageError)) || errors.Is(err, node.ErrNotInitialized) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			// and what the error says to write makes it whole
+			if err := os.WriteFile(filepath.Join(dir, "permledger.json"), []byte(`{"format":1,"host":"localhost"}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(open(t, dir).Organizations(), " "); got != "acme" {
+				t.Errorf("organizations: %s", got)
+			}
+		})
+	}
+}
