@@ -47,6 +47,8 @@ type prepared struct {
 	compare ledger.Comparison
 	mended  []Mended
 
+	recorded func() (journal.Head, bool, error) // reads the head record
+
 	copied  bool // a sync had failed, so the journal's last segment was copied before it was trusted
 	reader  *journal.Reader
 	journal *journal.Journal // nil until it is mended, where its end has to be cut
@@ -73,6 +75,7 @@ func (n *Node) prepare(ctx context.Context, name string) (*prepared, error) {
 		return nil, err
 	}
 	if p.head, err = journal.OpenHead(filepath.Join(dir, "head"), false); err == nil {
+		p.recorded = p.head.Load
 		err = n.look(ctx, p)
 	}
 	if err != nil {
@@ -111,7 +114,8 @@ func readGenesis(dir string) (Genesis, error) {
 	return g, nil
 }
 
-// look compares the copies. Where the journal's end does not hold, it asks whether that is what a power cut leaves.
+// look opens the journal and compares the copies. Where the journal's end does not hold, it asks whether that is what a
+// power cut leaves.
 func (n *Node) look(ctx context.Context, p *prepared) error {
 	dir := filepath.Join(n.orgDir(p.name), "journal")
 	var err error
@@ -120,6 +124,14 @@ func (n *Node) look(ctx context.Context, p *prepared) error {
 	}
 	if p.journal, err = journal.Open(dir, journal.Options{Ahead: true}); err == nil {
 		p.reader = p.journal.Reader
+	}
+	return n.judge(ctx, p, err)
+}
+
+// judge compares the copies once the journal is open, or was refused with an error. It changes nothing.
+func (n *Node) judge(ctx context.Context, p *prepared, err error) error {
+	dir := filepath.Join(n.orgDir(p.name), "journal")
+	if err == nil {
 		if p.compare, err = ledger.Compare(p.reader, n.store(), p.name); err == nil {
 			err = n.check(p)
 		}
@@ -139,7 +151,7 @@ func (n *Node) look(ctx context.Context, p *prepared) error {
 // where neither copy has an entry, verified or not, and the head record asks for none: a write that was never synced, of
 // which the disk kept some pages. Then p is what there is without it.
 func (n *Node) powerCut(ctx context.Context, p *prepared, dir string) (bool, error) {
-	head, known, err := p.head.Load()
+	head, known, err := p.recorded()
 	if err != nil || !known {
 		return false, err
 	}
@@ -185,7 +197,7 @@ func (n *Node) sources(name, genesis string, head *journal.Head) ledger.Sources 
 // check says whether the history that both copies give together begins and ends where it must, and whether what one of
 // them is about to be completed with holds: what is damaged is given to nobody.
 func (n *Node) check(p *prepared) error {
-	head, known, err := p.head.Load()
+	head, known, err := p.recorded()
 	if err != nil {
 		return err
 	}
