@@ -270,6 +270,14 @@ func damages(long bool) []damageCase {
 		{"journal: a bit in the last entry's proof", func(w *wreck, _ string) { w.change(w.segment(), flipAt(w.at(12)+140, 1)) }, repairs},
 		{"journal: a bit in a length", func(w *wreck, _ string) { w.change(w.segment(), flipAt(w.at(6)+1, 8)) }, repairs},
 		{"journal: a great length", func(w *wreck, _ string) { w.change(w.segment(), flipAt(w.at(6), 0x80)) }, repairs},
+		{"journal: an empty segment after the last", func(w *wreck, _ string) {
+			w.must(os.WriteFile(filepath.Join(w.journal(), "00000001.seg"), nil, 0o600))
+		}, repairs},
+		{"journal: a segment of the first one's header after the last", func(w *wreck, _ string) {
+			b, err := os.ReadFile(w.segment())
+			w.must(err)
+			w.must(os.WriteFile(filepath.Join(w.journal(), "00000001.seg"), b[:10], 0o600))
+		}, repairs},
 		{"journal: an old copy of it", func(w *wreck, old string) { w.replace(old, w.journal()) }, repairs},
 		{"genesis: deleted", func(w *wreck, _ string) { w.must(os.Remove(w.genesis())) }, repairs},
 		{"genesis: empty", func(w *wreck, _ string) { w.change(w.genesis(), cutAt(0)) }, repairs},
@@ -334,6 +342,24 @@ func damages(long bool) []damageCase {
 	return all
 }
 
+// foretold expects doctor to say damage where a start refuses, and to promise nothing of that start; and not to speak of a
+// refusal where there is none.
+func (w *wreck) foretold(want string) {
+	w.t.Helper()
+	findings, err := node.Examine(w.t.Context(), w.dir, 0)
+	w.must(err)
+	damage := false
+	for _, f := range findings {
+		damage = damage || f.Level == node.FindingDamage
+		if want == starts && f.Check == "start" || want != starts && strings.Contains(f.Do, "next start") {
+			w.t.Errorf("doctor: %+v", f)
+		}
+	}
+	if want != starts && !damage {
+		w.t.Errorf("doctor found no damage: %+v", findings)
+	}
+}
+
 // Given a ledger with some damage, when it is opened, then either all that was acknowledged is there, or it refuses and no
 // byte has changed; and where each entry is in some copy, repair mends it.
 func TestDamage(t *testing.T) {
@@ -343,6 +369,7 @@ func TestDamage(t *testing.T) {
 			t.Parallel()
 			w := fresh(t)
 			c.do(w, old)
+			w.foretold(c.want)
 			if c.want == starts {
 				w.whole(w.entries)
 				return

@@ -120,12 +120,24 @@ func (x *examination) organization(ctx context.Context, name string) {
 		judge("journal", err)
 		return
 	}
+	var refusal error // of the next start
+	if genesis.CID != "" && !x.running && !x.remote {
+		if refusal = x.refusal(ctx, name, genesis); refusal != nil {
+			judge("start", fmt.Errorf("it is refused: %w", refusal))
+		}
+	}
+	next := func(does string) string {
+		if refusal != nil {
+			return mend
+		}
+		return "the next start " + does
+	}
 	_, torn := j.Torn()
 	switch {
 	case len(damage) > 0:
 		judge("journal", damage[0])
 	case torn > 0 && !x.running:
-		x.add("journal", name, FindingWarn, "the next start cuts it off and keeps it", "%s, and %d bytes of a write that was cut off", eventsOf(j.Len()), torn)
+		x.add("journal", name, FindingWarn, next("cuts it off and keeps it"), "%s, and %d bytes of a write that was cut off", eventsOf(j.Len()), torn)
 	default:
 		x.ok("journal", name, "%s", eventsOf(j.Len()))
 	}
@@ -133,9 +145,21 @@ func (x *examination) organization(ctx context.Context, name string) {
 		x.atHead(name, head, j, judge)
 	}
 	if !x.remote {
-		x.stream(name, j, judge)
+		x.stream(name, j, judge, next)
 	}
 	x.leftovers(name)
+}
+
+// refusal says why a start would refuse what there is of a ledger, with the comparison that a start makes; nil: it would
+// not. Nothing is changed or synced.
+func (x *examination) refusal(ctx context.Context, name string, genesis Genesis) error {
+	dir := x.orgDir(name)
+	p := &prepared{name: name, genesis: genesis, recorded: func() (journal.Head, bool, error) {
+		return journal.ReadHead(filepath.Join(dir, "head"))
+	}}
+	var err error
+	p.reader, err = journal.OpenReader(filepath.Join(dir, "journal"), journal.Options{})
+	return x.judge(ctx, p, err)
 }
 
 func (x *examination) atHead(name string, head journal.Head, j *journal.Reader, judge func(string, error)) {
@@ -155,7 +179,7 @@ func (x *examination) atHead(name string, head journal.Head, j *journal.Reader, 
 }
 
 // stream compares the blocks with the journal. A server that runs is allowed to be some entries ahead or behind.
-func (x *examination) stream(name string, j *journal.Reader, judge func(string, error)) {
+func (x *examination) stream(name string, j *journal.Reader, judge func(string, error), next func(string) string) {
 	if err := stream.CheckFiles(x.store(), name); err == nil {
 		x.ok("stream-config", name, "as it must be")
 	} else if errors.As(err, new(*stream.ConfigError)) {
@@ -167,11 +191,11 @@ func (x *examination) stream(name string, j *journal.Reader, judge func(string, 
 	case err != nil:
 		judge("stream", err)
 	case c.Damage != nil:
-		x.add("stream", name, FindingDamage, "the next start sets it aside and makes it again, if the journal is whole", "%v", c.Damage)
+		x.add("stream", name, FindingDamage, next("sets it aside and makes it again"), "%v", c.Damage)
 	case !x.running && len(c.OnlyStream) > 0:
-		x.add("stream", name, FindingWarn, "the next start completes the journal", "it has %s that the journal lacks", eventsOf(uint64(len(c.OnlyStream))))
+		x.add("stream", name, FindingWarn, next("completes the journal"), "it has %s that the journal lacks", eventsOf(uint64(len(c.OnlyStream))))
 	case !x.running && behind > 0:
-		x.add("stream", name, FindingWarn, "the next start completes it", "it lacks %s", eventsOf(behind))
+		x.add("stream", name, FindingWarn, next("completes it"), "it lacks %s", eventsOf(behind))
 	default:
 		x.ok("stream", name, "the same %s as the journal", eventsOf(c.Stream))
 	}

@@ -193,17 +193,27 @@ func (n *Node) open(ctx context.Context) error {
 // that cannot write, as on a full disk, gives none.
 const ackWait = 2 * time.Second
 
+// errMarker is about the file that marks a directory.
+var errMarker = errors.New("permledger.json")
+
+// markerAdvice says how the file is made by hand. Nothing else in the directory says that it belongs to a cluster.
+const markerAdvice = `put it back from a backup, or write it: {"format":1,"host":"HOST"}, where HOST is what orgs/*/genesis has before the slash; ` +
+	`{"format":1,"host":"HOST","cluster":true} where the ledgers lie in a cluster`
+
 func readMarker(dir string) (marker, error) {
 	var m marker
 	b, err := os.ReadFile(filepath.Join(dir, "permledger.json"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return m, ErrNotInitialized
+		if entries, failed := os.ReadDir(filepath.Join(dir, "orgs")); failed != nil || len(entries) == 0 {
+			return m, ErrNotInitialized
+		}
+		return m, &DamageError{Dir: dir, Err: fmt.Errorf("%w is missing, and orgs/ is here: %s", errMarker, markerAdvice)}
 	}
 	if err != nil {
 		return m, err
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
-		return m, fmt.Errorf("permledger.json: %w", err)
+		return m, &DamageError{Dir: dir, Err: fmt.Errorf("%w does not hold what was written to it (%w): %s", errMarker, err, markerAdvice)}
 	}
 	if m.Format != Format {
 		return m, fmt.Errorf("permledger.json: the directory has format %d, this release reads %d", m.Format, Format)
@@ -241,6 +251,9 @@ func (n *Node) Stream() *stream.Conn { return n.conn }
 
 func (n *Node) organizations() ([]string, error) {
 	entries, err := os.ReadDir(filepath.Join(n.dir, "orgs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &DamageError{Dir: n.dir, Err: errNoOrgs}
+	}
 	if err != nil {
 		return nil, err
 	}

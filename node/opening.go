@@ -119,6 +119,9 @@ func (n *Node) OpenOrganization(ctx context.Context, r ledger.Request) (*Org, le
 	o, ok := n.opened[id]
 	if !ok {
 		err := n.elsewhere(ctx, id)
+		if err == nil {
+			err = n.strange(id)
+		}
 		if err != nil {
 			return nil, ledger.Receipt{}, err
 		}

@@ -16,16 +16,25 @@ import (
 	"github.com/permledger/permledger/ledger/stream"
 )
 
-// A DamageError says that the files of an organization are not as they were left, by more than a power cut, a kill or
+// A DamageError says that the files of an organization, or of the directory itself, are not as they were left, by more than a power cut, a kill or
 // nats-server explains. Nothing was changed. A person looks, and runs `permledger repair`.
 type DamageError struct {
-	Organization string
+	Organization string // empty: it is about the directory itself
 	Dir          string // the data directory
 	Err          error
+
+	repairing bool // [Repair] found it, which is not to advise itself
 }
 
 func (e *DamageError) Error() string {
-	return fmt.Sprintf("%s: %v; nothing was changed; `permledger repair %s --dry-run` says what can be mended", e.Organization, e.Err, e.Dir)
+	text := e.Err.Error() + "; nothing was changed"
+	if e.Organization != "" {
+		text = e.Organization + ": " + text
+		if !e.repairing {
+			text += fmt.Sprintf("; `permledger repair %s --dry-run` says what can be mended", e.Dir)
+		}
+	}
+	return text
 }
 
 func (e *DamageError) Unwrap() error { return e.Err }
@@ -37,6 +46,8 @@ type prepared struct {
 	head    *journal.HeadFile
 	compare ledger.Comparison
 	mended  []Mended
+
+	recorded func() (journal.Head, bool, error) // reads the head record
 
 	copied  bool // a sync had failed, so the journal's last segment was copied before it was trusted
 	reader  *journal.Reader
@@ -64,6 +75,7 @@ func (n *Node) prepare(ctx context.Context, name string) (*prepared, error) {
 		return nil, err
 	}
 	if p.head, err = journal.OpenHead(filepath.Join(dir, "head"), false); err == nil {
+		p.recorded = p.head.Load
 		err = n.look(ctx, p)
 	}
 	if err != nil {
@@ -79,7 +91,7 @@ func (n *Node) prepare(ctx context.Context, name string) (*prepared, error) {
 // read, or not yet, stays as it is.
 func (n *Node) damage(name string, err error) error {
 	if isDamage(err) {
-		return &DamageError{name, n.dir, err}
+		return &DamageError{name, n.dir, err, n.repaired != nil}
 	}
 	return fmt.Errorf("%s: %w", name, err)
 }
@@ -102,7 +114,8 @@ func readGenesis(dir string) (Genesis, error) {
 	return g, nil
 }
 
-// look compares the copies. Where the journal's end does not hold, it asks whether that is what a power cut leaves.
+// look opens the journal and compares the copies. Where the journal's end does not hold, it asks whether that is what a
+// power cut leaves.
 func (n *Node) look(ctx context.Context, p *prepared) error {
 	dir := filepath.Join(n.orgDir(p.name), "journal")
 	var err error
@@ -111,6 +124,14 @@ func (n *Node) look(ctx context.Context, p *prepared) error {
 	}
 	if p.journal, err = journal.Open(dir, journal.Options{Ahead: true}); err == nil {
 		p.reader = p.journal.Reader
+	}
+	return n.judge(ctx, p, err)
+}
+
+// judge compares the copies once the journal is open, or was refused with an error. It changes nothing.
+func (n *Node) judge(ctx context.Context, p *prepared, err error) error {
+	dir := filepath.Join(n.orgDir(p.name), "journal")
+	if err == nil {
 		if p.compare, err = ledger.Compare(p.reader, n.store(), p.name); err == nil {
 			err = n.check(p)
 		}
@@ -130,7 +151,7 @@ func (n *Node) look(ctx context.Context, p *prepared) error {
 // where neither copy has an entry, verified or not, and the head record asks for none: a write that was never synced, of
 // which the disk kept some pages. Then p is what there is without it.
 func (n *Node) powerCut(ctx context.Context, p *prepared, dir string) (bool, error) {
-	head, known, err := p.head.Load()
+	head, known, err := p.recorded()
 	if err != nil || !known {
 		return false, err
 	}
@@ -176,7 +197,7 @@ func (n *Node) sources(name, genesis string, head *journal.Head) ledger.Sources 
 // check says whether the history that both copies give together begins and ends where it must, and whether what one of
 // them is about to be completed with holds: what is damaged is given to nobody.
 func (n *Node) check(p *prepared) error {
-	head, known, err := p.head.Load()
+	head, known, err := p.recorded()
 	if err != nil {
 		return err
 	}
@@ -351,7 +372,11 @@ func (n *Node) begun(name string) (string, error) {
 	if further > 0 {
 		return fmt.Sprintf("a stream of %d entries", further), nil
 	}
-	return "", nil
+	orphan, err := n.orphaned(name)
+	if err == nil && orphan {
+		return "a stream without a directory", nil
+	}
+	return "", err
 }
 
 // setAside moves away the directory of an organization that was never opened, to a name that no organization can have.

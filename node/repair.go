@@ -9,10 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/stream"
@@ -123,19 +121,12 @@ func (n *Node) repairable(only string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	streams, err := filepath.Glob(filepath.Join(n.store(), "jetstream", "*", "streams", stream.LogName("*")))
+	orphans, err := n.orphans()
 	if err != nil {
 		return nil, err
 	}
-	for _, s := range streams {
-		name := strings.TrimPrefix(filepath.Base(s), stream.LogName(""))
-		aside, _ := filepath.Glob(filepath.Join(n.dir, "orgs", "_"+name+"-*"))
-		if canon.Organization.Check(name) == nil && len(aside) == 0 {
-			names = append(names, name)
-		}
-	}
+	names = append(names, orphans...)
 	slices.Sort(names)
-	names = slices.Compact(names)
 	if only == "" {
 		return names, nil
 	}

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -218,22 +221,93 @@ func spoilGenesis(t *testing.T, dir string) (context.Context, func()) {
 	}
 }
 
+func TestStreamWithoutItsDirectory(t *testing.T) {
+	for name, events := range map[string]int{"opened": 1, "gone on with": 3} {
+		t.Run(name, func(t *testing.T) {
+			// Given an organization whose directory was taken away, perhaps with a leftover that an opening made
+			dir, o := initialised(t), newOwner(t)
+			n := open(t, dir)
+			org := organization(t, n, o, "acme", "plain")
+			for i := 1; i < events; i++ {
+				o.do(t, org, newRole(fmt.Sprint("role-", i)))
+			}
+			n.Close()
+			os.RemoveAll(filepath.Join(dir, "orgs", "acme"))
+			if events > 1 {
+				os.Mkdir(filepath.Join(dir, "orgs", "_acme-interrupted-20260101T000000.000"), 0o700)
+			}
+			before := contents(t, dir)
+			// then a start refuses it, and says which
+			_, err := node.Open(t.Context(), dir, node.Options{})
+			if d := (*node.DamageError)(nil); !errors.As(err, &d) || d.Organization != "acme" {
+				t.Fatalf("open: %v", err)
+			}
+			delete(before, filepath.Join(dir, "lock"))
+			after := contents(t, dir)
+			delete(after, filepath.Join(dir, "lock"))
+			if !maps.Equal(before, after) {
+				t.Error("a refused start changed something")
+			}
+			// doctor sees it,
+			findings, err := node.Examine(t.Context(), dir, 0)
+			if err != nil || !slices.ContainsFunc(findings, func(f node.Finding) bool {
+				return f.Organization == "acme" && f.Level == node.FindingDamage
+			}) {
+				t.Errorf("doctor: %v %v", findings, err)
+			}
+			// and repair makes the directory again where somebody accepts that nothing says whether the stream is all
+			_, err = node.Repair(t.Context(), dir, node.RepairOptions{})
+			if l := (*node.LossError)(nil); !errors.As(err, &l) || l.End != uint64(events) {
+				t.Fatalf("repair: %v", err)
+			}
+			if _, err := node.Repair(t.Context(), dir, node.RepairOptions{Organization: "acme", AcceptLoss: uint64(events)}); err != nil {
+				t.Fatal(err)
+			}
+			if org, err = open(t, dir).Org("acme"); err != nil || org.Journal.Len() != uint64(events) {
+				t.Errorf("after the repair: %v", err)
+			}
+		})
+	}
+}
+
 func TestOpeningBesideAStrangeStream(t *testing.T) {
-	// Given a stream of an organization whose directory is gone
+	// Given what a crash leaves that came while an interrupted opening was moved away: its stream, which is still in place
 	dir, o := initialised(t), newOwner(t)
 	n := open(t, dir)
 	organization(t, n, o, "acme", "plain")
 	n.Close()
-	os.RemoveAll(filepath.Join(dir, "orgs", "acme"))
+	os.Rename(filepath.Join(dir, "orgs", "acme"), filepath.Join(dir, "orgs", "_acme-interrupted-20260101T000000.000"))
+	strange := streamDir(t, dir)
 	n = open(t, dir)
-	// then none of that name is opened, and the stream stays where it is, the next start included
+	// then the start has moved it after the rest
+	if _, err := os.Stat(filepath.Join(dir, "orgs", "_acme-interrupted-20260101T000000.000", "stream", "msgs")); err != nil {
+		t.Error(err)
+	}
+	// and where a stream comes from elsewhere, none of that name is opened, and nothing is made of it
+	os.MkdirAll(strange, 0o700)
 	for range 2 {
-		if _, _, err := n.OpenOrganization(t.Context(), opening(t, n, o, "acme")); !errors.Is(err, stream.ErrExists) {
+		before, _ := os.ReadDir(filepath.Join(dir, "orgs"))
+		_, _, err := n.OpenOrganization(t.Context(), opening(t, n, o, "acme"))
+		if r := (*rules.Refusal)(nil); !errors.As(err, &r) || r.Code != rules.AlreadyOpened {
 			t.Errorf("got %v", err)
 		}
-		n.Close()
-		n = open(t, dir)
-		streamDir(t, dir)
+		if after, _ := os.ReadDir(filepath.Join(dir, "orgs")); len(after) != len(before) {
+			t.Errorf("directories: %v", after)
+		}
+	}
+	os.Remove(strange)
+	organization(t, n, o, "acme", "plain")
+}
+
+func TestOrganizationsTakenAway(t *testing.T) {
+	dir := initialised(t)
+	os.Remove(filepath.Join(dir, "orgs"))
+	_, err := node.Open(t.Context(), dir, node.Options{})
+	if !errors.As(err, new(*node.DamageError)) || !strings.Contains(err.Error(), "orgs/ is missing") {
+		t.Errorf("open: %v", err)
+	}
+	if _, err := node.Repair(t.Context(), dir, node.RepairOptions{}); !errors.As(err, new(*node.DamageError)) {
+		t.Errorf("repair: %v", err)
 	}
 }
 
@@ -309,4 +383,39 @@ func TestUnreadableKeyRefusesTheStart(t *testing.T) {
 	}
 	os.Chmod(files[0], 0o600)
 	open(t, dir)
+}
+
+func TestMarkerDamaged(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"missing": os.Remove,
+		"empty":   func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"garbage": func(path string) error { return os.WriteFile(path, []byte("{\"form"), 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			// Given a directory with an organization, whose mark is not what it was
+			dir, o := initialised(t), newOwner(t)
+			n := open(t, dir)
+			organization(t, n, o, "acme", "plain")
+			n.Close()
+			if err := spoil(filepath.Join(dir, "permledger.json")); err != nil {
+				t.Fatal(err)
+			}
+			// then it is taken for damage by all, and never for a directory that init should make
+			_, opened := node.Open(t.Context(), dir, node.Options{})
+			_, repaired := node.Repair(t.Context(), dir, node.RepairOptions{})
+			_, examined := node.Examine(t.Context(), dir, 0)
+			for what, err := range map[string]error{"open": opened, "repair": repaired, "examine": examined} {
+				if !errors.As(err, new(*node.DamageError)) || errors.Is(err, node.ErrNotInitialized) {
+					t.Errorf("%s: %v", what, err)
+				}
+			}
+			// and what the error says to write makes it whole
+			if err := os.WriteFile(filepath.Join(dir, "permledger.json"), []byte(`{"format":1,"host":"localhost"}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(open(t, dir).Organizations(), " "); got != "acme" {
+				t.Errorf("organizations: %s", got)
+			}
+		})
+	}
 }

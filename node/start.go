@@ -22,6 +22,9 @@ func (n *Node) startLedgers(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := n.settle(); err != nil {
+		return err
+	}
 	var found []*prepared
 	defer func() {
 		for _, p := range found {
@@ -161,6 +164,9 @@ func (n *Node) afterLoss(p *prepared, was error, last bool) error {
 
 // preflight looks at what the start will read, before it changes anything: nats-server deletes what it cannot read.
 func (n *Node) preflight() error {
+	if _, err := n.organizations(); err != nil {
+		return err
+	}
 	files := 0
 	uid := os.Geteuid()
 	for _, top := range []string{"orgs", "store", "node"} {

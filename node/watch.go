@@ -89,5 +89,5 @@ func isDamage(err error) bool {
 		errors.As(err, new(*stream.DamagedError)) || errors.As(err, new(*stream.GapError)) || errors.As(err, new(*stream.BlockError)) ||
 		errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrMissing) || errors.Is(err, journal.ErrNoEntry) ||
 		errors.Is(err, ledger.ErrRolledBack) || errors.As(err, new(*chain.BrokenError)) || errors.As(err, new(*ledger.ForkError)) ||
-		errors.Is(err, errGenesis)
+		errors.Is(err, errGenesis) || errors.Is(err, errOrphan)
 }

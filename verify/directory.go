@@ -124,9 +124,28 @@ func missing(path string) []string {
 	}
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
-		aside, _ := filepath.Glob(filepath.Join(path, "orgs", "_"+name+"-*"))
-		return exists(filepath.Join(path, "orgs", name)) || len(aside) > 0
+		aside, _ := filepath.Glob(filepath.Join(path, "orgs", "_"+name+"-interrupted-*"))
+		unfinished := slices.ContainsFunc(aside, func(dir string) bool { return !exists(filepath.Join(dir, "stream")) })
+		return exists(filepath.Join(path, "orgs", name)) || unfinished && !streamed(path, name)
 	})
+}
+
+// streamed says whether the stream of an organization holds more than a first entry, which is all that an opening that was
+// interrupted can have left, or cannot be read.
+func streamed(path, name string) bool {
+	dir, err := stream.StreamDir(filepath.Join(path, "store"), stream.LogName(name))
+	if err != nil {
+		return true
+	}
+	for f, err := range stream.Salvage(dir, name) {
+		if err != nil {
+			return true
+		}
+		if en, err := chain.Parse(f.Data); err == nil && en.Event.Sequence > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // begun says whether more is recorded in an organization's directory than an opening that was interrupted, or is going
