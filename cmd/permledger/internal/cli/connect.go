@@ -66,7 +66,7 @@ func (s *session) why(ctx context.Context, err error) error {
 		return err
 	}
 	for _, o := range health.Organizations {
-		if !o.Writing && (s.org == "" || s.org == o.ID) {
+		if !o.Writing && !o.Waits && (s.org == "" || s.org == o.ID) {
 			err = fmt.Errorf("%w\nThe ledger of %s takes no more commands: %s", err, o.ID, o.Error)
 		}
 	}
