@@ -215,6 +215,9 @@ func (a *app) nodeOptions() (node.Options, error) {
 		if o.MinFree, err = strconv.ParseUint(a.minFree, 10, 64); err != nil {
 			return o, usage("--min-free %s: a number of bytes", a.minFree)
 		}
+		if o.MinFree == 0 {
+			o.MinFree = node.NoMinFree
+		}
 	}
 	return o, nil
 }
