@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"sync"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
@@ -13,25 +15,56 @@ import (
 	"github.com/permledger/permledger/node"
 )
 
-// health answers 503 when a ledger has stopped: what asks is a watchdog, which looks at nothing else.
+// health answers 503 when a ledger has stopped, or takes no command now: what asks is a watchdog, which looks at nothing
+// else.
 func health(c *call, w http.ResponseWriter) error {
-	h := wire.Health{Status: wire.HealthOK, Organizations: []wire.OrganizationHealth{}}
-	status := http.StatusOK
-	for _, id := range c.server.node.Organizations() {
+	ids := c.server.node.Organizations()
+	all := make([]*wire.OrganizationHealth, len(ids))
+	var wg sync.WaitGroup // each may wait for a cluster
+	for i, id := range ids {
 		o, err := c.server.node.Org(id)
 		if err != nil { // closed since
 			continue
 		}
-		head := o.Access.Head()
-		one := wire.OrganizationHealth{ID: id, Position: head.Position, CID: head.CID, Writing: true}
-		if err := o.Ledger.Err(); err != nil {
-			one.Writing, one.Error = false, err.Error()
-			h.Status, status = wire.HealthStopped, http.StatusServiceUnavailable
+		wg.Go(func() { all[i] = healthOf(c.Context(), o) })
+	}
+	wg.Wait()
+	h := wire.Health{Status: wire.HealthOK, Organizations: []wire.OrganizationHealth{}}
+	for _, one := range all {
+		if one == nil {
+			continue
 		}
-		h.Organizations = append(h.Organizations, one)
+		switch {
+		case one.Waits && h.Status == wire.HealthOK:
+			h.Status = wire.HealthWaiting
+		case !one.Writing && !one.Waits:
+			h.Status = wire.HealthStopped
+		}
+		h.Organizations = append(h.Organizations, *one)
+	}
+	status := http.StatusOK
+	if h.Status != wire.HealthOK {
+		status = http.StatusServiceUnavailable
 	}
 	writeJSON(w, mediaJSON, status, h)
 	return nil
+}
+
+func healthOf(ctx context.Context, o *node.Org) *wire.OrganizationHealth {
+	head := o.Access.Head()
+	one := &wire.OrganizationHealth{ID: o.ID, Position: head.Position, CID: head.CID, Writing: true}
+	err := o.Ledger.Err()
+	if err == nil {
+		err = o.Waits(ctx)
+		one.Waits = err != nil
+	}
+	if err != nil {
+		one.Writing, one.Error = false, err.Error()
+	}
+	if key := (*ledger.KeyError)(nil); errors.As(err, &key) {
+		one.Do = key.Do()
+	}
+	return one
 }
 
 func listOrganizations(c *call) (wire.List[wire.Organization], error) {

@@ -141,6 +141,9 @@ func explain(err error, org *node.Org) (*problem, bool) {
 	case errors.Is(err, ledger.ErrWait):
 		p := problemOf(http.StatusServiceUnavailable, wire.CodeWait, err.Error())
 		p.Hint = "Nothing is spoilt: send the same command again later"
+		if key := (*ledger.KeyError)(nil); errors.As(err, &key) {
+			p.Hint = key.Do() // time alone does not help
+		}
 		return p, true
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return problemOf(http.StatusServiceUnavailable, wire.CodeNotYet, "The request was given up"), true

@@ -38,7 +38,11 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "data")
+	return newWorldIn(t, filepath.Join(t.TempDir(), "data"))
+}
+
+func newWorldIn(t *testing.T, dir string) *world {
+	t.Helper()
 	if err := node.Init(dir, "ledger.test"); err != nil {
 		t.Fatal(err)
 	}

@@ -234,9 +234,13 @@ func (l *Ledger) draft(g *group, r *Request) (d draft, old *Receipt, err error) 
 	}
 	signer := l.signer(&e)
 	key, ok := l.c.Keys.Signer(signer)
-	if !ok || l.c.Shared != nil && !l.canSeal(&e, signer, documented) {
-		// With the root key's signature the lost key can be succeeded.
-		return draft{}, nil, fmt.Errorf("%w: the node does not hold the event key %s", ErrWait, signer)
+	if !ok { // with the root key's signature the lost key can be succeeded
+		return draft{}, nil, fmt.Errorf("%w: %w", ErrWait, l.noKey(events.PurposeEvent, signer))
+	}
+	if l.c.Shared != nil {
+		if err := l.canSeal(&e, signer, documented); err != nil {
+			return draft{}, nil, fmt.Errorf("%w: %w", ErrWait, err)
+		}
 	}
 	return draft{e, body, signer, chain.Sign(body, key)}, nil, nil
 }

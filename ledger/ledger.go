@@ -139,6 +139,8 @@ type Ledger struct {
 	taking   bool       // another one is being taken
 	taken    chan taken // what became of it
 
+	asked lastAsk // by Waits
+
 	s sharing // where Log is shared one goroutine does it all: see shared.go
 }
 

@@ -277,15 +277,19 @@ func (l *Ledger) closing() bool {
 	}
 }
 
-// canSeal says whether this node holds what else the entry takes. Another node may have made the document key, and a
+// canSeal says what else that the entry takes this node does not hold. Another node may have made the document key, and a
 // command of the ledger's own actor names the key that was to sign it.
-func (l *Ledger) canSeal(e *events.Event, signer string, documented bool) bool {
+func (l *Ledger) canSeal(e *events.Event, signer string, documented bool) error {
 	if documented {
-		if _, ok := l.c.Keys.Signer(l.state.Key(events.PurposeDocument)); !ok {
-			return false
+		did := l.state.Key(events.PurposeDocument)
+		if _, ok := l.c.Keys.Signer(did); !ok {
+			return l.noKey(events.PurposeDocument, did)
 		}
 	}
-	return e.Auth.Method != events.MethodNode || e.Auth.Credential == signer
+	if e.Auth.Method == events.MethodNode && e.Auth.Credential != signer {
+		return l.noKey(events.PurposeEvent, e.Auth.Credential)
+	}
+	return nil
 }
 
 // EventKey gives the event key that a node signs with which holds the private keys of own: the one in use if it is among

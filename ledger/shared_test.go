@@ -344,7 +344,12 @@ func TestShared(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		other := b.mustDo(b.role("meanwhile"))
+		// and it says that commands wait, as long as they do
+		if err := lost.ledger.Waits(t.Context()); err == nil {
+			t.Error("it says that commands are decided")
+		}
 		proxy.Heal()
+		lost.wait("commands are decided again", func() bool { return lost.ledger.Waits(t.Context()) == nil })
 		// and it is recorded once, or once it is sent again
 		var r ledger.Receipt
 		lost.wait("the outcome is known", func() bool {

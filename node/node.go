@@ -57,7 +57,7 @@ type Options struct {
 	NATS *stream.RemoteOptions
 
 	// MinFree is how much must be free on the file system of the directory, in bytes: with less, commands have to wait
-	// ([ledger.ErrWait]). 0 stands for [MinFree].
+	// ([ledger.ErrWait]). 0 stands for [MinFree], [NoMinFree] for none.
 	MinFree uint64
 
 	checkEvery    time.Duration // 0: checkEvery
@@ -156,8 +156,11 @@ func newNode(dir string, opts Options) *Node {
 	if n.opts.Now == nil {
 		n.opts.Now = time.Now
 	}
-	if n.opts.MinFree == 0 {
+	switch n.opts.MinFree {
+	case 0:
 		n.opts.MinFree = MinFree
+	case NoMinFree:
+		n.opts.MinFree = 0
 	}
 	if n.opts.checkEvery == 0 {
 		n.opts.checkEvery = checkEvery

@@ -143,6 +143,16 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	return nil
 }
 
+// Waits says why a command would have to wait now; nil: it is decided. It asks nobody for longer than 2 s.
+func (o *Org) Waits(ctx context.Context) error {
+	var err error
+	o.Fold.Read(func(s *rules.State) { err = o.Ledger.Signs(s) })
+	if err != nil {
+		return err
+	}
+	return o.Ledger.Waits(ctx)
+}
+
 // close closes what is open: the ledger is not where the organization did not begin.
 func (o *Org) close() error {
 	var err error

@@ -25,7 +25,7 @@ import (
 
 var (
 	// ErrClustered says that a directory belongs to a cluster, and that its servers were not named.
-	ErrClustered = errors.New("this directory belongs to a cluster: name its NATS servers with --nats")
+	ErrClustered = errors.New("this directory belongs to a cluster and no server runs on it: set PERMLEDGER_NATS (and PERMLEDGER_NATS_CREDS) to its NATS servers, or start `permledger serve --nats …`")
 	// ErrAlone says that a directory has a store of its own, while NATS servers were named.
 	ErrAlone = errors.New("this directory has a store of its own and belongs to no cluster; `permledger init DIR --nats URL` or `permledger join` make one that does")
 )

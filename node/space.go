@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -11,6 +12,9 @@ import (
 // MinFree is how much must be free on the file system of a data directory, in bytes, unless [Options.MinFree] says
 // otherwise. nats-server stops for good when it meets a full disk, and begins a block of up to 8 MiB at a time.
 const MinFree = 64 << 20
+
+// NoMinFree is [Options.MinFree] of a directory on whose file system nothing need be free.
+const NoMinFree = math.MaxUint64
 
 // ErrNoSpace says that too little is free for another command to be recorded.
 var ErrNoSpace = errors.New("too little space is free")
@@ -29,8 +33,8 @@ func (n *Node) room() error {
 	}
 	free, err := freeSpace(n.dir)
 	if err == nil && free < n.opts.MinFree {
-		err = fmt.Errorf("%w: %d MiB on the file system of %s, and %d MiB are kept free; commands are recorded again once there is more",
-			ErrNoSpace, free>>20, n.dir, n.opts.MinFree>>20)
+		err = fmt.Errorf("%w: %s on the file system of %s, and %s are kept free; commands are recorded again once there is more",
+			ErrNoSpace, size(free), n.dir, size(n.opts.MinFree))
 	}
 	if (err == nil) != (n.full == nil) {
 		if err != nil {
@@ -41,6 +45,17 @@ func (n *Node) room() error {
 	}
 	n.spaceAt, n.full = now, err
 	return err
+}
+
+// size says a number of bytes for people.
+func size(bytes uint64) string {
+	switch {
+	case bytes >= 1<<20:
+		return fmt.Sprintf("%d MiB", bytes>>20)
+	case bytes >= 1<<10:
+		return fmt.Sprintf("%d KiB", bytes>>10)
+	}
+	return fmt.Sprintf("%d bytes", bytes)
 }
 
 // freeSpace gives how many bytes this user can still write to the file system of a path.

@@ -40,13 +40,14 @@ type One[T any] struct {
 
 // Health says whether every ledger of the server takes commands.
 type Health struct {
-	Status        string               `json:"status"` // ok or stopped
+	Status        string               `json:"status"` // ok, waiting or stopped
 	Organizations []OrganizationHealth `json:"organizations"`
 }
 
 // Values of Health.Status.
 const (
 	HealthOK      = "ok"
+	HealthWaiting = "waiting" // a ledger takes no command now, and may again without a start
 	HealthStopped = "stopped"
 )
 
@@ -56,7 +57,9 @@ type OrganizationHealth struct {
 	Position uint64 `json:"position"`
 	CID      string `json:"cid"`
 	Writing  bool   `json:"writing"`
+	Waits    bool   `json:"waits,omitempty"` // not now: it has not stopped
 	Error    string `json:"error,omitempty"` // why it does not
+	Do       string `json:"do,omitempty"`    // what to do about that, where it is known
 }
 
 // Document is a signed document of the ledger, without its bytes.

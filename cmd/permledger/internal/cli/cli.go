@@ -95,7 +95,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 	flags.StringVar(&a.data, "data", p.Env("PERMLEDGER_DATA"), "the data `directory` (PERMLEDGER_DATA)")
 	flags.StringVar(&a.org, "org", p.Env("PERMLEDGER_ORG"), "the `organization`; not needed where there is one (PERMLEDGER_ORG)")
 	flags.StringVar(&a.server, "server", p.Env("PERMLEDGER_SERVER"), "the `URL` of a server, instead of the one on --data (PERMLEDGER_SERVER)")
-	flags.StringVar(&a.minFree, "min-free", p.Env("PERMLEDGER_MIN_FREE"), "how many `bytes` are kept free on the disk: commands wait below, default 67108864 (PERMLEDGER_MIN_FREE)")
+	flags.StringVar(&a.minFree, "min-free", p.Env("PERMLEDGER_MIN_FREE"), "how many `bytes` are kept free on the disk: commands wait below, default 67108864, 0 for none (PERMLEDGER_MIN_FREE)")
 	flags.StringVar(&a.tokenFile, "token-file", "", "a `file` with the server's token (or PERMLEDGER_TOKEN holds the token itself)")
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run a ledger:"},

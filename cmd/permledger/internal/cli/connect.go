@@ -66,7 +66,7 @@ func (s *session) why(ctx context.Context, err error) error {
 		return err
 	}
 	for _, o := range health.Organizations {
-		if !o.Writing && (s.org == "" || s.org == o.ID) {
+		if !o.Writing && !o.Waits && (s.org == "" || s.org == o.ID) {
 			err = fmt.Errorf("%w\nThe ledger of %s takes no more commands: %s", err, o.ID, o.Error)
 		}
 	}
@@ -214,6 +214,9 @@ func (a *app) nodeOptions() (node.Options, error) {
 		var err error
 		if o.MinFree, err = strconv.ParseUint(a.minFree, 10, 64); err != nil {
 			return o, usage("--min-free %s: a number of bytes", a.minFree)
+		}
+		if o.MinFree == 0 {
+			o.MinFree = node.NoMinFree
 		}
 	}
 	return o, nil

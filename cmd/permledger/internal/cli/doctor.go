@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -28,7 +29,7 @@ takes, the clock; and of each ledger its first event, head record, journal, stre
 each: ok, warn, fail, or damage. Nothing is changed. Where a server has the directory open it is asked too; of a URL only
 the server is asked. Every event is not verified: that is for ` + "`permledger verify`" + `.
 
-It ends with 0 where nothing fails (warnings are for people), 1 where something does, 3 where a server has stopped
+It ends with 0 where nothing fails (warnings are for people), 1 where something does, commands that have to wait now included, 3 where a server has stopped
 writing or does not answer, and 7 where a copy of a ledger is damaged. docs/durability.md explains each line.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -42,12 +43,12 @@ writing or does not answer, and 7 where a copy of a ledger is damaged. docs/dura
 			if target == "" {
 				return usage("doctor of what? Name a directory or a server's URL, or say --data DIR")
 			}
-			findings, err := a.examine(c.Context(), target)
+			findings, stopped, err := a.examine(c.Context(), target)
 			if err != nil {
 				return err
 			}
 			x := examined{Findings: findings}
-			code := worst(findings)
+			code := worst(findings, stopped)
 			x.OK = code == exitDone
 			if err := a.answer(x, func(w io.Writer) error { return writeExamined(w, findings) }); err != nil {
 				return err
@@ -60,44 +61,49 @@ writing or does not answer, and 7 where a copy of a ledger is damaged. docs/dura
 	})
 }
 
-func (a *app) examine(ctx context.Context, target string) ([]node.Finding, error) {
+// examine looks at a directory or a server, and says too whether a server has stopped writing or does not answer.
+func (a *app) examine(ctx context.Context, target string) (findings []node.Finding, stopped bool, err error) {
 	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") {
 		token, err := a.token()
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		return asked(ctx, remote(target, token).Client)
 	}
 	o, err := a.nodeOptions()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	findings, err := node.Examine(ctx, target, o.MinFree)
-	if err != nil {
-		return nil, err
+	if findings, err = node.Examine(ctx, target, o.MinFree); err != nil {
+		return nil, false, err
 	}
 	if s, err := running(target); err == nil && s != nil {
-		more, err := asked(ctx, s.Client)
-		if err != nil {
+		more, down, err := asked(ctx, s.Client)
+		if stopped = down || err != nil; err != nil {
 			more = []node.Finding{{Check: checkServer, Level: node.FindingFail, Text: err.Error(), Do: "look at its log"}}
 		}
 		findings = append(findings, more...)
 	}
-	return findings, nil
+	return findings, stopped, nil
 }
 
 const checkServer = "server"
 
-// asked asks a server what only it knows: whether its ledgers still write.
-func asked(ctx context.Context, c *client.Client) ([]node.Finding, error) {
+// asked asks a server what only it knows: whether its ledgers still write, and whether they do now. stopped: one does not
+// before a start.
+func asked(ctx context.Context, c *client.Client) (findings []node.Finding, stopped bool, err error) {
 	health, err := c.Health(ctx)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var findings []node.Finding
 	for _, o := range health.Organizations {
 		f := node.Finding{Check: checkServer, Organization: o.ID, Level: node.FindingOK, Text: fmt.Sprintf("writes, at %d", o.Position)}
-		if !o.Writing {
+		switch {
+		case o.Waits:
+			f.Level, f.Text = node.FindingFail, "takes no commands now: "+o.Error
+			f.Do = cmp.Or(o.Do, "put right what it says; commands are recorded again without a start")
+		case !o.Writing:
+			stopped = true
 			f.Level, f.Text, f.Do = node.FindingFail, "takes no more commands: "+o.Error, "stop the server, run `permledger doctor` on the directory, and start it again"
 		}
 		findings = append(findings, f)
@@ -105,21 +111,21 @@ func asked(ctx context.Context, c *client.Client) ([]node.Finding, error) {
 	if len(findings) == 0 {
 		level := node.FindingOK
 		if health.Status != wire.HealthOK {
-			level = node.FindingFail
+			level, stopped = node.FindingFail, true
 		}
 		findings = append(findings, node.Finding{Check: checkServer, Level: level, Text: health.Status})
 	}
-	return findings, nil
+	return findings, stopped, nil
 }
 
 // worst gives the exit code of all findings together.
-func worst(findings []node.Finding) int {
+func worst(findings []node.Finding, stopped bool) int {
 	code := exitDone
 	for _, f := range findings {
 		switch {
 		case f.Level == node.FindingDamage:
 			return exitIntegrity
-		case f.Level == node.FindingFail && f.Check == checkServer:
+		case f.Level == node.FindingFail && stopped:
 			code = exitUnreached
 		case f.Level == node.FindingFail && code == exitDone:
 			code = exitNo
