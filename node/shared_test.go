@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -244,6 +245,14 @@ func TestCluster(t *testing.T) {
 		}
 		if _, err := node.Open(t.Context(), dir, remote(c, c.URLs)); !errors.Is(err, node.ErrKeyFile) {
 			t.Errorf("readable by others: %v", err)
+		}
+	})
+
+	t.Run("without its NATS credentials", func(t *testing.T) {
+		o := remote(c, c.URLs)
+		o.NATS.Credentials = ""
+		if _, err := node.Open(t.Context(), dirA, o); !errors.Is(err, stream.ErrCredentials) || !strings.Contains(err.Error(), "--nats-creds") {
+			t.Errorf("got %v", err)
 		}
 	})
 
