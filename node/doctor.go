@@ -132,7 +132,9 @@ func (x *examination) organization(ctx context.Context, name string) {
 	if known {
 		x.atHead(name, head, j, judge)
 	}
-	if !x.remote {
+	if x.remote {
+		x.history(ctx, name, j, genesis, head, judge)
+	} else {
 		x.stream(name, j, judge)
 	}
 	x.leftovers(name)
