@@ -132,11 +132,10 @@ func (x *examination) organization(ctx context.Context, name string) {
 	if known {
 		x.atHead(name, head, j, judge)
 	}
-	if x.remote {
-		x.history(ctx, name, j, genesis, head, judge)
-	} else {
+	if !x.remote {
 		x.stream(name, j, judge)
 	}
+	x.history(ctx, name, j, genesis, head, judge)
 	x.leftovers(name)
 }
 
