@@ -79,7 +79,10 @@ func (n *Node) reopen(ctx context.Context, name string) error {
 	}
 	head, err := journal.OpenHead(filepath.Join(dir, "head"), false)
 	if err != nil {
-		return err
+		return n.anew(name, err)
+	}
+	if err := lookFirst(ctx, dir, g, head); err != nil {
+		return n.anew(name, err)
 	}
 	j, err := journal.Open(filepath.Join(dir, "journal"), journal.Options{})
 	if err != nil {
@@ -98,11 +101,32 @@ func (n *Node) reopen(ctx context.Context, name string) error {
 		return errors.Join(err, j.Close())
 	}
 	if err := n.beginShared(ctx, o, head, g); err != nil {
+		// The way out is another one where the journal holds, and the cluster's stream does not.
+		if h, _, failed := head.Load(); isDamage(err) && failed == nil && isDamage(holds(ctx, j.Reader, g.CID, h, nil)) {
+			err = n.anew(name, err)
+		}
 		return errors.Join(err, o.close())
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.orgs[name] = o
+	return nil
+}
+
+// lookFirst compares a journal with the head record before anything is cut from it. The opening of the ledger does so
+// again, and looks at the links: they are looked at here only where there is something to cut.
+func lookFirst(ctx context.Context, dir string, g Genesis, file *journal.HeadFile) error {
+	head, _, err := file.Load()
+	if err != nil {
+		return err
+	}
+	j, err := journal.OpenReader(filepath.Join(dir, "journal"), journal.Options{})
+	if err != nil {
+		return err
+	}
+	if _, torn := j.Torn(); torn > 0 || j.Len() < head.Position {
+		return holds(ctx, j, g.CID, head, nil)
+	}
 	return nil
 }
 

@@ -147,6 +147,7 @@ func (x *examination) organization(ctx context.Context, name string) {
 	if !x.remote {
 		x.stream(name, j, judge, next)
 	}
+	x.history(ctx, name, j, genesis, head, judge)
 	x.leftovers(name)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -89,6 +91,9 @@ func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal) (*
 	}
 	o.Fold = projections.NewFold(o.Access, o.History, o.Documents, o.Topic)
 	var err error
+	if _, err = os.Lstat(filepath.Join(n.orgDir(name), "private")); errors.Is(err, fs.ErrNotExist) && j.Len() > 0 {
+		n.log.Warn("the file of private texts is missing: reasons and names that it held are withheld, unless a backup's copy is put back", "organization", name)
+	}
 	if o.Private, err = private.Open(filepath.Join(n.orgDir(name), "private")); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

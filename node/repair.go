@@ -13,6 +13,7 @@ import (
 
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/journal"
+	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/stream"
 )
 
@@ -144,6 +145,7 @@ type plan struct {
 	stream  string // why it is set aside
 	genesis string
 	head    string
+	private string
 	loss    string // what is accepted
 }
 
@@ -226,6 +228,13 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 	}
 	if head != nil && head.Position > end {
 		p.head = fmt.Sprintf("the head record says that the history went on to event %d", head.Position)
+	}
+	_, damaged, err := private.Look(filepath.Join(dir, "private"))
+	if err != nil {
+		return nil, err
+	}
+	if damaged > 0 {
+		p.private = fmt.Sprintf("%d lines of the file of private texts fit no commitment", damaged)
 	}
 	return p, nil
 }

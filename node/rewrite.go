@@ -11,6 +11,7 @@ import (
 
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/journal"
+	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/stream"
 )
 
@@ -38,6 +39,9 @@ func (n *Node) carryOut(ctx context.Context, p *plan, dry bool) error {
 		}},
 		{p.stream, fmt.Sprintf("it is made again from the journal with %s", eventsOf(end)), n.aside(p.name, "stream-aside-"), func(kept string) error {
 			return errors.Join(stream.SetAside(n.store(), p.name, kept), n.guardAside(p.name, kept))
+		}},
+		{p.private, "it is written anew without them; what they held is withheld, unless a backup's copy is put back", n.aside(p.name, "private-aside-"), func(kept string) error {
+			return private.Mend(filepath.Join(dir, "private"), kept)
 		}},
 	} {
 		if s.why == "" {

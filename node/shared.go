@@ -109,7 +109,9 @@ func (n *Node) openShared(ctx context.Context) error {
 	if err := n.patiently(ctx, func() (err error) {
 		n.conn, err = stream.Connect(o)
 		return err
-	}); err != nil {
+	}); errors.Is(err, stream.ErrCredentials) {
+		return fmt.Errorf("%w; name the file with the node's NATS credentials or NKey seed with --nats-creds or PERMLEDGER_NATS_CREDS", err)
+	} else if err != nil {
 		return err
 	}
 	if err := n.patiently(ctx, func() (err error) {
@@ -174,7 +176,7 @@ func (n *Node) patiently(ctx context.Context, do func() error) error {
 
 // final says whether an error of a start will be the same the next time: what is wrong is here, or is wrong for good.
 func final(err error) bool {
-	return isDamage(err) || errors.Is(err, stream.ErrServer) || errors.Is(err, ErrSecret) || errors.Is(err, ErrKeyFile) ||
+	return isDamage(err) || errors.Is(err, stream.ErrServer) || errors.Is(err, stream.ErrCredentials) || errors.Is(err, ErrSecret) || errors.Is(err, ErrKeyFile) ||
 		errors.As(err, new(*fs.PathError)) || errors.As(err, new(*os.SyscallError))
 }
 

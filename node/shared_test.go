@@ -5,10 +5,12 @@ package node_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +102,23 @@ func (o owner) request(t testing.TB, org *node.Org, d events.Data, texts ...priv
 	r := o.sign(t, c)
 	r.Texts = texts
 	return r
+}
+
+// journalFiles gives what is in the files of acme's journal.
+func journalFiles(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	paths, err := filepath.Glob(filepath.Join(dir, "orgs", "acme", "journal", "*"))
+	for _, path := range paths {
+		b, failed := os.ReadFile(path)
+		if files[path] = string(b); failed != nil {
+			err = failed
+		}
+	}
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	return files
 }
 
 func TestCluster(t *testing.T) {
@@ -244,6 +263,69 @@ func TestCluster(t *testing.T) {
 		}
 		if _, err := node.Open(t.Context(), dir, remote(c, c.URLs)); !errors.Is(err, node.ErrKeyFile) {
 			t.Errorf("readable by others: %v", err)
+		}
+	})
+
+	t.Run("without its NATS credentials", func(t *testing.T) {
+		o := remote(c, c.URLs)
+		o.NATS.Credentials = ""
+		if _, err := node.Open(t.Context(), dirA, o); !errors.Is(err, stream.ErrCredentials) || !strings.Contains(err.Error(), "--nats-creds") {
+			t.Errorf("got %v", err)
+		}
+	})
+
+	t.Run("a journal that is not as it was left", func(t *testing.T) {
+		for what, spoil := range map[string]func(seg []byte) []byte{
+			"its end is cut off":                    func(seg []byte) []byte { return seg[:len(seg)*2/3] },
+			"a byte is flipped":                     func(seg []byte) []byte { seg[len(seg)/2] ^= 1; return seg },
+			"a byte is flipped and the end is torn": func(seg []byte) []byte { seg[len(seg)/2] ^= 1; return append(seg, 0, 0, 1, 0, 'x') },
+		} {
+			// Given a node that was stopped, and whose journal somebody changed
+			dir := join(t, dirA)
+			n := openRemote(t, dir, remote(c, c.URLs))
+			org, err := n.Org("acme")
+			if err != nil {
+				t.Fatal(err)
+			}
+			reaches(t, org, r.Position)
+			if err := n.Close(); err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(dir, "orgs", "acme", "journal", "00000000.seg")
+			seg, err := os.ReadFile(file)
+			if err == nil {
+				err = os.WriteFile(file, spoil(seg), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := journalFiles(t, dir)
+			// when it is examined and started, then both say so with the way out, and change nothing
+			findings, err := node.Examine(t.Context(), dir, 0)
+			if err != nil || !slices.ContainsFunc(findings, func(f node.Finding) bool {
+				return f.Level == node.FindingDamage && f.Organization == "acme" && strings.Contains(f.Do, "anew")
+			}) {
+				t.Errorf("%s: doctor says %v, %+v", what, err, findings)
+			}
+			_, err = node.Open(t.Context(), dir, remote(c, c.URLs))
+			if err == nil || !strings.Contains(err.Error(), "nothing was changed; move "+filepath.Join(dir, "orgs", "acme")) {
+				t.Errorf("%s: got %v", what, err)
+			}
+			if !maps.Equal(journalFiles(t, dir), before) {
+				t.Errorf("%s: the start changed the journal", what)
+			}
+			// and that way out is one
+			if err := os.Rename(filepath.Join(dir, "orgs", "acme"), filepath.Join(dir, "acme-was")); err != nil {
+				t.Fatal(err)
+			}
+			n = openRemote(t, dir, remote(c, c.URLs))
+			if org, err = n.Org("acme"); err != nil {
+				t.Fatal(err)
+			}
+			reaches(t, org, r.Position)
+			if err := n.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,14 +82,7 @@ func (t *sharedTexts) put(ctx context.Context, texts []private.Text) error {
 
 // want notes the texts that an entry commits to and that are not here. It does not wait.
 func (t *sharedTexts) want(en *chain.Entry) {
-	cs := []events.Digest{en.Event.Reason}
-	if s, ok := en.Event.Data.(*events.SubjectAdded); ok {
-		cs = append(cs, s.DisplayName, s.Email)
-	}
-	for _, c := range cs {
-		if c == (events.Digest{}) {
-			continue
-		}
+	for _, c := range commitments(en.Event) {
 		if _, ok := t.store.Get(c); ok {
 			continue
 		}
@@ -100,6 +94,15 @@ func (t *sharedTexts) want(en *chain.Entry) {
 		default:
 		}
 	}
+}
+
+// commitments gives what an event commits to.
+func commitments(e *events.Event) []events.Digest {
+	cs := []events.Digest{e.Reason}
+	if s, ok := e.Data.(*events.SubjectAdded); ok {
+		cs = append(cs, s.DisplayName, s.Email)
+	}
+	return slices.DeleteFunc(cs, func(c events.Digest) bool { return c == events.Digest{} })
 }
 
 // lastFetch bounds how long a node that is closed goes on reading texts.

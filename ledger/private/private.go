@@ -93,6 +93,52 @@ func Read(path string) (map[events.Digest]Text, error) {
 	return texts, err
 }
 
+// Look is Read that tolerates lines that fit no commitment, and says how many there are.
+func Look(path string) (texts map[events.Digest]Text, damaged int, err error) {
+	texts, _, err = read(path, func([]byte, error) error { damaged++; return nil })
+	return texts, damaged, err
+}
+
+// Mend writes the store at path anew with the lines that fit their commitments, and keeps the file as it was at kept. It is
+// for a store that nobody has open, and can be repeated after an error.
+func Mend(path, kept string) error {
+	texts, _, err := read(path, func([]byte, error) error { return nil })
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	for _, t := range texts {
+		write(&b, t)
+	}
+	f, err := replacement(path, b.Bytes(), func() error { return os.Link(path, kept) })
+	if err == nil {
+		err = errors.Join(f.Close(), syncDir(filepath.Dir(path)))
+	}
+	if err != nil {
+		return fmt.Errorf("mend private texts: %w", err)
+	}
+	return nil
+}
+
+// replacement puts a synced file in the place of the store at path, after what has to be done before that.
+func replacement(path string, content []byte, before func() error) (*os.File, error) {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync()); err == nil {
+		err = before()
+	}
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // read gives the texts and how many bytes of the file are whole lines. damaged is asked about each line that fits no
 // commitment.
 func read(path string, damaged func(line []byte, err error) error) (texts map[events.Digest]Text, whole int, err error) {
@@ -227,16 +273,8 @@ func (s *Store) Erase(commitments ...events.Digest) (int, error) {
 	for _, line := range s.damaged { // somebody may still read them
 		b.Write(append(line, '\n'))
 	}
-	f, err := os.OpenFile(s.path+".new", os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	f, err := replacement(s.path, b.Bytes(), func() error { return nil })
 	if err != nil {
-		return 0, fmt.Errorf("erase private texts: %w", err)
-	}
-	_, err = f.Write(b.Bytes())
-	if err = errors.Join(err, f.Sync()); err == nil {
-		err = os.Rename(s.path+".new", s.path)
-	}
-	if err != nil {
-		f.Close()
 		return 0, fmt.Errorf("erase private texts: %w", err)
 	}
 	s.f.Close()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nkeys"
 
 	"github.com/permledger/permledger/ledger/stream/natstest"
 )
@@ -71,13 +72,22 @@ func TestConnectRefuses(t *testing.T) {
 		"missing file": func(o *RemoteOptions) { o.Credentials = "/nonexistent" },
 		"no seed":      func(o *RemoteOptions) { o.Credentials = file("SUAAAA") },
 		"other key": func(o *RemoteOptions) {
-			o.Credentials = file("SUACJ5SRO3VDDSQNIXLQZS6QBYLQ2OGOZBDVBZ6EG5RYM7SYBBFT4WQZLM")
+			key, err := nkeys.CreateUser()
+			if err != nil {
+				t.Fatal(err)
+			}
+			seed, err := key.Seed()
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Credentials = file(string(seed))
 		},
 		"no CA": func(o *RemoteOptions) { o.TLSCA = file("x") },
 	} {
 		o := remoteOptions(c, c.URLs)
 		change(&o)
-		if conn, err := Connect(o); err == nil || errors.Is(err, ErrServer) {
+		refused := name == "no key" || name == "other key"
+		if conn, err := Connect(o); err == nil || errors.Is(err, ErrServer) || errors.Is(err, ErrCredentials) != refused {
 			t.Errorf("%s: got %v", name, err)
 			if err == nil {
 				conn.Close()
@@ -102,6 +112,11 @@ func TestConnectRefuses(t *testing.T) {
 		if _, err := Connect(o); !errors.Is(err, ErrServer) {
 			t.Errorf("%s: got %v; want %v", name, err, ErrServer)
 		}
+	}
+	// A cluster that has no majority yet is not taken for one that cannot hold ledgers
+	none := pretend(t, map[string]any{"version": "2.15.2", "max_payload": 1 << 20}, `{"error":{"err_code":10008,"description":"JetStream system temporarily unavailable"}}`)
+	if _, err := Connect(RemoteOptions{URLs: none, Replicas: 1, AckWait: time.Second}); !isCode(err, codeUnavailable) || errors.Is(err, ErrServer) {
+		t.Errorf("without a majority: got %v", err)
 	}
 	for v, want := range map[string]bool{
 		"2.12.0": true, "2.12.0-RC.1": true, "2.15.2": true, "3.0.0": true, "2.11.99": false, "1.99.0": false, "": false, "2": false,

@@ -30,6 +30,9 @@ const (
 // ErrServer says that a NATS server cannot hold ledgers: it is too old, has no JetStream, or takes too small messages.
 var ErrServer = errors.New("this NATS server cannot hold ledgers")
 
+// ErrCredentials says that a NATS server does not let this user in: asking again with the same credentials is no remedy.
+var ErrCredentials = errors.New("the NATS server refuses the credentials")
+
 // RemoteOptions say how to reach an external NATS cluster. The zero value of all but URLs is a default.
 type RemoteOptions struct {
 	// URLs are the servers, separated by commas: nats://host:4222, tls://host:4222. Name all of them: others that the
@@ -57,7 +60,7 @@ type RemoteOptions struct {
 }
 
 // Connect connects to an external server or cluster. The error wraps [ErrServer] where it can be reached but cannot hold
-// ledgers. Whoever may publish to the account's subjects may append to the ledgers, so the account should be permledger's
+// ledgers, and [ErrCredentials] where it does not let this user in. Whoever may publish to the account's subjects may append to the ledgers, so the account should be permledger's
 // alone; what somebody else appends is noticed, because it is no entry.
 func Connect(o RemoteOptions) (*Conn, error) { return connectRemote(o) }
 
@@ -81,6 +84,9 @@ func connectRemote(o RemoteOptions, more ...nats.Option) (*Conn, error) {
 		return nil, fmt.Errorf("stream: %w", err)
 	}
 	if err := c.connect(o.URLs, append(opts, more...)); err != nil {
+		if unauthorized(err) {
+			err = fmt.Errorf("%w: %w", ErrCredentials, err)
+		}
 		return nil, fmt.Errorf("stream: %w", err)
 	}
 	if err := c.suits(); err != nil {
@@ -155,10 +161,23 @@ func (c *Conn) suits() error {
 	if err := json.Unmarshal(m.Data, &r); err != nil {
 		return fmt.Errorf("JetStream: %w", err)
 	}
+	if r.Error != nil && r.Error.ErrCode == codeUnavailable { // no majority of the cluster is up, which passes
+		return fmt.Errorf("JetStream: %w", r.Error)
+	}
 	if r.Error != nil {
 		return fmt.Errorf("%w: JetStream: %w", ErrServer, r.Error)
 	}
 	return nil
+}
+
+// unauthorized says whether a server refused to let a connection in.
+func unauthorized(err error) bool {
+	for _, refused := range []error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired} {
+		if errors.Is(err, refused) {
+			return true
+		}
+	}
+	return false
 }
 
 // atLeast reports whether version, as 2.15.2 or 2.12.0-RC.1, is major.minor or newer.

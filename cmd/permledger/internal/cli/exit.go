@@ -84,7 +84,7 @@ func codeOf(ctx context.Context, err error) int {
 	switch {
 	case errors.Is(err, node.ErrLocked), errors.Is(err, ledger.ErrStopped), errors.Is(err, ledger.ErrUnknown):
 		return exitUnreached
-	case errors.Is(err, node.ErrKeyFile), errors.Is(err, node.ErrOwner):
+	case errors.Is(err, node.ErrKeyFile), errors.Is(err, node.ErrOwner), errors.Is(err, stream.ErrCredentials):
 		return exitDenied
 	case errors.Is(err, node.ErrNoOrganization):
 		return exitNotFound
