@@ -233,6 +233,9 @@ func lock(path string) (*os.File, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
+			if pid, err := lockHolder(path); err == nil && pid > 1 { // 1 stands for one that has no number here
+				return nil, fmt.Errorf("%w: process %d", ErrLocked, pid)
+			}
 			return nil, ErrLocked
 		}
 		return nil, fmt.Errorf("lock: %w", err)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -148,8 +149,12 @@ func TestOpenCloseOpen(t *testing.T) {
 func TestOneProcessAtATime(t *testing.T) {
 	dir := initialised(t)
 	open(t, dir)
-	if _, err := node.Open(t.Context(), dir, node.Options{}); !errors.Is(err, node.ErrLocked) {
+	_, err := node.Open(t.Context(), dir, node.Options{})
+	if !errors.Is(err, node.ErrLocked) {
 		t.Errorf("got %v", err)
+	}
+	if _, failed := os.Stat("/proc/locks"); failed == nil && !strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+		t.Errorf("it does not say who has it: %v", err)
 	}
 }
 

@@ -35,12 +35,7 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			n, err := node.Open(c.Context(), a.data, o)
-			if errors.Is(err, node.ErrLocked) {
-				if s, _ := running(a.data); s != nil {
-					return fmt.Errorf("%w: a server answers at %s", err, s.url)
-				}
-			}
+			n, err := a.open(c.Context(), o)
 			if err != nil {
 				return err
 			}
@@ -50,6 +45,29 @@ func (a *app) serveCommand() *cobra.Command {
 	a.nats.flags(c, a.p)
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "the `address` to listen on; port 0 takes any that is free")
 	return c
+}
+
+// open opens the directory to serve it. A command that has it open is waited for, for some seconds; a server is not.
+func (a *app) open(ctx context.Context, o node.Options) (*node.Node, error) {
+	wait, cancel := context.WithTimeout(ctx, lockWait)
+	defer cancel()
+	for {
+		n, err := node.Open(ctx, a.data, o)
+		if !errors.Is(err, node.ErrLocked) {
+			return n, err
+		}
+		if s, _ := running(a.data); s != nil {
+			return nil, fmt.Errorf("%w: a server answers at %s", err, s.url)
+		}
+		select {
+		case <-time.After(lockAgain):
+		case <-wait.Done():
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, err
+		}
+	}
 }
 
 func (a *app) serve(ctx context.Context, n *node.Node, listen string) error {
