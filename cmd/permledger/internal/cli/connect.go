@@ -63,6 +63,9 @@ func (a *app) withServer(ctx context.Context, do func(*session) error) error {
 // why adds to an error that the ledger did not answer, or takes no more commands, what the ledger itself says of that.
 func (s *session) why(ctx context.Context, err error) error {
 	silent := errors.As(err, new(*client.UnreachableError)) || errors.As(err, new(*client.UnknownError))
+	if errors.Is(err, client.ErrSilent) {
+		return err // it would not answer this either
+	}
 	if code := client.CodeOf(err); !silent && code != wire.CodeStopped && code != wire.CodeInternal {
 		return err
 	}
