@@ -20,6 +20,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/permledger/permledger/api/wire"
 )
@@ -29,22 +30,34 @@ type Client struct {
 	base  string
 	token string
 	http  *http.Client
+	wait  time.Duration // for the header of an answer; 0: as long as it takes
 }
 
+// Wait is how long a client waits for an answer to begin, unless [Client.Within] says otherwise.
+const Wait = 60 * time.Second
+
 // New gives a client of the server at base, as http://127.0.0.1:8420. hc may be nil; it should have no overall timeout,
-// for streams last as long as they are needed: contexts end requests.
+// for streams last as long as they are needed: contexts end requests. What answers nothing within [Wait] is given up.
 func New(base, token string, hc *http.Client) *Client {
 	if hc == nil {
 		hc = &http.Client{}
 	}
-	return &Client{base: strings.TrimSuffix(base, "/"), token: token, http: hc}
+	return &Client{base: strings.TrimSuffix(base, "/"), token: token, http: hc, wait: Wait}
+}
+
+// Within gives a client of the same server that waits so long for an answer to begin: how long it then lasts is not
+// bounded. 0: as long as it takes.
+func (c *Client) Within(wait time.Duration) *Client {
+	other := *c
+	other.wait = wait
+	return &other
 }
 
 const inProcessServer = "http://in-process"
 
 // InProcess gives a client of a handler in this process, as package api makes them. No network is used; bodies stream.
 func InProcess(h http.Handler, token string) *Client {
-	return New(inProcessServer, token, &http.Client{Transport: &inProcess{h}})
+	return New(inProcessServer, token, &http.Client{Transport: &inProcess{h}}).Within(0)
 }
 
 // Error is a problem that the server answered with.
@@ -91,6 +104,9 @@ func (e *UnreachableError) Error() string {
 func (e *UnreachableError) InProcess() bool { return e.Server == inProcessServer }
 
 func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// ErrSilent says that a server took the connection, or seemed to, and did not answer in time: it is stopped, or hangs.
+var ErrSilent = errors.New("the server is silent")
 
 // Read says as of when a question is. The zero Read is now.
 type Read struct {
@@ -150,22 +166,60 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.do(req)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err
-		}
-		return nil, &UnreachableError{Server: c.base, Err: err}
+		return nil, err
 	}
 	if resp.StatusCode/100 != 2 {
 		defer resp.Body.Close()
 		return nil, problem(resp)
 	}
 	return resp, nil
+}
+
+// do sends a request, and gives it up where the answer does not begin in time.
+func (c *Client) do(req *http.Request) (*http.Response, error) {
+	outer := req.Context()
+	ctx, cancel := context.WithCancelCause(outer)
+	began := make(chan struct{})
+	if c.wait > 0 {
+		timer := time.AfterFunc(c.wait, func() {
+			select {
+			case <-began:
+			default:
+				cancel(fmt.Errorf("%w: nothing came within %s", ErrSilent, c.wait))
+			}
+		})
+		defer timer.Stop()
+	}
+	resp, err := c.http.Do(req.WithContext(ctx))
+	close(began)
+	if err == nil {
+		resp.Body = &endingBody{resp.Body, func() { cancel(nil) }}
+		return resp, nil
+	}
+	defer cancel(nil)
+	if outer.Err() != nil {
+		return nil, context.Cause(outer)
+	}
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		err = u.Err
+	}
+	if why := context.Cause(ctx); why != nil {
+		err = why
+	}
+	return nil, &UnreachableError{Server: c.base, Err: err}
+}
+
+// endingBody ends what belongs to a request when its answer is closed.
+type endingBody struct {
+	io.ReadCloser
+	end func()
+}
+
+func (b *endingBody) Close() error {
+	defer b.end()
+	return b.ReadCloser.Close()
 }
 
 const maxProblem = 1 << 20

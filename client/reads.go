@@ -18,9 +18,9 @@ func (c *Client) Health(ctx context.Context) (wire.Health, error) {
 	if err != nil {
 		return wire.Health{}, err
 	}
-	resp, err := c.http.Do(req)
+	resp, err := c.do(req)
 	if err != nil {
-		return wire.Health{}, &UnreachableError{Server: c.base, Err: err}
+		return wire.Health{}, err
 	}
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
 		defer resp.Body.Close()

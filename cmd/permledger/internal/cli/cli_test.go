@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -207,4 +209,29 @@ func TestEveryCommandHasHelp(t *testing.T) {
 		}
 	}
 	look(New(Process{Env: func(string) string { return "" }}))
+}
+
+// Given something that takes connections and answers nothing, when a command or doctor asks it, then both end with 3.
+func TestSilentServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	env := map[string]string{"PERMLEDGER_TIMEOUT": "20ms", "PERMLEDGER_SERVER": "http://" + l.Addr().String()}
+	for _, args := range [][]string{{"history", "--org", "main"}, {"doctor"}} {
+		var out, say strings.Builder
+		code := Run(t.Context(), Process{Args: args, In: strings.NewReader(""), Out: &out, Err: &say, Env: func(name string) string { return env[name] }})
+		if code != exitUnreached || !strings.Contains(say.String(), "no answer from") || !strings.Contains(say.String(), "20ms") {
+			t.Errorf("%v: exit %d, %s", args, code, &say)
+		}
+	}
+	env["PERMLEDGER_TIMEOUT"] = "soon"
+	if code := Run(t.Context(), Process{Args: []string{"doctor"}, In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Env: func(name string) string { return env[name] }}); code != exitUsage {
+		t.Errorf("a timeout that is none: exit %d", code)
+	}
+	lost := &client.UnknownError{Err: &client.UnreachableError{Server: "http://127.0.0.1:1", Err: client.ErrSilent}}
+	if text := explainError(lost); !strings.Contains(text, "send it again with the same id") {
+		t.Errorf("a write: %q", text)
+	}
 }

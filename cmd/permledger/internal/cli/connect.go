@@ -46,9 +46,16 @@ func (a *app) with(ctx context.Context, do func(*session) error) error {
 
 // withServer runs a command that is about no organization, or about all.
 func (a *app) withServer(ctx context.Context, do func(*session) error) error {
+	wait, err := a.wait()
+	if err != nil {
+		return err
+	}
 	s, err := a.connect(ctx)
 	if err != nil {
 		return err
+	}
+	if s.url != "" {
+		s.Client = s.Within(wait)
 	}
 	return errors.Join(s.why(ctx, do(s)), s.close())
 }
@@ -56,6 +63,9 @@ func (a *app) withServer(ctx context.Context, do func(*session) error) error {
 // why adds to an error that the ledger did not answer, or takes no more commands, what the ledger itself says of that.
 func (s *session) why(ctx context.Context, err error) error {
 	silent := errors.As(err, new(*client.UnreachableError)) || errors.As(err, new(*client.UnknownError))
+	if errors.Is(err, client.ErrSilent) {
+		return err // it would not answer this either
+	}
 	if code := client.CodeOf(err); !silent && code != wire.CodeStopped && code != wire.CodeInternal {
 		return err
 	}
@@ -71,6 +81,19 @@ func (s *session) why(ctx context.Context, err error) error {
 		}
 	}
 	return err
+}
+
+// wait gives how long a server may take to begin an answer.
+func (a *app) wait() (time.Duration, error) {
+	text := a.p.Env("PERMLEDGER_TIMEOUT")
+	if text == "" {
+		return client.Wait, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, usage("PERMLEDGER_TIMEOUT=%s: a duration, as 60s or 2m", text)
+	}
+	return d, nil
 }
 
 // organization gives the one that commands speak of: the one that was named, else the only one beside the operator's.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -63,12 +64,17 @@ writing or does not answer, and 7 where a copy of a ledger is damaged. docs/dura
 
 // examine looks at a directory or a server, and says too whether a server has stopped writing or does not answer.
 func (a *app) examine(ctx context.Context, target string) (findings []node.Finding, stopped bool, err error) {
+	wait, err := a.wait()
+	if err != nil {
+		return nil, false, err
+	}
+	wait = min(wait, doctorWait)
 	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") {
 		token, err := a.token()
 		if err != nil {
 			return nil, false, err
 		}
-		return asked(ctx, remote(target, token).Client)
+		return asked(ctx, remote(target, token).Within(wait))
 	}
 	o, err := a.nodeOptions()
 	if err != nil {
@@ -78,7 +84,7 @@ func (a *app) examine(ctx context.Context, target string) (findings []node.Findi
 		return nil, false, err
 	}
 	if s, err := running(target); err == nil && s != nil {
-		more, down, err := asked(ctx, s.Client)
+		more, down, err := asked(ctx, s.Within(wait))
 		if stopped = down || err != nil; err != nil {
 			more = []node.Finding{{Check: checkServer, Level: node.FindingFail, Text: err.Error(), Do: "look at its log"}}
 		}
@@ -88,6 +94,9 @@ func (a *app) examine(ctx context.Context, target string) (findings []node.Findi
 }
 
 const checkServer = "server"
+
+// doctorWait bounds each question of doctor to a server.
+const doctorWait = 5 * time.Second
 
 // asked asks a server what only it knows: whether its ledgers still write, and whether they do now. stopped: one does not
 // before a start.

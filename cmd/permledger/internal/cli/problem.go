@@ -26,9 +26,15 @@ func explainError(err error) string {
 		text = strings.Replace(text, said, problemText(p), 1)
 	}
 	if lost := (*client.UnknownError)(nil); errors.As(err, &lost) {
+		if errors.Is(err, client.ErrSilent) {
+			return text + fmt.Sprintf("\nThe outcome of the command is unknown: send it again with the same id, or find out with `permledger show %s`, once the server answers", lost.ID)
+		}
 		text += fmt.Sprintf("\nFind out with `permledger show %s`, or in `permledger history`, before you try again", lost.ID)
 	}
 	if u := (*client.UnreachableError)(nil); errors.As(err, &u) && !u.InProcess() {
+		if errors.Is(err, client.ErrSilent) {
+			return text + "\nSomething takes connections there and does not answer: is the process stopped, or does its disk hang?"
+		}
 		text += "\nIs it running? `permledger serve --data DIR` starts a server"
 	}
 	return text

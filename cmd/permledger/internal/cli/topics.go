@@ -26,6 +26,7 @@ A negative answer is written to stdout like any other; -q leaves it out.`},
                      DIR/keys/ORG.owner.key for other organizations
   PERMLEDGER_SERVER  the URL of a server, as --server
   PERMLEDGER_TOKEN   the token for that server; --token-file names a file instead
+  PERMLEDGER_TIMEOUT how long a server may take to begin an answer, as 60s, which is the default; ` + "`doctor`" + ` waits 5s at most
 
 A server that runs on the data directory is found by DIR/run/server.json. Without one, a command opens the directory
 itself, which one process at a time can do.`},
