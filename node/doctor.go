@@ -303,11 +303,11 @@ func (x *examination) space() {
 	case err != nil:
 		x.add("space", "", FindingWarn, "", "%v", err)
 	case free < x.opts.MinFree:
-		x.add("space", "", FindingFail, "make room: commands wait until there is", "%d MiB are free, %d MiB are kept free", free>>20, x.opts.MinFree>>20)
+		x.add("space", "", FindingFail, "make room: commands wait until there is", "%s are free, %s are kept free", size(free), size(x.opts.MinFree))
 	case free < 4*x.opts.MinFree:
-		x.add("space", "", FindingWarn, "make room: commands wait when it is used up", "%d MiB are free, %d MiB are kept free", free>>20, x.opts.MinFree>>20)
+		x.add("space", "", FindingWarn, "make room: commands wait when it is used up", "%s are free, %s are kept free", size(free), size(x.opts.MinFree))
 	default:
-		x.ok("space", "", "%d MiB are free, %d MiB are kept free", free>>20, x.opts.MinFree>>20)
+		x.ok("space", "", "%s are free, %s are kept free", size(free), size(x.opts.MinFree))
 	}
 }
 
