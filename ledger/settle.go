@@ -77,7 +77,7 @@ func (l *Ledger) current(g *group) error {
 	}
 	ctx, cancel := context.WithTimeout(l.s.ctx, askWait)
 	defer cancel()
-	state, err := l.c.Log.Check(ctx)
+	state, err := l.c.Log.Confirm(ctx)
 	switch {
 	case errors.As(err, new(*stream.ConfigError)) || errors.As(err, new(*stream.DamagedError)):
 		return fmt.Errorf("%w: %w", ErrStopped, l.fail(err))

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -94,11 +95,26 @@ func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, 
 	}
 	end := func(s *Server) { _ = s.Stop() }
 	if b.crashed {
-		end = (*Server).Kill
+		end = func(s *Server) {
+			b.headMoved(dir)
+			s.Kill()
+		}
 	}
 	more, err := o.Program.load(ctx, dir, rng.Uint64(), damageEntries/2, false, end)
 	b.acks = append(acks, more...)
 	return b, err
+}
+
+// headMoved waits until the head record has something of the second load. It follows what is recorded by a tenth of a
+// second; of events that nothing but both copies knew of, nobody could miss any once both are old.
+func (b *damageBase) headMoved(dir string) {
+	head := filepath.Join("orgs", "main", "head")
+	old, _ := os.ReadFile(filepath.Join(b.root, "old", head))
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if now, err := os.ReadFile(filepath.Join(dir, head)); err == nil && !bytes.Equal(now, old) {
+			return
+		}
+	}
 }
 
 // try does one damage to a copy.

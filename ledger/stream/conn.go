@@ -121,7 +121,29 @@ type reply struct {
 		NumDeleted uint64          `json:"num_deleted"`
 		Lost       json.RawMessage `json:"lost"`
 	} `json:"state"`
+	Cluster struct {
+		Replicas []struct {
+			Offline bool          `json:"offline"`
+			Active  time.Duration `json:"active"` // since the leader last heard from it
+		} `json:"replicas"` // without the leader
+	} `json:"cluster"`
 }
+
+// heardFrom says whether the leader that answered has heard from a majority of the stream's servers, itself included, so
+// lately that no other can have been elected meanwhile but by a server that hears it and not the others.
+func (r *reply) heardFrom() bool {
+	heard := 1
+	for _, p := range r.Cluster.Replicas {
+		if !p.Offline && p.Active < heardLately {
+			heard++
+		}
+	}
+	return 2*heard > 1+len(r.Cluster.Replicas)
+}
+
+// heardLately is longer than a leader's heartbeat, a second, and shorter than the least time, four, after which a server
+// that hears no leader stands for election.
+const heardLately = 2 * time.Second
 
 // members is a JSON object whose numbers are kept as they were written.
 type members map[string]any

@@ -11,6 +11,8 @@ var (
 	ErrExists = errors.New("stream exists")
 	// ErrMissing says that a stream is not there.
 	ErrMissing = errors.New("stream is missing")
+	// ErrUnconfirmed says that a stream's leader has not heard from the other servers lately: another may lead by now.
+	ErrUnconfirmed = errors.New("the stream's leader has not heard from the other servers lately")
 	// ErrNoEntry says that a stream holds no entry at a position: 0, past the end, or older than what a feed keeps.
 	ErrNoEntry = errors.New("no entry at this position")
 	// ErrNotPermitted says that something is the cluster administrator's to do.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -103,6 +104,26 @@ func (c *Conn) OpenLog(ctx context.Context, org string) (*Log, error) {
 	return l, nil
 }
 
+// Confirm is [Log.Check] by a leader that still leads: one that was paused, or cut off from the others, goes on answering
+// with what was so then, and is told apart by when it last heard from them. It asks until ctx ends, and then returns
+// [ErrUnconfirmed].
+func (q *sequence) Confirm(ctx context.Context) (State, error) {
+	for {
+		r, err := q.c.info(ctx, q.name)
+		if err != nil {
+			return State{}, fmt.Errorf("stream: confirm %s: %w", q.name, err)
+		}
+		if r.heardFrom() {
+			return q.checked(r)
+		}
+		select {
+		case <-ctx.Done():
+			return State{}, fmt.Errorf("stream: confirm %s: %w", q.name, ErrUnconfirmed)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
 // Check asks the server whether the stream is what it must be, in constant time: [ErrMissing], a *[ConfigError] that
 // names each member of the configuration that differs, or a *[DamagedError] where the stream does not begin at 1 or
 // positions are gone. It does not read the entries. The state returned is the one checked.
@@ -111,6 +132,11 @@ func (q *sequence) Check(ctx context.Context) (State, error) {
 	if err != nil {
 		return State{}, fmt.Errorf("stream: check %s: %w", q.name, err)
 	}
+	return q.checked(r)
+}
+
+// checked judges what a server says of the stream.
+func (q *sequence) checked(r *reply) (State, error) {
 	s := r.state()
 	if err := checkConfig(config(q.id, q.c.maxAge, q.c.replicas), r.Config); err != nil {
 		return s, err
