@@ -110,7 +110,7 @@ func (s *soak) turn(ctx context.Context, kind, work string, seed uint64) (never 
 	if err == nil {
 		err = s.run(ctx, kind, o)
 	}
-	if cannot(err) {
+	if errors.As(err, new(*faults.CannotError)) {
 		fmt.Printf("%s is left out: %v\n", kind, err)
 		return true
 	}
@@ -124,11 +124,6 @@ func (s *soak) turn(ctx context.Context, kind, work string, seed uint64) (never 
 		fmt.Println(err)
 	}
 	return false
-}
-
-// cannot says whether an error means that a kind of fault cannot be made on this machine.
-func cannot(err error) bool {
-	return errors.As(err, new(*faults.ErrNoFUSE)) || errors.As(err, new(*faults.ErrNoTrace)) || errors.As(err, new(*faults.ErrNoMount))
 }
 
 // run does one turn of a kind.

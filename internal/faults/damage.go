@@ -197,7 +197,7 @@ func (p *Program) stopRepair(ctx context.Context, d *damaged) error {
 			_, err := p.Run(ctx, "repair", data)
 			return err
 		})
-		if !errors.As(err, new(*ErrNoFUSE)) {
+		if !errors.As(err, new(*CannotError)) {
 			return err
 		}
 	}

@@ -11,15 +11,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrNoMount says that no small file system can be mounted here.
-type ErrNoMount struct{ Err error }
-
-func (e *ErrNoMount) Error() string {
-	return "no tmpfs can be mounted here, so no disk can be filled: " + e.Err.Error()
-}
-
-func (e *ErrNoMount) Unwrap() error { return e.Err }
-
 const (
 	diskSize = 128 << 20 // bytes of the file system
 	diskLeft = 1 << 20   // bytes that are free when the load begins
@@ -45,7 +36,7 @@ func fullDisk(ctx context.Context, o Options, floor bool) (acked int, err error)
 	}
 	unmount, err := mountSmall(disk, diskSize)
 	if err != nil {
-		return 0, &ErrNoMount{err}
+		return 0, &CannotError{"no tmpfs can be mounted here, so no disk can be filled", err}
 	}
 	defer func() { err = errors.Join(err, unmount()) }()
 	dir, ballast := filepath.Join(disk, "data"), filepath.Join(disk, "ballast")

@@ -310,19 +310,6 @@ func submissions(batch []signed) []wire.Submission {
 	return subs
 }
 
-// One records one more command, to see that the ledger goes on.
-func (l *Load) One(ctx context.Context, c *client.Client) error {
-	before := len(l.Acks())
-	batch, err := l.next(l.writers[0])
-	if err == nil {
-		err = l.submit(ctx, c, batch[:1])
-	}
-	if err == nil && len(l.Acks()) == before {
-		err = fmt.Errorf("one more command was not recorded: %w", l.Err())
-	}
-	return err
-}
-
 // Acks gives what was acknowledged so far.
 func (l *Load) Acks() []Ack {
 	l.mu.Lock()

@@ -2,6 +2,7 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -55,4 +56,12 @@ func times(seldom, often int) int {
 		return often
 	}
 	return seldom
+}
+
+// skipWhereItCannotBe skips a test of a fault that cannot be made on this machine.
+func skipWhereItCannotBe(t *testing.T, err error) {
+	t.Helper()
+	if e := (*CannotError)(nil); errors.As(err, &e) {
+		t.Skip(e)
+	}
 }

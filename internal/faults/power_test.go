@@ -8,16 +8,9 @@ import (
 	"testing"
 )
 
-func skipWithoutFUSE(t *testing.T, err error) {
-	t.Helper()
-	if e := (*ErrNoFUSE)(nil); errors.As(err, &e) {
-		t.Skip(e)
-	}
-}
-
 func TestNothingAcknowledgedIsLostByPowerCuts(t *testing.T) {
 	report, err := PowerCuts(t.Context(), options(t), times(20, 500))
-	skipWithoutFUSE(t, err)
+	skipWhereItCannotBe(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +25,7 @@ func TestPowerCutsWithoutSyncsLose(t *testing.T) {
 	// Given a recording
 	dir := t.TempDir()
 	rec, err := program.recordLoad(t.Context(), dir, *seed)
-	skipWithoutFUSE(t, err)
+	skipWhereItCannotBe(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +56,7 @@ func TestPowerCutsWithoutSyncsLose(t *testing.T) {
 func TestRecordingIsComplete(t *testing.T) {
 	dir := t.TempDir()
 	rec, err := program.recordLoad(t.Context(), dir, *seed)
-	skipWithoutFUSE(t, err)
+	skipWhereItCannotBe(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,20 +24,13 @@ type recordFS struct {
 	server *raw.Server
 }
 
-// ErrNoFUSE says that no file system can be mounted here.
-type ErrNoFUSE struct{ Err error }
-
-func (e *ErrNoFUSE) Error() string {
-	return "no FUSE file system can be mounted here, so power cuts cannot be recorded: " + e.Err.Error()
-}
-
-func (e *ErrNoFUSE) Unwrap() error { return e.Err }
+const noFUSE = "no FUSE file system can be mounted here, so power cuts cannot be recorded"
 
 // record mounts a directory once more, at mounted, and records what happens to it there until it is unmounted. What it
-// holds in the beginning counts as safe. Where this is not possible on this machine the error is an [*ErrNoFUSE].
+// holds in the beginning counts as safe. Where this is not possible on this machine the error is a [*CannotError].
 func record(dir, mounted string) (*recordFS, error) {
 	if f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0); err != nil {
-		return nil, &ErrNoFUSE{err}
+		return nil, &CannotError{noFUSE, err}
 	} else {
 		f.Close()
 	}
@@ -64,7 +57,7 @@ func record(dir, mounted string) (*recordFS, error) {
 		MountOptions: raw.MountOptions{DirectMount: true, FsName: "permledger-record", DisableXAttrs: true},
 	})
 	if err != nil {
-		return nil, &ErrNoFUSE{err}
+		return nil, &CannotError{noFUSE, err}
 	}
 	return r, nil
 }

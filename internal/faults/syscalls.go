@@ -14,19 +14,10 @@ import (
 	"strings"
 )
 
-// ErrNoTrace says that system calls cannot be made to fail here.
-type ErrNoTrace struct{ Err error }
-
-func (e *ErrNoTrace) Error() string {
-	return "strace cannot trace here, so no system call can be made to fail: " + e.Err.Error()
-}
-
-func (e *ErrNoTrace) Unwrap() error { return e.Err }
-
 // canTrace says why strace does not work; nil where it does.
 func canTrace(ctx context.Context) error {
 	if out, err := exec.CommandContext(ctx, "strace", "-D", "-f", "-qq", "-o", os.DevNull, "-e", "trace=fsync", "true").CombinedOutput(); err != nil {
-		return &ErrNoTrace{fmt.Errorf("%w %s", err, out)}
+		return &CannotError{"strace cannot trace here, so no system call can be made to fail", fmt.Errorf("%w %s", err, out)}
 	}
 	return nil
 }

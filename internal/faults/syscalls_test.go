@@ -14,16 +14,9 @@ import (
 	"github.com/permledger/permledger/ledger/stream"
 )
 
-func skipWithoutTrace(t *testing.T, err error) {
-	t.Helper()
-	if e := (*ErrNoTrace)(nil); errors.As(err, &e) {
-		t.Skip(e)
-	}
-}
-
 func TestFailingWritesLoseNothing(t *testing.T) {
 	_, err := FailingWrites(t.Context(), options(t), times(3, 0))
-	skipWithoutTrace(t, err)
+	skipWhereItCannotBe(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +24,7 @@ func TestFailingWritesLoseNothing(t *testing.T) {
 
 func TestFailingStartsDestroyNothing(t *testing.T) {
 	report, err := FailingStarts(t.Context(), options(t), times(15, 0))
-	skipWithoutTrace(t, err)
+	skipWhereItCannotBe(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +53,7 @@ func openPlain(dir string) error {
 // The control: one call that fails makes nats-server by itself, as it comes, destroy what is acknowledged. Where it does
 // not, calls are not made to fail here, and the tests above prove nothing.
 func TestFailingStartsDestroyAPlainStream(t *testing.T) {
-	skipWithoutTrace(t, canTrace(t.Context()))
+	skipWhereItCannotBe(t, canTrace(t.Context()))
 	// Given the store of a ledger whose server was killed
 	root := t.TempDir()
 	whole := filepath.Join(root, "whole")
