@@ -289,15 +289,7 @@ func followTopic(ctx context.Context, c *stream.Conn, o *Org) error {
 	}
 	for {
 		changed := o.Topic.Changed()
-		var batch [][]byte
-		for len(batch) < 256 {
-			m, ok := o.Topic.Message(int(n) + len(batch))
-			if !ok {
-				break
-			}
-			batch = append(batch, m.Bytes)
-		}
-		if len(batch) > 0 {
+		if batch := topicAfter(o, n); len(batch) > 0 {
 			if err := f.Append(ctx, n, "", batch); err != nil {
 				return err
 			}
@@ -311,6 +303,21 @@ func followTopic(ctx context.Context, c *stream.Conn, o *Org) error {
 		}
 	}
 }
+
+// topicAfter gives the messages behind the first n, as many as are published at a time.
+func topicAfter(o *Org, n uint64) (batch [][]byte) {
+	for len(batch) < topicBatch {
+		m, ok := o.Topic.Message(int(n) + len(batch))
+		if !ok {
+			break
+		}
+		batch = append(batch, m.Bytes)
+	}
+	return batch
+}
+
+// topicBatch is how many messages of a topic are published together.
+const topicBatch = 256
 
 // followSharedTopic is followTopic where other nodes publish the same messages: whoever is first does. A node that is
 // behind the others has nothing to publish.
@@ -326,15 +333,7 @@ func followSharedTopic(ctx context.Context, f *stream.Feed, o *Org) error {
 				return errors.New("the stream holds messages that are not of this ledger")
 			}
 		}
-		var batch [][]byte
-		for len(batch) < 256 {
-			m, ok := o.Topic.Message(int(n) + len(batch))
-			if !ok {
-				break
-			}
-			batch = append(batch, m.Bytes)
-		}
-		if len(batch) > 0 {
+		if batch := topicAfter(o, n); len(batch) > 0 {
 			if err := f.Append(ctx, n, "", batch); err != nil && !errors.As(err, new(*stream.StaleError)) {
 				return err
 			}

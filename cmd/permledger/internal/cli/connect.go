@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -158,6 +159,18 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 			return nil, fmt.Errorf("%w: wait for it to end, or share the directory with `permledger serve --data %s`", err, a.data)
 		}
 	}
+}
+
+// target gives the directory or URL that a command is about: its argument, else --server, else --data. ask begins what is
+// said where there is none.
+func (a *app) target(args []string, ask string) (string, error) {
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	if target := cmp.Or(a.server, a.data); target != "" {
+		return target, nil
+	}
+	return "", usage("%s Name a directory or a server's URL, or say --data DIR", ask)
 }
 
 func (a *app) token() (string, error) {

@@ -34,15 +34,9 @@ It ends with 0 where nothing fails (warnings are for people), 1 where something 
 writing or does not answer, and 7 where a copy of a ledger is damaged. docs/durability.md explains each line.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			target := a.data
-			if a.server != "" {
-				target = a.server
-			}
-			if len(args) == 1 {
-				target = args[0]
-			}
-			if target == "" {
-				return usage("doctor of what? Name a directory or a server's URL, or say --data DIR")
+			target, err := a.target(args, "doctor of what?")
+			if err != nil {
+				return err
 			}
 			findings, stopped, err := a.examine(c.Context(), target)
 			if err != nil {

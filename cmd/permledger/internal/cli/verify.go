@@ -81,15 +81,9 @@ to the same event. The first event that does not hold ends it, with exit code 7.
 A directory is only read, whether a server runs on it or not; no key and no network is needed.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			target := a.data
-			if a.server != "" {
-				target = a.server
-			}
-			if len(args) == 1 {
-				target = args[0]
-			}
-			if target == "" {
-				return usage("verify what? Name a directory or a server's URL, or say --data DIR")
+			target, err := a.target(args, "verify what?")
+			if err != nil {
+				return err
 			}
 			if o.Genesis != "" {
 				if err := canon.CID.Check(o.Genesis); err != nil {
