@@ -132,6 +132,11 @@ func (c *Client) BlameSubject(ctx context.Context, org, subject string, r Read) 
 	return get[wire.List[wire.Blame]](ctx, c, path(org, "blame"), q)
 }
 
+// Simulate says what would be so if changes were recorded. Nothing is.
+func (c *Client) Simulate(ctx context.Context, org string, r wire.Rehearsal) (wire.Rehearsed, error) {
+	return post[wire.Rehearsed](ctx, c, path(org, "simulate"), r)
+}
+
 // History gives a page of history.
 func (c *Client) History(ctx context.Context, org string, h wire.HistoryQuery) (wire.List[wire.Item], error) {
 	q := Read{AsOf: h.AsOf, AtLeast: h.AtLeast}.query()

@@ -64,3 +64,26 @@ type Blame struct {
 	By         string `json:"by"`
 	Reason     string `json:"reason,omitempty"`
 }
+
+// Rehearsal asks what would be so if changes were recorded, one after the other. Nothing is.
+type Rehearsal struct {
+	As      string   `json:"as,omitempty"` // key of who would record them; empty: the owner
+	Intents []Intent `json:"intents"`      // without credential
+}
+
+// Rehearsed says what recording the changes of a [Rehearsal] would come to. A change that would be refused changes
+// nothing; those after it are tried all the same.
+type Rehearsed struct {
+	Steps  []Step      `json:"steps"` // one for each intent
+	Gains  []Effective `json:"gains"` // by subject, permission and scope; the permission * is everything, as the owner has it
+	Losses []Effective `json:"losses"`
+	More   int         `json:"more,omitempty"` // gains and losses left out, at least
+	AsOf   AsOf        `json:"asOf"`
+}
+
+// Step is what one change would come to.
+type Step struct {
+	Kind    string   `json:"kind"`
+	Type    string   `json:"type,omitempty"` // of the event
+	Refusal *Problem `json:"refusal,omitempty"`
+}
