@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -46,6 +47,14 @@ var examples = map[eventtest.Kind]events.Data{
 			{Name: "asset.mint", Category: "Assets", Entity: "asset", Action: "mint", Description: text, DependsOn: []string{"asset.view"},
 				Guards: []string{"role.create", "role.update"}, Level: events.LevelToken, Reserved: true},
 			{Name: "asset.view", Category: "Assets", Entity: "asset", Action: "view"},
+		},
+		Number: 2, Added: []string{"asset.mint"}, Retired: []string{"asset.burn"},
+	},
+	{Type: "catalogue.published", Version: 2}: &events.CataloguePublished{
+		Catalogue: "acme", Title: "What ACME allows",
+		Permissions: []events.Permission{
+			{Name: "asset.mint", Category: "Assets", Entity: "asset", Action: "mint", Needs: []string{events.NeedQualified, events.NeedUnpaused}},
+			{Name: "asset.view.all", Category: "Assets", Entity: "asset", Action: "view all", Access: events.AccessAll},
 		},
 		Number: 2, Added: []string{"asset.mint"}, Retired: []string{"asset.burn"},
 	},
@@ -128,6 +137,15 @@ func example(k eventtest.Kind, turn int) *events.Event {
 	return e
 }
 
+// first are the kinds that the first release wrote, in the order in which their examples took turns. Those of later kinds
+// are live, and have a reason.
+var first = []string{
+	"catalogue.published.1", "document.issued.1", "grant.ended.1", "key.registered.1", "key.reported.1", "key.revoked.1",
+	"key.rotated.1", "key.succeeded.1", "organization.opened.1", "permission.granted.1", "permission.granted.2",
+	"permission.revoked.1", "permissions.recorded.1", "permissions.set.1", "role.assigned.1", "role.created.1",
+	"role.deleted.1", "role.revoked.1", "role.updated.1", "roles.set.1", "subject.added.1", "subject.deactivated.1",
+}
+
 func goldenFile(k eventtest.Kind) string {
 	return filepath.Join("testdata", "golden", k.String()+".json")
 }
@@ -135,7 +153,8 @@ func goldenFile(k eventtest.Kind) string {
 // Given the bytes that a release wrote, when they are read, then they say what they said, and are written again as
 // they were.
 func TestGolden(t *testing.T) {
-	for turn, k := range eventtest.Kinds() {
+	for _, k := range eventtest.Kinds() {
+		turn := max(0, slices.Index(first, k.String()))
 		t.Run(k.String(), func(t *testing.T) {
 			if examples[k] == nil {
 				t.Fatalf("there is no example of %v: a new kind needs one, and a golden file (-rewrite)", k)

@@ -4,7 +4,7 @@ package events
 // kind with its members, into ledger/rules (decide and evolve), into the projections that care, and into schemas/ with
 // `go generate ./schemas`; the tests name whatever was forgotten.
 var kinds = map[Type]kind{
-	"catalogue.published":  {1, func() Data { return new(CataloguePublished) }},
+	"catalogue.published":  {2, func() Data { return new(CataloguePublished) }},
 	"document.issued":      {1, func() Data { return new(DocumentIssued) }},
 	"grant.ended":          {1, func() Data { return new(GrantEnded) }},
 	"key.registered":       {1, func() Data { return new(KeyRegistered) }},
