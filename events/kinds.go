@@ -4,6 +4,9 @@ package events
 // kind with its members, into ledger/rules (decide and evolve), into the projections that care, and into schemas/ with
 // `go generate ./schemas`; the tests name whatever was forgotten.
 var kinds = map[Type]kind{
+	"access.assigned":      {1, func() Data { return new(AccessAssigned) }},
+	"access.delegated":     {1, func() Data { return new(AccessDelegated) }},
+	"access.unassigned":    {1, func() Data { return new(AccessUnassigned) }},
 	"catalogue.published":  {2, func() Data { return new(CataloguePublished) }},
 	"document.issued":      {1, func() Data { return new(DocumentIssued) }},
 	"grant.ended":          {1, func() Data { return new(GrantEnded) }},
@@ -13,12 +16,16 @@ var kinds = map[Type]kind{
 	"key.rotated":          {1, func() Data { return new(KeyRotated) }},
 	"key.succeeded":        {1, func() Data { return new(KeySucceeded) }},
 	"organization.opened":  {1, func() Data { return new(OrganizationOpened) }},
-	"permission.granted":   {2, func() Data { return new(PermissionGranted) }},
+	"permission.granted":   {3, func() Data { return new(PermissionGranted) }},
 	"permission.revoked":   {1, func() Data { return new(PermissionRevoked) }},
 	"permissions.recorded": {1, func() Data { return new(PermissionsRecorded) }},
 	"permissions.set":      {1, func() Data { return new(PermissionsSet) }},
-	"role.assigned":        {1, func() Data { return new(RoleAssigned) }},
+	"resource.registered":  {1, func() Data { return new(ResourceRegistered) }},
+	"resource.removed":     {1, func() Data { return new(ResourceRemoved) }},
+	"resource.updated":     {1, func() Data { return new(ResourceUpdated) }},
+	"role.assigned":        {2, func() Data { return new(RoleAssigned) }},
 	"role.created":         {1, func() Data { return new(RoleCreated) }},
+	"role.delegated":       {1, func() Data { return new(RoleDelegated) }},
 	"role.deleted":         {1, func() Data { return new(RoleDeleted) }},
 	"role.revoked":         {1, func() Data { return new(RoleRevoked) }},
 	"role.updated":         {1, func() Data { return new(RoleUpdated) }},
