@@ -70,6 +70,7 @@ type app struct {
 	key    string
 	reason string
 	dryRun bool
+	wallet walletFlags
 
 	made *madeKey // by this command; nil: none
 }
@@ -113,7 +114,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.repairCommand())
 	add("ask", a.checkCommand(), a.explainCommand(), a.whoCanCommand(), a.accessCommand(), a.diffCommand(), a.blameCommand())
 	add("change", a.permCommand(), a.roleCommand(), a.userCommand(), a.keyCommand(), a.grantCommand(), a.revokeCommand(),
-		a.setCommand(), a.documentCommand(), a.importCommand(), a.assignmentsCommand())
+		a.setCommand(), a.documentCommand(), a.importCommand(), a.assignmentsCommand(), a.walletCommand(), a.submitCommand())
 	add("log", a.historyCommand(), a.showCommand(), a.catCommand(), a.topicCommand(), a.watchCommand(), a.verifyCommand())
 	root.AddCommand(a.versionCommand())
 	root.AddCommand(topics()...)
