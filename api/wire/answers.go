@@ -87,3 +87,6 @@ type Step struct {
 	Type    string   `json:"type,omitempty"` // of the event
 	Refusal *Problem `json:"refusal,omitempty"`
 }
+
+// Guideline is the label of a role that says when to give it, and to whom.
+const Guideline = "guideline"
