@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
@@ -23,9 +25,12 @@ type call struct {
 	server *server
 	route  *Route
 	rc     *http.ResponseController
+	caller Caller
 	org    *node.Org // nil where the route names none
-	now    time.Time
-	query  url.Values
+	// subject is who the caller is in the organization; zero for the local operator, who is nobody there.
+	subject ulid.ULID
+	now     time.Time
+	query   url.Values
 
 	entries map[uint64]*chain.Entry // that were read for this answer
 }
