@@ -71,6 +71,9 @@ type Intent struct {
 	Permissions []string `json:"permissions,omitempty"` // of a new role, or a whole set
 	Add         []string `json:"add,omitempty"`
 	Remove      []string `json:"remove,omitempty"`
+	// Labels are what else is said of a role, as its guideline; of an update an empty value takes one away, and those that
+	// are not named stay.
+	Labels map[string]string `json:"labels,omitempty"`
 
 	Subject     string   `json:"subject,omitempty"` // key or id
 	SubjectKind string   `json:"subjectKind,omitempty"`
