@@ -94,9 +94,15 @@ const (
 	ActionKeyReport         = "key.report"
 	ActionKeyRevoke         = "key.revoke"
 	ActionKeyRotate         = "key.rotate"
+	ActionKeysRead          = "keys.read"
+	ActionLogRead           = "log.read"
+	ActionLogSystem         = "log.system"
+	ActionLogUsers          = "log.users"
+	ActionOrganizationRead  = "organization.read"
 	ActionPermissionGrant   = "permission.grant"
 	ActionPermissionRevoke  = "permission.revoke"
 	ActionPermissionSet     = "permission.set"
+	ActionPermissionsRead   = "permissions.read"
 	ActionPermissionsRecord = "permissions.record"
 	ActionRoleAssign        = "role.assign"
 	ActionRoleCreate        = "role.create"
@@ -107,15 +113,40 @@ const (
 	ActionRolesRead         = "roles.read"
 	ActionSubjectAdd        = "subject.add"
 	ActionSubjectDeactivate = "subject.deactivate"
+	ActionSubjectsRead      = "subjects.read"
 )
 
-// Actions lists them, in the order of their names. The permissions of version 1 of the rules' own catalogue are these.
+// Actions lists them, in the order of their names: those of the newest version of the rules. See [ActionsOf].
 func Actions() []string {
 	return []string{
-		ActionCataloguePublish, ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport,
-		ActionKeyRevoke, ActionKeyRotate, ActionPermissionGrant, ActionPermissionRevoke, ActionPermissionSet,
-		ActionPermissionsRecord, ActionRoleAssign, ActionRoleCreate, ActionRoleDelete, ActionRoleRevoke, ActionRoleSet,
-		ActionRoleUpdate, ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate,
+		ActionCataloguePublish,
+		ActionDocumentIssue,
+		ActionHistoryRead,
+		ActionImport,
+		ActionKeyRegister,
+		ActionKeyReport,
+		ActionKeyRevoke,
+		ActionKeyRotate,
+		ActionKeysRead,
+		ActionLogRead,
+		ActionLogSystem,
+		ActionLogUsers,
+		ActionOrganizationRead,
+		ActionPermissionGrant,
+		ActionPermissionRevoke,
+		ActionPermissionSet,
+		ActionPermissionsRead,
+		ActionPermissionsRecord,
+		ActionRoleAssign,
+		ActionRoleCreate,
+		ActionRoleDelete,
+		ActionRoleRevoke,
+		ActionRoleSet,
+		ActionRoleUpdate,
+		ActionRolesRead,
+		ActionSubjectAdd,
+		ActionSubjectDeactivate,
+		ActionSubjectsRead,
 	}
 }
 

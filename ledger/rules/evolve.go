@@ -98,7 +98,7 @@ func Evolve(s *State, e *events.Event) {
 
 func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 	s.opened, s.source, s.owner = d, e.Source, d.Owner.Subject
-	for _, action := range Actions() {
+	for _, action := range ActionsOf(d.Rules) {
 		s.perms.enter(s.notes, Qualified(Own, action))
 	}
 	for _, t := range d.Evidence {
