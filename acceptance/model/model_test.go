@@ -29,6 +29,7 @@ var long = os.Getenv("PERMLEDGER_LONG") == "1"
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	actions = rules.Actions()
 	if f := flag.Lookup("rapid.checks"); f.Value.String() == f.DefValue {
 		histories := "100"
 		if long {
@@ -61,6 +62,11 @@ func begin(t *rapid.T, p events.Profile) *ledger {
 	}})
 	l.must("owner", &events.RoleAssigned{Role: idOf("r1"), Subject: idOf("ann")})
 	l.must("owner", &events.RoleAssigned{Role: idOf("r1"), Subject: idOf("bob"), Scope: "x/1"})
+	if rapid.SampledFrom([]bool{false, false, false, true}).Draw(t, "much") { // of those who have much, it is kept in another way
+		for i := range 26 {
+			l.must("owner", &events.RoleAssigned{Role: idOf("r1"), Subject: idOf("bob"), Scope: fmt.Sprintf("y/%d", i)})
+		}
+	}
 	return l
 }
 

@@ -81,12 +81,9 @@ func (g gift) same(o gift) bool {
 	return g.to == o.to && g.role == o.role && g.perm == o.perm && g.scope == o.scope
 }
 
-// actions are what the ledger itself lets people do; each is a permission of its own catalogue.
-var actions = []string{
-	"catalogue.publish", "document.issue", "history.read", "import", "key.register", "key.report", "key.revoke", "key.rotate",
-	"permission.grant", "permission.revoke", "permission.set", "permissions.record", "role.assign", "role.create", "role.delete",
-	"role.revoke", "role.set", "role.update", "roles.read", "subject.add", "subject.deactivate",
-}
+// actions are what the ledger itself lets people do; each is a permission of its own catalogue. Their names are all that
+// the reader is told of the rules.
+var actions []string
 
 // readAll reads a history.
 func readAll(history []*events.Event) *reader {
@@ -316,7 +313,7 @@ type held struct{ permission, scope string }
 func (r *reader) effective(who ulid.ULID, at time.Time) []held {
 	var list []held
 	for n := range r.names {
-		for _, scope := range r.scopes() {
+		for _, scope := range r.scopes(who) {
 			for _, g := range r.why(who, n, scope, at) {
 				list = append(list, held{n, g.scope})
 			}
@@ -330,11 +327,13 @@ func byText(a, b held) int {
 	return cmp.Or(strings.Compare(a.permission, b.permission), strings.Compare(a.scope, b.scope))
 }
 
-// scopes gives every scope that something was given on.
-func (r *reader) scopes() []string {
+// scopes gives every scope on which somebody was given something.
+func (r *reader) scopes(who ulid.ULID) []string {
 	all := []string{""}
 	for _, g := range r.gifts {
-		all = append(all, g.scope)
+		if g.to == who {
+			all = append(all, g.scope)
+		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
