@@ -96,8 +96,11 @@ func (c *call) flag(name string) (bool, error) {
 }
 
 // asOf reads the parameter as_of, in both forms.
-func (c *call) asOf() (access.AsOf, wire.AsOf, error) {
-	a, pos, err := c.org.Access.ParseAsOf(c.query.Get("as_of"), c.now)
+func (c *call) asOf() (access.AsOf, wire.AsOf, error) { return c.moment("as_of") }
+
+// moment reads a parameter that names a moment of the history, as of which something is asked.
+func (c *call) moment(name string) (access.AsOf, wire.AsOf, error) {
+	a, pos, err := c.org.Access.ParseAsOf(c.query.Get(name), c.now)
 	if err != nil {
 		return a, wire.AsOf{}, err
 	}

@@ -118,6 +118,13 @@ func Routes() []Route {
 		{Method: get, Path: org + "/assignments", Action: roles, Query: reads(), endpoint: lines[wire.Assignment](assignments),
 			Summary: "What every subject may do, one a line"},
 
+		{Method: post, Path: org + "/simulate", Action: roles, Query: atLeast, endpoint: handle(simulate),
+			Summary: "What would be so if changes were recorded; nothing is"},
+		{Method: get, Path: org + "/diff", Action: happened, Query: []string{"from", "to", "role", "subject", "at_least"}, endpoint: answer(getDifference),
+			Summary: "Who gained and lost what between two moments, and how roles changed"},
+		{Method: get, Path: org + "/blame", Action: happened, Query: reads("role", "subject"), endpoint: answer(getBlame),
+			Summary: "Since which entry each permission is in a role, or with a subject"},
+
 		{Method: get, Path: org + "/history", Action: rules.ActionLogRead, own: always, endpoint: answer(getHistory),
 			Query:   reads("role", "subject", "permission", "actor", "type", "from", "to", "since", "before", "limit", "newest", "cursor"),
 			Summary: "What happened; what others did where the caller may read their log"},

@@ -237,6 +237,8 @@ type Permission struct {
 	Selectable  bool     `json:"selectable"`       // whether a role may be made with it, or it be given
 	Reserved    bool     `json:"reserved,omitempty"`
 	Retired     bool     `json:"retired,omitempty"`
+	Needs       []string `json:"needs,omitempty"`  // what must be so beside holding it
+	Access      string   `json:"access,omitempty"` // the access to policies that it gives
 
 	// Where a subject was asked about: whether it has the permission, on whatever scope, and through what.
 	Has     *bool     `json:"has,omitempty"`
@@ -265,8 +267,19 @@ type Missing struct {
 	LostAt  uint64   `json:"lostAt,omitempty"`
 	Ended   string   `json:"ended,omitempty"`
 	Scope   string   `json:"scope,omitempty"`
+	By      string   `json:"by,omitempty"`     // key of who took it away, at lostAt, or at since where it is deactivated
+	Time    string   `json:"time,omitempty"`   // when
+	Reason  string   `json:"reason,omitempty"` // why
 	Nearest []string `json:"nearest,omitempty"`
 	Text    string   `json:"text"` // for people
+}
+
+// Point is one of the four things to look at when a permission does not work.
+type Point struct {
+	Question string   `json:"question"`
+	Yes      bool     `json:"yes"`
+	Text     string   `json:"text"` // for people
+	Nearest  []string `json:"nearest,omitempty"`
 }
 
 // Check answers whether a subject may do something.
@@ -276,6 +289,7 @@ type Check struct {
 	Resource   string    `json:"resource,omitempty"`
 	Allowed    bool      `json:"allowed"`
 	Because    []Because `json:"because"`
+	Points     []Point   `json:"points,omitempty"`  // of explain: the four, in their order
 	Missing    []Missing `json:"missing,omitempty"` // of explain, where denied
 	AsOf       AsOf      `json:"asOf"`
 }
