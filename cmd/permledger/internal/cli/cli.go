@@ -115,7 +115,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.simulateCommand())
 	add("change", a.permCommand(), a.roleCommand(), a.userCommand(), a.keyCommand(), a.grantCommand(), a.revokeCommand(),
 		a.setCommand(), a.documentCommand(), a.importCommand(), a.assignmentsCommand(), a.applyCommand(), a.dumpCommand())
-	add("log", a.historyCommand(), a.showCommand(), a.catCommand(), a.topicCommand(), a.watchCommand(), a.verifyCommand())
+	add("log", a.historyCommand(), a.activityCommand(), a.showCommand(), a.catCommand(), a.topicCommand(), a.watchCommand(), a.verifyCommand())
 	root.AddCommand(a.versionCommand())
 	root.AddCommand(topics()...)
 	strict(root)
