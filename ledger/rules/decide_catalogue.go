@@ -30,7 +30,7 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 		name := Qualified(d.Catalogue, p.Name)
 		// Another level takes the permission from all who hold it, or gives it to them.
 		before, known := s.perms.lookup(name)
-		if known && before.token != (p.Level == events.LevelToken) && e.Actor != s.opened.Owner.Subject {
+		if known && before.token != (p.Level == events.LevelToken) && e.Actor != s.owner {
 			return refuse(NotPermitted, "Only the owner changes the level of %s, and with it who holds it", name)
 		}
 		for _, other := range p.DependsOn {
@@ -39,7 +39,7 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 			}
 		}
 		for _, action := range p.Guards {
-			if !slices.Contains(Actions(), action) {
+			if !slices.Contains(ActionsOf(s.opened.Rules), action) {
 				return refuse(Unknown, "%s guards %s, which is no action of the ledger", p.Name, action)
 			}
 			// Whoever holds the permission may then do the action: that is giving it, for ever.
@@ -47,7 +47,7 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 				if r := s.need(e.Actor, action, "", e.Time); r != nil {
 					return r
 				}
-				if h := s.may(e.Actor, action, "", e.Time); !h.lasts(forever) {
+				if h := s.mayGive(e.Actor, action, e.Time); !h.lasts(forever) {
 					return beyond(Qualified(Own, action), "", h)
 				}
 			}

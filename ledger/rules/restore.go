@@ -31,6 +31,7 @@ func ReadSnapshot(b []byte) (*State, error) {
 func (s *State) read(r *snapshot.Reader) {
 	s.time, s.source, s.documents = instant(r.Int()), r.String(), r.Uint()
 	s.opened = readOpened(r)
+	s.owner = r.ID()
 	for _, t := range s.opened.Evidence {
 		s.evidence[events.Type(t)] = true
 	}
@@ -39,6 +40,7 @@ func (s *State) read(r *snapshot.Reader) {
 	for name, c := range s.catalogues {
 		addGuards(s.perms.guards, name, c.permissions)
 	}
+	s.perms.access = s.perms.withAccess()
 	var roles []*role // by number
 	bytesOf := func(n int) func() string { return func() string { return string(r.Take(n)) } }
 	readSorted(r, 24, bytesOf(16), func(id string) { roles = append(roles, s.readRole(r, ulid.ULID([]byte(id)))) })
@@ -48,6 +50,8 @@ func (s *State) read(r *snapshot.Reader) {
 		ro.number = uint32(i)
 	}
 	readSorted(r, 23, bytesOf(16), func(id string) { s.readSubject(r, ulid.ULID([]byte(id)), roles) })
+	s.readTies(r)
+	s.readResources(r)
 	s.readReplaced(r, roles)
 	heap.Init(&s.due)
 	readSorted(r, 19, r.String, func(did string) {
@@ -101,8 +105,10 @@ func (s *State) past(r *snapshot.Reader) uint64 {
 func readOpened(r *snapshot.Reader) *events.OrganizationOpened {
 	o := &events.OrganizationOpened{Organization: r.String(), Name: r.String(), DID: r.String(), Rules: r.Uint()}
 	o.Profile = events.Profile{Name: r.String(), Dependencies: r.Bool(), DirectGrants: r.Bool(), Documents: r.Bool(),
-		EmptyRoles: r.Bool(), NewPermissions: r.Bool(), UniqueNames: r.Bool()}
-	o.Owner.Subject, o.Node = r.ID(), r.ID()
+		EmptyRoles: r.Bool(), NewPermissions: r.Bool(), UniqueNames: r.Bool(),
+		DefaultRoles: r.Bool(), Delegation: r.Bool(), FixedRoles: r.Bool(), KeepDelegated: r.Bool(),
+		OneRolePerKey: r.Bool(), WithdrawRoles: r.Bool(), RecoveryDelay: r.Uint()}
+	o.Owner.Subject, o.Node, o.Operator = r.ID(), r.ID(), r.ID()
 	texts := readTexts(r, 8)
 	o.Owner.Key, o.Owner.Kind, o.Owner.DID, o.Owner.Credential = texts[0], texts[1], texts[2], texts[3]
 	o.Keys = events.Keys{Event: texts[4], Document: texts[5], Root: texts[6], Operator: texts[7]}
@@ -128,7 +134,7 @@ func (p *permissions) read(r *snapshot.Reader) {
 		}
 	}
 	for i := range p.info {
-		p.info[i] = permission{retired: r.Bool(), reserved: r.Bool(), token: r.Bool(), dependsOn: r.Strings(), needs: r.Strings(), access: r.String()}
+		p.info[i] = permission{retired: r.Bool(), reserved: r.Bool(), token: r.Bool(), dependsOn: r.Strings(), needs: r.Strings(), access: r.String(), kind: r.String()}
 		for _, other := range p.info[i].dependsOn {
 			if _, ok := p.number[other]; !ok {
 				r.Fail("a permission depends on one that is not there")
