@@ -17,3 +17,11 @@ func ActionsOf(version uint64) []string {
 	}
 	return Actions()
 }
+
+// broader says which action of version 1 covered the reading that a newer one is about. Only what is read has such: what is
+// recorded is judged by the rules of its ledger.
+var broader = map[string]string{
+	ActionKeysRead: ActionRolesRead, ActionOrganizationRead: ActionRolesRead, ActionPermissionsRead: ActionRolesRead,
+	ActionSubjectsRead: ActionRolesRead,
+	ActionLogRead:      ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
+}

@@ -124,9 +124,15 @@ const (
 	ActionKeyReport         = "key.report"
 	ActionKeyRevoke         = "key.revoke"
 	ActionKeyRotate         = "key.rotate"
+	ActionKeysRead          = "keys.read"
+	ActionLogRead           = "log.read"
+	ActionLogSystem         = "log.system"
+	ActionLogUsers          = "log.users"
+	ActionOrganizationRead  = "organization.read"
 	ActionPermissionGrant   = "permission.grant"
 	ActionPermissionRevoke  = "permission.revoke"
 	ActionPermissionSet     = "permission.set"
+	ActionPermissionsRead   = "permissions.read"
 	ActionPermissionsRecord = "permissions.record"
 	ActionResourceRegister  = "resource.register"
 	ActionResourceRemove    = "resource.remove"
@@ -141,6 +147,7 @@ const (
 	ActionRolesRead         = "roles.read"
 	ActionSubjectAdd        = "subject.add"
 	ActionSubjectDeactivate = "subject.deactivate"
+	ActionSubjectsRead      = "subjects.read"
 )
 
 // Actions lists them, in the order of their names: those of the newest version of the rules. See [ActionsOf].
@@ -157,9 +164,15 @@ func Actions() []string {
 		ActionKeyReport,
 		ActionKeyRevoke,
 		ActionKeyRotate,
+		ActionKeysRead,
+		ActionLogRead,
+		ActionLogSystem,
+		ActionLogUsers,
+		ActionOrganizationRead,
 		ActionPermissionGrant,
 		ActionPermissionRevoke,
 		ActionPermissionSet,
+		ActionPermissionsRead,
 		ActionPermissionsRecord,
 		ActionResourceRegister,
 		ActionResourceRemove,
@@ -174,6 +187,7 @@ func Actions() []string {
 		ActionRolesRead,
 		ActionSubjectAdd,
 		ActionSubjectDeactivate,
+		ActionSubjectsRead,
 	}
 }
 

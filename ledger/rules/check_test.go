@@ -183,8 +183,11 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 			grant("ann", "ledger:resource.register"), registered("policy/1").by("ann"), registered("policy/2").by("ann"),
 			revoke("ann", "ledger:resource.register"), assignTo("bob", "policy/1"), create("own", "a"), assign("ann", "own"))
 	}
-	others := map[string][]string{"import": {"subject.add"}}                            // an import is of something
-	none := map[string]bool{rules.ActionHistoryRead: true, rules.ActionRolesRead: true} // reading is no command
+	others := map[string][]string{"import": {"subject.add"}} // an import is of something
+	none := map[string]bool{                                 // reading is no command
+		rules.ActionHistoryRead: true, rules.ActionKeysRead: true, rules.ActionLogRead: true, rules.ActionLogSystem: true, rules.ActionLogUsers: true,
+		rules.ActionOrganizationRead: true, rules.ActionPermissionsRead: true, rules.ActionRolesRead: true, rules.ActionSubjectsRead: true,
+	}
 	steps := map[string]step{
 		"access.assign":      assignTo("bob", "policy/2"),
 		"access.delegate":    delegateAccess("bob", "policy/2"),
