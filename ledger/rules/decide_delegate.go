@@ -44,6 +44,14 @@ func (s *State) decideRoleDelegated(e *events.Event, d *events.RoleDelegated) *R
 		return refuse(Escalation, "Cannot delegate the role %s on %s beyond %s: you have it until then yourself", ro.key, scopeText(d.Scope), own.end().Format(time.RFC3339)).
 			hint("Give it an end, no later than that")
 	}
+	// Of what counts for accounts alone, or for wallets alone, the actor has no more than the role's name.
+	for _, name := range ro.set.names(s.perms) {
+		if p, _ := s.perms.lookup(name); LevelFits(p.token, u.kind) && !LevelFits(p.token, s.subjects.get(e.Actor).kind) {
+			r := refuse(Escalation, "Cannot delegate the role %s: %s in it counts for a %s, and not for you", ro.key, name, u.kind)
+			r.Permission = name
+			return r
+		}
+	}
 	t := s.tied(own)
 	if g := u.get(whatRole(ro.number), d.Scope); g != nil && g.holds(e.Time) && s.alive(g, e.Time) {
 		if had := s.tied(g); had.by == ulidZero || had.condition.String() == t.condition.String() { // it would gain nothing that stays
