@@ -141,6 +141,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.assignmentsCommand(),
 		a.applyCommand(),
 		a.dumpCommand(),
+		a.walletCommand(),
+		a.submitCommand(),
 	)
 	add("log",
 		a.historyCommand(),
@@ -150,8 +152,6 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.topicCommand(),
 		a.watchCommand(),
 		a.verifyCommand(),
-		a.walletCommand(),
-		a.submitCommand(),
 	)
 	root.AddCommand(a.versionCommand())
 	root.AddCommand(topics()...)
