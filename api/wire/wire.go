@@ -71,6 +71,9 @@ type Intent struct {
 	Permissions []string `json:"permissions,omitempty"` // of a new role, or a whole set
 	Add         []string `json:"add,omitempty"`
 	Remove      []string `json:"remove,omitempty"`
+	// Labels are what else is said of a role, as its guideline; of an update an empty value takes one away, and those that
+	// are not named stay.
+	Labels map[string]string `json:"labels,omitempty"`
 
 	Subject     string   `json:"subject,omitempty"` // key or id
 	SubjectKind string   `json:"subjectKind,omitempty"`
@@ -258,10 +261,16 @@ type Permission struct {
 	Description string   `json:"description,omitempty"`
 	Level       string   `json:"level,omitempty"`
 	DependsOn   []string `json:"dependsOn,omitempty"`
+	Guards      []string `json:"guards,omitempty"` // the ledger's own actions that it lets its holder do
+	Selectable  bool     `json:"selectable"`       // whether a role may be made with it, or it be given
 	Reserved    bool     `json:"reserved,omitempty"`
 	Retired     bool     `json:"retired,omitempty"`
 	Needs       []string `json:"needs,omitempty"`  // what must be so beside holding it
 	Access      string   `json:"access,omitempty"` // the access to policies that it gives
+
+	// Where a subject was asked about: whether it has the permission, on whatever scope, and through what.
+	Has     *bool     `json:"has,omitempty"`
+	Because []Because `json:"because,omitempty"`
 }
 
 // Because is one reason for a yes.
