@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -71,7 +72,8 @@ type app struct {
 	reason string
 	dryRun bool
 
-	made *madeKey // by this command; nil: none
+	made  *madeKey      // by this command; nil: none
+	lines *bufio.Reader // of stdin, once a password was read from it
 }
 
 func build(p Process) (*cobra.Command, *app) {
@@ -111,6 +113,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 	}
 	add("run", a.devCommand(), a.initCommand(), a.joinCommand(), a.serveCommand(), a.orgCommand(), a.doctorCommand(),
 		a.repairCommand())
+	add("run", a.loginCommand(), a.logoutCommand(), a.whoamiCommand())
 	add("ask", a.checkCommand(), a.explainCommand(), a.whoCanCommand(), a.accessCommand(), a.diffCommand(), a.blameCommand(),
 		a.simulateCommand())
 	add("change", a.permCommand(), a.roleCommand(), a.userCommand(), a.keyCommand(), a.grantCommand(), a.revokeCommand(),
