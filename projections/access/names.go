@@ -120,10 +120,10 @@ func same(a, b *events.Permission) bool {
 		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards)
 }
 
-// publishOwn takes in the catalogue of the ledger's own actions, which the opening brings.
-func (x *Index) publishOwn(position uint64) {
+// publishOwn takes in the catalogue of the ledger's own actions, which the opening brings, or newer rules.
+func (x *Index) publishOwn(actions []string, position uint64) {
 	own := &events.CataloguePublished{Catalogue: rules.Own}
-	for _, action := range rules.Actions() {
+	for _, action := range actions {
 		entity, verb, two := strings.Cut(action, ".")
 		if !two {
 			entity, verb = rules.Own, action
