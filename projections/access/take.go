@@ -23,6 +23,12 @@ func (x *Index) take(e *events.Event) {
 		x.changeOwner(d.To, at)
 	case *events.OwnershipRecovered:
 		x.changeOwner(d.To, at)
+	case *events.RoleDefaulted:
+		role := uint32(nobody)
+		if n, ok := x.roleID[d.Role]; ok {
+			role = n
+		}
+		x.defaults = append(x.defaults, said[uint32]{at, role})
 	case *events.RulesAdopted:
 		x.publishOwn(rules.ActionsOf(d.Rules), at)
 	case *events.CataloguePublished:

@@ -206,7 +206,7 @@ func (a *app) roleRemove() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.DeleteRole, Role: args[0]})
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: args[0]})
 			})
 		},
 		ValidArgsFunction: a.complete(roles),
