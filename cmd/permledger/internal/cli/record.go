@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,9 +25,25 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
-	key, err := a.signingKey(s.org)
+	p, key, texts, err := a.prepare(ctx, s, in, texts...)
 	if err != nil {
 		return err
+	}
+	if a.dryRun {
+		return a.preview(p)
+	}
+	r, err := a.record(ctx, s, p, key, texts)
+	if err != nil {
+		return err
+	}
+	return a.receipt(r)
+}
+
+// prepare asks for the command of a change, and gives the key that will sign it and the texts that go with it.
+func (a *app) prepare(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (wire.Prepared, ed25519.PrivateKey, []wire.Text, error) {
+	key, err := a.signingKey(s.org)
+	if err != nil {
+		return wire.Prepared{}, nil, nil, err
 	}
 	in.Credential = didOf(key)
 	if a.reason != "" {
@@ -35,15 +52,17 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 	}
 	p, err := s.Prepare(ctx, s.org, in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Kind, err)
+		return wire.Prepared{}, nil, nil, fmt.Errorf("%s: %w", in.Kind, err)
 	}
-	if a.dryRun {
-		return a.preview(p)
-	}
+	return p, key, texts, nil
+}
+
+// record signs what was prepared and records it.
+func (a *app) record(ctx context.Context, s *session, p wire.Prepared, key ed25519.PrivateKey, texts []wire.Text) (wire.Receipt, error) {
 	made := a.made
 	if made != nil && p.Refusal == nil {
 		if err := made.keep(); err != nil {
-			return fmt.Errorf("%s: keep the new key: %w", in.Kind, err)
+			return wire.Receipt{}, fmt.Errorf("%s: keep the new key: %w", p.Intent.Kind, err)
 		}
 	}
 	r, err := s.SignAndRecord(ctx, s.org, p, key, texts)
@@ -51,9 +70,9 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 		err = errors.Join(err, made.drop())
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Kind, err)
+		return wire.Receipt{}, fmt.Errorf("%s: %w", p.Intent.Kind, err)
 	}
-	return a.receipt(r)
+	return r, nil
 }
 
 func (a *app) receipt(r wire.Receipt) error {
