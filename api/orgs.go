@@ -79,6 +79,9 @@ func listOrganizations(c *call) (wire.List[wire.Organization], error) {
 		if err != nil { // closed since
 			continue
 		}
+		if _, known := c.caller.Subject(o); !known && c.caller.Kind != LocalOperator {
+			continue
+		}
 		c.org = o
 		one, err := organization(c, o.Access.Now(c.now))
 		if err != nil {

@@ -65,8 +65,8 @@ var intents = map[string]intent{
 	wire.StopRecovery:       {[]string{"subject"}, (*draft).stopRecovery, nil},
 	wire.TransferOwnership:  {[]string{"subject"}, (*draft).transferOwnership, nil},
 	wire.UpdateOrganization: {[]string{"name"}, (*draft).updateOrganization, nil},
-	wire.CreateRole:         {[]string{"role", "name", "description", "permissions", "system", "managed"}, (*draft).createRole, (*draft).divideCreated},
-	wire.UpdateRole:         {[]string{"role", "name", "description", "add", "remove"}, (*draft).updateRole, (*draft).divideUpdated},
+	wire.CreateRole:         {[]string{"role", "name", "description", "labels", "permissions", "system", "managed"}, (*draft).createRole, (*draft).divideCreated},
+	wire.UpdateRole:         {[]string{"role", "name", "description", "labels", "add", "remove"}, (*draft).updateRole, (*draft).divideUpdated},
 	wire.DeleteRole:         {[]string{"role", "confirm"}, (*draft).deleteRole, nil},
 	wire.AssignRole:         {[]string{"role", "subject", "scope", "until"}, (*draft).assignRole, nil},
 	wire.RevokeRole:         {[]string{"role", "subject", "scope"}, (*draft).revokeRole, nil},
@@ -92,7 +92,7 @@ func members(in wire.Intent, kind intent) error {
 	if err := json.Unmarshal(b, &have); err != nil {
 		return err
 	}
-	known := append([]string{"kind", "credential", "reason"}, kind.members...)
+	known := append([]string{"kind", "credential", "reason", "scheme", "expires"}, kind.members...)
 	for name := range have {
 		if !slices.Contains(known, name) {
 			return badRequest(fmt.Sprintf("An intent of the kind %s has no member %s", in.Kind, name))
@@ -110,6 +110,9 @@ func prepare(c *call, in wire.Intent) (wire.Prepared, error) {
 	}
 	if err := members(in, kind); err != nil {
 		return wire.Prepared{}, err
+	}
+	if in.Credential == "" {
+		in.Credential = c.caller.did()
 	}
 	reason, err := commitment("reason", in.Reason)
 	if err != nil {
@@ -132,6 +135,16 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 	actor, err := d.actor()
 	if err != nil {
 		return p, err
+	}
+	proof, err := d.auth()
+	if err != nil {
+		return p, err
+	}
+	me := d.call.subject
+	other := me != (ulid.ULID{}) && actor != me
+	if other && !events.SignsWithWallet(proof.Method) { // a preview says what others hold
+		r := &rules.Refusal{Code: rules.NotProven, Reason: clip(d.in.Credential) + " is no key of the caller's"}
+		return p, refused(r, d.call.org)
 	}
 	whole, err := kind.whole(d)
 	if err != nil {
@@ -158,6 +171,11 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 	if err == nil {
 		err = d.fits(e, cmd.Data)
 	}
+	if ask, asked := d.askWallet(cmd); asked == nil {
+		p.Wallet = ask
+	} else if err == nil {
+		err = asked
+	}
 	if err != nil {
 		d.refusal = err
 		return p, nil
@@ -165,7 +183,9 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 	if d.unconfirmed != nil { // without a command that could be signed
 		return wire.Prepared{}, d.unconfirmed
 	}
-	p.Preview = d.preview(&e)
+	if !other { // a wallet may be somebody's whose account calls, and is not known to be
+		p.Preview = d.preview(&e)
+	}
 	return p, nil
 }
 
@@ -186,9 +206,9 @@ func (d *draft) fits(e events.Event, recorded events.Data) error {
 }
 
 func (d *draft) command(actor ulid.ULID, data events.Data) events.Command {
+	proof, _ := d.auth() // of a scheme that is none it proves nothing
 	return events.Command{
-		ID: d.id(), Ledger: d.state.Source(), Actor: actor, Data: data, Version: d.state.Newest(data.Type()),
-		Auth: events.Auth{Method: events.MethodSignature, Credential: d.in.Credential},
+		ID: d.id(), Ledger: d.state.Source(), Actor: actor, Data: data, Version: d.state.Newest(data.Type()), Auth: proof,
 	}
 }
 
@@ -199,7 +219,7 @@ func (d *draft) actor() (ulid.ULID, error) {
 	owner := d.state.Owner()
 	switch in := d.in; {
 	case in.Credential == "":
-		return ulid.ULID{}, badRequest("credential is missing: the did:key that will sign")
+		return ulid.ULID{}, badRequest("credential is missing: the did:key, or the wallet, that will sign")
 	case in.Kind == wire.SucceedKey,
 		in.Kind == wire.RotateKey && in.Old == in.Credential && (in.Old == d.state.Key(events.PurposeRoot) || in.Old == d.state.Key(events.PurposeOperator)):
 		return owner, nil
@@ -207,6 +227,9 @@ func (d *draft) actor() (ulid.ULID, error) {
 		return d.state.Opened().Operator, nil
 	}
 	if id, ok := d.state.KeyOwner(d.in.Credential); ok {
+		return id, nil
+	}
+	if id, ok := d.state.WalletOwner(d.in.Credential); ok {
 		return id, nil
 	}
 	r := &rules.Refusal{Code: rules.NotProven, Reason: clip(d.in.Credential) + " is no key that somebody signs commands with here"}

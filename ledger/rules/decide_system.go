@@ -68,9 +68,9 @@ func (s *State) byHand(e *events.Event, ro *role) *Refusal {
 	return nil
 }
 
-// needs is need, but for the operator of the ledger, who holds nothing: what it may ask for was judged with the
+// demand is need, but for the operator of the ledger, who holds nothing: what it may ask for was judged with the
 // authentication, and byHand says of which roles.
-func (s *State) needs(e *events.Event, action, scope string) *Refusal {
+func (s *State) demand(e *events.Event, action, scope string) *Refusal {
 	if s.opened.Operator != ulidZero && e.Actor == s.opened.Operator {
 		return nil
 	}
