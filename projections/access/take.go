@@ -17,6 +17,19 @@ func (x *Index) take(e *events.Event) {
 		x.publishOwn(d.Rules, at)
 		o := d.Owner
 		x.owner = x.addSubject(&events.SubjectAdded{Subject: o.Subject, Key: o.Key, Kind: o.Kind, DID: o.DID, Credential: o.Credential}, at, false)
+		x.owners = []ownerFrom{{at, x.owner}}
+	case *events.OwnershipTransferred:
+		x.changeOwner(d.To, at)
+	case *events.OwnershipRecovered:
+		x.changeOwner(d.To, at)
+	case *events.RoleDefaulted:
+		role := uint32(nobody)
+		if n, ok := x.roleID[d.Role]; ok {
+			role = n
+		}
+		x.defaults = append(x.defaults, said[uint32]{at, role})
+	case *events.RulesAdopted:
+		x.publishOwn(d.Rules, at)
 	case *events.CataloguePublished:
 		x.publish(d, at)
 	case *events.SubjectAdded:
@@ -42,7 +55,13 @@ func (x *Index) take(e *events.Event) {
 			r.touched = append(r.touched, at)
 			r.publish(nil, at)
 		}
+	case *events.RoleDelegated:
+		x.delegate(d, e.Actor, at)
+	case *events.ResourceRegistered, *events.ResourceUpdated, *events.ResourceRemoved,
+		*events.AccessAssigned, *events.AccessUnassigned, *events.AccessDelegated:
+		x.takeResource(e)
 	case *events.RoleAssigned:
+		x.tie(at, tie{condition: conditionOf(d.Condition)})
 		x.changeRole(d.Subject, d.Role, d.Scope, given(at, d.Until))
 	case *events.RoleRevoked:
 		x.changeRole(d.Subject, d.Role, d.Scope, taken(at))
@@ -56,6 +75,7 @@ func (x *Index) take(e *events.Event) {
 	case *events.PermissionGranted:
 		if u := x.subject(d.Subject); u != nil {
 			n := x.enter(d.Permission)
+			x.tie(at, tie{condition: conditionOf(d.Condition)})
 			x.know(n, at, x.entry(at).occurred)
 			x.change(x.directLine(u, n, x.scope(d.Scope)), given(at, d.Until))
 		}
