@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,60 +16,83 @@ import (
 // writes adds the flags of a command that changes something.
 func (a *app) writes(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&a.reason, "reason", "", "why, in a few `words`; kept apart from the log, which holds a commitment to it")
-	c.Flags().StringVar(&a.key, "key", "", "the `file` with the key that signs (PERMLEDGER_KEY)")
+	c.Flags().StringVar(&a.key, "key", "", "the `file` with the key that signs, or an API key (PERMLEDGER_KEY)")
 	c.Flags().BoolVar(&a.dryRun, "dry-run", false, "say what would be recorded and who would gain or lose what; record nothing")
+	a.wallet.flags(c)
 	return a.answers(c)
 }
 
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
-	p, key, texts, err := a.prepare(ctx, s, in, texts...)
-	if err != nil {
+	d, err := a.prepare(ctx, s, in, texts...)
+	switch {
+	case err != nil:
 		return err
+	case a.dryRun:
+		return a.preview(d.Prepared)
+	case a.wallet.prepare != "":
+		if err := a.keepToSign(s.org, d.Prepared, d.texts); err != nil {
+			return fmt.Errorf("%s: %w", in.Kind, err)
+		}
+		return nil
 	}
-	if a.dryRun {
-		return a.preview(p)
-	}
-	r, err := a.record(ctx, s, p, key, texts)
+	r, err := a.record(ctx, s, d)
 	if err != nil {
 		return err
 	}
 	return a.receipt(r)
 }
 
-// prepare asks for the command of a change, and gives the key that will sign it and the texts that go with it.
-func (a *app) prepare(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (wire.Prepared, ed25519.PrivateKey, []wire.Text, error) {
-	key, err := a.signingKey(s.org)
-	if err != nil {
-		return wire.Prepared{}, nil, nil, err
-	}
-	in.Credential = didOf(key)
+// drafted is a change that was prepared, and who signs it with what.
+type drafted struct {
+	wire.Prepared
+	in        wire.Intent
+	texts     []wire.Text
+	by        author
+	inSession bool // the server signs with the session's key
+}
+
+// prepare asks for the command of a change.
+func (a *app) prepare(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (drafted, error) {
 	if a.reason != "" {
 		commitment, text := client.Commit(a.reason)
 		in.Reason, texts = commitment, append(texts, text)
 	}
+	inSession := a.wallet.wallet == "" && a.inSession(s) // the server signs with the session's key; a wallet signs for itself
+	var by author
+	if !inSession {
+		var err error
+		if by, err = a.author(s.org); err != nil {
+			return drafted{}, err
+		}
+		in.Credential, in.Scheme = by.credential, by.scheme
+	}
 	p, err := s.Prepare(ctx, s.org, in)
 	if err != nil {
-		return wire.Prepared{}, nil, nil, fmt.Errorf("%s: %w", in.Kind, err)
+		return drafted{}, fmt.Errorf("%s: %w", in.Kind, err)
 	}
-	return p, key, texts, nil
+	return drafted{p, in, texts, by, inSession}, nil
 }
 
 // record signs what was prepared and records it.
-func (a *app) record(ctx context.Context, s *session, p wire.Prepared, key ed25519.PrivateKey, texts []wire.Text) (wire.Receipt, error) {
+func (a *app) record(ctx context.Context, s *session, d drafted) (r wire.Receipt, err error) {
 	made := a.made
-	if made != nil && p.Refusal == nil {
+	if made != nil && d.Refusal == nil {
 		if err := made.keep(); err != nil {
-			return wire.Receipt{}, fmt.Errorf("%s: keep the new key: %w", p.Intent.Kind, err)
+			return r, fmt.Errorf("%s: keep the new key: %w", d.in.Kind, err)
 		}
 	}
-	r, err := s.SignAndRecord(ctx, s.org, p, key, texts)
-	if made != nil && p.Refusal == nil && err != nil && !errors.As(err, new(*client.UnknownError)) {
+	if d.inSession {
+		r, err = s.Do(ctx, s.org, client.Worded(d.in, d.texts))
+	} else {
+		r, err = s.Record(ctx, s.org, d.Prepared, d.by.sign, d.texts)
+	}
+	if made != nil && d.Refusal == nil && err != nil && !errors.As(err, new(*client.UnknownError)) {
 		err = errors.Join(err, made.drop())
 	}
 	if err != nil {
-		return wire.Receipt{}, fmt.Errorf("%s: %w", p.Intent.Kind, err)
+		return r, fmt.Errorf("%s: %w", d.in.Kind, err)
 	}
 	return r, nil
 }

@@ -44,10 +44,11 @@ event for each.`,
 
 func (a *app) removeRole(ctx context.Context, s *session, key string, yes bool) error {
 	in := wire.Intent{Kind: wire.DeleteRole, Role: key, Confirm: true}
-	p, signer, texts, err := a.prepare(ctx, s, in)
+	d, err := a.prepare(ctx, s, in)
 	if err != nil {
 		return err
 	}
+	p := d.Prepared
 	first, err := a.withdrawals(ctx, s, key, p)
 	if err != nil {
 		return err
@@ -62,7 +63,7 @@ func (a *app) removeRole(ctx context.Context, s *session, key string, yes bool) 
 		if a.dryRun {
 			return nil
 		}
-		_, err := a.record(ctx, s, p, signer, texts) // so that the refusal is noted
+		_, err := a.record(ctx, s, d) // so that the refusal is noted
 		return err
 	}
 	for _, h := range first {
@@ -72,11 +73,11 @@ func (a *app) removeRole(ctx context.Context, s *session, key string, yes bool) 
 		return usage("rm %s: not confirmed, so nothing was removed; say --yes", key)
 	}
 	for _, h := range first {
-		p, signer, texts, err := a.prepare(ctx, s, h)
+		d, err := a.prepare(ctx, s, h)
 		if err != nil {
 			return err
 		}
-		if _, err := a.record(ctx, s, p, signer, texts); err != nil {
+		if _, err := a.record(ctx, s, d); err != nil {
 			return err
 		}
 	}
