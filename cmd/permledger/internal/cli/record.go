@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/ed25519"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,24 +18,25 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&a.reason, "reason", "", "why, in a few `words`; kept apart from the log, which holds a commitment to it")
 	c.Flags().StringVar(&a.key, "key", "", "the `file` with the key that signs, or an API key (PERMLEDGER_KEY)")
 	c.Flags().BoolVar(&a.dryRun, "dry-run", false, "say what would be recorded and who would gain or lose what; record nothing")
+	a.wallet.flags(c)
 	return a.answers(c)
 }
 
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
+	inSession := a.inSession(s) && a.wallet.wallet == ""
+	var by author
+	if !inSession {
+		var err error
+		if by, err = a.author(s.org); err != nil {
+			return err
+		}
+		in.Credential, in.Scheme = by.credential, by.scheme
+	}
 	if a.reason != "" {
 		commitment, text := client.Commit(a.reason)
 		in.Reason, texts = commitment, append(texts, text)
-	}
-	inSession := a.inSession(s)
-	var key ed25519.PrivateKey
-	if !inSession {
-		var err error
-		if key, err = a.signingKey(s.org); err != nil {
-			return err
-		}
-		in.Credential = didOf(key)
 	}
 	p, err := s.Prepare(ctx, s.org, in)
 	if err != nil {
@@ -44,6 +44,12 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 	}
 	if a.dryRun {
 		return a.preview(p)
+	}
+	if a.wallet.prepare != "" {
+		if err := a.keepToSign(s.org, p, texts); err != nil {
+			return fmt.Errorf("%s: %w", in.Kind, err)
+		}
+		return nil
 	}
 	made := a.made
 	if made != nil && p.Refusal == nil {
@@ -55,7 +61,7 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 	if inSession {
 		r, err = s.Do(ctx, s.org, client.Worded(in, texts))
 	} else {
-		r, err = s.SignAndRecord(ctx, s.org, p, key, texts)
+		r, err = s.Record(ctx, s.org, p, by.sign, texts)
 	}
 	if made != nil && p.Refusal == nil && err != nil && !errors.As(err, new(*client.UnknownError)) {
 		err = errors.Join(err, made.drop())
