@@ -23,38 +23,48 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 }
 
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
-// A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
-	inSession := a.inSession(s) && a.wallet.wallet == ""
-	var by author
-	if !inSession {
-		var err error
-		if by, err = a.author(s.org); err != nil {
-			return err
-		}
-		in.Credential, in.Scheme = by.credential, by.scheme
+	r, err := a.record(ctx, s, in, texts...)
+	if err != nil || r == nil {
+		return err
 	}
+	return a.receipt(*r)
+}
+
+// record is change that leaves it to the caller to say where it stands. Without a receipt there is nothing to say: it was
+// tried only, or written to be signed elsewhere, which was said. A key that was made for it is kept once it is known that
+// the change can be recorded, and before it is.
+func (a *app) record(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (*wire.Receipt, error) {
 	if a.reason != "" {
 		commitment, text := client.Commit(a.reason)
 		in.Reason, texts = commitment, append(texts, text)
 	}
+	inSession := a.wallet.wallet == "" && a.inSession(s) // the server signs with the session's key; a wallet signs for itself
+	var by author
+	if !inSession {
+		var err error
+		if by, err = a.author(s.org); err != nil {
+			return nil, err
+		}
+		in.Credential, in.Scheme = by.credential, by.scheme
+	}
 	p, err := s.Prepare(ctx, s.org, in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Kind, err)
+		return nil, fmt.Errorf("%s: %w", in.Kind, err)
 	}
 	if a.dryRun {
-		return a.preview(p)
+		return nil, a.preview(p)
 	}
 	if a.wallet.prepare != "" {
 		if err := a.keepToSign(s.org, p, texts); err != nil {
-			return fmt.Errorf("%s: %w", in.Kind, err)
+			return nil, fmt.Errorf("%s: %w", in.Kind, err)
 		}
-		return nil
+		return nil, nil
 	}
 	made := a.made
 	if made != nil && p.Refusal == nil {
 		if err := made.keep(); err != nil {
-			return fmt.Errorf("%s: keep the new key: %w", in.Kind, err)
+			return nil, fmt.Errorf("%s: keep the new key: %w", in.Kind, err)
 		}
 	}
 	var r wire.Receipt
@@ -67,9 +77,9 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 		err = errors.Join(err, made.drop())
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Kind, err)
+		return nil, fmt.Errorf("%s: %w", in.Kind, err)
 	}
-	return a.receipt(r)
+	return &r, nil
 }
 
 func (a *app) receipt(r wire.Receipt) error {
