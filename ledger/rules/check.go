@@ -137,6 +137,7 @@ const (
 	ActionResourceRegister  = "resource.register"
 	ActionResourceRemove    = "resource.remove"
 	ActionResourceUpdate    = "resource.update"
+	ActionResourcesRead = "resources.read"
 	ActionRoleAssign        = "role.assign"
 	ActionRoleCreate        = "role.create"
 	ActionRoleDelegate      = "role.delegate"
@@ -177,6 +178,7 @@ func Actions() []string {
 		ActionResourceRegister,
 		ActionResourceRemove,
 		ActionResourceUpdate,
+		ActionResourcesRead,
 		ActionRoleAssign,
 		ActionRoleCreate,
 		ActionRoleDelegate,
