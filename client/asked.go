@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
 )
@@ -199,7 +197,7 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 			d = append(d, "how it is assigned")
 		}
 	case *events.RoleDefaulted:
-		if (in.Role == "") != (have.Role == ulid.ULID{}) {
+		if (in.Role == "") != have.None {
 			d = append(d, "role")
 		}
 	case *events.OrganizationUpdated:
