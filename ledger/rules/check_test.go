@@ -188,7 +188,7 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 	others := map[string][]string{"import": {"subject.add"}} // an import is of something
 	none := map[string]bool{                                 // reading is no command
 		rules.ActionHistoryRead: true, rules.ActionKeysRead: true, rules.ActionLogRead: true, rules.ActionLogSystem: true, rules.ActionLogUsers: true,
-		rules.ActionOrganizationRead: true, rules.ActionPermissionsRead: true, rules.ActionRolesRead: true, rules.ActionSubjectsRead: true,
+		rules.ActionOrganizationRead: true, rules.ActionPermissionsRead: true, rules.ActionRolesRead: true, rules.ActionResourcesRead: true, rules.ActionSubjectsRead: true,
 	}
 	steps := map[string]step{
 		"access.assign":       assignTo("bob", "policy/2"),
