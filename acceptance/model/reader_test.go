@@ -31,13 +31,15 @@ type reader struct {
 	parts      map[events.Digest]part
 	gifts      []gift
 	ends       []gift // those with an end that is not recorded yet
+	things     map[string]*thing
 }
 
 type subject struct {
-	id   ulid.ULID
-	key  string
-	kind string
-	off  bool
+	id         ulid.ULID
+	key        string
+	kind       string
+	off        bool
+	properties []events.Property
 }
 
 type role struct {
@@ -49,8 +51,11 @@ type role struct {
 // name is a permission.
 type name struct {
 	token, reserved, retired bool
-	needs                    []string
+	needs                    []string // names
 	opens                    []string // actions of the ledger
+	of                       string   // the kind of things that it is about
+	besides                  []string // what must be so beside holding it
+	reach                    string   // the access to policies that it gives
 }
 
 type key struct {
@@ -72,6 +77,8 @@ type gift struct {
 	scope string
 	until time.Time
 	by    ulid.ULID // the event
+	under string    // the condition
+	passed
 }
 
 func (g gift) over(at time.Time) bool { return !g.until.IsZero() && !at.Before(g.until) }
@@ -89,7 +96,7 @@ var actions []string
 func readAll(history []*events.Event) *reader {
 	r := &reader{
 		ids: map[ulid.ULID]bool{}, subjects: map[ulid.ULID]*subject{}, roles: map[ulid.ULID]*role{}, names: map[string]*name{},
-		catalogues: map[string]*events.CataloguePublished{}, keys: map[string]*key{}, parts: map[events.Digest]part{},
+		catalogues: map[string]*events.CataloguePublished{}, keys: map[string]*key{}, parts: map[events.Digest]part{}, things: map[string]*thing{},
 	}
 	for _, e := range history {
 		r.ids[e.ID], r.last = true, e.Time
@@ -126,7 +133,9 @@ func (r *reader) read(e *events.Event) {
 	case *events.RoleDeleted:
 		r.roles[d.Role].gone = true
 	case *events.RoleAssigned:
-		r.give(gift{to: d.Subject, role: d.Role, scope: d.Scope, until: d.Until, by: e.ID})
+		r.give(gift{to: d.Subject, role: d.Role, scope: d.Scope, until: d.Until, by: e.ID, under: d.Condition})
+	case *events.RoleDelegated:
+		r.delegate(e, d)
 	case *events.RoleRevoked:
 		r.take(gift{to: d.Subject, role: d.Role, scope: d.Scope})
 	case *events.RolesSet:
@@ -137,7 +146,7 @@ func (r *reader) read(e *events.Event) {
 		r.replace(e.Time, wanted, func(g gift) bool { return g.to == d.Subject && g.perm == "" && g.scope == "" })
 	case *events.PermissionGranted:
 		r.know(d.Permission)
-		r.give(gift{to: d.Subject, perm: d.Permission, scope: d.Scope, until: d.Until, by: e.ID})
+		r.give(gift{to: d.Subject, perm: d.Permission, scope: d.Scope, until: d.Until, by: e.ID, under: d.Condition})
 	case *events.PermissionRevoked:
 		r.take(gift{to: d.Subject, perm: d.Permission, scope: d.Scope})
 	case *events.PermissionsSet:
@@ -156,6 +165,9 @@ func (r *reader) read(e *events.Event) {
 				r.ends = slices.DeleteFunc(r.ends, func(have gift) bool { return have == g })
 			}
 		}
+	case *events.ResourceRegistered, *events.ResourceUpdated, *events.ResourceRemoved, *events.AccessAssigned, *events.AccessUnassigned,
+		*events.AccessDelegated:
+		r.readThing(e)
 	case *events.KeyRegistered:
 		r.keys[d.Key] = &key{purpose: d.Purpose, of: d.Subject}
 	case *events.KeyRotated:
@@ -188,7 +200,7 @@ func (r *reader) publish(d *events.CataloguePublished) {
 	}
 	for _, p := range d.Permissions {
 		is := r.know(d.Catalogue + ":" + p.Name)
-		*is = name{token: p.Level == "token", reserved: p.Reserved, opens: p.Guards}
+		*is = name{token: p.Level == "token", reserved: p.Reserved, opens: p.Guards, of: strings.ToLower(p.Entity), besides: p.Needs, reach: p.Access}
 		for _, other := range p.DependsOn {
 			is.needs = append(is.needs, d.Catalogue+":"+other)
 		}
@@ -252,7 +264,7 @@ func (r *reader) replace(at time.Time, wanted []gift, of func(gift) bool) {
 		}
 	}
 	for _, w := range wanted {
-		if i := slices.IndexFunc(r.gifts, w.same); i < 0 || r.gifts[i].over(at) {
+		if i := slices.IndexFunc(r.gifts, w.same); i < 0 || !r.there(r.gifts[i], at) {
 			r.give(w)
 		}
 	}
@@ -274,7 +286,7 @@ func covers(scope, resource string) bool {
 	return scope == "" || strings.HasPrefix(resource+"/", scope+"/")
 }
 
-// why gives what lets somebody do something, and has not ended.
+// why gives what lets somebody do something, of which nothing has ended, whatever the permission needs beside.
 func (r *reader) why(who ulid.ULID, permission, resource string, at time.Time) (list []gift) {
 	u, n := r.subjects[who], r.names[permission]
 	if u == nil || u.off || n == nil {
@@ -287,7 +299,7 @@ func (r *reader) why(who ulid.ULID, permission, resource string, at time.Time) (
 		return list
 	}
 	for _, g := range r.gifts {
-		if g.to == who && !g.over(at) && covers(g.scope, resource) && (g.perm == permission || g.perm == "" && r.roles[g.role].has[permission]) {
+		if g.to == who && r.there(g, at) && covers(g.scope, resource) && r.meets(g, resource) && (g.perm == permission || g.perm == "" && r.roles[g.role].has[permission]) {
 			list = append(list, g)
 		}
 	}
@@ -296,13 +308,25 @@ func (r *reader) why(who ulid.ULID, permission, resource string, at time.Time) (
 
 // may says whether somebody may do something.
 func (r *reader) may(who ulid.ULID, permission, resource string, at time.Time) bool {
-	return len(r.why(who, permission, resource, at)) > 0
+	return len(r.why(who, permission, resource, at)) > 0 && r.besides(who, permission, resource, at)
 }
 
-// mayUntil says whether somebody may do something at least until an instant; zero: for ever.
-func (r *reader) mayUntil(who ulid.ULID, permission, resource string, until, at time.Time) bool {
-	return slices.ContainsFunc(r.why(who, permission, resource, at), func(g gift) bool {
-		return g.until.IsZero() || !until.IsZero() && !until.After(g.until)
+// mayGive says whether somebody may do something at least until an instant, zero: for ever, and in all cases that meet a
+// condition; and has it for itself, and not only while somebody else does.
+func (r *reader) mayGive(who ulid.ULID, permission, scope, under string, until, at time.Time) bool {
+	u, n := r.subjects[who], r.names[permission]
+	switch {
+	case u == nil || u.off || n == nil:
+		return false
+	case who == r.owner:
+		return true
+	case n.token != (u.kind == "wallet"):
+		return false
+	}
+	return slices.ContainsFunc(r.gifts, func(g gift) bool {
+		return g.to == who && !g.over(at) && covers(g.scope, scope) && (g.perm == permission || g.perm == "" && r.roles[g.role].has[permission]) &&
+			(g.from == nobody || g.keep) && within(under, g.under) &&
+			(g.until.IsZero() || !until.IsZero() && !until.After(g.until))
 	})
 }
 

@@ -76,7 +76,7 @@ func (a asker) createRole(d *events.RoleCreated) string {
 
 // fill judges what a role is to have beside what is in it.
 func (a asker) fill(in map[string]bool, add, remove []string) string {
-	if code := first(func() string { return a.known(add) }, func() string { return a.passes(add, "", time.Time{}) }); code != "" {
+	if code := first(func() string { return a.known(add) }, func() string { return a.passes(add, "", time.Time{}, "") }); code != "" {
 		return code
 	}
 	for _, n := range add {
@@ -89,7 +89,7 @@ func (a asker) fill(in map[string]bool, add, remove []string) string {
 	if code != "" {
 		return code
 	}
-	return a.passes(included, "", time.Time{})
+	return a.passes(included, "", time.Time{}, "")
 }
 
 func (a asker) updateRole(d *events.RoleUpdated) string {
@@ -149,8 +149,8 @@ func (a asker) deleteRole(d *events.RoleDeleted) string {
 }
 
 // passesRole says whether the actor holds all that a role gives.
-func (a asker) passesRole(id ulid.ULID, scope string, until time.Time) string {
-	return a.passes(slices.Sorted(maps.Keys(a.roles[id].has)), scope, until)
+func (a asker) passesRole(id ulid.ULID, scope string, until time.Time, under string) string {
+	return a.passes(slices.Sorted(maps.Keys(a.roles[id].has)), scope, until, under)
 }
 
 func (a asker) assign(d *events.RoleAssigned) string {
@@ -159,16 +159,25 @@ func (a asker) assign(d *events.RoleAssigned) string {
 		func() string { return a.taker(d.Subject) },
 		func() string { return a.role(d.Role) },
 		func() string { return a.later(d.Until) },
-		func() string { return unless(!a.has(gift{to: d.Subject, role: d.Role, scope: d.Scope}), "no-change") },
-		func() string { return a.passesRole(d.Role, d.Scope, d.Until) },
+		func() string {
+			return a.again(gift{to: d.Subject, role: d.Role, scope: d.Scope, until: d.Until, under: d.Condition})
+		},
+		func() string { return a.passesRole(d.Role, d.Scope, d.Until, d.Condition) },
 	)
 }
 
 func (a asker) revokeRole(d *events.RoleRevoked) string {
 	g := gift{to: d.Subject, role: d.Role, scope: d.Scope}
 	return first(
-		func() string { return a.need("role.revoke", d.Scope) },
-		func() string { return a.there(d.Subject) },
+		func() string {
+			for _, have := range a.gifts {
+				if have.same(g) && have.from == a.c.Actor { // what one passed on one takes back
+					return ""
+				}
+			}
+			return a.need("role.revoke", d.Scope)
+		},
+		func() string { return a.exists(d.Subject) },
 		func() string { return unless(slices.ContainsFunc(a.gifts, g.same), "not-found") },
 	)
 }
@@ -184,7 +193,7 @@ func (a asker) setRoles(d *events.RolesSet) string {
 		}
 		if !a.has(gift{to: d.Subject, role: id}) {
 			changes = true
-			if code := a.passesRole(id, "", time.Time{}); code != "" {
+			if code := a.passesRole(id, "", time.Time{}, ""); code != "" {
 				return code
 			}
 		}
@@ -206,9 +215,9 @@ func (a asker) grant(d *events.PermissionGranted) string {
 		func() string { return a.taker(d.Subject) },
 		func() string { return a.later(d.Until) },
 		func() string { return a.known([]string{d.Permission}) },
-		func() string { return a.passes([]string{d.Permission}, d.Scope, d.Until) },
+		func() string { return a.passes([]string{d.Permission}, d.Scope, d.Until, d.Condition) },
 		func() string {
-			return unless(!a.has(gift{to: d.Subject, perm: d.Permission, scope: d.Scope}), "no-change")
+			return a.again(gift{to: d.Subject, perm: d.Permission, scope: d.Scope, until: d.Until, under: d.Condition})
 		},
 	)
 }
@@ -217,7 +226,7 @@ func (a asker) revoke(d *events.PermissionRevoked) string {
 	g := gift{to: d.Subject, perm: d.Permission, scope: d.Scope}
 	return first(
 		func() string { return a.need("permission.revoke", d.Scope) },
-		func() string { return a.there(d.Subject) },
+		func() string { return a.exists(d.Subject) },
 		func() string { return unless(slices.ContainsFunc(a.gifts, g.same), "not-found") },
 	)
 }
@@ -245,7 +254,7 @@ func (a asker) setPermissions(d *events.PermissionsSet) string {
 	return first(
 		func() string { return unless(len(added) > 0 || removes, "no-change") },
 		func() string { return a.known(added) },
-		func() string { return a.passes(added, d.Scope, time.Time{}) },
+		func() string { return a.passes(added, d.Scope, time.Time{}, "") },
 	)
 }
 
@@ -275,7 +284,7 @@ func (a asker) passesAll(of ulid.ULID) string {
 		if g.perm == "" {
 			names = slices.Collect(maps.Keys(a.roles[g.role].has))
 		}
-		if code := a.passes(names, g.scope, time.Time{}); code != "" {
+		if code := a.passes(names, g.scope, time.Time{}, ""); code != "" {
 			return code
 		}
 	}
