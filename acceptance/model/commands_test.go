@@ -62,7 +62,7 @@ func keyOf(name string) string {
 }
 
 // roleIDs are the roles that commands speak of; of each two have the same key.
-var roleIDs = []string{"r1", "r2", "r3", "r1 again", "r2 again"}
+var roleIDs = []string{"r1", "r2", "r3", "r1 again", "r2 again", "r0"}
 
 func roleKeyOf(name string) string { return name[:2] }
 
@@ -388,7 +388,7 @@ func (d *drawing) kinds(at time.Time) []kind {
 func (d *drawing) command() (events.Command, time.Time) {
 	at := d.last.Add(time.Second + rapid.SampledFrom([]time.Duration{0, 0, 0, time.Minute, time.Hour, 25 * time.Hour}).Draw(d.T, "wait"))
 	d.made++
-	actor := mostly(d, []string{"owner", "owner", "owner", "ann", "ann", "bob", "wal"}, append([]string{"platform", "stranger"}, people...), "actor")
+	actor := mostly(d, []string{"owner", "ann", "bob", "ann", "owner", "wal"}, append([]string{"platform", "stranger"}, people...), "actor")
 	c := events.Command{Ledger: source, Actor: idOf(actor), Data: d.data(at)}
 	// The command is signed with a key of the actor's that holds, mostly.
 	var own []string

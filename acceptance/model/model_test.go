@@ -62,6 +62,16 @@ func begin(t *rapid.T, p events.Profile) *ledger {
 	}})
 	l.must("owner", &events.RoleAssigned{Role: idOf("r1"), Subject: idOf("ann")})
 	l.must("owner", &events.RoleAssigned{Role: idOf("r1"), Subject: idOf("bob"), Scope: "x/1"})
+	// Admins may do what the ledger does, and do not hold all there is: one for ever, one for some days.
+	var all []string
+	for _, a := range actions {
+		if a != "import" {
+			all = append(all, "ledger:"+a)
+		}
+	}
+	l.must("owner", &events.RoleCreated{Role: idOf("r0"), Key: "r0", Name: "Admin", Permissions: append(all, "shop:x")})
+	l.must("owner", &events.RoleAssigned{Role: idOf("r0"), Subject: idOf("ann")})
+	l.must("owner", &events.RoleAssigned{Role: idOf("r0"), Subject: idOf("bob"), Until: start.Add(100 * time.Hour)})
 	for _, path := range policies {
 		l.must("owner", &events.ResourceRegistered{Resource: path})
 	}
