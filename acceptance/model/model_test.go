@@ -157,9 +157,6 @@ func (l *ledger) agree(r *reader, a access.AsOf, now bool) {
 				if u == nil && want {
 					l.Fatalf("after %d: nobody is %s", a.Position, who)
 				}
-				if notYet(r, idOf(who), p) {
-					continue
-				}
 				got := l.index.Check(idOf(who).String(), p, resource, a)
 				if got.Allowed != want || l.index.Allows(idOf(who).String(), p, resource, a) != want {
 					l.Fatalf("after %d: check says that %s may do %s on %q at %v: %t, because of %+v; the history says %t", a.Position, who, p, resource, a.Instant, got.Allowed, got.Because, want)
@@ -167,21 +164,34 @@ func (l *ledger) agree(r *reader, a access.AsOf, now bool) {
 				for _, because := range got.Because {
 					l.justified(idOf(who), p, because)
 				}
+				l.agreeIn(r, who, p, resource, a, now)
 			}
 		}
-		if u != nil && !notYet(r, idOf(who), "a") {
+		if u != nil {
 			l.agreeOnAll(r, who, a)
 		}
 	}
 }
 
-// notYet says whether the index does not answer yet as the rules do: of conditions, of what was passed on, and of what a
-// permission needs beside a holder.
-func notYet(r *reader, who ulid.ULID, permission string) bool {
-	if n := r.names[permission]; n != nil && len(n.besides) > 0 {
-		return true
+// said is what questions say of properties beside.
+var said = rules.Context{
+	Subject: []events.Property{{Name: "desk", Value: "retail"}}, Resource: []events.Property{{Name: "country", Value: "LU"}, {Name: "size", Value: "big"}},
+}
+
+// agreeIn holds the answer to a question that says something beside to the reader's.
+func (l *ledger) agreeIn(r *reader, who, permission, resource string, a access.AsOf, now bool) {
+	if !slices.ContainsFunc(r.gifts, func(g gift) bool { return g.to == idOf(who) && g.under != "" }) {
+		return
 	}
-	return slices.ContainsFunc(r.gifts, func(g gift) bool { return g.to == who && (g.under != "" || g.from != nobody) })
+	r.in = map[string]string{"subject.desk": "retail", "resource.country": "LU", "resource.size": "big"}
+	want := r.may(idOf(who), permission, resource, a.Instant)
+	r.in = nil
+	if now && l.state.CheckIn(idOf(who), permission, resource, a.Instant, said) != want {
+		l.Fatalf("after %d: the rules say that %s may do %s on %q, and what is said beside: %t; the history says %t", a.Position, who, permission, resource, !want, want)
+	}
+	if l.index.CheckIn(idOf(who).String(), permission, resource, said, a).Allowed != want || l.index.AllowsIn(idOf(who).String(), permission, resource, said, a) != want {
+		l.Fatalf("after %d: check says that %s may do %s on %q, and what is said beside: %t; the history says %t", a.Position, who, permission, resource, !want, want)
+	}
 }
 
 // agreeOnAll holds the list of all that somebody may use to the reader's.

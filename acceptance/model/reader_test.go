@@ -32,6 +32,7 @@ type reader struct {
 	gifts      []gift
 	ends       []gift // those with an end that is not recorded yet
 	things     map[string]*thing
+	in         map[string]string // what a question says of properties beside: of.name to value
 }
 
 type subject struct {
@@ -286,8 +287,8 @@ func covers(scope, resource string) bool {
 	return scope == "" || strings.HasPrefix(resource+"/", scope+"/")
 }
 
-// why gives what lets somebody do something, of which nothing has ended, whatever the permission needs beside.
-func (r *reader) why(who ulid.ULID, permission, resource string, at time.Time) (list []gift) {
+// sources gives all by which somebody has a permission, wherever and under whatever condition, of which nothing has ended.
+func (r *reader) sources(who ulid.ULID, permission string, at time.Time) (list []gift) {
 	u, n := r.subjects[who], r.names[permission]
 	if u == nil || u.off || n == nil {
 		return nil
@@ -299,7 +300,17 @@ func (r *reader) why(who ulid.ULID, permission, resource string, at time.Time) (
 		return list
 	}
 	for _, g := range r.gifts {
-		if g.to == who && r.there(g, at) && covers(g.scope, resource) && r.meets(g, resource) && (g.perm == permission || g.perm == "" && r.roles[g.role].has[permission]) {
+		if g.to == who && r.there(g, at) && (g.perm == permission || g.perm == "" && r.roles[g.role].has[permission]) {
+			list = append(list, g)
+		}
+	}
+	return list
+}
+
+// why gives what lets somebody do something to a resource, whatever the permission needs beside.
+func (r *reader) why(who ulid.ULID, permission, resource string, at time.Time) (list []gift) {
+	for _, g := range r.sources(who, permission, at) {
+		if covers(g.scope, resource) && r.meets(g, resource) {
 			list = append(list, g)
 		}
 	}
@@ -333,14 +344,12 @@ func (r *reader) mayGive(who ulid.ULID, permission, scope, under string, until, 
 // held is a permission on a scope.
 type held struct{ permission, scope string }
 
-// effective gives all that somebody may use, sorted.
+// effective gives all that somebody may use somewhere, sorted.
 func (r *reader) effective(who ulid.ULID, at time.Time) []held {
 	var list []held
 	for n := range r.names {
-		for _, scope := range r.scopes(who) {
-			for _, g := range r.why(who, n, scope, at) {
-				list = append(list, held{n, g.scope})
-			}
+		for _, g := range r.sources(who, n, at) {
+			list = append(list, held{n, g.scope})
 		}
 	}
 	slices.SortFunc(list, byText)
@@ -349,18 +358,6 @@ func (r *reader) effective(who ulid.ULID, at time.Time) []held {
 
 func byText(a, b held) int {
 	return cmp.Or(strings.Compare(a.permission, b.permission), strings.Compare(a.scope, b.scope))
-}
-
-// scopes gives every scope on which somebody was given something.
-func (r *reader) scopes(who ulid.ULID) []string {
-	all := []string{""}
-	for _, g := range r.gifts {
-		if g.to == who {
-			all = append(all, g.scope)
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 func byID(a, b ulid.ULID) int { return a.Compare(b) }

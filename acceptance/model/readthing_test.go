@@ -148,6 +148,9 @@ func (r *reader) meets(g gift, resource string) bool {
 				}
 			}
 		}
+		if !known { // what the ledger knows goes before what is said
+			value, known = r.in[t.Of+"."+t.Name]
+		}
 		if !known || (value == t.Value) == t.Not {
 			return false
 		}
