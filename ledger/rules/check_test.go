@@ -179,7 +179,9 @@ func TestActions(t *testing.T) {
 // Each command needs its own permission: with all the others it is refused, with it alone it is recorded.
 func TestEachCommandNeedsItsPermission(t *testing.T) {
 	world := func(t *testing.T) *world {
-		return open(t, plain, create("r", "a"), create("free", "a"), add("bob"), assign("bob", "r"), grant("bob", "a").on("x/1"), add("ann"), grant("ann", "a"),
+		profile := plain
+		profile.DefaultRoles = true
+		return open(t, profile, create("r", "a"), create("free", "a"), add("bob"), assign("bob", "r"), grant("bob", "a").on("x/1"), add("ann"), grant("ann", "a"),
 			grant("ann", "ledger:resource.register"), registered("policy/1").by("ann"), registered("policy/2").by("ann"),
 			revoke("ann", "ledger:resource.register"), assignTo("bob", "policy/1"), create("own", "a"), assign("ann", "own"))
 	}
@@ -189,32 +191,34 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 		rules.ActionOrganizationRead: true, rules.ActionPermissionsRead: true, rules.ActionRolesRead: true, rules.ActionSubjectsRead: true,
 	}
 	steps := map[string]step{
-		"access.assign":      assignTo("bob", "policy/2"),
-		"access.delegate":    delegateAccess("bob", "policy/2"),
-		"access.unassign":    unassign("bob", "policy/1"),
-		"resource.register":  registered("policy/3"),
-		"resource.remove":    {data: &events.ResourceRemoved{Resource: "policy/2"}},
-		"resource.update":    {data: &events.ResourceUpdated{Resource: "policy/2", Publish: true}},
-		"role.delegate":      delegate("bob", "own"),
-		"catalogue.publish":  publish("shop", perm("x")),
-		"document.issue":     issue("role/" + id("r").String()),
-		"import":             add("new").imported(record("old", "1", 0)),
-		"key.register":       register("bob2", events.PurposeCredential, "bob"),
-		"key.report":         report("event", 1),
-		"key.revoke":         revokeKey("bob"),
-		"key.rotate":         rotate("bob", "bob2"),
-		"permission.grant":   grant("bob", "a"),
-		"permission.revoke":  revoke("bob", "a").on("x/1"),
-		"permission.set":     set("bob", "a"),
-		"permissions.record": part("a"),
-		"role.assign":        assign("bob", "free"),
-		"role.create":        create("new", "a"),
-		"role.delete":        remove("free"),
-		"role.revoke":        revokeRole("bob", "r"),
-		"role.set":           setRoles("bob", "r", "free"),
-		"role.update":        takeFrom("r", "a"),
-		"subject.add":        add("new"),
-		"subject.deactivate": deactivate("bob"),
+		"access.assign":       assignTo("bob", "policy/2"),
+		"access.delegate":     delegateAccess("bob", "policy/2"),
+		"access.unassign":     unassign("bob", "policy/1"),
+		"catalogue.publish":   publish("shop", perm("x")),
+		"document.issue":      issue("role/" + id("r").String()),
+		"import":              add("new").imported(record("old", "1", 0)),
+		"key.register":        register("bob2", events.PurposeCredential, "bob"),
+		"key.report":          report("event", 1),
+		"key.revoke":          revokeKey("bob"),
+		"key.rotate":          rotate("bob", "bob2"),
+		"organization.update": nameOrganization("Other"),
+		"permission.grant":    grant("bob", "a"),
+		"permission.revoke":   revoke("bob", "a").on("x/1"),
+		"permission.set":      set("bob", "a"),
+		"permissions.record":  part("a"),
+		"resource.register":   registered("policy/3"),
+		"resource.remove":     {data: &events.ResourceRemoved{Resource: "policy/2"}},
+		"resource.update":     {data: &events.ResourceUpdated{Resource: "policy/2", Publish: true}},
+		"role.assign":         assign("bob", "free"),
+		"role.create":         create("new", "a"),
+		"role.default":        defaulted("free"),
+		"role.delegate":       delegate("bob", "own"),
+		"role.delete":         remove("free"),
+		"role.revoke":         revokeRole("bob", "r"),
+		"role.set":            setRoles("bob", "r", "free"),
+		"role.update":         takeFrom("r", "a"),
+		"subject.add":         add("new"),
+		"subject.deactivate":  deactivate("bob"),
 	}
 	instead := []string{"role.create", "role.update", "permission.set"} // of permissions.record
 	for _, action := range rules.Actions() {

@@ -45,6 +45,7 @@ func (x *Index) become(y *Index) {
 	x.subjectKey.become(&y.subjectKey)
 	x.kinds, x.owner, x.parts = y.kinds, y.owner, y.parts
 	x.ties, x.resources, x.accesses = y.ties, y.resources, y.accesses
+	x.owners, x.bosses, x.defaults = y.owners, y.bosses, y.defaults
 	x.lines.become(&y.lines)
 	x.lineNumber.become(&y.lineNumber)
 	x.head.Store(y.head.Load())
