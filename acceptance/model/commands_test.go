@@ -62,17 +62,18 @@ func keyOf(name string) string {
 }
 
 // roleIDs are the roles that commands speak of; of each two have the same key.
-var roleIDs = []string{"r1", "r2", "r3", "r1 again", "r2 again", "r0"}
+var roleIDs = []string{"r1", "r2", "r3", "r1 again", "r2 again", "r0", "so", "sp", "st"}
 
 func roleKeyOf(name string) string { return name[:2] }
 
 // profiles are the ways in which organizations go by the rules; each switch is on in one and off in another.
 var profiles = []events.Profile{
 	{Name: "cascade", DirectGrants: true, EmptyRoles: true, NewPermissions: true, Delegation: true},
-	{Name: "guardian", Dependencies: true, EmptyRoles: true, Delegation: true, KeepDelegated: true},
+	{Name: "guardian", Dependencies: true, EmptyRoles: true, Delegation: true, KeepDelegated: true, DefaultRoles: true, WithdrawRoles: true},
 	{Name: "plain", EmptyRoles: true, NewPermissions: true, DirectGrants: true},
 	{Name: "stokr", DirectGrants: true, UniqueNames: true},
-	{Name: "ipaware", UniqueNames: true},
+	{Name: "ipaware", UniqueNames: true, RecoveryDelay: 3600},
+	{Name: "tokeny", UniqueNames: true, FixedRoles: true, RecoveryDelay: 60},
 	{Name: "strict", DirectGrants: true, Dependencies: true},
 }
 
@@ -217,6 +218,14 @@ func (d *drawing) place(of []string, there bool, label string) string {
 	return mostly(d, slices.DeleteFunc(slices.Clone(of), func(path string) bool { return (d.things[path] != nil) != there }), of, label)
 }
 
+// announced draws who was announced as the owner, mostly.
+func (d *drawing) announced() ulid.ULID {
+	if d.recovery != nil && !d.rarely(4, "another") {
+		return d.recovery.to
+	}
+	return d.who("to")
+}
+
 // given draws something that somebody has, a role or not; false where there is nothing.
 func (d *drawing) given(role bool) (gift, bool) {
 	var all []gift
@@ -262,11 +271,18 @@ type kind struct {
 
 // kinds are what is asked for.
 func (d *drawing) kinds(at time.Time) []kind {
+	p := d.opened.Profile
+	when := func(on bool, often int) int { // what an organization refuses altogether is asked for rarely
+		if !on && !d.rarely(20, "in vain") {
+			return 0
+		}
+		return often
+	}
 	return []kind{
 		{"role.assigned", 3, func() events.Data {
 			return &events.RoleAssigned{Subject: d.who("to"), Role: d.roleID("role"), Scope: d.one(places, "scope"), Until: d.until(at), Condition: d.under()}
 		}},
-		{"role.created", 6, func() events.Data {
+		{"role.created", when(!p.FixedRoles, 6), func() events.Data {
 			var free []string
 			for _, n := range roleIDs {
 				if d.roles[idOf(n)] == nil {
@@ -274,7 +290,7 @@ func (d *drawing) kinds(at time.Time) []kind {
 				}
 			}
 			name := mostly(d, free, roleIDs, "role")
-			return &events.RoleCreated{Role: idOf(name), Key: roleKeyOf(name), Name: d.one(titles, "title"), Permissions: d.some(rights, "permissions"), Parts: d.parts()}
+			return &events.RoleCreated{Role: idOf(name), Key: roleKeyOf(name), Name: d.one(titles, "title"), Permissions: d.some(rights, "permissions"), Parts: d.parts(), System: d.rarely(20, "of the system")}
 		}},
 		{"role.updated", 5, func() events.Data {
 			u := &events.RoleUpdated{Role: d.roleID("role"), AddParts: d.parts()}
@@ -295,10 +311,10 @@ func (d *drawing) kinds(at time.Time) []kind {
 			}
 			return u
 		}},
-		{"permission.granted", 4, func() events.Data {
+		{"permission.granted", when(p.DirectGrants, 4), func() events.Data {
 			return &events.PermissionGranted{Subject: d.who("to"), Permission: d.one(rights, "permission"), Scope: d.one(places, "scope"), Until: d.until(at), Condition: d.under()}
 		}},
-		{"permissions.set", 4, func() events.Data {
+		{"permissions.set", when(p.DirectGrants, 4), func() events.Data {
 			return &events.PermissionsSet{Subject: d.who("whose"), Scope: d.one(places, "scope"), Permissions: d.some(rights, "permissions"), Parts: d.parts()}
 		}},
 		{"roles.set", 2, func() events.Data {
@@ -310,7 +326,7 @@ func (d *drawing) kinds(at time.Time) []kind {
 			set.Roles = slices.Compact(set.Roles)
 			return set
 		}},
-		{"role.delegated", 4, func() events.Data {
+		{"role.delegated", when(p.Delegation, 4), func() events.Data {
 			return &events.RoleDelegated{Subject: d.who("to"), Role: d.roleID("role"), Scope: d.one(places, "scope"), Until: d.until(at)}
 		}},
 		{"resource.registered", 1, func() events.Data {
@@ -319,8 +335,21 @@ func (d *drawing) kinds(at time.Time) []kind {
 		{"access.assigned", 2, func() events.Data {
 			return &events.AccessAssigned{Subject: d.who("to"), Resource: d.place(things, true, "policy")}
 		}},
-		{"access.delegated", 3, func() events.Data {
+		{"access.delegated", when(p.Delegation, 3), func() events.Data {
 			return &events.AccessDelegated{Subject: d.who("to"), Resource: d.place(policies, true, "policy")}
+		}},
+		{"ownership.transferred", 1, func() events.Data { return &events.OwnershipTransferred{To: d.who("to")} }},
+		{"recovery.started", when(p.RecoveryDelay > 0, 3), func() events.Data { return &events.RecoveryStarted{To: d.who("to")} }},
+		{"recovery.stopped", when(d.recovery != nil, 2), func() events.Data { return &events.RecoveryStopped{To: d.announced()} }},
+		{"ownership.recovered", when(d.recovery != nil, 8), func() events.Data { return &events.OwnershipRecovered{To: d.announced()} }},
+		{"organization.updated", 1, func() events.Data {
+			return &events.OrganizationUpdated{Organization: d.one([]string{"acme", "acme", "other"}, "organization"), Name: d.one(titles[:3], "name")}
+		}},
+		{"role.defaulted", when(p.DefaultRoles, 2), func() events.Data {
+			if d.rarely(4, "none") {
+				return &events.RoleDefaulted{}
+			}
+			return &events.RoleDefaulted{Role: d.roleID("role")}
 		}},
 		{"role.revoked", 2, func() events.Data {
 			if g, ok := d.given(true); ok {
@@ -362,7 +391,7 @@ func (d *drawing) kinds(at time.Time) []kind {
 		{"key.registered", 1, func() events.Data {
 			return &events.KeyRegistered{Key: didOf(d.one(people, "key") + "'s other"), Purpose: "credential", Subject: d.who("whose")}
 		}},
-		{"grant.ended", 2, func() events.Data {
+		{"grant.ended", when(len(d.ends) > 0, 2), func() events.Data {
 			if len(d.ends) == 0 {
 				return &events.GrantEnded{Grant: idOf("no grant")}
 			}
@@ -388,14 +417,35 @@ func (d *drawing) kinds(at time.Time) []kind {
 func (d *drawing) command() (events.Command, time.Time) {
 	at := d.last.Add(time.Second + rapid.SampledFrom([]time.Duration{0, 0, 0, time.Minute, time.Hour, 25 * time.Hour}).Draw(d.T, "wait"))
 	d.made++
-	actor := mostly(d, []string{"owner", "ann", "bob", "ann", "owner", "wal"}, append([]string{"platform", "stranger"}, people...), "actor")
+	actor := mostly(d, []string{nameOf(d.owner), "ann", "bob", "ann", "owner", "wal"}, append([]string{"platform", "stranger"}, people...), "actor")
 	c := events.Command{Ledger: source, Actor: idOf(actor), Data: d.data(at)}
+	switch c.Data.(type) {
+	case *events.RecoveryStarted, *events.RecoveryStopped, *events.OwnershipRecovered:
+		if !d.rarely(5, "not the operator") {
+			actor = "platform"
+		}
+	case *events.RoleAssigned, *events.RoleRevoked:
+		if d.rarely(8, "the operator") {
+			actor = "platform"
+		}
+	case *events.OwnershipTransferred:
+		if !d.rarely(3, "not the owner") {
+			actor = nameOf(d.owner)
+		}
+	}
+	c.Actor = idOf(actor)
+	if d.flip("for a reason") {
+		c.Reason = events.Digest{1}
+	}
 	// The command is signed with a key of the actor's that holds, mostly.
 	var own []string
 	for did, k := range d.keys {
 		if k.of == c.Actor && !k.revoked && k.purpose == "credential" {
 			own = append(own, did)
 		}
+	}
+	if actor == "platform" {
+		own = []string{didOf("operator")}
 	}
 	slices.Sort(own)
 	c.Auth = events.Auth{Method: "signature", Credential: mostly(d, own, []string{didOf(actor), didOf("bob"), didOf("operator"), didOf("event")}, "credential")}

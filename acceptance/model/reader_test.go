@@ -33,6 +33,11 @@ type reader struct {
 	ends       []gift // those with an end that is not recorded yet
 	things     map[string]*thing
 	in         map[string]string // what a question says of properties beside: of.name to value
+	called     string            // the organization
+	managed    map[string]ulid.ULID
+	standard   ulid.ULID // the default role
+	recovery   *recovery
+	added      bool // somebody was, since the opening
 }
 
 type subject struct {
@@ -47,6 +52,8 @@ type role struct {
 	key, title, text string
 	has              map[string]bool
 	gone             bool
+	system           bool
+	managed          string
 }
 
 // name is a permission.
@@ -98,6 +105,7 @@ func readAll(history []*events.Event) *reader {
 	r := &reader{
 		ids: map[ulid.ULID]bool{}, subjects: map[ulid.ULID]*subject{}, roles: map[ulid.ULID]*role{}, names: map[string]*name{},
 		catalogues: map[string]*events.CataloguePublished{}, keys: map[string]*key{}, parts: map[events.Digest]part{}, things: map[string]*thing{},
+		managed: map[string]ulid.ULID{},
 	}
 	for _, e := range history {
 		r.ids[e.ID], r.last = true, e.Time
@@ -114,11 +122,18 @@ func (r *reader) read(e *events.Event) {
 		r.publish(d)
 	case *events.SubjectAdded:
 		r.add(d.Subject, d.Key, d.Kind, d.Credential)
+		r.added = true
 	case *events.SubjectDeactivated:
 		r.subjects[d.Subject].off = true
 	case *events.RoleCreated:
-		r.roles[d.Role] = &role{key: d.Key, title: d.Name, text: d.Description, has: map[string]bool{}}
+		r.roles[d.Role] = &role{key: d.Key, title: d.Name, text: d.Description, has: map[string]bool{}, system: d.System, managed: d.Managed}
 		r.into(d.Role, r.all(d.Permissions, d.Parts), d.Included)
+		if d.Managed != "" && d.Managed != "operator" {
+			r.managed[d.Managed] = d.Role
+		}
+		if d.Managed == "owner" {
+			r.give(gift{to: r.owner, role: d.Role, by: e.ID})
+		}
 	case *events.RoleUpdated:
 		o := r.roles[d.Role]
 		if d.Name != nil {
@@ -133,6 +148,12 @@ func (r *reader) read(e *events.Event) {
 		r.into(d.Role, r.all(d.Add, d.AddParts), d.Included)
 	case *events.RoleDeleted:
 		r.roles[d.Role].gone = true
+		if r.standard == d.Role {
+			r.standard = nobody
+		}
+	case *events.RoleDefaulted, *events.OrganizationUpdated, *events.OwnershipTransferred, *events.OwnershipRecovered, *events.RecoveryStarted,
+		*events.RecoveryStopped:
+		r.readOwner(e)
 	case *events.RoleAssigned:
 		r.give(gift{to: d.Subject, role: d.Role, scope: d.Scope, until: d.Until, by: e.ID, under: d.Condition})
 	case *events.RoleDelegated:
@@ -181,7 +202,7 @@ func (r *reader) read(e *events.Event) {
 }
 
 func (r *reader) open(e *events.Event, d *events.OrganizationOpened) {
-	r.opened, r.source, r.owner = d, e.Source, d.Owner.Subject
+	r.opened, r.source, r.owner, r.called = d, e.Source, d.Owner.Subject, d.Name
 	for _, a := range actions {
 		r.know("ledger:" + a).opens = []string{a}
 	}

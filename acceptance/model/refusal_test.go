@@ -38,6 +38,18 @@ func (r *reader) refusal(c events.Command, at time.Time) string {
 		return ask.deleteRole(d)
 	case *events.RoleAssigned:
 		return ask.assign(d)
+	case *events.OwnershipTransferred:
+		return ask.transfer(d)
+	case *events.RecoveryStarted:
+		return ask.recover(d)
+	case *events.RecoveryStopped:
+		return ask.stop(d)
+	case *events.OwnershipRecovered:
+		return ask.recovered(d)
+	case *events.OrganizationUpdated:
+		return ask.rename(d)
+	case *events.RoleDefaulted:
+		return ask.makeDefault(d)
 	case *events.RoleDelegated:
 		return ask.delegate(d)
 	case *events.ResourceRegistered:
@@ -120,6 +132,10 @@ func (r *reader) refusedAuthor(c events.Command) string {
 	case c.Actor == r.opened.Operator:
 		if c.Auth.Credential != r.operator {
 			return "not-proven"
+		}
+		switch c.Data.(type) {
+		case *events.RoleAssigned, *events.RoleRevoked, *events.RecoveryStarted, *events.RecoveryStopped, *events.OwnershipRecovered:
+			return ""
 		}
 		return "not-permitted"
 	case k.purpose != "credential" || k.of != c.Actor:

@@ -64,11 +64,11 @@ func (a asker) createRole(d *events.RoleCreated) string {
 			return "taken"
 		}
 	}
-	if code := first(func() string { return a.title(d.Name, d.Role) }, func() string { return a.partsThere(d.Parts) }); code != "" {
+	if code := first(func() string { return a.title(d.Name, d.Role) }, func() string { return a.system(d) }, func() string { return a.partsThere(d.Parts) }); code != "" {
 		return code
 	}
 	asked := a.all(d.Permissions, d.Parts)
-	if len(asked) == 0 && !a.opened.Profile.EmptyRoles {
+	if len(asked) == 0 && !a.opened.Profile.EmptyRoles && d.Managed != "owner" {
 		return "invalid"
 	}
 	return a.fill(map[string]bool{}, asked, nil)
@@ -97,6 +97,9 @@ func (a asker) updateRole(d *events.RoleUpdated) string {
 		return code
 	}
 	o := a.roles[d.Role]
+	if o.system {
+		return "not-permitted"
+	}
 	title, text := o.title, o.text
 	if d.Name != nil {
 		title = *d.Name
@@ -142,6 +145,7 @@ func (a asker) deleteRole(d *events.RoleDeleted) string {
 	return first(
 		func() string { return a.need("role.delete", "") },
 		func() string { return a.role(d.Role) },
+		func() string { return unless(!a.roles[d.Role].system, "not-permitted") },
 		func() string {
 			return unless(!slices.ContainsFunc(a.gifts, func(g gift) bool { return g.role == d.Role }), "in-use")
 		},
@@ -150,14 +154,18 @@ func (a asker) deleteRole(d *events.RoleDeleted) string {
 
 // passesRole says whether the actor holds all that a role gives.
 func (a asker) passesRole(id ulid.ULID, scope string, until time.Time, under string) string {
+	if a.roles[id].managed == "operator" { // which the operator alone gives, who holds nothing
+		return ""
+	}
 	return a.passes(slices.Sorted(maps.Keys(a.roles[id].has)), scope, until, under)
 }
 
 func (a asker) assign(d *events.RoleAssigned) string {
 	return first(
-		func() string { return a.need("role.assign", d.Scope) },
+		func() string { return a.demand("role.assign", d.Scope) },
 		func() string { return a.taker(d.Subject) },
 		func() string { return a.role(d.Role) },
+		func() string { return a.byHand(d.Role) },
 		func() string { return a.later(d.Until) },
 		func() string {
 			return a.again(gift{to: d.Subject, role: d.Role, scope: d.Scope, until: d.Until, under: d.Condition})
@@ -175,10 +183,15 @@ func (a asker) revokeRole(d *events.RoleRevoked) string {
 					return ""
 				}
 			}
-			return a.need("role.revoke", d.Scope)
+			o := a.roles[d.Role]
+			if a.opened.Profile.WithdrawRoles && o != nil && !o.system && a.may("role.delete", "") { // to delete it then
+				return ""
+			}
+			return a.demand("role.revoke", d.Scope)
 		},
 		func() string { return a.exists(d.Subject) },
 		func() string { return unless(slices.ContainsFunc(a.gifts, g.same), "not-found") },
+		func() string { return a.byHand(d.Role) },
 	)
 }
 
@@ -193,7 +206,7 @@ func (a asker) setRoles(d *events.RolesSet) string {
 		}
 		if !a.has(gift{to: d.Subject, role: id}) {
 			changes = true
-			if code := a.passesRole(id, "", time.Time{}, ""); code != "" {
+			if code := first(func() string { return a.byHand(id) }, func() string { return a.passesRole(id, "", time.Time{}, "") }); code != "" {
 				return code
 			}
 		}
@@ -201,6 +214,9 @@ func (a asker) setRoles(d *events.RolesSet) string {
 	for _, g := range a.gifts {
 		if g.to == d.Subject && g.perm == "" && g.scope == "" && !slices.Contains(d.Roles, g.role) {
 			changes = true
+			if code := a.byHand(g.role); code != "" {
+				return code
+			}
 		}
 	}
 	return unless(changes, "no-change")

@@ -26,8 +26,18 @@ func (a asker) delegate(d *events.RoleDelegated) string {
 		func() string { return a.passOn("role.delegate", d.Scope, d.Subject) },
 		func() string { return a.later(d.Until) },
 		func() string { return a.role(d.Role) },
+		func() string { return a.byHand(d.Role) },
 		func() string { return unless(found, "not-found") },
 		func() string { return unless(lasts, "escalation") },
+		func() string {
+			to, by := a.subjects[d.Subject].kind == "wallet", a.subjects[a.c.Actor].kind == "wallet"
+			for n := range a.roles[d.Role].has {
+				if token := a.names[n].token; token == to && token != by { // the other would have what the actor has not
+					return "escalation"
+				}
+			}
+			return ""
+		},
 		func() string {
 			for _, have := range a.gifts {
 				if have.to == d.Subject && have.role == d.Role && have.scope == d.Scope && a.there(have, a.at) && (have.from == nobody || have.under == own.under) {
