@@ -68,7 +68,7 @@ func (a *app) topicCheck() *cobra.Command {
 				}
 				m, err := topic.ParseMessage(lines.Bytes())
 				if err != nil {
-					return fmt.Errorf("topic check %s: line %d: %w", args[0], n+1, err)
+					return usage("topic check %s: line %d: %w", args[0], n+1, err)
 				}
 				if err := a.write(append(m.Bytes(), '\n')); err != nil {
 					return err
