@@ -109,6 +109,8 @@ func Routes() []Route {
 
 		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(check),
 			Summary: "Whether a subject may do something"},
+		{Method: post, Path: org + "/check", Action: roles, Query: atLeast, endpoint: handle(decide),
+			Summary: "Whether a subject may do something; with record the answer is noted in the activity stream"},
 		{Method: get, Path: org + "/explain", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
 			Summary: "Whether a subject may do something, and what is missing"},
 		{Method: get, Path: org + "/who-can", Action: roles, Query: reads("permission", "resource"), endpoint: answer(whoCan),
@@ -126,6 +128,19 @@ func Routes() []Route {
 			Summary: "Who gained and lost what between two moments, and how roles changed"},
 		{Method: get, Path: org + "/blame", Action: happened, Query: reads("role", "subject"), endpoint: answer(getBlame),
 			Summary: "Since which entry each permission is in a role, or with a subject"},
+
+		{Method: get, Path: org + "/reports/similar", Action: roles, Query: reads("least"), endpoint: answer(reportSimilar),
+			Summary: "Roles that give nearly the same permissions"},
+		{Method: get, Path: org + "/reports/undocumented", Action: roles, Query: reads(), endpoint: answer(reportUndocumented),
+			Summary: "Roles without a description, or without a guideline that says when to use them"},
+		{Method: get, Path: org + "/reports/unheld", Action: roles, Query: reads(), endpoint: answer(reportUnheld),
+			Summary: "Roles that nobody has"},
+		{Method: get, Path: org + "/reports/unused", Action: rules.ActionLogRead, Query: reads("since", "subject"), endpoint: answer(reportUnused),
+			Summary: "Permissions that were held and not used in a period, and roles of which nothing was"},
+		{Method: get, Path: org + "/reports/changes", Action: happened, Query: []string{"role", "from", "to", "at_least"}, endpoint: answer(reportChanges),
+			Summary: "Whom a change of a role concerns"},
+		{Method: get, Path: org + "/reports/who-has-what", Action: roles, Query: reads(), endpoint: lines[wire.Having](whoHasWhat),
+			Summary: "Everything everybody may do, one a line"},
 
 		{Method: get, Path: org + "/history", Action: rules.ActionLogRead, own: always, endpoint: answer(getHistory),
 			Query:   reads("role", "subject", "permission", "actor", "type", "from", "to", "since", "before", "limit", "newest", "cursor"),

@@ -21,14 +21,23 @@ func third(args []string) string {
 }
 
 func (a *app) checkCommand() *cobra.Command {
-	var quiet bool
+	var quiet, record bool
 	c := a.reads(&cobra.Command{
 		Use:   "check SUBJECT PERMISSION [RESOURCE]",
 		Short: "Say whether a subject may do something: exit 0 yes, 1 no",
 		Args:  cobra.RangeArgs(2, 3),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(s *session) error {
-				answer, err := s.Check(c.Context(), s.org, args[0], args[1], third(args), a.read())
+				var answer wire.Check
+				var err error
+				switch {
+				case !record:
+					answer, err = s.Check(c.Context(), s.org, args[0], args[1], third(args), a.read())
+				case a.asOf != "":
+					return usage("check: what is recorded is decided now: --record goes without --as-of")
+				default:
+					answer, err = s.CheckRecorded(c.Context(), s.org, args[0], args[1], third(args))
+				}
 				if err != nil {
 					return fmt.Errorf("check %s %s: %w", args[0], args[1], err)
 				}
@@ -42,6 +51,7 @@ func (a *app) checkCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.complete(subjects, permissions),
 	})
+	c.Flags().BoolVar(&record, "record", false, "note the answer in the activity stream: it counts as use in `permledger report unused`")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "write nothing; the exit code answers")
 	return c
 }
