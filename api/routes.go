@@ -34,6 +34,7 @@ const (
 	whyDo      = "the command that it makes is judged by the rules of its ledger"
 	whySignIn  = "nobody has a token before signing in; the password is what is judged"
 	whyDraft   = "nothing is recorded; whoever may not record the change is told so in the answer"
+	whyManual  = "whoever asks what an operation takes may not do it yet; the answer says nothing of anybody"
 	whyNode    = "it lists no organization but those that the caller is somebody in"
 )
 
@@ -129,6 +130,8 @@ func Routes() []Route {
 		{Method: get, Path: org + "/blame", Action: happened, Query: reads("role", "subject"), endpoint: answer(getBlame),
 			Summary: "Since which entry each permission is in a role, or with a subject"},
 
+		{Method: get, Path: org + "/operations", Why: whyManual, Query: reads(), endpoint: answer(listOperations),
+			Summary: "What can be done, and which permissions allow it"},
 		{Method: get, Path: org + "/reports/similar", Action: roles, Query: reads("least"), endpoint: answer(reportSimilar),
 			Summary: "Roles that give nearly the same permissions"},
 		{Method: get, Path: org + "/reports/undocumented", Action: roles, Query: reads(), endpoint: answer(reportUndocumented),

@@ -54,6 +54,11 @@ func (c *Client) Affected(ctx context.Context, org, role, from, to string) (wire
 	return get[wire.Affected](ctx, c, path(org, "reports", "changes"), q)
 }
 
+// Operations says what can be done, and which permissions of the organization allow it.
+func (c *Client) Operations(ctx context.Context, org string, r Read) (wire.List[wire.Operation], error) {
+	return get[wire.List[wire.Operation]](ctx, c, path(org, "operations"), r.query())
+}
+
 // WhoHasWhat gives everything that everybody may do. The list is read as the caller goes on; it must be gone through, in
 // whole or in part.
 func (c *Client) WhoHasWhat(ctx context.Context, org string, r Read) (wire.AsOf, iter.Seq2[wire.Having, error], error) {

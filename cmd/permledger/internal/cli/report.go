@@ -14,7 +14,7 @@ import (
 func (a *app) reportCommand() *cobra.Command {
 	return group("report", "Reports for those who look after roles",
 		a.reportRoles(), a.reportSimilar(), a.reportUndocumented(), a.reportUnheld(), a.reportUnused(), a.reportUnusedPermissions(),
-		a.reportWhoHasWhat(), a.reportChanges())
+		a.reportWhoHasWhat(), a.reportChanges(), a.reportOperations())
 }
 
 func (a *app) reportSimilar() *cobra.Command {
@@ -230,4 +230,32 @@ func effects(list []wire.Effective) string {
 		names = append(names, e.Permission+onScope(e.Scope))
 	}
 	return some(names)
+}
+
+func (a *app) reportOperations() *cobra.Command {
+	return a.reads(&cobra.Command{
+		Use:   "operations",
+		Short: "List what can be done, and which permissions allow it",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				list, err := s.Operations(c.Context(), s.org, a.read())
+				if err != nil {
+					return fmt.Errorf("report operations: %w", err)
+				}
+				return answerList(a, list, func(w io.Writer) error {
+					t := table{}
+					t.row("OPERATION", "PERMISSION", "WHAT IT DOES")
+					for _, o := range list.Items {
+						takes := strings.Join(o.Permissions, " or ")
+						if takes == "" {
+							takes = "none: " + o.Why
+						}
+						t.row(o.Operation, takes, o.Summary)
+					}
+					return t.writeTo(w, "")
+				})
+			})
+		},
+	})
 }
