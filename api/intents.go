@@ -62,7 +62,7 @@ func (d *draft) addSubject() (events.Data, error) {
 	email, err2 := commitment("email", d.in.Email)
 	return &events.SubjectAdded{
 		Subject: d.id(), Key: d.in.Subject, Kind: d.in.SubjectKind, DID: d.in.DID, Credential: d.in.SubjectKey, DisplayName: name, Email: email,
-	}, errors.Join(err1, err2)
+	}, errors.Join(walletKey(d.in.SubjectKind, d.in.Subject), err1, err2)
 }
 
 func (d *draft) deactivateSubject() (events.Data, error) {
