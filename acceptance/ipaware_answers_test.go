@@ -215,35 +215,6 @@ func TestI71AffectedUsersAndKeysOfARoleChangeAreListed(t *testing.T) {
 	}
 }
 
-func TestI72EveryOperationNamesThePermissionItNeeds(t *testing.T) {
-	// Given an organization with IPAware's permissions
-	o := open(t, "ipaware")
-
-	// When the operations are listed
-	list := read[wire.List[wire.Operation]](o, o.HTTP("GET", "/operations", nil))
-
-	// Then each says which permission allows it, by IPAware's own names, or why it takes none
-	takes := map[string][]string{}
-	for _, one := range list.Items {
-		takes[one.Operation] = one.Permissions
-		if len(one.Permissions) == 0 && one.Why == "" {
-			t.Errorf("%s says neither what it takes nor why it takes nothing", one.Operation)
-		}
-	}
-	for operation, permission := range map[string]string{
-		"create-role": "ipaware:roles.create", "update-role": "ipaware:roles.update", "delete-role": "ipaware:roles.delete",
-		"assign-role": "ipaware:roles.assign", "GET /roles": "ipaware:roles.view", "GET ": "ipaware:organization.view",
-	} {
-		if !slices.Contains(takes[operation], permission) {
-			t.Errorf("%q takes %q; want %s among them", operation, takes[operation], permission)
-		}
-	}
-	// And what is documented is what is demanded
-	o.Add("user@example.com")
-	err := o.As("user@example.com").Try(createRole("Mine", "ip.query"))
-	o.Refused(err, "not-permitted", "Don't have roles.create permission", "Ask the organization's owner")
-}
-
 func TestI73GuidelinesGoAlongWithTheExportOfRoles(t *testing.T) {
 	// Given a role with a guideline that a spreadsheet would take for a formula
 	o := open(t, "ipaware")

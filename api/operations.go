@@ -1,52 +1,57 @@
 package api
 
 import (
+	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/permledger/permledger/api/wire"
-	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/rules"
 )
 
-// recorded says which event a kind of intent asks for. A kind that is not here takes no action that is always the same.
-var recorded = map[string]events.Type{
-	wire.PublishCatalogue: "catalogue.published", wire.AddSubject: "subject.added", wire.DeactivateSubject: "subject.deactivated",
-	wire.CreateRole: "role.created", wire.UpdateRole: "role.updated", wire.DeleteRole: "role.deleted",
-	wire.AssignRole: "role.assigned", wire.RevokeRole: "role.revoked", wire.SetRoles: "roles.set",
-	wire.GrantPermission: "permission.granted", wire.RevokePermission: "permission.revoked", wire.SetPermissions: "permissions.set",
-	wire.IssueDocument: "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
-	wire.RevokeKey: "key.revoked", wire.ReportKey: "key.reported",
+// kindActions says which action each kind of intent takes. Where it is empty, the rules judge it by something else, which
+// kindWhys says.
+var kindActions = map[string]string{
+	wire.PublishCatalogue: rules.ActionCataloguePublish, wire.AddSubject: rules.ActionSubjectAdd,
+	wire.DeactivateSubject: rules.ActionSubjectDeactivate, wire.CreateRole: rules.ActionRoleCreate, wire.UpdateRole: rules.ActionRoleUpdate,
+	wire.DeleteRole: rules.ActionRoleDelete, wire.AssignRole: rules.ActionRoleAssign, wire.RevokeRole: rules.ActionRoleRevoke,
+	wire.SetRoles: rules.ActionRoleSet, wire.GrantPermission: rules.ActionPermissionGrant, wire.RevokePermission: rules.ActionPermissionRevoke,
+	wire.SetPermissions: rules.ActionPermissionSet, wire.IssueDocument: rules.ActionDocumentIssue, wire.RegisterKey: rules.ActionKeyRegister,
+	wire.RotateKey: rules.ActionKeyRotate, wire.RevokeKey: rules.ActionKeyRevoke, wire.ReportKey: rules.ActionKeyReport,
 }
 
-// listOperations says of everything that can be done which permissions of the organization allow it: of each route that
-// reads, and of each kind of change.
-func listOperations(c *call) (wire.List[wire.Operation], error) {
-	list := wire.List[wire.Operation]{Items: []wire.Operation{}}
-	a, asOf, err := c.asOf()
-	if err != nil {
-		return list, err
-	}
-	list.AsOf = asOf
-	allowing := map[string][]string{}
-	permissions := func(action string) []string {
-		if allowing[action] == nil && action != "" {
-			allowing[action] = c.org.Access.Allowing(action, a)
+var kindWhys = map[string]string{
+	wire.SucceedKey: "the root key itself signs it",
+}
+
+// operations says what the API can do, and which permissions of the organization let somebody do it.
+func operations(c *call) (wire.List[wire.Operation], error) {
+	list := wire.List[wire.Operation]{Items: []wire.Operation{}, AsOf: head(c.org, c.now)}
+	guards := map[string][]string{}
+	for _, p := range c.org.Access.Permissions(c.org.Access.Now(c.now)) {
+		for _, action := range p.Guards {
+			guards[action] = append(guards[action], p.Name)
 		}
-		return allowing[action]
+	}
+	for _, names := range guards { // the document's own before the ledger's
+		slices.SortFunc(names, func(a, b string) int { return cmp.Or(ownRank(a)-ownRank(b), cmp.Compare(a, b)) })
 	}
 	for _, r := range Routes() {
-		if path, below := strings.CutPrefix(r.Path, "/v1/orgs/{org}"); below {
-			list.Items = append(list.Items, wire.Operation{Operation: r.Method + " " + path, Summary: r.Summary, Action: r.Action, Permissions: permissions(r.Action), Why: r.Why})
-		}
+		list.Items = append(list.Items, wire.Operation{
+			Method: r.Method, Path: r.Path, Summary: r.Summary, Action: r.Action, Permissions: guards[r.Action], Why: r.Why, Operator: r.Operator,
+		})
 	}
 	for _, kind := range slices.Sorted(maps.Keys(intents)) {
-		one := wire.Operation{Operation: kind, Summary: "Records " + string(recorded[kind]), Action: rules.ActionOf(recorded[kind])}
-		if one.Permissions = permissions(one.Action); one.Action == "" {
-			one.Summary, one.Why = "A change", "what it takes depends on the case; its rules say it in the refusal"
-		}
-		list.Items = append(list.Items, one)
+		list.Items = append(list.Items, wire.Operation{
+			Kind: kind, Members: intents[kind].members, Action: kindActions[kind], Permissions: guards[kindActions[kind]], Why: kindWhys[kind],
+		})
 	}
 	return list, nil
+}
+
+func ownRank(name string) int {
+	if len(name) > len(rules.Own) && name[:len(rules.Own)+1] == rules.Own+":" {
+		return 1
+	}
+	return 0
 }

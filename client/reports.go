@@ -55,8 +55,8 @@ func (c *Client) Affected(ctx context.Context, org, role, from, to string) (wire
 }
 
 // Operations says what can be done, and which permissions of the organization allow it.
-func (c *Client) Operations(ctx context.Context, org string, r Read) (wire.List[wire.Operation], error) {
-	return get[wire.List[wire.Operation]](ctx, c, path(org, "operations"), r.query())
+func (c *Client) Operations(ctx context.Context, org string) (wire.List[wire.Operation], error) {
+	return get[wire.List[wire.Operation]](ctx, c, path(org, "operations"), nil)
 }
 
 // WhoHasWhat gives everything that everybody may do. The list is read as the caller goes on; it must be gone through, in

@@ -79,12 +79,3 @@ type Question struct {
 	Resource   string `json:"resource,omitempty"`
 	Record     bool   `json:"record,omitempty"` // note the answer in the activity stream
 }
-
-// Operation is something that can be done, and what it takes.
-type Operation struct {
-	Operation   string   `json:"operation"` // a method and a path below the organization's, or a kind of intent
-	Summary     string   `json:"summary"`
-	Action      string   `json:"action,omitempty"`      // of the ledger itself
-	Permissions []string `json:"permissions,omitempty"` // each alone allows it
-	Why         string   `json:"why,omitempty"`         // where it takes none: why
-}

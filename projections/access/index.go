@@ -49,6 +49,10 @@ type Index struct {
 	lineNumber table
 	touched    []uint32 // lines of one subject that the entry at hand changes
 
+	ties      map[uint32]*tie      // by the position that gave
+	resources map[string]*resource // by path; those that are gone too
+	accesses  []uint32             // permissions that ever gave access to policies
+
 	owner uint32 // of subjects; there is none before the opening
 	parts map[events.Digest]part
 }
@@ -79,7 +83,7 @@ const partKept = 2 * 24 * int64(time.Hour/time.Millisecond)
 func New() *Index {
 	x := &Index{
 		roleID: map[ulid.ULID]uint32{}, roleKey: map[string][]uint32{}, actorNumber: map[ulid.ULID]uint32{},
-		parts: map[events.Digest]part{},
+		parts: map[events.Digest]part{}, ties: map[uint32]*tie{}, resources: map[string]*resource{},
 	}
 	x.scope("")
 	return x
@@ -137,7 +141,7 @@ func (x *Index) actorOf(position uint64) ulid.ULID { return x.actors[x.entry(pos
 func occurred(e *events.Event) int64 {
 	switch e.Data.(type) {
 	case *events.RoleCreated, *events.RoleUpdated, *events.RoleDeleted,
-		*events.RoleAssigned, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
+		*events.RoleAssigned, *events.RoleDelegated, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
 		*events.PermissionGranted, *events.PermissionRevoked, *events.PermissionsSet:
 		return e.Occurred().UnixMilli()
 	}

@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +73,8 @@ type app struct {
 	dryRun bool
 	wallet walletFlags
 
-	made *madeKey // by this command; nil: none
+	made  *madeKey      // by this command; nil: none
+	lines *bufio.Reader // of stdin, once a password was read from it
 }
 
 func build(p Process) (*cobra.Command, *app) {
@@ -118,6 +120,9 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.orgCommand(),
 		a.doctorCommand(),
 		a.repairCommand(),
+		a.loginCommand(),
+		a.logoutCommand(),
+		a.whoamiCommand(),
 	)
 	add("ask",
 		a.checkCommand(),

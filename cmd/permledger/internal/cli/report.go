@@ -233,13 +233,13 @@ func effects(list []wire.Effective) string {
 }
 
 func (a *app) reportOperations() *cobra.Command {
-	return a.reads(&cobra.Command{
+	return a.answers(&cobra.Command{
 		Use:   "operations",
 		Short: "List what can be done, and which permissions allow it",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(s *session) error {
-				list, err := s.Operations(c.Context(), s.org, a.read())
+				list, err := s.Operations(c.Context(), s.org)
 				if err != nil {
 					return fmt.Errorf("report operations: %w", err)
 				}
@@ -251,7 +251,11 @@ func (a *app) reportOperations() *cobra.Command {
 						if takes == "" {
 							takes = "none: " + o.Why
 						}
-						t.row(o.Operation, takes, o.Summary)
+						name := o.Kind
+						if name == "" {
+							name = o.Method + " " + o.Path
+						}
+						t.row(name, takes, o.Summary)
 					}
 					return t.writeTo(w, "")
 				})
