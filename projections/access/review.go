@@ -127,7 +127,7 @@ func (x *Index) HoldersOf(id ulid.ULID, a AsOf) []SubjectView {
 	var list []SubjectView
 	for _, n := range r.lines {
 		l := x.lines.at(n)
-		if o := x.outcomeOf(l, v); o.holds(v.instant) && !have[l.subject] {
+		if o := x.outcomeOf(l, v); o.holds(v.instant) && x.alive(x.tied(o.given), v) && !have[l.subject] {
 			have[l.subject] = true
 			list = append(list, x.subjectView(x.subjects.at(l.subject), v))
 		}
