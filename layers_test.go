@@ -16,7 +16,8 @@ import (
 var layers = map[string][]string{
 	"events/canon":                 {"events/didkey"},
 	"events/didkey":                {},
-	"events":                       {"events/canon"},
+	"events/eip155":                {},
+	"events":                       {"events/canon", "events/eip155"},
 	"events/eventtest":             {"events/..."},
 	"docs":                         {}, // its tests hold the documents to the code
 	"schemas":                      {},

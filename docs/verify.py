@@ -181,9 +181,14 @@ TEXT = re.compile(".{64,96}", re.DOTALL)
 
 # Type and version, what the event is about, and whether it has an effect: section 4.
 TYPES = {
+    ("agent.added", 1): ("token/{token}", True),
+    ("agent.removed", 1): ("token/{token}", True),
     ("catalogue.published", 1): ("catalogue/{catalogue}", True),
+    ("chain.observed", 1): ("token/{token}", True),
     ("document.issued", 1): ("{about}", False),
     ("grant.ended", 1): ("grant/{grant}", True),
+    ("investor.disqualified", 1): ("token/{token}", True),
+    ("investor.qualified", 1): ("token/{token}", True),
     ("key.registered", 1): ("key/{key}", False),
     ("key.reported", 1): ("key/{key}", False),
     ("key.revoked", 1): ("key/{key}", False),
@@ -203,6 +208,12 @@ TYPES = {
     ("roles.set", 1): ("subject/{subject}", True),
     ("subject.added", 1): ("subject/{subject}", False),
     ("subject.deactivated", 1): ("subject/{subject}", False),
+    ("token.acted", 1): ("token/{token}", True),
+    ("token.deployed", 1): ("token/{token}", True),
+    ("token.transferred", 1): ("token/{token}", True),
+    ("token.updated", 1): ("token/{token}", True),
+    ("wallet.blocked", 1): ("token/{token}", True),
+    ("wallet.unblocked", 1): ("token/{token}", True),
 }
 
 

@@ -5,6 +5,8 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +106,56 @@ var examples = map[eventtest.Kind]events.Data{
 	{Type: "subject.deactivated", Version: 1}: &events.SubjectDeactivated{Subject: id(2)},
 }
 
+// Names on chains that examples use. The wallets are of nobody.
+const (
+	contract = "eip155:137:0x000000000000000000000000000000000000dEaD"
+	wallet1  = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+	wallet2  = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+)
+
+func init() {
+	for typ, d := range map[events.Type]events.Data{
+		"agent.added":   &events.AgentAdded{Token: contract, Agent: wallet1, Subject: id(2), Added: true, Role: id(7)},
+		"agent.removed": &events.AgentRemoved{Token: contract, Agent: wallet1, Subject: id(2), Role: id(7)},
+		"chain.observed": &events.ChainObserved{
+			Token: contract, Fact: events.FactOwnershipTransferred, Account: wallet1, Previous: wallet2,
+			Block: events.Block{Hash: "0x" + strings.Repeat("ab", 32), Number: 63_000_000}, Tx: "0x" + strings.Repeat("cd", 32), Index: 7,
+			Subject: id(2), Added: true, Role: id(7), From: id(3),
+		},
+		"investor.disqualified": &events.InvestorDisqualified{Token: contract, Wallet: wallet1, Subject: id(2), Role: id(7), OnBehalfOf: id(3)},
+		"investor.qualified": &events.InvestorQualified{
+			Token: contract, Wallet: wallet1, Investor: "INV-1", OnchainID: wallet2, Country: "LU",
+			Properties: []events.Label{{Name: "class", Value: "professional"}, {Name: "tier", Value: ""}},
+			Subject:    id(2), Added: true, Role: id(7), OnBehalfOf: id(3),
+		},
+		"token.acted":       &events.TokenActed{Token: contract, Permission: "tokeny:token.mint", Payload: digest(4), OnBehalfOf: id(3)},
+		"token.deployed":    &events.TokenDeployed{Token: contract, Name: "ABC TOKEN", Owner: wallet1, Subject: id(2), Added: true, Role: id(7)},
+		"token.transferred": &events.TokenTransferred{Token: contract, To: wallet1, Subject: id(2), Added: true, From: id(3), Role: id(7)},
+		"token.updated": &events.TokenUpdated{
+			Token: contract, State: events.TokenPaused, IdentityRegistry: wallet1, Compliance: wallet2,
+			Conditions: []events.Condition{{Property: "country", Not: true, Value: "US"}, {Property: "class", Value: "professional"}}, OnBehalfOf: id(3),
+		},
+		"wallet.blocked":   &events.WalletBlocked{Token: contract, Wallet: wallet1, Subject: id(2), Added: true, OnBehalfOf: id(3)},
+		"wallet.unblocked": &events.WalletUnblocked{Token: contract, Wallet: wallet1, Subject: id(2), OnBehalfOf: id(3)},
+	} {
+		examples[eventtest.Kind{Type: typ, Version: 1}] = d
+	}
+}
+
+// turn gives the turn of a kind. Those that were there first stand in their order, so that their golden files stay.
+func turn(k eventtest.Kind) int {
+	first := []string{
+		"catalogue.published.1", "document.issued.1", "grant.ended.1", "key.registered.1", "key.reported.1", "key.revoked.1",
+		"key.rotated.1", "key.succeeded.1", "organization.opened.1", "permission.granted.1", "permission.granted.2",
+		"permission.revoked.1", "permissions.recorded.1", "permissions.set.1", "role.assigned.1", "role.created.1",
+		"role.deleted.1", "role.revoked.1", "role.updated.1", "roles.set.1", "subject.added.1", "subject.deactivated.1",
+	}
+	if i := slices.Index(first, k.String()); i >= 0 {
+		return i
+	}
+	return len(k.String())
+}
+
 // example gives the event of a kind; imported, derived and live ones take turns.
 func example(k eventtest.Kind, turn int) *events.Event {
 	e := &events.Event{
@@ -135,12 +187,12 @@ func goldenFile(k eventtest.Kind) string {
 // Given the bytes that a release wrote, when they are read, then they say what they said, and are written again as
 // they were.
 func TestGolden(t *testing.T) {
-	for turn, k := range eventtest.Kinds() {
+	for _, k := range eventtest.Kinds() {
 		t.Run(k.String(), func(t *testing.T) {
 			if examples[k] == nil {
 				t.Fatalf("there is no example of %v: a new kind needs one, and a golden file (-rewrite)", k)
 			}
-			want := example(k, turn)
+			want := example(k, turn(k))
 			b, err := want.Encode()
 			if err != nil {
 				t.Fatal(err)
