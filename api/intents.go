@@ -46,6 +46,7 @@ func (d *draft) publishCatalogue() (events.Data, error) {
 		one := events.Permission{
 			Name: p.Name, Category: p.Category, Entity: p.Entity, Action: p.Action, Description: p.Description,
 			DependsOn: sorted(p.DependsOn), Guards: sorted(p.Guards), Reserved: !p.Selectable,
+			Needs: sorted(p.Needs), Access: p.Access,
 		}
 		if p.Level == catalogues.Token {
 			one.Level = events.LevelToken

@@ -185,6 +185,7 @@ TYPES = {
     ("agent.removed", 1): ("token/{token}", True),
     ("catalogue.published", 1): ("catalogue/{catalogue}", True),
     ("chain.observed", 1): ("token/{token}", True),
+    ("catalogue.published", 2): ("catalogue/{catalogue}", True),
     ("document.issued", 1): ("{about}", False),
     ("grant.ended", 1): ("grant/{grant}", True),
     ("investor.disqualified", 1): ("token/{token}", True),

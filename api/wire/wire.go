@@ -235,6 +235,8 @@ type Permission struct {
 	DependsOn   []string `json:"dependsOn,omitempty"`
 	Reserved    bool     `json:"reserved,omitempty"`
 	Retired     bool     `json:"retired,omitempty"`
+	Needs       []string `json:"needs,omitempty"`  // what must be so beside holding it
+	Access      string   `json:"access,omitempty"` // the access to policies that it gives
 }
 
 // Because is one reason for a yes.

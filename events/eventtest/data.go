@@ -12,9 +12,9 @@ import (
 
 // data holds a generator for each type; it is told the version, which may be unable to say all that the type can.
 var data = map[events.Type]func(t *rapid.T, version int) events.Data{
-	"catalogue.published": func(t *rapid.T, _ int) events.Data {
+	"catalogue.published": func(t *rapid.T, version int) events.Data {
 		return &events.CataloguePublished{
-			Catalogue: Organization().Draw(t, "catalogue"), Title: optional(t, "title", Name()), Permissions: permissions(t),
+			Catalogue: Organization().Draw(t, "catalogue"), Title: optional(t, "title", Name()), Permissions: permissions(t, version),
 			Number: Uint().Draw(t, "number"), Added: set(t, "added", Permission()), Retired: set(t, "retired", Permission()),
 		}
 	},
@@ -129,7 +129,7 @@ func labels(t *rapid.T) []events.Label {
 }
 
 // permissions draws the permissions of a catalogue; never nil.
-func permissions(t *rapid.T) []events.Permission {
+func permissions(t *rapid.T, version int) []events.Permission {
 	list := []events.Permission{}
 	for _, name := range set(t, "permissions", Permission()) {
 		list = append(list, events.Permission{
@@ -137,6 +137,10 @@ func permissions(t *rapid.T) []events.Permission {
 			Description: Text().Draw(t, "description"), DependsOn: set(t, "depends on", Permission()),
 			Guards: set(t, "guards", Token()), Level: optional(t, "level", Token()), Reserved: rapid.Bool().Draw(t, "reserved"),
 		})
+		if version > 1 {
+			one := &list[len(list)-1]
+			one.Needs, one.Access = set(t, "needs", Token()), optional(t, "access", Token())
+		}
 	}
 	return list
 }
