@@ -188,15 +188,6 @@ func example(k eventtest.Kind, turn int) *events.Event {
 	return e
 }
 
-// first are the kinds that the first release wrote, in the order in which their examples took turns. Those of later kinds
-// are live, and have a reason.
-var first = []string{
-	"catalogue.published.1", "document.issued.1", "grant.ended.1", "key.registered.1", "key.reported.1", "key.revoked.1",
-	"key.rotated.1", "key.succeeded.1", "organization.opened.1", "permission.granted.1", "permission.granted.2",
-	"permission.revoked.1", "permissions.recorded.1", "permissions.set.1", "role.assigned.1", "role.created.1",
-	"role.deleted.1", "role.revoked.1", "role.updated.1", "roles.set.1", "subject.added.1", "subject.deactivated.1",
-}
-
 func goldenFile(k eventtest.Kind) string {
 	return filepath.Join("testdata", "golden", k.String()+".json")
 }
@@ -205,7 +196,6 @@ func goldenFile(k eventtest.Kind) string {
 // they were.
 func TestGolden(t *testing.T) {
 	for _, k := range eventtest.Kinds() {
-		turn := max(0, slices.Index(first, k.String()))
 		t.Run(k.String(), func(t *testing.T) {
 			if examples[k] == nil {
 				t.Fatalf("there is no example of %v: a new kind needs one, and a golden file (-rewrite)", k)
