@@ -14,6 +14,7 @@ import (
 // layers says what each package may import of ours: this is docs/architecture.md as a statement of policy. A prefix
 // ending in /... stands for everything beneath. Tests may import what they like.
 var layers = map[string][]string{
+	"acceptance":                   {}, // tests of the whole
 	"events/canon":                 {"events/didkey"},
 	"events/didkey":                {},
 	"events/eip155":                {},
@@ -28,7 +29,9 @@ var layers = map[string][]string{
 	"ledger/stream":                {},
 	"ledger/stream/natstest":       {"deploy"},
 	"ledger/tree":                  {},
+	"ledger/login":                 {"events/didkey"},
 	"ledger/private":               {"events/..."},
+	"ledger/secret":                {"events/didkey"},
 	"ledger/snapshot":              {},
 	"ledger/chain":                 {"events/..."},
 	"ledger/rules":                 {"events/...", "ledger/snapshot"},
@@ -47,7 +50,7 @@ var layers = map[string][]string{
 	"node":                         {"events/...", "ledger", "ledger/...", "projections", "projections/..."},
 	"api/wire":                     {},
 	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
-	"client":                       {"api/wire", "events/...", "importer", "ledger/chain", "ledger/private", "ledger/rules"},
+	"client":                       {"api/wire", "events/...", "importer", "ledger/chain", "ledger/login", "ledger/private", "ledger/rules", "ledger/secret"},
 	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "node"},
 	"cmd/soak":                     {"internal/faults"},
 	"cmd/permledger/...":           {"api", "api/wire", "client", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "node", "projections/...", "schemas/...", "verify"},

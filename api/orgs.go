@@ -107,6 +107,8 @@ func profile(p events.Profile) map[string]any {
 	return map[string]any{
 		"name": p.Name, "dependencies": p.Dependencies, "directGrants": p.DirectGrants, "documents": p.Documents,
 		"emptyRoles": p.EmptyRoles, "newPermissions": p.NewPermissions, "uniqueNames": p.UniqueNames,
+		"defaultRoles": p.DefaultRoles, "delegation": p.Delegation, "fixedRoles": p.FixedRoles, "keepDelegated": p.KeepDelegated,
+		"oneRolePerKey": p.OneRolePerKey, "recoveryDelay": p.RecoveryDelay, "withdrawRoles": p.WithdrawRoles,
 	}
 }
 

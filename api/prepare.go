@@ -176,7 +176,7 @@ func (d *draft) fits(e events.Event, recorded events.Data) error {
 
 func (d *draft) command(actor ulid.ULID, data events.Data) events.Command {
 	return events.Command{
-		ID: d.id(), Ledger: d.state.Source(), Actor: actor, Data: data,
+		ID: d.id(), Ledger: d.state.Source(), Actor: actor, Data: data, Version: d.state.Newest(data.Type()),
 		Auth: events.Auth{Method: events.MethodSignature, Credential: d.in.Credential},
 	}
 }
@@ -185,7 +185,7 @@ func (d *draft) id() ulid.ULID { return node.NewID(d.call.now.UnixMilli()) }
 
 // actor gives in whose name the credential acts. The root and operator keys act in the owner's: they are nobody's own.
 func (d *draft) actor() (ulid.ULID, error) {
-	owner := d.state.Opened().Owner.Subject
+	owner := d.state.Owner()
 	switch in := d.in; {
 	case in.Credential == "":
 		return ulid.ULID{}, badRequest("credential is missing: the did:key that will sign")

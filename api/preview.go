@@ -103,7 +103,7 @@ func (p *previewer) gives(held []rules.Held, name, scope string, without ulid.UL
 
 // counts says whether what a subject holds changes what it may do: the owner may everything, a deactivated one nothing.
 func (p *previewer) counts(u rules.Subject) bool {
-	return u.Deactivated == 0 && u.ID != p.state.Opened().Owner.Subject
+	return u.Deactivated == 0 && u.ID != p.state.Owner()
 }
 
 func (p *previewer) fits(name, kind string) bool {

@@ -4,6 +4,7 @@
 package docs_test
 
 import (
+	"cmp"
 	"flag"
 	"testing"
 	"time"
@@ -76,7 +77,7 @@ func (l *ledger) do(c command) {
 	l.t.Helper()
 	n := byte(len(l.entries) + 1)
 	cmd := events.Command{
-		ID: id(l.time, 16*n), Ledger: "ledger.example/acme", Actor: owner, Origin: c.origin, Reason: c.reason, Data: c.data, Version: c.version,
+		ID: id(l.time, 16*n), Ledger: "ledger.example/acme", Actor: owner, Origin: c.origin, Reason: c.reason, Data: c.data, Version: cmp.Or(c.version, l.state.Newest(c.data.Type())),
 		Auth: events.Auth{Method: events.MethodSignature, Credential: did(c.proof)},
 	}
 	if c.proof == 0 {
@@ -125,7 +126,7 @@ func (l *ledger) raws() [][]byte {
 }
 
 func opening() command {
-	return command{signer: eventKey, proof: ownerKey, data: &events.OrganizationOpened{
+	return command{version: 1, signer: eventKey, proof: ownerKey, data: &events.OrganizationOpened{
 		Organization: "acme", Name: "ACME Ltd.", Rules: 1, Node: node,
 		Profile:  events.Profile{Name: "plain", DirectGrants: true, EmptyRoles: true, NewPermissions: true},
 		Owner:    events.Owner{Subject: owner, Key: "owner", Kind: events.KindHuman, Credential: did(ownerKey)},

@@ -196,6 +196,7 @@ TYPES = {
     ("key.rotated", 1): ("key/{new}", True),
     ("key.succeeded", 1): ("key/{key}", False),
     ("organization.opened", 1): ("organization/{organization}", False),
+    ("organization.opened", 2): ("organization/{organization}", False),
     ("permission.granted", 1): ("subject/{user}", False),
     ("permission.granted", 2): ("subject/{subject}", False),
     ("permission.revoked", 1): ("subject/{subject}", True),

@@ -111,6 +111,9 @@ func Types() map[Type]int {
 	return all
 }
 
+// Newest gives the newest version of a type; 0 where no such type is known.
+func Newest(t Type) int { return kinds[t].version }
+
 // New gives empty data of a type; false when no such type is known.
 func New(t Type) (Data, bool) {
 	k, ok := kinds[t]

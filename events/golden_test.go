@@ -76,6 +76,15 @@ var examples = map[eventtest.Kind]events.Data{
 		Keys:     events.Keys{Event: did(1), Document: did(2), Root: did(3), Operator: did(4)},
 		Evidence: []string{"key.registered", "key.revoked"},
 	},
+	{Type: "organization.opened", Version: 2}: &events.OrganizationOpened{
+		Organization: "acme", Name: "ACME \U0001f511 Ltd.", DID: "did:web:acme.example", Rules: 2, Node: id(3), Operator: id(4),
+		Profile: events.Profile{Name: "plain", Dependencies: true, DirectGrants: true, Documents: true, EmptyRoles: true,
+			NewPermissions: true, UniqueNames: true, DefaultRoles: true, Delegation: true, FixedRoles: true, KeepDelegated: true,
+			OneRolePerKey: true, RecoveryDelay: 259_200, WithdrawRoles: true},
+		Owner:    events.Owner{Subject: id(1), Key: "owner", Kind: events.KindHuman, DID: "did:web:ann.example", Credential: did(5)},
+		Keys:     events.Keys{Event: did(1), Document: did(2), Root: did(3), Operator: did(4)},
+		Evidence: []string{"key.registered", "key.revoked"},
+	},
 	{Type: "permission.granted", Version: 1}: &events.PermissionGranted{Subject: id(2), Permission: "acme:asset.view"},
 	{Type: "permission.granted", Version: 2}: &events.PermissionGranted{
 		Subject: id(2), Permission: "acme:asset.view", Scope: "token/EU-1", Until: at.Add(24 * time.Hour),

@@ -17,7 +17,7 @@ var kinds = map[Type]kind{
 	"key.revoked":           {1, func() Data { return new(KeyRevoked) }},
 	"key.rotated":           {1, func() Data { return new(KeyRotated) }},
 	"key.succeeded":         {1, func() Data { return new(KeySucceeded) }},
-	"organization.opened":   {1, func() Data { return new(OrganizationOpened) }},
+	"organization.opened":   {2, func() Data { return new(OrganizationOpened) }},
 	"permission.granted":    {2, func() Data { return new(PermissionGranted) }},
 	"permission.revoked":    {1, func() Data { return new(PermissionRevoked) }},
 	"permissions.recorded":  {1, func() Data { return new(PermissionsRecorded) }},

@@ -9,6 +9,8 @@ import (
 )
 
 // OrganizationOpened is the first event of every ledger: who owns it, by which rules it goes, and with which keys.
+//
+// Version 1 knew neither the operator's actor nor the switches of the profile that came with version 2 of the rules.
 type OrganizationOpened struct {
 	none
 	Organization string
@@ -18,6 +20,7 @@ type OrganizationOpened struct {
 	Profile      Profile
 	Owner        Owner
 	Node         ulid.ULID // the ledger's own actor
+	Operator     ulid.ULID // the actor of commands signed with the operator key; zero in version 1
 	Keys         Keys
 	Evidence     []string // types whose commands must carry their author's signature, sorted
 }
@@ -31,6 +34,15 @@ type Profile struct {
 	EmptyRoles     bool // a role may be without permissions
 	NewPermissions bool // names that no catalogue knows enter the organization's own
 	UniqueNames    bool // no two roles have the same name
+
+	// Of version 2.
+	DefaultRoles  bool   // a new subject gets the organization's default role
+	Delegation    bool   // who holds a role, or access to a thing, may pass it on
+	FixedRoles    bool   // there are no roles but those of the system
+	KeepDelegated bool   // what was passed on stays when whoever did loses it
+	OneRolePerKey bool   // an API key has exactly one role
+	RecoveryDelay uint64 // seconds between announcing a new owner in the place of a lost one, and putting it there
+	WithdrawRoles bool   // a role that somebody holds is withdrawn when it is deleted, instead of staying
 }
 
 // Owner is the subject that a ledger begins with. It holds every permission.
@@ -54,7 +66,10 @@ func (*OrganizationOpened) Type() Type      { return "organization.opened" }
 func (d *OrganizationOpened) About() string { return "organization/" + d.Organization }
 func (d *OrganizationOpened) asked() Data   { return new(*d) }
 
-func (d *OrganizationOpened) command(c *canon.Codec, _ int) {
+func (d *OrganizationOpened) command(c *canon.Codec, version int) {
+	if version == 1 && !c.Reading() && (d.Operator != ulid.ULID{} || d.Profile != d.Profile.first()) {
+		c.Failf("version 1 of organization.opened knows neither an operator's actor nor all of these switches")
+	}
 	c.OptionalString("did", &d.DID, canon.DID)
 	c.OptionalSet("evidence", &d.Evidence, canon.Token)
 	c.Object("keys", func(c *canon.Codec) {
@@ -65,6 +80,9 @@ func (d *OrganizationOpened) command(c *canon.Codec, _ int) {
 	})
 	c.String("name", &d.Name, canon.Name)
 	c.ULID("node", &d.Node)
+	if version > 1 {
+		c.ULID("operator", &d.Operator)
+	}
 	c.String("organization", &d.Organization, canon.Organization)
 	c.Object("owner", func(c *canon.Codec) {
 		c.String("credential", &d.Owner.Credential, canon.DIDKey)
@@ -74,16 +92,42 @@ func (d *OrganizationOpened) command(c *canon.Codec, _ int) {
 		c.ULID("subject", &d.Owner.Subject)
 	})
 	c.Object("profile", func(c *canon.Codec) {
-		p := &d.Profile
-		c.Flag("dependencies", &p.Dependencies)
-		c.Flag("directGrants", &p.DirectGrants)
-		c.Flag("documents", &p.Documents)
-		c.Flag("emptyRoles", &p.EmptyRoles)
-		c.String("name", &p.Name, canon.Token)
-		c.Flag("newPermissions", &p.NewPermissions)
-		c.Flag("uniqueNames", &p.UniqueNames)
+		d.Profile.members(c, version)
 	})
 	c.Uint("rules", &d.Rules)
+}
+
+// members walks over the switches; those of version 2 stand among the others, in the order of their names.
+func (p *Profile) members(c *canon.Codec, version int) {
+	flag := func(name string, on *bool) {
+		if version > 1 {
+			c.Flag(name, on)
+		}
+	}
+	flag("defaultRoles", &p.DefaultRoles)
+	flag("delegation", &p.Delegation)
+	c.Flag("dependencies", &p.Dependencies)
+	c.Flag("directGrants", &p.DirectGrants)
+	c.Flag("documents", &p.Documents)
+	c.Flag("emptyRoles", &p.EmptyRoles)
+	flag("fixedRoles", &p.FixedRoles)
+	flag("keepDelegated", &p.KeepDelegated)
+	c.String("name", &p.Name, canon.Token)
+	c.Flag("newPermissions", &p.NewPermissions)
+	flag("oneRolePerKey", &p.OneRolePerKey)
+	if version > 1 {
+		c.Uint("recoveryDelay", &p.RecoveryDelay)
+	}
+	c.Flag("uniqueNames", &p.UniqueNames)
+	flag("withdrawRoles", &p.WithdrawRoles)
+}
+
+// first gives the profile without the switches that version 1 did not know.
+func (p Profile) first() Profile {
+	return Profile{
+		Name: p.Name, Dependencies: p.Dependencies, DirectGrants: p.DirectGrants, Documents: p.Documents,
+		EmptyRoles: p.EmptyRoles, NewPermissions: p.NewPermissions, UniqueNames: p.UniqueNames,
+	}
 }
 
 // CataloguePublished says which permissions there are. A later one of the same catalogue takes the place of the former.

@@ -26,10 +26,11 @@ import (
 )
 
 var (
-	owner  = ulid.MustParse("01HZZZZZZZZZZZZZZZZZZZZZZ1")
-	node   = ulid.MustParse("01HZZZZZZZZZZZZZZZZZZZZZZ2")
-	now    = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	source = "localhost/main"
+	owner    = ulid.MustParse("01HZZZZZZZZZZZZZZZZZZZZZZ1")
+	node     = ulid.MustParse("01HZZZZZZZZZZZZZZZZZZZZZZ2")
+	operator = ulid.MustParse("01HZZZZZZZZZZZZZZZZZZZZZZ3")
+	now      = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	source   = "localhost/main"
 )
 
 var errKilled = errors.New("killed")
@@ -62,7 +63,7 @@ func did(n byte) string {
 func newLedger(t testing.TB, profile ...func(*events.Profile)) *ledger {
 	l := &ledger{t: t, state: rules.New(), at: now, known: map[ulid.ULID]known{}}
 	open := &events.OrganizationOpened{
-		Organization: "main", Name: "Main", Rules: rules.Version, Node: node,
+		Organization: "main", Name: "Main", Rules: rules.Version, Node: node, Operator: operator,
 		Profile: events.Profile{Name: "plain", DirectGrants: true, EmptyRoles: true, NewPermissions: true},
 		Owner:   events.Owner{Subject: owner, Key: "owner", Kind: events.KindHuman, Credential: did(1)},
 		Keys:    events.Keys{Event: did(2), Document: did(3), Root: did(4), Operator: did(5)},

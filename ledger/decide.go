@@ -388,7 +388,7 @@ func (l *Ledger) decideDue(g *group) {
 		c := events.Command{
 			ID: events.DerivedID(d.Type(), origin, next.Until), Ledger: l.state.Source(), Actor: l.state.Opened().Node,
 			Auth:   events.Auth{Method: events.MethodNode, Credential: l.eventKey()},
-			Origin: events.Origin{Derived: &origin}, Data: d,
+			Origin: events.Origin{Derived: &origin}, Data: d, Version: l.state.Newest(d.Type()),
 		}
 		_, _, err := l.decide(g, &Request{Command: c}, nil)
 		if r := (*rules.Refusal)(nil); errors.As(err, &r) { // state and rules contradict each other

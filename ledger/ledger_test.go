@@ -95,7 +95,7 @@ func newPlace(t testing.TB) *place {
 			Organization: "main", Name: "Main", Rules: rules.Version,
 			Profile: events.Profile{Name: "plain", DirectGrants: true, EmptyRoles: true, NewPermissions: true},
 			Owner:   events.Owner{Subject: p.owner, Key: "owner", Kind: events.KindHuman, Credential: credential},
-			Node:    p.id(),
+			Node:    p.id(), Operator: p.id(),
 			Keys:    events.Keys{Event: p.keys.make(t), Document: p.keys.make(t), Root: p.keys.make(t), Operator: p.keys.make(t)},
 		},
 	}

@@ -100,7 +100,7 @@ func (n *Node) register(org, did string) {
 		o.Fold.Read(func(s *rules.State) {
 			known = s.Knows(did)
 			if d := s.Opened(); d != nil {
-				c.Ledger, c.Actor = s.Source(), d.Node
+				c.Ledger, c.Actor, c.Version = s.Source(), d.Node, s.Newest(c.Data.Type())
 				c.Auth = events.Auth{Method: events.MethodNode, Credential: ledger.EventKey(s, keys.own())}
 			}
 		})

@@ -27,12 +27,18 @@ import (
 // profiles are the switches that give the rules of the documents they are named after. The genesis entry records the
 // switches themselves, so changing one here changes no ledger that exists.
 var profiles = map[string]events.Profile{
-	"guardian": {Name: "guardian", Dependencies: true, Documents: true, EmptyRoles: true},
-	"ipaware":  {Name: "ipaware", UniqueNames: true},
-	"plain":    {Name: "plain", DirectGrants: true, EmptyRoles: true, NewPermissions: true},
-	"stokr":    {Name: "stokr", DirectGrants: true, Documents: true, EmptyRoles: true, UniqueNames: true},
-	"tokeny":   {Name: "tokeny", UniqueNames: true},
+	"guardian": {Name: "guardian", Dependencies: true, Documents: true, EmptyRoles: true, DefaultRoles: true,
+		Delegation: true, KeepDelegated: true, WithdrawRoles: true, RecoveryDelay: recoveryDelay},
+	"ipaware": {Name: "ipaware", UniqueNames: true, OneRolePerKey: true, RecoveryDelay: recoveryDelay},
+	"plain": {Name: "plain", DirectGrants: true, EmptyRoles: true, NewPermissions: true, Delegation: true,
+		RecoveryDelay: recoveryDelay},
+	"stokr": {Name: "stokr", DirectGrants: true, Documents: true, EmptyRoles: true, UniqueNames: true,
+		RecoveryDelay: recoveryDelay},
+	"tokeny": {Name: "tokeny", UniqueNames: true, FixedRoles: true, RecoveryDelay: recoveryDelay},
 }
+
+// recoveryDelay is how many seconds everybody has to see that somebody is to become owner in the place of a lost one.
+const recoveryDelay = 72 * 60 * 60
 
 // Profiles gives the names of the profiles an organization can be opened with.
 func Profiles() []string { return slices.Sorted(maps.Keys(profiles)) }
@@ -89,6 +95,7 @@ func (n *Node) Opening(o Opening) (events.Command, error) {
 			Organization: o.Organization, Name: o.Name, DID: o.DID, Rules: rules.Version, Profile: profile,
 			Owner:    events.Owner{Subject: owner, Key: o.OwnerKey, Kind: o.OwnerKind, DID: o.OwnerDID, Credential: o.Credential},
 			Node:     NewID(n.opts.Now().UnixMilli()),
+			Operator: NewID(n.opts.Now().UnixMilli()),
 			Keys:     events.Keys{Event: eventKey, Document: documentKey, Root: o.Root, Operator: o.OperatorKey},
 			Evidence: evidenceTypes,
 		},

@@ -56,7 +56,7 @@ func TestDirectory(t *testing.T) {
 		got := reports[i]
 		if got.Organization != want.organization || got.Source != "ledger.example/"+want.organization || got.Position != perOrganization ||
 			got.Stream != perOrganization || got.Signed != perOrganization || got.Node != 0 || got.Documents != want.documents ||
-			got.Texts != perOrganization || got.Withheld != 0 || got.Rules != 1 || got.CID == "" || got.Genesis == "" {
+			got.Texts != perOrganization || got.Withheld != 0 || got.Rules != 2 || got.CID == "" || got.Genesis == "" {
 			t.Errorf("%s: %+v", want.organization, got)
 		}
 		// Whoever can write the ledger can write what lies beside it.

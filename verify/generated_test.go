@@ -146,7 +146,7 @@ func (m *maker) data() events.Data {
 	switch turn := m.rand.IntN(100); {
 	case m.sequence == 0:
 		return &events.OrganizationOpened{
-			Organization: events.Organization(documenttest.Source), Name: "ACME", Rules: rules.Version, Profile: plain, Node: m.nodeID,
+			Organization: events.Organization(documenttest.Source), Name: "ACME", Rules: rules.Version, Profile: plain, Node: m.nodeID, Operator: id("platform"),
 			Owner: events.Owner{Subject: m.ownerID, Key: "owner", Kind: events.KindHuman, Credential: m.ownerDID},
 			Keys:  events.Keys{Event: m.eventDID, Document: did("document"), Root: did("root"), Operator: did("operator")},
 		}

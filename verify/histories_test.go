@@ -10,6 +10,7 @@ import (
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/document/documenttest"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/verify"
 )
 
@@ -89,7 +90,7 @@ func TestHonestHistory(t *testing.T) {
 			w := history(t, profile)
 			happened := map[events.Type]bool{}
 			want := verify.Report{
-				Organization: "acme", Source: documenttest.Source, Genesis: w.entries[0].CID(), Pinned: true, Rules: 1,
+				Organization: "acme", Source: documenttest.Source, Genesis: w.entries[0].CID(), Pinned: true, Rules: rules.Version,
 				Position: uint64(len(w.entries)), CID: w.entries[len(w.entries)-1].CID(), Root: w.roots[len(w.roots)-1],
 				Suspects: []verify.Suspect{
 					{Key: did("ann"), From: w.position("bob a reader"), Positions: []uint64{w.position("bob a reader"), w.position("signed by event3")}},

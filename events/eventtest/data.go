@@ -43,7 +43,7 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 	"key.succeeded": func(t *rapid.T, _ int) events.Data {
 		return &events.KeySucceeded{Lost: DIDKey().Draw(t, "lost"), Key: DIDKey().Draw(t, "key")}
 	},
-	"organization.opened": func(t *rapid.T, _ int) events.Data { return opened(t) },
+	"organization.opened": func(t *rapid.T, version int) events.Data { return opened(t, version) },
 	"permission.granted": func(t *rapid.T, version int) events.Data {
 		d := &events.PermissionGranted{Subject: ID().Draw(t, "subject"), Permission: Permission().Draw(t, "permission")}
 		if version > 1 {
@@ -145,10 +145,10 @@ func permissions(t *rapid.T, version int) []events.Permission {
 	return list
 }
 
-func opened(t *rapid.T) *events.OrganizationOpened {
+func opened(t *rapid.T, version int) *events.OrganizationOpened {
 	flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
 	key := func(name string) string { return DIDKey().Draw(t, name) }
-	return &events.OrganizationOpened{
+	d := &events.OrganizationOpened{
 		Organization: Organization().Draw(t, "organization"), Name: Name().Draw(t, "name"), DID: optional(t, "did", DID()),
 		Rules: Uint().Draw(t, "rules"), Node: ID().Draw(t, "node"), Evidence: set(t, "evidence", Token()),
 		Profile: events.Profile{
@@ -162,6 +162,14 @@ func opened(t *rapid.T) *events.OrganizationOpened {
 		},
 		Keys: events.Keys{Event: key("event"), Document: key("document"), Root: key("root"), Operator: key("operator")},
 	}
+	if version > 1 {
+		d.Operator = ID().Draw(t, "operator's actor")
+		p := &d.Profile
+		p.DefaultRoles, p.Delegation, p.FixedRoles = flag("default roles"), flag("delegation"), flag("fixed roles")
+		p.KeepDelegated, p.OneRolePerKey, p.WithdrawRoles = flag("keep delegated"), flag("one role per key"), flag("withdraw roles")
+		p.RecoveryDelay = Uint().Draw(t, "recovery delay")
+	}
+	return d
 }
 
 // updated draws a change of a role: each member is said or not, and may be said to be empty where it can be.

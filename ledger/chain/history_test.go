@@ -47,7 +47,7 @@ func newHistory(t testing.TB) *history { return &history{t: t, source: "ledger.e
 
 func opened() *events.OrganizationOpened {
 	return &events.OrganizationOpened{
-		Organization: "acme", Name: "ACME", Rules: 1, Node: id(start, 100), Profile: events.Profile{Name: "plain"},
+		Organization: "acme", Name: "ACME", Rules: 1, Node: id(start, 100), Operator: id(start, 102), Profile: events.Profile{Name: "plain"},
 		Owner: events.Owner{Subject: id(start, 101), Key: "owner", Kind: events.KindHuman, Credential: did(ownerKey)},
 		Keys:  events.Keys{Event: did(firstKey), Document: did(documentKey), Root: did(rootKey), Operator: did(operatorKey)},
 	}

@@ -41,7 +41,7 @@ func authRefusals() []refusal {
 		{name: "auth/deactivated", profile: plain, given: given(staffed("ann", all...), deactivate("ann")),
 			when: add("joe").by("ann"), then: because(rules.Inactive, "ann is deactivated")},
 		{name: "auth/unknown method", profile: plain, when: add("joe").but(func(c *events.Command) { c.Auth.Method = "password" }),
-			then: because(rules.NotProven, `Version 1 of the rules knows no method "password" of authentication`)},
+			then: because(rules.NotProven, `Version 2 of the rules knows no method "password" of authentication`)},
 
 		{name: "node/somebody else", profile: plain, when: register("event2", events.PurposeEvent, "").but(asNode), then: notTheNode},
 		{name: "node/with a credential", profile: plain, given: given(add("ann")),
@@ -139,7 +139,7 @@ func TestAuthentic(t *testing.T) {
 	later.s = rules.New()
 	first := *later.events[0]
 	later.prev = ""
-	first.Data.(*events.OrganizationOpened).Rules = 2
+	first.Data.(*events.OrganizationOpened).Rules = 3
 	later.take(first)
 	for typ := range events.Types() {
 		d, _ := events.New(typ)

@@ -55,7 +55,7 @@ func (s *State) holds(subject ulid.ULID, permission, resource string, at time.Ti
 	if !ok {
 		return h
 	}
-	if s.opened.Owner.Subject == subject {
+	if s.owner == subject {
 		return hold{ok: true}
 	}
 	if !LevelFits(s.perms.info[n].token, u.kind) {
@@ -157,7 +157,7 @@ func (s *State) need(subject ulid.ULID, action, resource string, at time.Time) *
 // guard refuses to let a subject give permissions that it does not hold on the scope itself, or not for as long as it
 // gives them: who could, could give itself anything, and keep for ever what it has for a day.
 func (s *State) guard(actor ulid.ULID, names []string, scope string, until, at time.Time) *Refusal {
-	if actor == s.opened.Owner.Subject {
+	if actor == s.owner {
 		return nil
 	}
 	for _, name := range names {

@@ -31,7 +31,7 @@ func Decide(s *State, c events.Command, at time.Time) (events.Event, error) {
 // actor's that holds, or as the ledger's own actor of what that records. Whether the command may be recorded is another
 // question. Before the first event, and under rules that this release does not know, nobody has proved anything.
 func (s *State) Authentic(c events.Command, at time.Time) bool {
-	if s.opened == nil || s.opened.Rules != Version {
+	if s.opened == nil || s.opened.Rules > Version {
 		return false
 	}
 	e := c.Event(at)
@@ -45,12 +45,15 @@ func (s *State) decide(e *events.Event) *Refusal {
 	switch {
 	case s.opened == nil:
 		return refuse(NotOpened, "The ledger has no first entry yet")
-	case s.opened.Rules != Version:
+	case s.opened.Rules > Version:
 		return refuse(UnknownRules, "The ledger goes by version %d of the rules, which this release does not know", s.opened.Rules)
 	case e.Source != s.source:
 		return refuse(WrongLedger, "The command is for %s, this is %s", e.Source, s.source)
 	case e.Time.Before(s.time):
 		return refuse(Invalid, "The instant lies before that of the last event")
+	case versionOf(e) > s.Newest(e.Data.Type()):
+		return refuse(Invalid, "Version %d of the rules, by which this ledger goes, knows no version %d of %s", s.opened.Rules, versionOf(e), e.Data.Type()).
+			hint("Adopt newer rules first")
 	}
 	if at := max(s.live.at(e.ID), s.kept.at(e.ID)); at != 0 {
 		r := refuse(Repeated, "A command with this id is recorded at %d", at)
@@ -113,7 +116,15 @@ func (s *State) decide(e *events.Event) *Refusal {
 	case *events.KeyReported:
 		return s.decideKeyReported(e, d)
 	}
-	return refuse(Invalid, "Version %d of the rules knows no %s", Version, e.Data.Type())
+	return refuse(Invalid, "Version %d of the rules knows no %s", s.opened.Rules, e.Data.Type())
+}
+
+// versionOf gives the version of its type that an event will have.
+func versionOf(e *events.Event) int {
+	if e.Version == 0 {
+		return events.Newest(e.Data.Type())
+	}
+	return e.Version
 }
 
 // decideID judges the id by its class. That it is new was judged before: within the window, live ids are remembered;
@@ -186,10 +197,13 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 		return nil
 	case events.MethodSignature:
 	default:
-		return refuse(NotProven, "Version %d of the rules knows no method %q of authentication", Version, e.Auth.Method)
+		return refuse(NotProven, "Version %d of the rules knows no method %q of authentication", s.opened.Rules, e.Auth.Method)
+	}
+	if e.Actor == s.opened.Operator {
+		return s.decideOperator(e)
 	}
 	if rooted(e.Data, e.Auth.Credential, k) {
-		if e.Actor != s.opened.Owner.Subject || e.Auth.Credential != s.current[events.PurposeRoot] && e.Auth.Credential != s.current[events.PurposeOperator] {
+		if e.Actor != s.owner || e.Auth.Credential != s.current[events.PurposeRoot] && e.Auth.Credential != s.current[events.PurposeOperator] {
 			return refuse(NotProven, "This takes the ledger's root key, in the owner's name")
 		}
 		return nil
@@ -221,14 +235,16 @@ func (s *State) decideOpen(e *events.Event, d *events.OrganizationOpened) *Refus
 	keys := []string{d.Keys.Event, d.Keys.Document, d.Keys.Root, d.Keys.Operator, d.Owner.Credential}
 	slices.Sort(keys)
 	switch {
-	case d.Rules != Version:
-		return refuse(UnknownRules, "This release opens ledgers with version %d of the rules, not %d", Version, d.Rules)
+	case d.Rules == 0 || d.Rules > Version || versionOf(e) > 1 != (d.Rules > 1):
+		return refuse(UnknownRules, "This release opens ledgers with versions 1 to %d of the rules, each with its version of organization.opened, not %d", Version, d.Rules)
 	case events.Organization(e.Source) != d.Organization:
 		return refuse(Invalid, "The source %s is not of the organization %s", e.Source, d.Organization)
 	case len(slices.Compact(keys)) != 5:
 		return refuse(Invalid, "One key has two purposes")
 	case d.Owner.Subject == d.Node:
 		return refuse(Invalid, "The owner is not the node")
+	case d.Rules > 1 && (d.Operator == ulidZero || d.Operator == d.Node || d.Operator == d.Owner.Subject):
+		return refuse(Invalid, "The operator's actor is one of its own")
 	case e.Actor != d.Owner.Subject:
 		return refuse(NotProven, "The owner opens the ledger")
 	case e.Auth.Method != events.MethodSignature || e.Auth.Credential != d.Owner.Credential:
@@ -249,7 +265,7 @@ func (s *State) decideSubjectAdded(e *events.Event, d *events.SubjectAdded) *Ref
 	if s.subjects.withKey(d.Key) != nil {
 		return refuse(Taken, "Somebody has the key %q already", d.Key)
 	}
-	if s.subjects.get(d.Subject) != nil || d.Subject == s.opened.Node {
+	if s.subjects.get(d.Subject) != nil || d.Subject == s.opened.Node || d.Subject == s.opened.Operator {
 		return refuse(Taken, "The id %s is another subject's", d.Subject)
 	}
 	switch d.Kind {
@@ -271,7 +287,7 @@ func (s *State) decideSubjectDeactivated(e *events.Event, d *events.SubjectDeact
 	if r != nil {
 		return r
 	}
-	if d.Subject == s.opened.Owner.Subject {
+	if d.Subject == s.owner {
 		return refuse(InUse, "The owner cannot be deactivated").hint("Make somebody else the owner first")
 	}
 	if u.deactivated != 0 {

@@ -30,7 +30,7 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 		name := Qualified(d.Catalogue, p.Name)
 		// Another level takes the permission from all who hold it, or gives it to them.
 		before, known := s.perms.lookup(name)
-		if known && before.token != (p.Level == events.LevelToken) && e.Actor != s.opened.Owner.Subject {
+		if known && before.token != (p.Level == events.LevelToken) && e.Actor != s.owner {
 			return refuse(NotPermitted, "Only the owner changes the level of %s, and with it who holds it", name)
 		}
 		for _, other := range p.DependsOn {

@@ -24,14 +24,14 @@ func (s *State) decideKeyRegistered(e *events.Event, d *events.KeyRegistered) *R
 		if r != nil {
 			return r
 		}
-		if u.id == s.opened.Owner.Subject && e.Actor != u.id {
+		if u.id == s.owner && e.Actor != u.id {
 			return refuse(NotPermitted, "Only the owner registers a credential of the owner")
 		}
 		if r := s.guardSubject(e, u); r != nil {
 			return r
 		}
 	case events.PurposeEvent:
-		if e.Auth.Method != events.MethodNode && e.Actor != s.opened.Owner.Subject {
+		if e.Auth.Method != events.MethodNode && e.Actor != s.owner {
 			return refuse(NotPermitted, "Only the owner, or the ledger's own actor, registers an event key")
 		}
 		if d.Subject != (ulidZero) {
@@ -53,13 +53,13 @@ func (s *State) decideKeyRotated(e *events.Event, d *events.KeyRotated) *Refusal
 	case e.Auth.Credential == d.Old: // with the old key itself
 	case k.purpose == events.PurposeRoot || k.purpose == events.PurposeOperator:
 		return refuse(NotProven, "%s key is replaced with its own signature", article(k.purpose))
-	case k.purpose != events.PurposeCredential && e.Actor != s.opened.Owner.Subject: // the ledger's word would be its holder's
+	case k.purpose != events.PurposeCredential && e.Actor != s.owner: // the ledger's word would be its holder's
 		return refuse(NotPermitted, "Only the owner replaces the ledger's %s key", k.purpose)
 	default:
 		if r := s.need(e.Actor, ActionKeyRotate, "", e.Time); r != nil {
 			return r
 		}
-		if k.subject == s.opened.Owner.Subject && e.Actor != k.subject {
+		if k.subject == s.owner && e.Actor != k.subject {
 			return refuse(NotPermitted, "Only the owner replaces a credential of the owner")
 		}
 		if u := s.subjects.get(k.subject); u != nil {
@@ -98,7 +98,7 @@ func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal
 	}
 	switch k.purpose {
 	case events.PurposeCredential:
-		switch owner := s.opened.Owner.Subject; {
+		switch owner := s.owner; {
 		case k.subject == owner && e.Actor != owner:
 			return refuse(NotPermitted, "Only the owner revokes a credential of the owner")
 		case k.subject == owner && s.credentials(owner) < 2:
@@ -130,7 +130,7 @@ func (s *State) decideKeyReported(e *events.Event, d *events.KeyReported) *Refus
 // guardSubject refuses to let a subject get hold of a credential of another that holds what it does not hold itself, or
 // only until some time: it could then act as that other, for ever.
 func (s *State) guardSubject(e *events.Event, of *subject) *Refusal {
-	if e.Actor == of.id || e.Actor == s.opened.Owner.Subject {
+	if e.Actor == of.id || e.Actor == s.owner {
 		return nil
 	}
 	for _, h := range s.Held(of.id, e.Time) {

@@ -211,7 +211,7 @@ func (s *State) roleName(name, had string) *Refusal {
 }
 
 func (s *State) guardRole(e *events.Event, ro *role, scope string, until time.Time) *Refusal {
-	if e.Actor == s.opened.Owner.Subject {
+	if e.Actor == s.owner {
 		return nil
 	}
 	return s.guard(e.Actor, ro.set.names(s.perms), scope, until, e.Time)

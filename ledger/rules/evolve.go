@@ -97,7 +97,7 @@ func Evolve(s *State, e *events.Event) {
 }
 
 func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
-	s.opened, s.source = d, e.Source
+	s.opened, s.source, s.owner = d, e.Source, d.Owner.Subject
 	for _, action := range Actions() {
 		s.perms.enter(s.notes, Qualified(Own, action))
 	}

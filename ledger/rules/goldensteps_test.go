@@ -6,7 +6,7 @@ import (
 	"github.com/permledger/permledger/events"
 )
 
-// goldenSteps is the history of testdata/rules1.jsonl. It makes use of every type of event and of every switch of a
+// goldenSteps is the history of testdata/rules2.jsonl. It makes use of every type of event and of every switch of a
 // profile but one: roles may not be empty. It never changes after a release; a newer version of the rules has its own.
 func goldenSteps() []any {
 	all := events.Profile{Name: "shop", Dependencies: true, DirectGrants: true, Documents: true, NewPermissions: true, UniqueNames: true}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/rules"
 )
@@ -31,11 +33,20 @@ func openRefusals() []refusal {
 		{name: "open/twice", profile: plain, when: opening(plain),
 			then: because(rules.AlreadyOpened, "The ledger has its first entry")},
 		{name: "open/unknown rules", unopened: true,
-			when: opened(func(d *events.OrganizationOpened) { d.Rules = 2 }),
-			then: because(rules.UnknownRules, "This release opens ledgers with version 1 of the rules, not 2")},
+			when: opened(func(d *events.OrganizationOpened) { d.Rules = 3 }),
+			then: because(rules.UnknownRules, "This release opens ledgers with versions 1 to 2 of the rules, each with its version of organization.opened, not 3")},
 		{name: "open/no rules", unopened: true,
 			when: opened(func(d *events.OrganizationOpened) { d.Rules = 0 }),
-			then: because(rules.UnknownRules, "This release opens ledgers with version 1 of the rules, not 0")},
+			then: because(rules.UnknownRules, "This release opens ledgers with versions 1 to 2 of the rules, each with its version of organization.opened, not 0")},
+		{name: "open/rules of another version of the opening", unopened: true,
+			when: opened(func(d *events.OrganizationOpened) { d.Rules = 1 }),
+			then: because(rules.UnknownRules, "This release opens ledgers with versions 1 to 2 of the rules, each with its version of organization.opened, not 1")},
+		{name: "open/operator is node", unopened: true,
+			when: opened(func(d *events.OrganizationOpened) { d.Operator = d.Node }),
+			then: because(rules.Invalid, "The operator's actor is one of its own")},
+		{name: "open/operator is nobody", unopened: true,
+			when: opened(func(d *events.OrganizationOpened) { d.Operator = ulid.ULID{} }),
+			then: because(rules.Invalid, "The operator's actor is one of its own")},
 		{name: "open/source of another organization", unopened: true,
 			when: openingBut(func(_ *events.OrganizationOpened, c *events.Command) { c.Ledger = "test.example/other" }),
 			then: because(rules.Invalid, "The source test.example/other is not of the organization acme")},
@@ -126,9 +137,9 @@ func TestUnknownRulesInForce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Data.(*events.OrganizationOpened).Rules = 2
+	e.Data.(*events.OrganizationOpened).Rules = 3
 	w.take(e)
-	want := because(rules.UnknownRules, "The ledger goes by version 2 of the rules, which this release does not know")
+	want := because(rules.UnknownRules, "The ledger goes by version 3 of the rules, which this release does not know")
 	if diff := cmp.Diff(want, w.refused(add("ann"))); diff != "" {
 		t.Errorf("refusal (-want +got):\n%s", diff)
 	}

@@ -31,6 +31,7 @@ func ReadSnapshot(b []byte) (*State, error) {
 func (s *State) read(r *snapshot.Reader) {
 	s.time, s.source, s.documents = instant(r.Int()), r.String(), r.Uint()
 	s.opened = readOpened(r)
+	s.owner = r.ID()
 	for _, t := range s.opened.Evidence {
 		s.evidence[events.Type(t)] = true
 	}
@@ -101,8 +102,10 @@ func (s *State) past(r *snapshot.Reader) uint64 {
 func readOpened(r *snapshot.Reader) *events.OrganizationOpened {
 	o := &events.OrganizationOpened{Organization: r.String(), Name: r.String(), DID: r.String(), Rules: r.Uint()}
 	o.Profile = events.Profile{Name: r.String(), Dependencies: r.Bool(), DirectGrants: r.Bool(), Documents: r.Bool(),
-		EmptyRoles: r.Bool(), NewPermissions: r.Bool(), UniqueNames: r.Bool()}
-	o.Owner.Subject, o.Node = r.ID(), r.ID()
+		EmptyRoles: r.Bool(), NewPermissions: r.Bool(), UniqueNames: r.Bool(),
+		DefaultRoles: r.Bool(), Delegation: r.Bool(), FixedRoles: r.Bool(), KeepDelegated: r.Bool(),
+		OneRolePerKey: r.Bool(), WithdrawRoles: r.Bool(), RecoveryDelay: r.Uint()}
+	o.Owner.Subject, o.Node, o.Operator = r.ID(), r.ID(), r.ID()
 	texts := readTexts(r, 8)
 	o.Owner.Key, o.Owner.Kind, o.Owner.DID, o.Owner.Credential = texts[0], texts[1], texts[2], texts[3]
 	o.Keys = events.Keys{Event: texts[4], Document: texts[5], Root: texts[6], Operator: texts[7]}

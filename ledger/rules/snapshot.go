@@ -30,7 +30,7 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	b = snapshot.AppendInt(b, s.time.UnixMilli())
 	b = snapshot.AppendString(b, s.source)
 	b = snapshot.AppendUint(b, s.documents)
-	b = appendOpened(b, s.opened)
+	b = append(appendOpened(b, s.opened), s.owner[:]...)
 	b = s.perms.appendSnapshot(b)
 	b = snapshot.AppendCount(b, len(s.catalogues))
 	for _, name := range slices.Sorted(maps.Keys(s.catalogues)) {
@@ -78,10 +78,13 @@ func appendOpened(b []byte, o *events.OrganizationOpened) []byte {
 	b = snapshot.AppendUint(b, o.Rules)
 	b = snapshot.AppendString(b, o.Profile.Name)
 	for _, on := range []bool{o.Profile.Dependencies, o.Profile.DirectGrants, o.Profile.Documents,
-		o.Profile.EmptyRoles, o.Profile.NewPermissions, o.Profile.UniqueNames} {
+		o.Profile.EmptyRoles, o.Profile.NewPermissions, o.Profile.UniqueNames,
+		o.Profile.DefaultRoles, o.Profile.Delegation, o.Profile.FixedRoles, o.Profile.KeepDelegated,
+		o.Profile.OneRolePerKey, o.Profile.WithdrawRoles} {
 		b = snapshot.AppendBool(b, on)
 	}
-	b = append(append(b, o.Owner.Subject[:]...), o.Node[:]...)
+	b = snapshot.AppendUint(b, o.Profile.RecoveryDelay)
+	b = append(append(append(b, o.Owner.Subject[:]...), o.Node[:]...), o.Operator[:]...)
 	b = snapshot.AppendStrings(b, []string{o.Owner.Key, o.Owner.Kind, o.Owner.DID, o.Owner.Credential,
 		o.Keys.Event, o.Keys.Document, o.Keys.Root, o.Keys.Operator})
 	return snapshot.AppendStrings(b, o.Evidence)

@@ -90,7 +90,7 @@ func TestSnapshotOfReplaced(t *testing.T) {
 func TestSnapshotOfAnother(t *testing.T) {
 	w := open(t, plain, add("bob"))
 	whole := w.s.AppendSnapshot(nil)
-	later := snapshot.AppendHeader(nil, "state", 99)
+	later := snapshot.AppendHeader(nil, "state", 1_000)
 	for name, b := range map[string][]byte{
 		"nothing":            nil,
 		"a later version":    append(later, whole[len(later):]...),

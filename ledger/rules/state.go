@@ -4,7 +4,9 @@
 // The package is pure: no clock, no randomness, no input or output. The same state and the same command give the same
 // event or the same refusal, on every machine and in every release, because a verifier decides each command of the log
 // again and demands the recorded event back. Rules therefore have versions: the first entry names the version in force,
-// and Decide goes by it for ever. This is version 1.
+// and Decide goes by it for ever. Version 2 knows more types of events, and newer versions of types, than version 1 (see
+// Newest), and more switches of a profile. What a ledger of version 1 cannot say decides nothing in it, so there is one
+// set of rules for both.
 //
 // The ledger uses itself: whoever would create a role needs, in this same state, the permission to create roles. There
 // is no second authorization system and no super-user flag. The owner, whom the first entry names, holds every
@@ -22,8 +24,8 @@ import (
 	"github.com/permledger/permledger/events"
 )
 
-// Version is the newest version of the rules this release knows.
-const Version = 1
+// Version is the newest version of the rules this release knows. It knows all before it, too.
+const Version = 2
 
 // State is what the events of one ledger, up to a position, make so. Evolve and what takes it back are for one goroutine
 // at a time; all else only reads, and any number may read at once.
@@ -107,6 +109,9 @@ func (s *State) Time() time.Time { return s.time }
 
 // Source gives the ledger's name: host and organization.
 func (s *State) Source() string { return s.source }
+
+// Owner gives the subject that holds every permission now; zero before the first event.
+func (s *State) Owner() ulid.ULID { return s.owner }
 
 // Opened gives what the first event says; nil before it.
 func (s *State) Opened() *events.OrganizationOpened { return s.opened }

@@ -3,6 +3,8 @@ package rules
 import (
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/permledger/permledger/events"
 )
 
@@ -44,7 +46,8 @@ type head struct {
 	time      time.Time
 	source    string
 	opened    *events.OrganizationOpened
-	documents uint64 // entries that carry one
+	owner     ulid.ULID // who holds every permission now
+	documents uint64    // entries that carry one
 }
 
 // notes say how to undo what was changed since Begin, in the order of the changes; nil notes nothing. All that Evolve

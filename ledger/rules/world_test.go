@@ -96,7 +96,7 @@ func liveID(at time.Time, n int) ulid.ULID {
 
 func opening(p events.Profile) step {
 	return step{actor: "owner", data: &events.OrganizationOpened{
-		Organization: "acme", Name: "Acme", Rules: rules.Version, Profile: p, Node: id("node"),
+		Organization: "acme", Name: "Acme", Rules: rules.Version, Profile: p, Node: id("node"), Operator: id("platform"),
 		Owner: events.Owner{Subject: id("owner"), Key: "owner", Kind: events.KindHuman, Credential: did("owner")},
 		Keys:  events.Keys{Event: did("event"), Document: did("document"), Root: did("root"), Operator: did("operator")},
 	}}

@@ -31,8 +31,9 @@ type ledger struct {
 }
 
 var (
-	owner = id("owner")
-	node  = id("node")
+	owner    = id("owner")
+	node     = id("node")
+	operator = id("operator's actor")
 )
 
 // id gives the same ULID for the same name.
@@ -50,7 +51,7 @@ func open(profile events.Profile) *ledger {
 	l := &ledger{now: begin, state: rules.New(), index: access.New()}
 	profile.Name = "plain"
 	_, err := l.run(events.Command{Data: &events.OrganizationOpened{
-		Organization: "acme", Name: "Acme", Rules: 1, Profile: profile, Node: node,
+		Organization: "acme", Name: "Acme", Rules: rules.Version, Profile: profile, Node: node, Operator: operator,
 		Owner: events.Owner{Subject: owner, Key: "owner", Kind: events.KindHuman, Credential: credential(owner)},
 		Keys:  events.Keys{Event: "did:key:event", Document: "did:key:document", Root: "did:key:root", Operator: "did:key:operator"},
 	}})

@@ -43,6 +43,7 @@ type Ledger struct {
 	verifier chain.Verifier
 	ids      uint64
 	node     ulid.ULID
+	operator ulid.ULID
 	owner    ed25519.PrivateKey
 	event    ed25519.PrivateKey
 	document ed25519.PrivateKey
@@ -65,8 +66,10 @@ func Open(t testing.TB, profile events.Profile, did string) *Ledger {
 		owner: Key("owner"), event: Key("event"), document: Key("document"),
 	}
 	l.Owner, l.node = l.ID(), l.ID()
+	l.operator = l.node // but for its last byte
+	l.operator[15] ^= 1
 	l.Do(&events.OrganizationOpened{
-		Organization: events.Organization(Source), Name: "ACME", DID: did, Rules: rules.Version, Profile: profile, Node: l.node,
+		Organization: events.Organization(Source), Name: "ACME", DID: did, Rules: rules.Version, Profile: profile, Node: l.node, Operator: l.operator,
 		Owner: events.Owner{Subject: l.Owner, Key: "owner", Kind: events.KindHuman, Credential: DID(l.owner)},
 		Keys: events.Keys{
 			Event: DID(l.event), Document: DID(l.document), Root: DID(Key("root")), Operator: DID(Key("operator")),
