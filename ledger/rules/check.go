@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -86,37 +87,55 @@ var forever time.Time
 // Actions of the ledger itself. The permission ledger:<action> allows one, and so does every permission of a catalogue
 // that guards it.
 const (
-	ActionCataloguePublish  = "catalogue.publish"
-	ActionDocumentIssue     = "document.issue"
-	ActionHistoryRead       = "history.read"
-	ActionImport            = "import"
-	ActionKeyRegister       = "key.register"
-	ActionKeyReport         = "key.report"
-	ActionKeyRevoke         = "key.revoke"
-	ActionKeyRotate         = "key.rotate"
-	ActionPermissionGrant   = "permission.grant"
-	ActionPermissionRevoke  = "permission.revoke"
-	ActionPermissionSet     = "permission.set"
-	ActionPermissionsRecord = "permissions.record"
-	ActionRoleAssign        = "role.assign"
-	ActionRoleCreate        = "role.create"
-	ActionRoleDelete        = "role.delete"
-	ActionRoleRevoke        = "role.revoke"
-	ActionRoleSet           = "role.set"
-	ActionRoleUpdate        = "role.update"
-	ActionRolesRead         = "roles.read"
-	ActionSubjectAdd        = "subject.add"
-	ActionSubjectDeactivate = "subject.deactivate"
+	ActionCataloguePublish   = "catalogue.publish"
+	ActionDocumentIssue      = "document.issue"
+	ActionHistoryRead        = "history.read"
+	ActionImport             = "import"
+	ActionKeyRegister        = "key.register"
+	ActionKeyReport          = "key.report"
+	ActionKeyRevoke          = "key.revoke"
+	ActionKeyRotate          = "key.rotate"
+	ActionOrganizationUpdate = "organization.update"
+	ActionPermissionGrant    = "permission.grant"
+	ActionPermissionRevoke   = "permission.revoke"
+	ActionPermissionSet      = "permission.set"
+	ActionPermissionsRecord  = "permissions.record"
+	ActionRoleAssign         = "role.assign"
+	ActionRoleCreate         = "role.create"
+	ActionRoleDefault        = "role.default"
+	ActionRoleDelete         = "role.delete"
+	ActionRoleRevoke         = "role.revoke"
+	ActionRoleSet            = "role.set"
+	ActionRoleUpdate         = "role.update"
+	ActionRolesRead          = "roles.read"
+	ActionSubjectAdd         = "subject.add"
+	ActionSubjectDeactivate  = "subject.deactivate"
 )
 
-// Actions lists them, in the order of their names. The permissions of version 1 of the rules' own catalogue are these.
+// Actions lists them, in the order of their names.
 func Actions() []string {
 	return []string{
 		ActionCataloguePublish, ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport,
-		ActionKeyRevoke, ActionKeyRotate, ActionPermissionGrant, ActionPermissionRevoke, ActionPermissionSet,
-		ActionPermissionsRecord, ActionRoleAssign, ActionRoleCreate, ActionRoleDelete, ActionRoleRevoke, ActionRoleSet,
-		ActionRoleUpdate, ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate,
+		ActionKeyRevoke, ActionKeyRotate, ActionOrganizationUpdate, ActionPermissionGrant, ActionPermissionRevoke,
+		ActionPermissionSet, ActionPermissionsRecord, ActionRoleAssign, ActionRoleCreate, ActionRoleDefault, ActionRoleDelete,
+		ActionRoleRevoke, ActionRoleSet, ActionRoleUpdate, ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate,
 	}
+}
+
+// actions1 are those of version 1 of the rules.
+var actions1 = []string{
+	ActionCataloguePublish, ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport,
+	ActionKeyRevoke, ActionKeyRotate, ActionPermissionGrant, ActionPermissionRevoke, ActionPermissionSet,
+	ActionPermissionsRecord, ActionRoleAssign, ActionRoleCreate, ActionRoleDelete, ActionRoleRevoke, ActionRoleSet,
+	ActionRoleUpdate, ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate,
+}
+
+// ActionsOf lists the actions that a version of the rules knows. They are the permissions of its own catalogue.
+func ActionsOf(version uint64) []string {
+	if version == 1 {
+		return slices.Clone(actions1)
+	}
+	return Actions()
 }
 
 // Own is the catalogue of the ledger's own actions. Every organization has it; nobody can publish another.
@@ -151,7 +170,10 @@ func (s *State) need(subject ulid.ULID, action, resource string, at time.Time) *
 	}
 	r := refuse(NotPermitted, "Don't have %s permission", strings.TrimPrefix(name, s.opened.Profile.Name+":"))
 	r.Permission = name
-	return r.hint("Ask the organization's owner, or somebody who may assign roles, for it")
+	if s.opened.Rules == 1 {
+		return r.hint("Ask the organization's owner, or somebody who may assign roles, for it")
+	}
+	return r.hint("Ask an Owner or Admin for permission")
 }
 
 // guard refuses to let a subject give permissions that it does not hold on the scope itself, or not for as long as it

@@ -31,7 +31,11 @@ func ReadSnapshot(b []byte) (*State, error) {
 func (s *State) read(r *snapshot.Reader) {
 	s.time, s.source, s.documents = instant(r.Int()), r.String(), r.Uint()
 	s.opened = readOpened(r)
-	s.owner = r.ID()
+	s.owner, s.defaultRole = r.ID(), r.ID()
+	s.founded = int(r.Below(1 << 32))
+	if r.Bool() {
+		s.recovery = &recovery{r.ID(), s.past(r), instant(r.Int())}
+	}
 	for _, t := range s.opened.Evidence {
 		s.evidence[events.Type(t)] = true
 	}
@@ -161,6 +165,13 @@ func (s *State) readRole(r *snapshot.Reader, id ulid.ULID) *role {
 		ro.labels = append(ro.labels, events.Label{Name: r.String(), Value: r.String()})
 	}
 	ro.created, ro.changed, ro.deleted = s.past(r), s.past(r), s.past(r)
+	ro.system, ro.managed = r.Bool(), r.String()
+	if ro.managed != "" && ro.managed != events.ManagedOperator {
+		if _, have := s.managed[ro.managed]; have {
+			r.Fail("two roles are managed by %.32q", ro.managed)
+		}
+		s.managed[ro.managed] = id
+	}
 	ro.set = s.readSet(r)
 	s.roles[id] = ro
 	if ro.deleted == 0 {
