@@ -23,7 +23,13 @@ func LevelFits(token bool, kind string) bool { return token == (kind == events.K
 // Check says whether a subject may do what a permission, by its canonical name, allows, on a resource at an instant.
 // There is no deny rule: what nothing gives is denied.
 func (s *State) Check(subject ulid.ULID, permission, resource string, at time.Time) bool {
-	return s.holds(subject, permission, resource, at).ok
+	return s.CheckWith(subject, ulidZero, permission, resource, at)
+}
+
+// CheckWith is Check for a subject that a wallet accompanies, zero for none: some permissions need one. Whether it really
+// does is for the caller to know.
+func (s *State) CheckWith(subject, with ulid.ULID, permission, resource string, at time.Time) bool {
+	return s.holds(subject, permission, resource, at).ok && s.meets(subject, with, permission, resource)
 }
 
 // A hold says whether somebody holds something, and until when: zero for no end.
@@ -114,12 +120,14 @@ const (
 
 // Actions lists them, in the order of their names.
 func Actions() []string {
-	return []string{
+	all := append([]string{
 		ActionCataloguePublish, ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport,
 		ActionKeyRevoke, ActionKeyRotate, ActionOrganizationUpdate, ActionPermissionGrant, ActionPermissionRevoke,
 		ActionPermissionSet, ActionPermissionsRecord, ActionRoleAssign, ActionRoleCreate, ActionRoleDefault, ActionRoleDelete,
 		ActionRoleRevoke, ActionRoleSet, ActionRoleUpdate, ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate,
-	}
+	}, tokenActions...)
+	slices.Sort(all)
+	return all
 }
 
 // actions1 are those of version 1 of the rules.
@@ -153,7 +161,9 @@ func (s *State) may(subject ulid.ULID, action, resource string, at time.Time) ho
 		if h.lasts(forever) {
 			break
 		}
-		h = h.longer(s.holds(subject, permission, resource, at))
+		if s.meets(subject, ulidZero, permission, resource) {
+			h = h.longer(s.holds(subject, permission, resource, at))
+		}
 	}
 	return h
 }
@@ -168,12 +178,18 @@ func (s *State) need(subject ulid.ULID, action, resource string, at time.Time) *
 	if guards := s.perms.guards[action]; len(guards) > 0 {
 		name = guards[0]
 	}
-	r := refuse(NotPermitted, "Don't have %s permission", strings.TrimPrefix(name, s.opened.Profile.Name+":"))
-	r.Permission = name
+	r := s.lacks(name)
 	if s.opened.Rules == 1 {
 		return r.hint("Ask the organization's owner, or somebody who may assign roles, for it")
 	}
 	return r.hint("Ask an Owner or Admin for permission")
+}
+
+// lacks refuses for want of a permission.
+func (s *State) lacks(name string) *Refusal {
+	r := refuse(NotPermitted, "Don't have %s permission", strings.TrimPrefix(name, s.opened.Profile.Name+":"))
+	r.Permission = name
+	return r
 }
 
 // guard refuses to let a subject give permissions that it does not hold on the scope itself, or not for as long as it

@@ -148,3 +148,35 @@ func (s *State) seen(e *events.Event, d *events.ChainObserved, u *subject) (ulid
 	}
 	return s.enlist(e, d.Token, d.Account)
 }
+
+// signsWith gives the purpose of the key that a subject signs a command with.
+func signsWith(d events.Data) string {
+	if _, observed := d.(*events.ChainObserved); observed {
+		return events.PurposeAttestor
+	}
+	return events.PurposeCredential
+}
+
+// attestor judges a key with which somebody is to sign what it sees on a chain.
+func (s *State) attestor(e *events.Event, d *events.KeyRegistered) *Refusal {
+	if s.opened.Rules == 1 {
+		return refuse(Invalid, "A key for %q is rotated, not registered beside the one there is", d.Purpose)
+	}
+	u, r := s.receiver(d.Subject)
+	if r != nil {
+		return r
+	}
+	if u.kind != events.KindTechnical {
+		return refuse(Invalid, "%s is a %s; a chain is watched by a technical subject", u.key, u.kind)
+	}
+	return s.guardSubject(e, u)
+}
+
+// AttestorOf gives the active subject that signs with a key what it sees on a chain.
+func (s *State) AttestorOf(did string) (ulid.ULID, bool) {
+	k, ok := s.keys[did]
+	if !ok || k.revoked != 0 || k.purpose != events.PurposeAttestor || s.subjects.get(k.subject).deactivated != 0 {
+		return ulid.ULID{}, false
+	}
+	return k.subject, true
+}

@@ -47,6 +47,11 @@ func (s *State) atToken(e *events.Event, id, action, words string) (*token, *Ref
 	return t, nil
 }
 
+// walletMethod says whether a method of authentication is a wallet's own.
+func walletMethod(method string) bool {
+	return method == "eip712" || method == "eip191" || method == "eip4361"
+}
+
 // byWallet demands the signature of a wallet.
 func (s *State) byWallet(e *events.Event) *Refusal {
 	u := s.subjects.get(e.Actor)
@@ -57,7 +62,7 @@ func (s *State) byWallet(e *events.Event) *Refusal {
 	return nil
 }
 
-func (s *State) decideTransferred(e *events.Event, d *events.TokenTransferred) *Refusal {
+func (s *State) decideTokenTransferred(e *events.Event, d *events.TokenTransferred) *Refusal {
 	t, r := s.atToken(e, d.Token, ActionTokenTransfer, notOwner)
 	if r != nil {
 		return r

@@ -112,6 +112,8 @@ func Evolve(s *State, e *events.Event) {
 		s.recovery = nil
 	case *events.RulesAdopted:
 		s.adopt(d)
+	case events.TokenData:
+		s.evolveToken(e, d)
 	case *events.KeyReported, *events.DocumentIssued:
 		// Neither changes what is so.
 	}

@@ -25,6 +25,16 @@ func needText(need string) string {
 	return "it needs " + need
 }
 
+// meets says whether what a permission needs beside its holder is so. The owner of the organization needs nothing.
+func (s *State) meets(subject, with ulid.ULID, permission, resource string) bool {
+	n, ok := s.perms.number[permission]
+	if !ok || len(s.perms.info[n].needs) == 0 || subject == s.owner {
+		return ok
+	}
+	u := s.subjects.get(subject)
+	return u != nil && len(s.missingNeeds(u, s.perms.info[n].needs, resource, with)) == 0
+}
+
 // missingNeeds gives those needs of a permission that are not met: by the wallet u, at the token that the resource is or
 // lies under, with a wallet that comes along, zero for none. Needs of other kinds are not looked at.
 func (s *State) missingNeeds(u *subject, needs []string, resource string, with ulid.ULID) (missing []string) {

@@ -9,6 +9,30 @@ import (
 	"github.com/permledger/permledger/events/eip155"
 )
 
+// Actions at tokens. Those of wallets are allowed by permissions of the token level that guard them, on the token's scope.
+const (
+	ActionAgentAdd           = "agent.add"
+	ActionAgentRemove        = "agent.remove"
+	ActionChainAttest        = "chain.attest"
+	ActionInvestorDisqualify = "investor.disqualify"
+	ActionInvestorQualify    = "investor.qualify"
+	ActionTokenCompliance    = "token.compliance"
+	ActionTokenConditions    = "token.conditions"
+	ActionTokenDeploy        = "token.deploy"
+	ActionTokenPause         = "token.pause"
+	ActionTokenRegistry      = "token.registry"
+	ActionTokenTransfer      = "token.transfer"
+	ActionTokenUnpause       = "token.unpause"
+	ActionWalletBlock        = "wallet.block"
+	ActionWalletUnblock      = "wallet.unblock"
+)
+
+var tokenActions = []string{
+	ActionAgentAdd, ActionAgentRemove, ActionChainAttest, ActionInvestorDisqualify, ActionInvestorQualify, ActionTokenCompliance,
+	ActionTokenConditions, ActionTokenDeploy, ActionTokenPause, ActionTokenRegistry, ActionTokenTransfer, ActionTokenUnpause,
+	ActionWalletBlock, ActionWalletUnblock,
+}
+
 // A token as it is. Who owns it, and who its agents and holders are, stands beside in what these wallets hold on its
 // scope: the roles that the rules give and take. What is kept here is what no role says.
 type token struct {
