@@ -1,7 +1,9 @@
 package events
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/oklog/ulid/v2"
 
@@ -16,11 +18,11 @@ var Country = canon.NewRule("a country (ISO 3166-1, two letters)", `^[A-Z]{2}$`,
 // record. Said again of the same wallet, the record is another.
 type InvestorQualified struct {
 	Token      string
-	Wallet     string // address
-	Investor   string // names the investor across tokens
-	OnchainID  string // address of the investor's ONCHAINID; empty: none is known
-	Country    string // empty: it is not known
-	Properties []Label
+	Wallet     string     // address
+	Investor   string     // names the investor across tokens
+	OnchainID  string     // address of the investor's ONCHAINID; empty: none is known
+	Country    string     // empty: it is not known
+	Properties []Property // country is not among them
 
 	Subject    ulid.ULID // the wallet
 	Added      bool
@@ -44,9 +46,21 @@ func (d *InvestorQualified) command(c *canon.Codec, _ int) {
 	c.OptionalString("country", &d.Country, Country)
 	c.String("investor", &d.Investor, canon.Key)
 	c.OptionalString("onchainId", &d.OnchainID, Address)
-	properties(c, &d.Properties)
+	properties(c, &d.Properties, false)
 	c.String("token", &d.Token, Contract)
 	c.String("wallet", &d.Wallet, Address)
+	if slices.ContainsFunc(d.Properties, func(p Property) bool { return p.Name == "country" }) {
+		c.Failf("the country is a member of its own")
+	}
+}
+
+// Record gives what a condition may ask for of the holder record: its properties, and the country among them.
+func (d *InvestorQualified) Record() []Property {
+	if d.Country == "" {
+		return d.Properties
+	}
+	at, _ := slices.BinarySearchFunc(d.Properties, "country", func(p Property, name string) int { return strings.Compare(p.Name, name) })
+	return slices.Insert(slices.Clone(d.Properties), at, Property{Name: "country", Value: d.Country})
 }
 
 func (d *InvestorQualified) effect(c *canon.Codec, _ int) {

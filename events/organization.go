@@ -172,7 +172,7 @@ type Permission struct {
 	Level       string   // LevelToken, or empty for the platform
 	Reserved    bool     // cannot be put into a role
 	Needs       []string // what must be so beside holding it, of the Need constants
-	Access      string   // the access to policies that it gives, of the Access constants; empty: none
+	Access      string   // the access to policies that it gives, of the Reach constants; empty: none
 }
 
 // What a permission may need beside somebody who holds it. A resource lies under a token, or is a policy, by its path.
@@ -192,15 +192,15 @@ func Needs() []string {
 
 // The access to policies that a permission may give.
 const (
-	AccessAll                  = "all"
-	AccessAssigned             = "assigned"
-	AccessPublished            = "published"
-	AccessAssignedAndPublished = "assigned-and-published"
+	ReachAll                  = "all"
+	ReachAssigned             = "assigned"
+	ReachPublished            = "published"
+	ReachAssignedAndPublished = "assigned-and-published"
 )
 
 // Accesses lists them, sorted.
 func Accesses() []string {
-	return []string{AccessAll, AccessAssigned, AccessAssignedAndPublished, AccessPublished}
+	return []string{ReachAll, ReachAssigned, ReachAssignedAndPublished, ReachPublished}
 }
 
 // LevelToken marks permissions of the token level, which only wallets hold.

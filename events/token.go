@@ -1,7 +1,7 @@
 package events
 
 import (
-	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -186,19 +186,12 @@ const (
 // TokenUpdated says what changed in a token. Members that are not said stay as they are.
 type TokenUpdated struct {
 	Token            string
-	State            string      // TokenPaused or TokenActive; empty: as before
-	IdentityRegistry string      // address; empty: as before
-	Compliance       string      // address; empty: as before
-	Conditions       []Condition // nil: as before; else all that a holder has to meet now
+	State            string  // TokenPaused or TokenActive; empty: as before
+	IdentityRegistry string  // address; empty: as before
+	Compliance       string  // address; empty: as before
+	Condition        *string // nil: as before; else the [Condition] that a holder record has to meet, empty: none
 
 	OnBehalfOf ulid.ULID // the owner's wallet; zero: nobody owns the token
-}
-
-// Condition is one thing that is demanded of the record of a holder.
-type Condition struct {
-	Property string // country, or one of the record's properties
-	Not      bool   // the value is another
-	Value    string
 }
 
 func (*TokenUpdated) Type() Type            { return "token.updated" }
@@ -213,22 +206,31 @@ func (d *TokenUpdated) asked() Data {
 
 func (d *TokenUpdated) command(c *canon.Codec, _ int) {
 	c.OptionalString("compliance", &d.Compliance, Address)
-	c.OptionalObject("conditions", d.Conditions != nil, func(c *canon.Codec) {
-		canon.Objects(c, "list", &d.Conditions, true, func(c *canon.Codec, one *Condition) {
-			c.Flag("not", &one.Not)
-			c.String("property", &one.Property, canon.Token)
-			c.String("value", &one.Value, canon.Value)
-		}, nil)
-		if c.Reading() && d.Conditions == nil {
-			d.Conditions = []Condition{}
-		}
-	})
+	c.Change("condition", &d.Condition, holderCondition)
 	c.OptionalString("identityRegistry", &d.IdentityRegistry, Address)
 	c.OptionalString("state", &d.State, canon.Token)
 	c.String("token", &d.Token, Contract)
 	if d.State != "" && d.State != TokenPaused && d.State != TokenActive {
 		c.Failf("a token is %s or %s, not %q", TokenPaused, TokenActive, d.State)
 	}
+}
+
+// holderCondition is the rule of what a holder record has to meet: terms of the subject alone, or nothing.
+var holderCondition = canon.NewTextRule("a condition of subject properties in its one spelling, or nothing", 0, 2048, func(text string) bool {
+	if text == "" {
+		return true
+	}
+	c, err := ParseCondition(text)
+	return err == nil && c.String() == text && !slices.ContainsFunc(c, func(t Term) bool { return t.Of != OfSubject })
+})
+
+// RecordMeets says whether what a holder record says is as the condition of its token demands, in its one spelling.
+func RecordMeets(condition string, record []Property) bool {
+	if condition == "" {
+		return true
+	}
+	c, err := ParseCondition(condition)
+	return err == nil && !slices.ContainsFunc(c, func(t Term) bool { return !t.Holds(ValueOf(record, t.Name)) })
 }
 
 func (d *TokenUpdated) effect(c *canon.Codec, _ int) { c.OptionalULID("onBehalfOf", &d.OnBehalfOf) }
@@ -258,16 +260,3 @@ func (d *TokenActed) command(c *canon.Codec, _ int) {
 }
 
 func (d *TokenActed) effect(c *canon.Codec, _ int) { c.OptionalULID("onBehalfOf", &d.OnBehalfOf) }
-
-// properties walks over what an investor's record says beside the rest; nothing where there is nothing.
-func properties(c *canon.Codec, list *[]Label) {
-	canon.Objects(c, "properties", list, false, func(c *canon.Codec, l *Label) {
-		c.String("name", &l.Name, canon.Token)
-		c.String("value", &l.Value, canon.Value)
-	}, func(before, l *Label) error {
-		if l.Name <= before.Name {
-			return fmt.Errorf("property %q does not stand in ascending order", l.Name)
-		}
-		return nil
-	})
-}

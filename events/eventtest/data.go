@@ -12,6 +12,18 @@ import (
 
 // data holds a generator for each type; it is told the version, which may be unable to say all that the type can.
 var data = map[events.Type]func(t *rapid.T, version int) events.Data{
+	"access.assigned": func(t *rapid.T, _ int) events.Data {
+		return &events.AccessAssigned{Subject: ID().Draw(t, "subject"), Resource: Scope().Draw(t, "resource")}
+	},
+	"access.delegated": func(t *rapid.T, _ int) events.Data {
+		return &events.AccessDelegated{
+			Subject: ID().Draw(t, "subject"), Resource: Scope().Draw(t, "resource"),
+			From: optional(t, "from", ID()), Keep: rapid.Bool().Draw(t, "keep"),
+		}
+	},
+	"access.unassigned": func(t *rapid.T, _ int) events.Data {
+		return &events.AccessUnassigned{Subject: ID().Draw(t, "subject"), Resource: Scope().Draw(t, "resource"), Grant: ID().Draw(t, "grant")}
+	},
 	"catalogue.published": func(t *rapid.T, version int) events.Data {
 		return &events.CataloguePublished{
 			Catalogue: Organization().Draw(t, "catalogue"), Title: optional(t, "title", Name()), Permissions: permissions(t, version),
@@ -64,6 +76,9 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 		if version > 1 {
 			d.Scope, d.Until = optional(t, "scope", Scope()), optional(t, "until", Time())
 		}
+		if version > 2 {
+			d.Condition = optional(t, "condition", Condition())
+		}
 		return d
 	},
 	"permission.revoked": func(t *rapid.T, _ int) events.Data {
@@ -84,11 +99,35 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 			Before: extent(t), After: extent(t), Added: set(t, "added", Permission()), Removed: set(t, "removed", Permission()),
 		}
 	},
-	"role.assigned": func(t *rapid.T, _ int) events.Data {
-		return &events.RoleAssigned{
+	"resource.registered": func(t *rapid.T, _ int) events.Data {
+		return &events.ResourceRegistered{
+			Resource: Scope().Draw(t, "resource"), Name: optional(t, "name", Name()), Properties: properties(t),
+			Published: rapid.Bool().Draw(t, "published"),
+		}
+	},
+	"resource.removed": func(t *rapid.T, _ int) events.Data {
+		return &events.ResourceRemoved{Resource: Scope().Draw(t, "resource")}
+	},
+	"resource.updated": func(t *rapid.T, _ int) events.Data {
+		d := &events.ResourceUpdated{Resource: Scope().Draw(t, "resource"), Properties: properties(t), Publish: rapid.Bool().Draw(t, "publish")}
+		if d.Properties == nil && rapid.Bool().Draw(t, "properties are taken away") {
+			d.Properties = []events.Property{}
+		}
+		if rapid.Bool().Draw(t, "has name") {
+			d.Name = new(optional(t, "name", Name()))
+		}
+		d.Withdraw = !d.Publish && rapid.Bool().Draw(t, "withdraw")
+		return d
+	},
+	"role.assigned": func(t *rapid.T, version int) events.Data {
+		d := &events.RoleAssigned{
 			Subject: ID().Draw(t, "subject"), Role: ID().Draw(t, "role"),
 			Scope: optional(t, "scope", Scope()), Until: optional(t, "until", Time()),
 		}
+		if version > 1 {
+			d.Condition = optional(t, "condition", Condition())
+		}
+		return d
 	},
 	"role.created": func(t *rapid.T, version int) events.Data {
 		d := &events.RoleCreated{
@@ -104,6 +143,13 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 	},
 	"role.defaulted": func(t *rapid.T, _ int) events.Data {
 		return &events.RoleDefaulted{Role: optional(t, "role", ID()), Former: optional(t, "former", ID())}
+	},
+	"role.delegated": func(t *rapid.T, _ int) events.Data {
+		return &events.RoleDelegated{
+			Subject: ID().Draw(t, "subject"), Role: ID().Draw(t, "role"),
+			Scope: optional(t, "scope", Scope()), Until: optional(t, "until", Time()),
+			Condition: optional(t, "condition", Condition()), From: ID().Draw(t, "from"), Keep: rapid.Bool().Draw(t, "keep"),
+		}
 	},
 	"role.deleted": func(t *rapid.T, _ int) events.Data { return &events.RoleDeleted{Role: ID().Draw(t, "role")} },
 	"role.revoked": func(t *rapid.T, _ int) events.Data {
@@ -154,6 +200,14 @@ func labels(t *rapid.T) []events.Label {
 	var list []events.Label
 	for _, name := range set(t, "labels", Token()) {
 		list = append(list, events.Label{Name: name, Value: optional(t, "value", Name())})
+	}
+	return list
+}
+
+func properties(t *rapid.T) []events.Property {
+	var list []events.Property
+	for _, name := range set(t, "properties", Token()) {
+		list = append(list, events.Property{Name: name, Value: optional(t, "value", Name())})
 	}
 	return list
 }

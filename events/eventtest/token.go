@@ -54,7 +54,7 @@ func init() {
 			return &events.InvestorQualified{
 				Token: Contract().Draw(t, "token"), Wallet: Address().Draw(t, "wallet"), Investor: Key().Draw(t, "investor"),
 				OnchainID: optional(t, "onchain id", Address()), Country: optional(t, "country", rapid.StringMatching("[A-Z]{2}")),
-				Properties: labels(t), Subject: ID().Draw(t, "subject"), Added: rapid.Bool().Draw(t, "added"),
+				Properties: properties(t), Subject: ID().Draw(t, "subject"), Added: rapid.Bool().Draw(t, "added"),
 				Role: optional(t, "role", ID()), OnBehalfOf: optional(t, "on behalf of", ID()),
 			}
 		},
@@ -99,13 +99,9 @@ func tokenUpdated(t *rapid.T) *events.TokenUpdated {
 		Token: Contract().Draw(t, "token"), State: rapid.SampledFrom([]string{"", events.TokenPaused, events.TokenActive}).Draw(t, "state"),
 		IdentityRegistry: optional(t, "registry", Address()), Compliance: optional(t, "compliance", Address()), OnBehalfOf: optional(t, "on behalf of", ID()),
 	}
-	if rapid.Bool().Draw(t, "has conditions") {
-		d.Conditions = []events.Condition{}
-		for range rapid.IntRange(0, 3).Draw(t, "conditions") {
-			d.Conditions = append(d.Conditions, events.Condition{
-				Property: Token().Draw(t, "property"), Not: rapid.Bool().Draw(t, "not"), Value: optional(t, "value", Name()),
-			})
-		}
+	if rapid.Bool().Draw(t, "has condition") {
+		text := rapid.SampledFrom([]string{"", `subject.properties.country != "US"`, `subject.properties.class == "retail" && subject.properties.country == "LU"`}).Draw(t, "condition")
+		d.Condition = &text
 	}
 	return d
 }

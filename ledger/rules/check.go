@@ -178,15 +178,15 @@ func (s *State) need(subject ulid.ULID, action, resource string, at time.Time) *
 	if guards := s.perms.guards[action]; len(guards) > 0 {
 		name = guards[0]
 	}
-	r := s.lacks(name)
+	r := s.without(name)
 	if s.opened.Rules == 1 {
 		return r.hint("Ask the organization's owner, or somebody who may assign roles, for it")
 	}
 	return r.hint("Ask an Owner or Admin for permission")
 }
 
-// lacks refuses for want of a permission.
-func (s *State) lacks(name string) *Refusal {
+// without refuses for want of a permission.
+func (s *State) without(name string) *Refusal {
 	r := refuse(NotPermitted, "Don't have %s permission", strings.TrimPrefix(name, s.opened.Profile.Name+":"))
 	r.Permission = name
 	return r

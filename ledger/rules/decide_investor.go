@@ -32,7 +32,7 @@ func (s *State) decideQualified(e *events.Event, d *events.InvestorQualified) *R
 }
 
 func recordOf(d *events.InvestorQualified) holder {
-	return holder{d.Investor, d.OnchainID, d.Country, d.Properties}
+	return holder{d.Investor, d.OnchainID, d.Record()}
 }
 
 func (s *State) decideDisqualified(e *events.Event, d *events.InvestorDisqualified) *Refusal {

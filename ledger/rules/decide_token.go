@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"slices"
-
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
@@ -137,7 +135,7 @@ func (s *State) decideTokenUpdated(e *events.Event, d *events.TokenUpdated) *Ref
 		{d.State != "", t.paused == (d.State == events.TokenPaused), state, notAgent},
 		{d.IdentityRegistry != "", t.registry == d.IdentityRegistry, ActionTokenRegistry, notOwner},
 		{d.Compliance != "", t.compliance == d.Compliance, ActionTokenCompliance, notOwner},
-		{d.Conditions != nil, slices.Equal(t.conditions, d.Conditions), ActionTokenConditions, notOwner},
+		{d.Condition != nil, d.Condition != nil && t.condition == *d.Condition, ActionTokenCondition, notOwner},
 	} {
 		if !p.said {
 			continue
@@ -180,7 +178,7 @@ func (s *State) decideActed(e *events.Event, d *events.TokenActed) *Refusal {
 		return refuse(Invalid, "%s is not of the token level", d.Permission).hint("It is for accounts, not for wallets")
 	}
 	if !s.Check(e.Actor, d.Permission, events.TokenScope(d.Token), e.Time) {
-		r := s.lacks(d.Permission)
+		r := s.without(d.Permission)
 		return r.hint("%s", s.unmet(s.subjects.get(e.Actor), d.Permission, events.TokenScope(d.Token), e))
 	}
 	d.OnBehalfOf = t.owner

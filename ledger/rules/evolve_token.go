@@ -52,8 +52,8 @@ func (s *State) evolveToken(e *events.Event, d events.TokenData) {
 		if d.Compliance != "" {
 			t.compliance = d.Compliance
 		}
-		if d.Conditions != nil {
-			t.conditions = d.Conditions
+		if d.Condition != nil {
+			t.condition = *d.Condition
 		}
 	case *events.InvestorQualified:
 		put(s.notes, t.holders, d.Subject, recordOf(d))

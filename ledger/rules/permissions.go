@@ -25,7 +25,7 @@ type permission struct {
 	token     bool // of the token level
 	dependsOn []string
 	needs     []string // of the events.Need constants, sorted; nil: only somebody who holds it
-	access    string   // of the events.Access constants; empty: it gives none
+	access    string   // of the events.Reach constants; empty: it gives none
 }
 
 func newPermissions() *permissions {

@@ -15,16 +15,12 @@ func (s *State) appendTokens(b []byte) []byte {
 	b = snapshot.AppendCount(b, len(s.tokens))
 	for _, id := range slices.Sorted(maps.Keys(s.tokens)) {
 		t := s.tokens[id]
-		b = snapshot.AppendStrings(b, []string{t.id, t.name, t.registry, t.compliance})
+		b = snapshot.AppendStrings(b, []string{t.id, t.name, t.registry, t.compliance, t.condition})
 		b = snapshot.AppendBool(append(snapshot.AppendUint(b, t.deployed), t.owner[:]...), t.paused)
-		b = snapshot.AppendCount(b, len(t.conditions))
-		for _, c := range t.conditions {
-			b = snapshot.AppendBool(snapshot.AppendString(snapshot.AppendString(b, c.Property), c.Value), c.Not)
-		}
 		b = snapshot.AppendCount(b, len(t.holders))
 		for _, wallet := range slices.SortedFunc(maps.Keys(t.holders), ulid.ULID.Compare) {
 			h := t.holders[wallet]
-			b = snapshot.AppendStrings(append(b, wallet[:]...), []string{h.investor, h.onchainID, h.country})
+			b = snapshot.AppendStrings(append(b, wallet[:]...), []string{h.investor, h.onchainID})
 			b = snapshot.AppendCount(b, len(h.properties))
 			for _, l := range h.properties {
 				b = snapshot.AppendString(snapshot.AppendString(b, l.Name), l.Value)
@@ -41,9 +37,9 @@ func (s *State) appendTokens(b []byte) []byte {
 func (s *State) readTokens(r *snapshot.Reader) {
 	last := ""
 	for range r.Count(30) {
-		texts := readTexts(r, 4)
+		texts := readTexts(r, 5)
 		t := &token{
-			id: texts[0], name: texts[1], registry: texts[2], compliance: texts[3], deployed: s.past(r), owner: r.ID(), paused: r.Bool(),
+			id: texts[0], name: texts[1], registry: texts[2], compliance: texts[3], condition: texts[4], deployed: s.past(r), owner: r.ID(), paused: r.Bool(),
 			holders: map[ulid.ULID]holder{}, blocked: map[ulid.ULID]uint64{},
 		}
 		if t.id <= last || t.owner != ulidZero && s.subjects.get(t.owner) == nil {
@@ -53,14 +49,11 @@ func (s *State) readTokens(r *snapshot.Reader) {
 			return
 		}
 		last, s.tokens[t.id] = t.id, t
-		for range r.Count(3) {
-			t.conditions = append(t.conditions, events.Condition{Property: r.String(), Value: r.String(), Not: r.Bool()})
-		}
 		s.readByWallet(r, func(wallet ulid.ULID) {
-			texts := readTexts(r, 3)
-			h := holder{investor: texts[0], onchainID: texts[1], country: texts[2]}
+			texts := readTexts(r, 2)
+			h := holder{investor: texts[0], onchainID: texts[1]}
 			for range r.Count(2) {
-				h.properties = append(h.properties, events.Label{Name: r.String(), Value: r.String()})
+				h.properties = append(h.properties, events.Property{Name: r.String(), Value: r.String()})
 			}
 			t.holders[wallet] = h
 		})

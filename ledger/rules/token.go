@@ -17,7 +17,7 @@ const (
 	ActionInvestorDisqualify = "investor.disqualify"
 	ActionInvestorQualify    = "investor.qualify"
 	ActionTokenCompliance    = "token.compliance"
-	ActionTokenConditions    = "token.conditions"
+	ActionTokenCondition     = "token.condition"
 	ActionTokenDeploy        = "token.deploy"
 	ActionTokenPause         = "token.pause"
 	ActionTokenRegistry      = "token.registry"
@@ -29,7 +29,7 @@ const (
 
 var tokenActions = []string{
 	ActionAgentAdd, ActionAgentRemove, ActionChainAttest, ActionInvestorDisqualify, ActionInvestorQualify, ActionTokenCompliance,
-	ActionTokenConditions, ActionTokenDeploy, ActionTokenPause, ActionTokenRegistry, ActionTokenTransfer, ActionTokenUnpause,
+	ActionTokenCondition, ActionTokenDeploy, ActionTokenPause, ActionTokenRegistry, ActionTokenTransfer, ActionTokenUnpause,
 	ActionWalletBlock, ActionWalletUnblock,
 }
 
@@ -41,9 +41,9 @@ type token struct {
 	deployed   uint64    // position
 	owner      ulid.ULID // zero: nobody owns it
 	paused     bool
-	registry   string // address of the Identity Registry; empty: not said
-	compliance string // address of the Compliance contract; empty: not said
-	conditions []events.Condition
+	registry   string               // address of the Identity Registry; empty: not said
+	compliance string               // address of the Compliance contract; empty: not said
+	condition  string               // that holder records have to meet; empty: none
 	holders    map[ulid.ULID]holder // by wallet
 	blocked    map[ulid.ULID]uint64 // position since which a wallet is
 }
@@ -52,36 +52,15 @@ type token struct {
 type holder struct {
 	investor   string
 	onchainID  string
-	country    string
-	properties []events.Label
+	properties []events.Property // the country among them
 }
 
 // meets says whether the record of a holder is as the token's compliance demands.
-func (t *token) meets(h holder) bool {
-	for _, c := range t.conditions {
-		if (h.property(c.Property) == c.Value) == c.Not {
-			return false
-		}
-	}
-	return true
-}
-
-// property gives what a record says; empty where it says nothing.
-func (h *holder) property(name string) string {
-	if name == "country" {
-		return h.country
-	}
-	for _, l := range h.properties {
-		if l.Name == name {
-			return l.Value
-		}
-	}
-	return ""
-}
+func (t *token) meets(h holder) bool { return events.RecordMeets(t.condition, h.properties) }
 
 // same says whether two records say the same.
 func (h *holder) same(o *holder) bool {
-	return h.investor == o.investor && h.onchainID == o.onchainID && h.country == o.country && slices.Equal(h.properties, o.properties)
+	return h.investor == o.investor && h.onchainID == o.onchainID && slices.Equal(h.properties, o.properties)
 }
 
 // token gives the token of an id.
