@@ -103,6 +103,9 @@ func prepare(c *call, in wire.Intent) (wire.Prepared, error) {
 	if err := members(in, kind); err != nil {
 		return wire.Prepared{}, err
 	}
+	if in.Credential == "" {
+		in.Credential = c.caller.did()
+	}
 	reason, err := commitment("reason", in.Reason)
 	if err != nil {
 		return wire.Prepared{}, err
@@ -124,6 +127,10 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 	actor, err := d.actor()
 	if err != nil {
 		return p, err
+	}
+	if me := d.call.subject; me != (ulid.ULID{}) && actor != me { // a preview says what others hold
+		r := &rules.Refusal{Code: rules.NotProven, Reason: clip(d.in.Credential) + " is no key of the caller's"}
+		return p, refused(r, d.call.org)
 	}
 	whole, err := kind.whole(d)
 	if err != nil {

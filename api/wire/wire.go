@@ -261,8 +261,19 @@ type Missing struct {
 	LostAt  uint64   `json:"lostAt,omitempty"`
 	Ended   string   `json:"ended,omitempty"`
 	Scope   string   `json:"scope,omitempty"`
+	By      string   `json:"by,omitempty"`     // key of who took it away, at lostAt, or at since where it is deactivated
+	Time    string   `json:"time,omitempty"`   // when
+	Reason  string   `json:"reason,omitempty"` // why
 	Nearest []string `json:"nearest,omitempty"`
 	Text    string   `json:"text"` // for people
+}
+
+// Point is one of the four things to look at when a permission does not work.
+type Point struct {
+	Question string   `json:"question"`
+	Yes      bool     `json:"yes"`
+	Text     string   `json:"text"` // for people
+	Nearest  []string `json:"nearest,omitempty"`
 }
 
 // Check answers whether a subject may do something.
@@ -272,6 +283,7 @@ type Check struct {
 	Resource   string    `json:"resource,omitempty"`
 	Allowed    bool      `json:"allowed"`
 	Because    []Because `json:"because"`
+	Points     []Point   `json:"points,omitempty"`  // of explain: the four, in their order
 	Missing    []Missing `json:"missing,omitempty"` // of explain, where denied
 	AsOf       AsOf      `json:"asOf"`
 }

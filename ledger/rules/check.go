@@ -101,10 +101,16 @@ const (
 	ActionKeyReport          = "key.report"
 	ActionKeyRevoke          = "key.revoke"
 	ActionKeyRotate          = "key.rotate"
+	ActionKeysRead           = "keys.read"
+	ActionLogRead            = "log.read"
+	ActionLogSystem          = "log.system"
+	ActionLogUsers           = "log.users"
+	ActionOrganizationRead   = "organization.read"
 	ActionOrganizationUpdate = "organization.update"
 	ActionPermissionGrant    = "permission.grant"
 	ActionPermissionRevoke   = "permission.revoke"
 	ActionPermissionSet      = "permission.set"
+	ActionPermissionsRead    = "permissions.read"
 	ActionPermissionsRecord  = "permissions.record"
 	ActionRoleAssign         = "role.assign"
 	ActionRoleCreate         = "role.create"
@@ -116,34 +122,45 @@ const (
 	ActionRolesRead          = "roles.read"
 	ActionSubjectAdd         = "subject.add"
 	ActionSubjectDeactivate  = "subject.deactivate"
+	ActionSubjectsRead       = "subjects.read"
 )
 
-// Actions lists them, in the order of their names.
+// Actions lists them, in the order of their names: those of the newest version of the rules. See [ActionsOf].
 func Actions() []string {
 	all := append([]string{
-		ActionCataloguePublish, ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport,
-		ActionKeyRevoke, ActionKeyRotate, ActionOrganizationUpdate, ActionPermissionGrant, ActionPermissionRevoke,
-		ActionPermissionSet, ActionPermissionsRecord, ActionRoleAssign, ActionRoleCreate, ActionRoleDefault, ActionRoleDelete,
-		ActionRoleRevoke, ActionRoleSet, ActionRoleUpdate, ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate,
+		ActionCataloguePublish,
+		ActionDocumentIssue,
+		ActionHistoryRead,
+		ActionImport,
+		ActionKeyRegister,
+		ActionKeyReport,
+		ActionKeyRevoke,
+		ActionKeyRotate,
+		ActionKeysRead,
+		ActionLogRead,
+		ActionLogSystem,
+		ActionLogUsers,
+		ActionOrganizationRead,
+		ActionOrganizationUpdate,
+		ActionPermissionGrant,
+		ActionPermissionRevoke,
+		ActionPermissionSet,
+		ActionPermissionsRead,
+		ActionPermissionsRecord,
+		ActionRoleAssign,
+		ActionRoleCreate,
+		ActionRoleDefault,
+		ActionRoleDelete,
+		ActionRoleRevoke,
+		ActionRoleSet,
+		ActionRoleUpdate,
+		ActionRolesRead,
+		ActionSubjectAdd,
+		ActionSubjectDeactivate,
+		ActionSubjectsRead,
 	}, tokenActions...)
 	slices.Sort(all)
 	return all
-}
-
-// actions1 are those of version 1 of the rules.
-var actions1 = []string{
-	ActionCataloguePublish, ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport,
-	ActionKeyRevoke, ActionKeyRotate, ActionPermissionGrant, ActionPermissionRevoke, ActionPermissionSet,
-	ActionPermissionsRecord, ActionRoleAssign, ActionRoleCreate, ActionRoleDelete, ActionRoleRevoke, ActionRoleSet,
-	ActionRoleUpdate, ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate,
-}
-
-// ActionsOf lists the actions that a version of the rules knows. They are the permissions of its own catalogue.
-func ActionsOf(version uint64) []string {
-	if version == 1 {
-		return slices.Clone(actions1)
-	}
-	return Actions()
 }
 
 // Own is the catalogue of the ledger's own actions. Every organization has it; nobody can publish another.

@@ -58,9 +58,15 @@ var actions = []string{
 	"catalogue.publish",
 	"document.issue",
 	"history.read",
+	"keys.read",
+	"log.read",
+	"log.system",
+	"log.users",
+	"organization.read",
 	"permission.grant",
 	"permission.revoke",
 	"permission.set",
+	"permissions.read",
 	"role.assign",
 	"role.create",
 	"role.delete",
@@ -70,6 +76,7 @@ var actions = []string{
 	"roles.read",
 	"subject.add",
 	"subject.deactivate",
+	"subjects.read",
 }
 
 // Actions returns the ledger's own actions that a permission may guard, sorted.
