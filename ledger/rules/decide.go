@@ -66,7 +66,7 @@ func (s *State) decide(e *events.Event) *Refusal {
 	if r := s.decideAuth(e); r != nil {
 		return r
 	}
-	if s.evidence[e.Data.Type()] && e.Auth.Method != events.MethodSignature && e.Actor != s.opened.Node {
+	if s.evidence[e.Data.Type()] && !events.Signs(e.Auth.Method) && e.Actor != s.opened.Node {
 		return refuse(NotProven, "The ledger demands its author's signature on a command for %s", e.Data.Type())
 	}
 	if _, observed := e.Data.(*events.ChainObserved); e.Origin.Import != nil && !observed {
@@ -195,7 +195,7 @@ func (s *State) decideID(e *events.Event) *Refusal {
 	default:
 		old := e.Time.Sub(e.ID.Timestamp())
 		limit := idSkew
-		if e.Auth.Method == events.MethodSignature {
+		if events.Signs(e.Auth.Method) {
 			limit = idSigned
 		}
 		if old > limit || old < -idSkew {
@@ -208,6 +208,9 @@ func (s *State) decideID(e *events.Event) *Refusal {
 
 // decideAuth judges whether the actor is one, and proved itself with something that is its own.
 func (s *State) decideAuth(e *events.Event) *Refusal {
+	if s.opened.Rules > 1 && events.SignsWithWallet(e.Auth.Method) {
+		return s.decideWallet(e)
+	}
 	k, known := s.keys[e.Auth.Credential]
 	if !known || k.revoked != 0 {
 		return refuse(NotProven, "%s is no key of this ledger, or is one no more", e.Auth.Credential)
@@ -247,8 +250,13 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 	if k.purpose != signsWith(e.Data) || k.subject != e.Actor {
 		return refuse(NotProven, "%s is not a credential of %s", e.Auth.Credential, e.Actor)
 	}
-	if u := s.subjects.get(e.Actor); u.deactivated != 0 {
+	u := s.subjects.get(e.Actor)
+	if u.deactivated != 0 {
 		return refuse(Inactive, "%s is deactivated", u.key)
+	}
+	if s.opened.Rules > 1 && u.kind == events.KindWallet {
+		return refuse(NotProven, "%s is a wallet, which proves itself with its own signature", u.key).
+			hint("Sign with the wallet, by EIP-712, EIP-191 or EIP-4361")
 	}
 	return nil
 }
