@@ -179,33 +179,37 @@ func TestActions(t *testing.T) {
 // Each command needs its own permission: with all the others it is refused, with it alone it is recorded.
 func TestEachCommandNeedsItsPermission(t *testing.T) {
 	world := func(t *testing.T) *world {
-		return open(t, plain, create("r", "a"), create("free", "a"), add("bob"), assign("bob", "r"), grant("bob", "a").on("x/1"), add("ann"), grant("ann", "a"))
+		profile := plain
+		profile.DefaultRoles = true
+		return open(t, profile, create("r", "a"), create("free", "a"), add("bob"), assign("bob", "r"), grant("bob", "a").on("x/1"), add("ann"), grant("ann", "a"))
 	}
-	others := map[string][]string{"import": {"subject.add"}} // an import is of something
-	none := map[string]bool{                                 // reading is no command
+	others := map[string][]string{"import": {"subject.add"}, "role.default": nil} // an import is of something
+	none := map[string]bool{                                                      // reading is no command
 		rules.ActionHistoryRead: true, rules.ActionKeysRead: true, rules.ActionLogRead: true, rules.ActionLogSystem: true, rules.ActionLogUsers: true,
 		rules.ActionOrganizationRead: true, rules.ActionPermissionsRead: true, rules.ActionRolesRead: true, rules.ActionSubjectsRead: true,
 	}
 	steps := map[string]step{
-		"catalogue.publish":  publish("shop", perm("x")),
-		"document.issue":     issue("role/" + id("r").String()),
-		"import":             add("new").imported(record("old", "1", 0)),
-		"key.register":       register("bob2", events.PurposeCredential, "bob"),
-		"key.report":         report("event", 1),
-		"key.revoke":         revokeKey("bob"),
-		"key.rotate":         rotate("bob", "bob2"),
-		"permission.grant":   grant("bob", "a"),
-		"permission.revoke":  revoke("bob", "a").on("x/1"),
-		"permission.set":     set("bob", "a"),
-		"permissions.record": part("a"),
-		"role.assign":        assign("bob", "free"),
-		"role.create":        create("new", "a"),
-		"role.delete":        remove("free"),
-		"role.revoke":        revokeRole("bob", "r"),
-		"role.set":           setRoles("bob", "r", "free"),
-		"role.update":        takeFrom("r", "a"),
-		"subject.add":        add("new"),
-		"subject.deactivate": deactivate("bob"),
+		"catalogue.publish":   publish("shop", perm("x")),
+		"document.issue":      issue("role/" + id("r").String()),
+		"import":              add("new").imported(record("old", "1", 0)),
+		"key.register":        register("bob2", events.PurposeCredential, "bob"),
+		"key.report":          report("event", 1),
+		"key.revoke":          revokeKey("bob"),
+		"key.rotate":          rotate("bob", "bob2"),
+		"organization.update": nameOrganization("Other"),
+		"permission.grant":    grant("bob", "a"),
+		"permission.revoke":   revoke("bob", "a").on("x/1"),
+		"permission.set":      set("bob", "a"),
+		"permissions.record":  part("a"),
+		"role.assign":         assign("bob", "free"),
+		"role.create":         create("new", "a"),
+		"role.default":        defaulted("free"),
+		"role.delete":         remove("free"),
+		"role.revoke":         revokeRole("bob", "r"),
+		"role.set":            setRoles("bob", "r", "free"),
+		"role.update":         takeFrom("r", "a"),
+		"subject.add":         add("new"),
+		"subject.deactivate":  deactivate("bob"),
 	}
 	instead := []string{"role.create", "role.update", "permission.set"} // of permissions.record
 	for _, action := range rules.Actions() {

@@ -69,6 +69,10 @@ func (s *State) read(r *snapshot.Reader) {
 		}
 		s.current[purpose] = did
 	})
+	if s.recovery != nil && s.subjects.get(s.recovery.to) == nil || s.defaultRole != ulidZero && s.roles[s.defaultRole] == nil ||
+		s.subjects.get(s.owner) == nil || s.founded > s.subjects.count {
+		r.Fail("the owner, its heir or the default role is not there")
+	}
 	readSorted(r, 34, bytesOf(32), func(digest string) {
 		at := instant(r.Int())
 		s.parts[events.Digest([]byte(digest))] = part{r.Strings(), at}

@@ -22,8 +22,9 @@ var (
 	plain    = events.Profile{Name: "plain", EmptyRoles: true, NewPermissions: true, DirectGrants: true}
 	stokr    = events.Profile{Name: "stokr", DirectGrants: true, UniqueNames: true}
 	ipaware  = events.Profile{Name: "ipaware", UniqueNames: true}
-	guardian = events.Profile{Name: "guardian", Dependencies: true, EmptyRoles: true, Documents: true}
-	strict   = events.Profile{Name: "strict", DirectGrants: true, Dependencies: true}
+	guardian = events.Profile{Name: "guardian", Dependencies: true, EmptyRoles: true, Documents: true,
+		DefaultRoles: true, WithdrawRoles: true, RecoveryDelay: 3600}
+	strict = events.Profile{Name: "strict", DirectGrants: true, Dependencies: true}
 )
 
 const ledger = "test.example/acme"
@@ -133,6 +134,9 @@ func (w *world) command(st step) (events.Command, time.Time) {
 	}
 	if actor == "node" {
 		c.Auth = events.Auth{Method: events.MethodNode, Credential: did("event")}
+	}
+	if st.data != nil && w.s.Rules() == 1 {
+		c.Version = w.s.Newest(c.Data.Type())
 	}
 	for _, f := range st.edits {
 		f(w, &c)

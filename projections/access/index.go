@@ -49,8 +49,10 @@ type Index struct {
 	lineNumber table
 	touched    []uint32 // lines of one subject that the entry at hand changes
 
-	owner uint32 // of subjects; there is none before the opening
-	parts map[events.Digest]part
+	owner  uint32      // of subjects, at the head; there is none before the opening
+	owners []ownerFrom // in the order of the log
+	bosses []uint32    // the role that every owner has; empty: there is none
+	parts  map[events.Digest]part
 }
 
 // entry is what is kept of each entry.

@@ -115,6 +115,7 @@ func (x *Index) appendRoles(b []byte) []byte {
 	for _, r := range x.roles.all {
 		b = snapshot.AppendString(append(b, r.id[:]...), r.key)
 		b = snapshot.AppendUint(snapshot.AppendUint(b, r.created), r.deleted)
+		b = snapshot.AppendString(snapshot.AppendBool(b, r.system), r.managed)
 		b = snapshot.AppendCount(b, len(r.touched))
 		last := uint64(0)
 		for _, at := range r.touched {
@@ -169,7 +170,11 @@ func (x *Index) appendSubjects(b []byte) []byte {
 			}
 		}
 	}
-	return snapshot.AppendUint(b, uint64(x.owner))
+	b = snapshot.AppendCount(b, len(x.owners))
+	for _, o := range x.owners {
+		b = snapshot.AppendUint(snapshot.AppendUint(b, o.position), uint64(o.subject))
+	}
+	return b
 }
 
 func (x *Index) appendLines(b []byte) []byte {

@@ -7,6 +7,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
 )
 
 // take takes in what an event says. It follows rules.Evolve, type by type.
@@ -14,9 +15,16 @@ func (x *Index) take(e *events.Event) {
 	at := e.Sequence
 	switch d := e.Data.(type) {
 	case *events.OrganizationOpened:
-		x.publishOwn(d.Rules, at)
+		x.publishOwn(rules.ActionsOf(d.Rules), at)
 		o := d.Owner
 		x.owner = x.addSubject(&events.SubjectAdded{Subject: o.Subject, Key: o.Key, Kind: o.Kind, DID: o.DID, Credential: o.Credential}, at, false)
+		x.owners = []ownerFrom{{at, x.owner}}
+	case *events.OwnershipTransferred:
+		x.changeOwner(d.To, at)
+	case *events.OwnershipRecovered:
+		x.changeOwner(d.To, at)
+	case *events.RulesAdopted:
+		x.publishOwn(rules.ActionsOf(d.Rules), at)
 	case *events.CataloguePublished:
 		x.publish(d, at)
 	case *events.SubjectAdded:
