@@ -80,7 +80,7 @@ func (x *Index) reasons(list []Reason, u *subject, n uint32, resource string, v 
 	if x.owns(u, v) {
 		list = append(list, x.ownerReason(v))
 	}
-	if !x.fits(n, u.kind, v) {
+	if !x.fits(n, u.kind, v) || !v.heedless && x.unmet(u, n, resource, v) != "" {
 		return list
 	}
 	if len(u.direct) > 0 {

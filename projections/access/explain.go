@@ -20,6 +20,7 @@ type Explanation struct {
 	DeactivatedBy     ulid.ULID
 	UnknownPermission bool     // no catalogue, role or grant names it as of then
 	Nearest           []string // known names near an unknown one, at most three
+	Unmet             string   // what the permission needs beside its holder, and is not so, where the subject holds it
 	Level             string   // the permission's level, where it does not count for the subject's kind: token or platform
 	Elsewhere         []Reason // how it holds the permission on scopes that do not cover the resource
 	Lost              []Loss   // grants of the permission itself that it had on a covering scope, and has no more
@@ -56,9 +57,14 @@ type Loss struct {
 
 // Explain is [Index.Check] with what is missing, where something is.
 func (x *Index) Explain(subject, permission, resource string, a AsOf) Explanation {
+	return x.ExplainWith(subject, "", permission, resource, a)
+}
+
+// ExplainWith is Explain for a subject that a wallet accompanies: see [Index.CheckWith].
+func (x *Index) ExplainWith(subject, with, permission, resource string, a AsOf) Explanation {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	v := x.view(a)
+	v := x.viewWith(a, with)
 	var e Explanation
 	u := x.findSubject(subject, v)
 	n, named := x.numberOf(permission)
@@ -80,6 +86,11 @@ func (x *Index) Explain(subject, permission, resource string, a AsOf) Explanatio
 		return e
 	}
 	if u != nil {
+		if need := x.unmet(u, n, resource, v); need != "" {
+			if v.heedless = true; len(x.reasons(nil, u, n, resource, v)) > 0 {
+				e.Unmet = need
+			}
+		}
 		if !x.fits(n, u.kind, v) {
 			e.Level = cmp.Or(x.infoAt(n, v).level(), LevelPlatform)
 		}

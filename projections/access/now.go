@@ -58,6 +58,7 @@ type roleNow struct {
 const (
 	nowKnown = 1 << iota // it has a name
 	nowToken             // it is of the token level
+	nowNeeds             // it needs something beside its holder
 	nowBits  = iota
 )
 
@@ -104,6 +105,8 @@ func (x *Index) allowsNow(subject, permission, resource string, a AsOf) (allowed
 		return true, true
 	case h.token != (p&nowToken != 0):
 		return false, true
+	case p&nowNeeds != 0:
+		return false, false
 	}
 	instant := a.Instant.UnixMilli()
 	if len(h.list) <= few && h.chunks == nil {
@@ -203,10 +206,13 @@ func (x *Index) publishPermission(n uint32, at uint64) {
 	if len(p.entered) > 0 {
 		now |= nowKnown
 	}
+	if k := len(p.info); k > 0 && len(p.info[k-1].says.Needs) > 0 {
+		now |= nowNeeds
+	}
 	if k := len(p.info); k > 0 && p.info[k-1].token() {
 		now |= nowToken
 	}
-	if now&(nowKnown|nowToken) != p.now.Load()&(nowKnown|nowToken) { // else it is so since earlier
+	if all := uint64(1<<nowBits - 1); now&all != p.now.Load()&all { // else it is so since earlier
 		p.now.Store(now)
 	}
 }
