@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/oklog/ulid/v2"
 
@@ -73,17 +74,12 @@ func updatedToken(d *events.TokenUpdated, behalf string) []string {
 // wallets gives the subjects and roles that an event about a token is about.
 func wallets(d events.TokenData) []ulid.ULID {
 	c := d.Change()
-	var ids []ulid.ULID
-	for _, id := range []ulid.ULID{c.Subject, c.From, c.Give, c.Take} {
-		if id != (ulid.ULID{}) {
-			ids = append(ids, id)
-		}
-	}
+	all := []ulid.ULID{c.Subject, c.From, c.Give, c.Take}
 	switch d := d.(type) {
 	case *events.TokenActed:
-		ids = append(ids, d.OnBehalfOf)
+		all = append(all, d.OnBehalfOf)
 	case *events.TokenUpdated:
-		ids = append(ids, d.OnBehalfOf)
+		all = append(all, d.OnBehalfOf)
 	}
-	return ids
+	return slices.DeleteFunc(all, func(id ulid.ULID) bool { return id == ulid.ULID{} })
 }
