@@ -117,6 +117,8 @@ func Routes() []Route {
 			Summary: "Everything a subject may do, and why"},
 		{Method: get, Path: org + "/assignments", Action: roles, Query: reads(), endpoint: lines[wire.Assignment](assignments),
 			Summary: "What every subject may do, one a line"},
+		{Method: get, Path: org + "/bindings", Action: roles, Query: reads(), endpoint: lines[wire.Bound](bindings),
+			Summary: "What every subject was given, one a line"},
 
 		{Method: post, Path: org + "/simulate", Action: roles, Query: atLeast, endpoint: handle(simulate),
 			Summary: "What would be so if changes were recorded; nothing is"},

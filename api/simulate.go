@@ -40,6 +40,9 @@ func simulate(c *call, q wire.Rehearsal) (wire.Rehearsed, error) {
 		}
 		out.AsOf = head(c.org, r.at)
 		credential, err := actingAs(s, q.As)
+		if own := CallerOf(c.Context()).did(); q.As == "" && own != "" {
+			credential, err = own, nil
+		}
 		if err != nil {
 			failed = err
 			return

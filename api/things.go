@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/oklog/ulid/v2"
 
@@ -112,10 +113,43 @@ func listPermissions(c *call) (wire.List[wire.Permission], error) {
 		return wire.List[wire.Permission]{}, err
 	}
 	list := wire.List[wire.Permission]{Items: []wire.Permission{}, AsOf: asOf}
+	held, err := c.heldBy(c.query.Get("subject"), a)
+	if err != nil {
+		return list, err
+	}
 	for _, v := range c.org.Access.Permissions(a) {
-		list.Items = append(list.Items, permissionOf(v))
+		one := permissionOf(v)
+		if held != nil {
+			reasons, has := held[v.Name]
+			one.Has = &has
+			if one.Because, err = c.because(reasons); err != nil {
+				return list, err
+			}
+		}
+		list.Items = append(list.Items, one)
 	}
 	return list, nil
+}
+
+// heldBy gives what a subject has, by permission; nil where nobody is named.
+func (c *call) heldBy(subject string, a access.AsOf) (map[string][]access.Reason, error) {
+	if subject == "" {
+		return nil, nil
+	}
+	if !c.isCaller(subject) {
+		if err := c.may(rules.ActionRolesRead); err != nil {
+			return nil, err
+		}
+	}
+	all, err := c.org.Access.Effective(subject, a)
+	if err != nil {
+		return nil, err
+	}
+	held := make(map[string][]access.Reason, len(all))
+	for _, e := range all {
+		held[e.Permission] = e.Because
+	}
+	return held, nil
 }
 
 // assignments streams: an organization of many people with many permissions each is more than one answer should hold.
@@ -132,6 +166,37 @@ func assignments(c *call, w http.ResponseWriter) error {
 	out := newLineWriter(w, mediaLines)
 	for v, names := range c.org.Access.Assignments(a) {
 		if err := out.add(wire.Assignment{Subject: v.Key, Permissions: append([]string{}, names...)}); err != nil {
+			return out.end(c, err)
+		}
+	}
+	return out.end(c, nil)
+}
+
+// bindings streams, as assignments does.
+func bindings(c *call, w http.ResponseWriter) error {
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return err
+	}
+	header, err := json.Marshal(asOf)
+	if err != nil {
+		return err
+	}
+	w.Header().Set(wire.AsOfHeader, string(header))
+	out := newLineWriter(w, mediaLines)
+	for _, v := range c.org.Access.Subjects(a) {
+		h, err := c.org.Access.Holdings(v.ID.String(), a)
+		if err != nil {
+			return out.end(c, err)
+		}
+		one := wire.Bound{Subject: v.Key, Kind: v.Kind, Holds: []wire.Holds{}}
+		for _, held := range slices.Concat(h.Roles, h.Permissions) {
+			one.Holds = append(one.Holds, holdsOf(held))
+		}
+		if len(one.Holds) == 0 {
+			continue
+		}
+		if err := out.add(one); err != nil {
 			return out.end(c, err)
 		}
 	}

@@ -67,7 +67,7 @@ type Blame struct {
 
 // Rehearsal asks what would be so if changes were recorded, one after the other. Nothing is.
 type Rehearsal struct {
-	As      string   `json:"as,omitempty"` // key of who would record them; empty: the owner
+	As      string   `json:"as,omitempty"` // key of who would record them; empty: the caller, else the owner
 	Intents []Intent `json:"intents"`      // without credential
 }
 
@@ -86,4 +86,14 @@ type Step struct {
 	Kind    string   `json:"kind"`
 	Type    string   `json:"type,omitempty"` // of the event
 	Refusal *Problem `json:"refusal,omitempty"`
+}
+
+// Guideline is the label of a role that says when to give it, and to whom.
+const Guideline = "guideline"
+
+// Bound is a subject with all that it was given and has not lost, whether or not it may use it.
+type Bound struct {
+	Subject string  `json:"subject"` // key
+	Kind    string  `json:"kind"`
+	Holds   []Holds `json:"holds"`
 }

@@ -63,7 +63,7 @@ type Opening struct {
 // without catalogue. [Prepared] answers it. Members that a kind does not use are absent.
 type Intent struct {
 	Kind       string `json:"kind"`       // see the Intent constants
-	Credential string `json:"credential"` // did:key that will sign
+	Credential string `json:"credential"` // did:key that will sign, or the wallet
 
 	Role        string   `json:"role,omitempty"` // key or id
 	Name        *string  `json:"name,omitempty"`
@@ -71,6 +71,9 @@ type Intent struct {
 	Permissions []string `json:"permissions,omitempty"` // of a new role, or a whole set
 	Add         []string `json:"add,omitempty"`
 	Remove      []string `json:"remove,omitempty"`
+	// Labels are what else is said of a role, as its guideline; of an update an empty value takes one away, and those that
+	// are not named stay.
+	Labels map[string]string `json:"labels,omitempty"`
 
 	Subject     string   `json:"subject,omitempty"` // key or id
 	SubjectKind string   `json:"subjectKind,omitempty"`
@@ -94,6 +97,9 @@ type Intent struct {
 
 	About  string `json:"about,omitempty"`  // role:<key> or subject:<key>, of a document
 	Reason string `json:"reason,omitempty"` // commitment, base64url
+
+	Scheme  string `json:"scheme,omitempty"`  // in which a wallet will sign: eip712, eip191 or eip4361; absent: eip712
+	Expires string `json:"expires,omitempty"` // RFC 3339; from when on what the wallet signs is void; absent: in an hour
 }
 
 // Kinds of intents.
@@ -126,6 +132,8 @@ type Prepared struct {
 	Preview *Preview `json:"preview,omitempty"`
 	Refusal *Problem `json:"refusal,omitempty"`
 	Seq     uint64   `json:"seq"` // the position the preview was made at
+	// Wallet is what a wallet has to sign, where the credential is one.
+	Wallet *WalletRequest `json:"wallet,omitempty"`
 
 	// What was asked for. Package client fills it in, to hold against it what it is to sign; it is not in the JSON.
 	Intent  *Intent  `json:"-"`
@@ -147,11 +155,31 @@ type Effective struct {
 	Scope      string `json:"scope,omitempty"`
 }
 
-// Submission asks to record a command.
+// WalletRequest is what a wallet is asked to sign for a prepared command: TypedData with eth_signTypedData_v4, or Text with
+// personal_sign, which takes it as Hex. Whoever has the command makes it again (docs/format.md), and need not trust it.
+type WalletRequest struct {
+	Wallet    string          `json:"wallet"`  // did:pkh or address
+	Method    string          `json:"method"`  // eip712, eip191 or eip4361
+	Command   json.RawMessage `json:"command"` // canonical bytes, expiry included: what to submit with the signature
+	TypedData json.RawMessage `json:"typedData,omitempty"`
+	Text      string          `json:"text,omitempty"`
+	Hex       string          `json:"hex,omitempty"` // the bytes of Text
+	Expires   string          `json:"expires"`
+}
+
+// Submission asks to record a command, with the evidence of its author or the signature of its author's wallet.
 type Submission struct {
-	Command  json.RawMessage `json:"command"`  // canonical bytes, expiry included
-	Evidence json.RawMessage `json:"evidence"` // canonical bytes
-	Texts    []Text          `json:"texts,omitempty"`
+	Command  json.RawMessage  `json:"command"`            // canonical bytes, expiry included
+	Evidence json.RawMessage  `json:"evidence,omitempty"` // canonical bytes
+	Wallet   *WalletSignature `json:"wallet,omitempty"`   // instead of Evidence
+	Texts    []Text           `json:"texts,omitempty"`
+}
+
+// WalletSignature is what a wallet gave for a [WalletRequest].
+type WalletSignature struct {
+	Wallet    string `json:"wallet"`
+	Method    string `json:"method"`
+	Signature string `json:"signature"` // 0x and 130 hexadecimal digits
 }
 
 // Text is a private text, with the salt of its commitment.
@@ -233,10 +261,16 @@ type Permission struct {
 	Description string   `json:"description,omitempty"`
 	Level       string   `json:"level,omitempty"`
 	DependsOn   []string `json:"dependsOn,omitempty"`
+	Guards      []string `json:"guards,omitempty"` // the ledger's own actions that it lets its holder do
+	Selectable  bool     `json:"selectable"`       // whether a role may be made with it, or it be given
 	Reserved    bool     `json:"reserved,omitempty"`
 	Retired     bool     `json:"retired,omitempty"`
 	Needs       []string `json:"needs,omitempty"`  // what must be so beside holding it
 	Access      string   `json:"access,omitempty"` // the access to policies that it gives
+
+	// Where a subject was asked about: whether it has the permission, on whatever scope, and through what.
+	Has     *bool     `json:"has,omitempty"`
+	Because []Because `json:"because,omitempty"`
 }
 
 // Because is one reason for a yes.

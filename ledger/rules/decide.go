@@ -51,9 +51,11 @@ func (s *State) decide(e *events.Event) *Refusal {
 		return refuse(WrongLedger, "The command is for %s, this is %s", e.Source, s.source)
 	case e.Time.Before(s.time):
 		return refuse(Invalid, "The instant lies before that of the last event")
-	case versionOf(e) > s.Newest(e.Data.Type()):
+	case s.Newest(e.Data.Type()) == 0 || e.Version > s.Newest(e.Data.Type()):
 		return refuse(Invalid, "Version %d of the rules, by which this ledger goes, knows no version %d of %s", s.opened.Rules, versionOf(e), e.Data.Type()).
 			hint("Adopt newer rules first")
+	case e.Version == 0:
+		e.Version = s.Newest(e.Data.Type())
 	}
 	if at := max(s.live.at(e.ID), s.kept.at(e.ID)); at != 0 {
 		r := refuse(Repeated, "A command with this id is recorded at %d", at)
@@ -89,6 +91,20 @@ func (s *State) decide(e *events.Event) *Refusal {
 		return s.decideRoleDeleted(e, d)
 	case *events.RoleAssigned:
 		return s.decideRoleAssigned(e, d)
+	case *events.RoleDelegated:
+		return s.decideRoleDelegated(e, d)
+	case *events.ResourceRegistered:
+		return s.decideResourceRegistered(e, d)
+	case *events.ResourceUpdated:
+		return s.decideResourceUpdated(e, d)
+	case *events.ResourceRemoved:
+		return s.decideResourceRemoved(e, d)
+	case *events.AccessAssigned:
+		return s.decideAccessAssigned(e, d)
+	case *events.AccessUnassigned:
+		return s.decideAccessUnassigned(e, d)
+	case *events.AccessDelegated:
+		return s.decideAccessDelegated(e, d)
 	case *events.RoleRevoked:
 		return s.decideRoleRevoked(e, d)
 	case *events.RolesSet:

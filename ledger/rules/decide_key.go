@@ -138,12 +138,12 @@ func (s *State) guardSubject(e *events.Event, of *subject) *Refusal {
 	if e.Actor == of.id || e.Actor == s.owner {
 		return nil
 	}
-	for _, h := range s.Held(of.id, e.Time) {
+	for _, h := range s.held(of, e.Time, true) { // also what comes back when whoever passed it on does
 		names := []string{h.Permission}
 		if h.Permission == "" {
 			names = s.roles[h.Role].set.names(s.perms)
 		}
-		if r := s.guard(e.Actor, names, h.Scope, forever, e.Time); r != nil {
+		if r := s.guard(e.Actor, names, h.Scope, forever, e.Time, nil); r != nil {
 			return r
 		}
 	}

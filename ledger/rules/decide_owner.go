@@ -114,7 +114,7 @@ func (s *State) called(id ulid.ULID) string {
 func (s *State) changeOwner(e *events.Event, to, role ulid.ULID) {
 	if role != ulidZero {
 		s.takeRole(s.owner, role, "")
-		s.giveRole(e, to, role, "", time.Time{})
+		s.giveRole(e, to, role, "", time.Time{}, nil)
 	}
 	s.owner, s.recovery = to, nil
 }

@@ -33,7 +33,7 @@ func (s *State) decideRoleCreated(e *events.Event, d *events.RoleCreated) *Refus
 	if len(asked) == 0 && !s.opened.Profile.EmptyRoles && d.Managed != events.ManagedOwner {
 		return refuse(Invalid, "No permissions selected").hint("Select at least one permission")
 	}
-	if r := s.admit(e, asked, "", forever); r != nil {
+	if r := s.admit(e, asked, "", forever, nil); r != nil {
 		return r
 	}
 	if d.Included, r = s.include(e, empty, asked, nil); r != nil {
@@ -86,7 +86,7 @@ func (s *State) decideRoleUpdated(e *events.Event, d *events.RoleUpdated) *Refus
 	if len(add) == 0 && len(remove) == 0 && name == ro.name && description == ro.description && (d.Labels == nil || slices.Equal(d.Labels, ro.labels)) {
 		return refuse(NoChange, "The role %s says this already", ro.key)
 	}
-	if r := s.admit(e, add, "", forever); r != nil {
+	if r := s.admit(e, add, "", forever, nil); r != nil {
 		return r
 	}
 	if d.Included, r = s.include(e, ro.set, add, remove); r != nil {
@@ -146,15 +146,22 @@ func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Ref
 	if r := end(e, d.Until); r != nil {
 		return r
 	}
-	if g := u.get(whatRole(ro.number), d.Scope); g != nil && g.holds(e.Time) {
-		return refuse(NoChange, "%s has the role %s on %s already, since %d", u.key, ro.key, scopeText(d.Scope), g.position)
+	c, r := parseCondition(d.Condition)
+	if r != nil {
+		return r
 	}
-	return s.guardRole(e, ro, d.Scope, d.Until)
+	if r := s.again(u, "the role "+ro.key, whatRole(ro.number), d.Scope, d.Until, c, e.Time); r != nil {
+		return r
+	}
+	return s.guardRole(e, ro, d.Scope, d.Until, c)
 }
 
 func (s *State) decideRoleRevoked(e *events.Event, d *events.RoleRevoked) *Refusal {
-	if r := s.needs(e, ActionRoleRevoke, d.Scope); r != nil && !s.withdraws(e, d.Role) {
-		return r
+	// Whoever delegated it takes it back without more.
+	if ro := s.roles[d.Role]; ro == nil || !s.delegatedBy(e.Actor, d.Subject, whatRole(ro.number), d.Scope) {
+		if r := s.needs(e, ActionRoleRevoke, d.Scope); r != nil && !s.withdraws(e, d.Role) {
+			return r
+		}
 	}
 	u, r := s.subject(d.Subject)
 	if r != nil {
@@ -191,13 +198,13 @@ func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
 		if r != nil {
 			return r
 		}
-		if g := u.get(whatRole(ro.number), ""); g != nil && g.holds(e.Time) {
+		if g := u.get(whatRole(ro.number), ""); g != nil && g.holds(e.Time) && s.alive(g, e.Time) {
 			continue
 		}
 		if r := s.byHand(e, ro); r != nil {
 			return r
 		}
-		if r := s.guardRole(e, ro, "", forever); r != nil {
+		if r := s.guardRole(e, ro, "", forever, nil); r != nil {
 			return r
 		}
 		d.Added = append(d.Added, id)
@@ -238,11 +245,11 @@ func (s *State) roleName(name, had string) *Refusal {
 	return nil
 }
 
-func (s *State) guardRole(e *events.Event, ro *role, scope string, until time.Time) *Refusal {
+func (s *State) guardRole(e *events.Event, ro *role, scope string, until time.Time, under events.Condition) *Refusal {
 	if e.Actor == s.owner || ro.managed == events.ManagedOperator { // which only the operator assigns
 		return nil
 	}
-	return s.guard(e.Actor, ro.set.names(s.perms), scope, until, e.Time)
+	return s.guard(e.Actor, ro.set.names(s.perms), scope, until, e.Time, under)
 }
 
 // end judges the end of what an event gives, zero for none.
@@ -272,8 +279,8 @@ func (s *State) resolve(names []string, parts []events.Digest, at time.Time) ([]
 }
 
 // admit judges names that come into a role, or into somebody's hands: each is known, or may become so; none is reserved
-// or retired; and the actor holds each itself, for as long as it gives it.
-func (s *State) admit(e *events.Event, names []string, scope string, until time.Time) *Refusal {
+// or retired; and the actor holds each itself, for as long as it gives it, and wherever its condition is met.
+func (s *State) admit(e *events.Event, names []string, scope string, until time.Time, under events.Condition) *Refusal {
 	for _, name := range names {
 		p, known := s.perms.lookup(name)
 		switch {
@@ -285,7 +292,7 @@ func (s *State) admit(e *events.Event, names []string, scope string, until time.
 			return s.unknownPermission(name)
 		}
 	}
-	return s.guard(e.Actor, names, scope, until, e.Time)
+	return s.guard(e.Actor, names, scope, until, e.Time, under)
 }
 
 // unknownPermission refuses a name that nobody knows, with those near it.
@@ -339,7 +346,7 @@ func (s *State) include(e *events.Event, have *set, add, remove []string) ([]str
 		}
 	}
 	slices.Sort(included)
-	return included, s.guard(e.Actor, included, "", forever, e.Time)
+	return included, s.guard(e.Actor, included, "", forever, e.Time, nil)
 }
 
 func union(a, b []string) []string {

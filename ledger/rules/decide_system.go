@@ -98,7 +98,7 @@ func (s *State) decideDefaulted(e *events.Event, d *events.RoleDefaulted) *Refus
 	if ro.managed != "" {
 		return refuse(Invalid, "%s is assigned in a way of its own", ro.name)
 	}
-	return s.guardRole(e, ro, "", forever) // everybody who is added gets what it gives
+	return s.guardRole(e, ro, "", forever, nil) // everybody who is added gets what it gives
 }
 
 // everything gives the names of all permissions there are: what the owner's role gives.

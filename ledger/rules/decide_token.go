@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/eip155"
@@ -177,26 +176,13 @@ func (s *State) decideActed(e *events.Event, d *events.TokenActed) *Refusal {
 	if !p.token {
 		return refuse(Invalid, "%s is not of the token level", d.Permission).hint("It is for accounts, not for wallets")
 	}
-	if !s.Check(e.Actor, d.Permission, events.TokenScope(d.Token), e.Time) {
-		r := s.without(d.Permission)
-		return r.hint("%s", s.unmet(s.subjects.get(e.Actor), d.Permission, events.TokenScope(d.Token), e))
+	n, scope := s.perms.number[d.Permission], events.TokenScope(d.Token)
+	switch u := s.subjects.get(e.Actor); {
+	case !s.allowed(u, n, scope, e.Time, &Context{}):
+		return s.without(d.Permission).hint(notAgent)
+	case s.lacks(u, n, scope, e.Time, &Context{}) != "":
+		return s.without(d.Permission).hint("%s", NeedText(s.lacks(u, n, scope, e.Time, &Context{})))
 	}
 	d.OnBehalfOf = t.owner
 	return nil
-}
-
-// unmet says why a wallet may not do something at a token.
-func (s *State) unmet(u *subject, permission, resource string, e *events.Event) string {
-	n := s.perms.number[permission]
-	held := false
-	for i := range u.grants {
-		g := &u.grants[i]
-		held = held || s.gives(g.what, n) && g.holds(e.Time) && Covers(g.scope, resource)
-	}
-	if needs := s.perms.info[n].needs; held && len(needs) > 0 {
-		if missing := s.missingNeeds(u, needs, resource, ulid.ULID{}); len(missing) > 0 {
-			return needText(missing[0])
-		}
-	}
-	return notAgent
 }

@@ -20,7 +20,7 @@ func (s *State) Documented(d events.Data) bool {
 func Announced(d events.Data) bool {
 	switch d.(type) {
 	case *events.RoleCreated, *events.RoleUpdated, *events.RoleDeleted,
-		*events.RoleAssigned, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
+		*events.RoleAssigned, *events.RoleDelegated, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
 		*events.PermissionGranted, *events.PermissionRevoked, *events.PermissionsSet:
 		return true
 	}

@@ -22,7 +22,7 @@ func (s *State) evolveToken(e *events.Event, d events.TokenData) {
 		s.takeRole(c.From, c.Take, scope)
 	}
 	if c.Give != ulidZero {
-		s.giveRole(e, c.Subject, c.Give, scope, time.Time{})
+		s.giveRole(e, c.Subject, c.Give, scope, time.Time{}, nil)
 	}
 	if deployed, ok := d.(*events.TokenDeployed); ok {
 		put(s.notes, s.tokens, deployed.Token, &token{

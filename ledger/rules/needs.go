@@ -7,9 +7,7 @@ import (
 )
 
 // NeedText says in words what is missing where a need of a permission is not met.
-func NeedText(need string) string { return needText(need) }
-
-func needText(need string) string {
+func NeedText(need string) string {
 	switch need {
 	case events.NeedQualified:
 		return "the wallet is not that of a qualified investor of the token"
@@ -25,31 +23,9 @@ func needText(need string) string {
 	return "it needs " + need
 }
 
-// meets says whether what a permission needs beside its holder is so. The owner of the organization needs nothing.
-func (s *State) meets(subject, with ulid.ULID, permission, resource string) bool {
-	n, ok := s.perms.number[permission]
-	if !ok || len(s.perms.info[n].needs) == 0 || subject == s.owner {
-		return ok
-	}
-	u := s.subjects.get(subject)
-	return u != nil && len(s.missingNeeds(u, s.perms.info[n].needs, resource, with)) == 0
-}
-
-// missingNeeds gives those needs of a permission that are not met: by the wallet u, at the token that the resource is or
-// lies under, with a wallet that comes along, zero for none. Needs of other kinds are not looked at.
-func (s *State) missingNeeds(u *subject, needs []string, resource string, with ulid.ULID) (missing []string) {
-	for _, need := range needs {
-		if !s.meetsNeed(u, need, resource, with) {
-			missing = append(missing, need)
-		}
-	}
-	return missing
-}
-
+// meetsNeed says whether what a permission needs of tokens is so: of the wallet u, at the token that the resource is or
+// lies under, with a wallet that comes along, zero for none. A need that nobody knows is met by nobody.
 func (s *State) meetsNeed(u *subject, need, resource string, with ulid.ULID) bool {
-	if need == events.NeedAccess {
-		return true // of policies, not of tokens
-	}
 	t := s.tokens[events.TokenOf(resource)]
 	if t == nil {
 		return false
@@ -68,7 +44,7 @@ func (s *State) meetsNeed(u *subject, need, resource string, with ulid.ULID) boo
 	case events.NeedTokenRole:
 		return s.atHome(with, t)
 	}
-	return false // a need that nobody knows is met by nobody
+	return false
 }
 
 // atHome says whether a wallet owns a token or is its agent.

@@ -22,6 +22,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/wallet"
 )
 
 // Version is the newest version of the rules this release knows. It knows all before it, too.
@@ -49,6 +50,8 @@ type State struct {
 	live       commands             // those whose time may still be decided on
 	kept       commands             // imported and derived ones, for ever
 	sources    map[string]time.Time // of imports: the last occurred time
+	ties       map[ulid.ULID]*tie   // by the grant
+	resources  map[string]*resource // by path
 	ending     map[ulid.ULID]*ending
 	due        dueHeap
 
@@ -102,6 +105,7 @@ func New() *State {
 		managed: map[string]ulid.ULID{}, tokens: map[string]*token{},
 		keys: map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
 		sources: map[string]time.Time{}, ending: map[ulid.ULID]*ending{},
+		ties: map[ulid.ULID]*tie{}, resources: map[string]*resource{},
 		evidence: map[events.Type]bool{},
 	}
 }
@@ -266,19 +270,25 @@ type Held struct {
 	Permission string
 	Scope      string
 	Until      time.Time // zero: no end
+	Condition  string    // empty: none
+	By         ulid.ULID // who passed it on; zero: nobody did
 }
 
 // Held gives what a subject was given and still has at the instant, roles first, in a fixed order.
 func (s *State) Held(subject ulid.ULID, at time.Time) []Held {
-	u := s.subjects.get(subject)
-	if u == nil {
-		return nil
+	if u := s.subjects.get(subject); u != nil {
+		return s.held(u, at, false)
 	}
-	var held []Held
+	return nil
+}
+
+// held gives what a subject was given and still has; dead is whether also what was passed on by somebody who lost it.
+func (s *State) held(u *subject, at time.Time, dead bool) (held []Held) {
 	for i := range u.grants {
-		if g := &u.grants[i]; g.holds(at) {
+		if g := &u.grants[i]; g.holds(at) && (dead || s.alive(g, at)) {
 			role, permission := s.names(g.what)
-			held = append(held, Held{g.id, role, permission, g.scope, g.end()})
+			t := s.tied(g)
+			held = append(held, Held{g.id, role, permission, g.scope, g.end(), t.condition.String(), t.by})
 		}
 	}
 	slices.SortFunc(held, func(a, b Held) int {
@@ -315,6 +325,15 @@ func (s *State) KeyOwner(did string) (ulid.ULID, bool) {
 		return ulid.ULID{}, false
 	}
 	return k.subject, true
+}
+
+// WalletOwner gives the active subject that is a wallet: what signs for it is its key in the organization.
+func (s *State) WalletOwner(credential string) (ulid.ULID, bool) {
+	u := s.subjects.withKey(credential)
+	if u == nil || u.kind != events.KindWallet || u.deactivated != 0 || !wallet.IsID(credential) {
+		return ulid.ULID{}, false
+	}
+	return u.id, true
 }
 
 // Permission gives the canonical name of a permission that somebody named with or without its catalogue. It says

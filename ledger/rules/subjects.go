@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
 )
 
 // subjects holds all subjects there ever were, in pieces of many, so that they stay where they are and are few objects
@@ -25,6 +27,7 @@ type subject struct {
 	credential  string // the first it had
 	added       uint64
 	deactivated uint64 // position; 0: it is not
+	properties  []events.Property
 	holdings
 }
 
