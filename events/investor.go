@@ -219,7 +219,7 @@ func (d *ChainObserved) Change() TokenChange {
 // Import gives where the record of the observation comes from: so each log of a chain is recorded once, whoever saw it.
 func (d *ChainObserved) Import() Import {
 	chain, _, _ := eip155.Cut(d.Token)
-	return Import{Format: "eip155-log", Source: chain, Record: d.Block.Hash + "/" + d.Tx + "/" + strconv.FormatUint(d.Index, 10)}
+	return Import{Format: "eip155-log", Source: chain, Record: d.Block.Hash + "/" + strconv.FormatUint(d.Index, 10)}
 }
 
 func (d *ChainObserved) command(c *canon.Codec, _ int) {

@@ -91,7 +91,7 @@ func (s *State) decideObserved(e *events.Event, d *events.ChainObserved) *Refusa
 	}
 	if i := e.Origin.Import; i == nil || *i != d.Import() {
 		return refuse(Invalid, "An observation of a chain has the id of the log that it saw").
-			hint("Its origin is an import of format eip155-log, named by block, transaction and log index")
+			hint("Its origin is an import of format eip155-log, named by block and log index")
 	}
 	t, r := s.token(d.Token)
 	if r != nil {
@@ -143,7 +143,7 @@ func (s *State) ownerObserved(e *events.Event, d *events.ChainObserved, t *token
 
 // seen gives the wallet of an observation; a deactivated one too, for the chain does not ask.
 func (s *State) seen(e *events.Event, d *events.ChainObserved, u *subject) (ulid.ULID, bool, *Refusal) {
-	if u != nil && u.kind == events.KindWallet {
+	if u != nil {
 		return u.id, false, nil
 	}
 	return s.enlist(e, d.Token, d.Account)

@@ -1,7 +1,6 @@
 package rules
 
 import (
-
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/eip155"
 )
@@ -44,15 +43,10 @@ func (s *State) atToken(e *events.Event, id, action, words string) (*token, *Ref
 	return t, nil
 }
 
-// walletMethod says whether a method of authentication is a wallet's own.
-func walletMethod(method string) bool {
-	return method == "eip712" || method == "eip191" || method == "eip4361"
-}
-
 // byWallet demands the signature of a wallet.
 func (s *State) byWallet(e *events.Event) *Refusal {
 	u := s.subjects.get(e.Actor)
-	if u == nil || u.kind != events.KindWallet || !walletMethod(e.Auth.Method) {
+	if u == nil || u.kind != events.KindWallet || !events.SignsWithWallet(e.Auth.Method) {
 		return refuse(NotProven, "What is done at a token is proven by the signature of a wallet").
 			hint("Sign with the wallet that owns the token or is its agent")
 	}

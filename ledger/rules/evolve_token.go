@@ -14,8 +14,7 @@ import (
 func (s *State) evolveToken(e *events.Event, d events.TokenData) {
 	c := d.Change()
 	if c.Added {
-		s.subjects.add(s.notes, subject{id: c.Subject, key: c.Address, kind: events.KindWallet, credential: c.Address, added: e.Sequence})
-		put(s.notes, s.keys, c.Address, &key{purpose: events.PurposeCredential, subject: c.Subject})
+		s.subjects.add(s.notes, subject{id: c.Subject, key: c.Address, kind: events.KindWallet, added: e.Sequence})
 	}
 	scope := events.TokenScope(d.Of())
 	if c.Take != ulidZero {

@@ -81,17 +81,14 @@ func (s *State) tokenRole(managed string) (*role, *Refusal) {
 		hint("Open the organization with a profile that has tokens, or create that role")
 }
 
-// walletOf gives the subject that an address is the wallet of, on the chain of a token: the one that signs with it there,
-// or on all chains. It gives nil where nobody does.
+// walletOf gives the subject that is the wallet of an address: on the chain of a token, or on all chains. It gives nil
+// where there is none.
 func (s *State) walletOf(token, address string) *subject {
 	chain, _, _ := eip155.Cut(token)
-	for _, credential := range [...]string{"did:pkh:" + chain + ":" + address, address} {
-		if k := s.keys[credential]; k != nil && k.purpose == events.PurposeCredential {
-			return s.subjects.get(k.subject)
+	for _, key := range [...]string{"did:pkh:" + chain + ":" + address, address} {
+		if u := s.subjects.withKey(key); u != nil && u.kind == events.KindWallet {
+			return u
 		}
-	}
-	if u := s.subjects.withKey(address); u != nil && u.kind == events.KindWallet && u.credential == "" {
-		return u
 	}
 	return nil
 }
@@ -103,16 +100,13 @@ func (s *State) enlist(e *events.Event, token, address string) (id ulid.ULID, ad
 		return id, false, refuse(Invalid, "invalid argument - zero address").hint("Name the address of a wallet")
 	}
 	if u := s.walletOf(token, address); u != nil {
-		if u.kind != events.KindWallet {
-			return id, false, refuse(Invalid, "%s is a credential of %s, which is no wallet", address, u.key)
-		}
 		if u.deactivated != 0 {
 			return id, false, refuse(Inactive, "%s is deactivated since %d", u.key, u.deactivated)
 		}
 		return u.id, false, nil
 	}
 	if s.subjects.withKey(address) != nil {
-		return id, false, refuse(Taken, "Somebody has the key %q, and does not sign with that wallet", address)
+		return id, false, refuse(Taken, "Somebody who is no wallet has the key %q", address)
 	}
 	id = events.WalletID(e.ID, address)
 	if s.subjects.get(id) != nil {

@@ -27,7 +27,7 @@ func tokenView(v view) tokens.View {
 func (x *Index) takeToken(d events.TokenData, at uint64) {
 	c := d.Change()
 	if c.Added {
-		x.addSubject(&events.SubjectAdded{Subject: c.Subject, Key: c.Address, Kind: events.KindWallet, Credential: c.Address}, at, false)
+		x.addSubject(&events.SubjectAdded{Subject: c.Subject, Key: c.Address, Kind: events.KindWallet}, at, false)
 	}
 	scope := events.TokenScope(d.Of())
 	if c.Take != (ulid.ULID{}) {

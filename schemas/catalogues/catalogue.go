@@ -55,20 +55,27 @@ func Accesses() []string { return slices.Clone(accesses) }
 
 // actions are the ledger's own, each of which needs a permission that guards it.
 var actions = []string{
+	"agent.add",
+	"agent.remove",
 	"catalogue.publish",
+	"chain.attest",
 	"document.issue",
 	"history.read",
+	"investor.disqualify",
+	"investor.qualify",
 	"keys.read",
 	"log.read",
 	"log.system",
 	"log.users",
 	"organization.read",
+	"organization.update",
 	"permission.grant",
 	"permission.revoke",
 	"permission.set",
 	"permissions.read",
 	"role.assign",
 	"role.create",
+	"role.default",
 	"role.delete",
 	"role.revoke",
 	"role.set",
@@ -77,6 +84,15 @@ var actions = []string{
 	"subject.add",
 	"subject.deactivate",
 	"subjects.read",
+	"token.compliance",
+	"token.condition",
+	"token.deploy",
+	"token.pause",
+	"token.registry",
+	"token.transfer",
+	"token.unpause",
+	"wallet.block",
+	"wallet.unblock",
 }
 
 // Actions returns the ledger's own actions that a permission may guard, sorted.
