@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,11 +46,19 @@ func (o *org) Missing(err error, permission string) {
 	}
 }
 
+// Give makes a role of permissions and has somebody hold that role and no other.
+func (o *org) Give(who string, permissions ...string) {
+	o.t.Helper()
+	name := fmt.Sprintf("Given to %s at %d", who, o.Head())
+	o.As("owner").CreateRole(name, permissions...)
+	o.As("owner").Do(setRoles(who, roleKey(name)))
+}
+
 // takes checks that a request for reading takes a permission: with it alone it is answered, without it is refused, and noted.
 func (o *org) takes(path, permission string) {
 	o.t.Helper()
 	o.Add("without", "with")
-	o.As("owner").Grant(permission, "with")
+	o.Give("with", permission)
 	if a := o.GetAs("with", path); a.Status != http.StatusOK {
 		o.t.Errorf("with %s, %s answers %d %s", permission, path, a.Status, a.Body)
 	}
@@ -102,7 +111,7 @@ func (o *org) until(what string, holds func() bool) {
 func (o *org) only(permission string, resource ...string) {
 	o.t.Helper()
 	o.Add("with", "without")
-	o.As("owner").Grant(permission, "with")
+	o.Give("with", permission)
 	o.Allowed("with", permission, resource...)
 	if c := o.Denied("without", permission, resource...); !strings.HasSuffix(c.Permission, permission) {
 		o.t.Errorf("denied is %s", c.Permission)

@@ -2,9 +2,11 @@ package client
 
 import (
 	"context"
+	"encoding/base64"
 	"net/http"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/ledger/private"
 )
 
 // As gives a client of the same server that calls with another token: an API key (plk_…), a session's (pls_…), or the
@@ -49,4 +51,21 @@ func (c *Client) SignOut(ctx context.Context, org string) (wire.SignedOut, error
 		return wire.SignedOut{}, err
 	}
 	return decode[wire.SignedOut](c, resp)
+}
+
+// Worded gives an intent as Do takes it: with the words of its private texts in the place of the commitments to them.
+func Worded(in wire.Intent, texts []wire.Text) wire.Intent {
+	words := map[string]string{}
+	for _, t := range texts {
+		if salt, err := base64.RawURLEncoding.DecodeString(t.Salt); err == nil && len(salt) == 32 {
+			digest := private.Text{Salt: [32]byte(salt), Text: t.Text}.Commitment()
+			words[base64.RawURLEncoding.EncodeToString(digest[:])] = t.Text
+		}
+	}
+	for _, member := range in.Private() {
+		if text, ok := words[*member]; ok {
+			*member = text
+		}
+	}
+	return in
 }

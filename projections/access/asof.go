@@ -10,7 +10,6 @@ import (
 
 	"github.com/ipfs/go-cid"
 	"github.com/multiformats/go-multihash"
-	"github.com/oklog/ulid/v2"
 )
 
 // AsOf says of when a question is. Every question takes one.
@@ -158,9 +157,6 @@ type view struct {
 	occurred int64 // Unix milliseconds, of a filtered view
 	filtered bool
 	head     bool // everything in the index counts
-
-	with     ulid.ULID // the wallet that comes with the subject; zero: none
-	heedless bool      // what a permission needs beside its holder does not count
 }
 
 func (x *Index) view(a AsOf) view {

@@ -50,6 +50,10 @@ type Index struct {
 	lineNumber table
 	touched    []uint32 // lines that the entry at hand changes, those of one subject together
 
+	ties      map[uint32]*tie      // by the position that gave
+	resources map[string]*resource // by path; those that are gone too
+	accesses  []uint32             // permissions that ever gave access to policies
+
 	owner  uint32      // of subjects, at the head; there is none before the opening
 	owners []ownerFrom // in the order of the log
 	bosses []uint32    // the role that every owner has; empty: there is none
@@ -84,7 +88,7 @@ const partKept = 2 * 24 * int64(time.Hour/time.Millisecond)
 func New() *Index {
 	x := &Index{
 		roleID: map[ulid.ULID]uint32{}, roleKey: map[string][]uint32{}, actorNumber: map[ulid.ULID]uint32{},
-		parts: map[events.Digest]part{}, tokens: tokens.New(),
+		parts: map[events.Digest]part{}, ties: map[uint32]*tie{}, resources: map[string]*resource{}, tokens: tokens.New(),
 	}
 	x.scope("")
 	return x
@@ -148,7 +152,7 @@ func (x *Index) actorOf(position uint64) ulid.ULID { return x.actors[x.entry(pos
 func occurred(e *events.Event) int64 {
 	switch e.Data.(type) {
 	case *events.RoleCreated, *events.RoleUpdated, *events.RoleDeleted,
-		*events.RoleAssigned, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
+		*events.RoleAssigned, *events.RoleDelegated, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
 		*events.PermissionGranted, *events.PermissionRevoked, *events.PermissionsSet:
 		return e.Occurred().UnixMilli()
 	}

@@ -26,9 +26,11 @@ type subject struct {
 	kind        uint8  // of kinds
 	imported    bool
 
-	roles  []uint32 // lines
-	direct []uint32 // lines of permissions that it was ever given without a role
-	sets   map[uint32][]set
+	properties []said[[]events.Property]
+	tied       []uint32 // lines that hold under more than their end at the head, ascending
+	roles      []uint32 // lines
+	direct     []uint32 // lines of permissions that it was ever given without a role
+	sets       map[uint32][]set
 }
 
 func (x *Index) addSubject(d *events.SubjectAdded, at uint64, imported bool) uint32 {

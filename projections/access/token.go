@@ -6,6 +6,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/projections/tokens"
 )
 
@@ -38,37 +39,12 @@ func (x *Index) takeToken(d events.TokenData, at uint64) {
 	}
 }
 
-// CheckWith is Check for a subject that a wallet accompanies, by key or id: some permissions need one. Whether it really
-// does is for the caller to know.
-func (x *Index) CheckWith(subject, with, permission, resource string, a AsOf) Answer {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	v := x.viewWith(a, with)
-	u := x.findSubject(subject, v)
-	n, named := x.numberOf(permission)
-	if u == nil || !named {
-		return Answer{}
+// meets says whether what a permission needs of tokens is so: of a wallet, at the token that a path is or lies under. A
+// wallet that comes along counts while it is active.
+func (x *Index) meets(need string, u *subject, path string, v view, in *rules.Context) bool {
+	with := in.With
+	if w := x.subject(with); w == nil || !w.active(v) {
+		with = ulid.ULID{}
 	}
-	return answer(x.reasons(nil, u, n, resource, v))
-}
-
-// viewWith is the view of a question in which a wallet comes with the subject. One that is not active is none.
-func (x *Index) viewWith(a AsOf, with string) view {
-	v := x.view(a)
-	if with == "" {
-		return v
-	}
-	if w := x.findSubject(with, v); w != nil && w.active(v) && x.tokenKind(w.kind) {
-		v.with = w.id
-	}
-	return v
-}
-
-// unmet gives the first thing that a permission needs beside its holder and that is not so; empty: nothing.
-func (x *Index) unmet(u *subject, n uint32, resource string, v view) string {
-	i := x.infoAt(n, v)
-	if i == nil || len(i.says.Needs) == 0 {
-		return ""
-	}
-	return x.tokens.Unmet(i.says.Needs, u.id, v.with, resource, tokenView(v))
+	return x.tokens.Meets(need, u.id, with, path, tokenView(v))
 }

@@ -47,7 +47,25 @@ func Describe(e *events.Event, names Names) []string {
 	case *events.RoleDeleted:
 		return []string{role(d.Role) + " deleted"}
 	case *events.RoleAssigned:
-		return []string{fmt.Sprintf("%s + %s%s%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope), until(d.Until))}
+		return []string{fmt.Sprintf("%s + %s%s%s%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope), provided(d.Condition), until(d.Until))}
+	case *events.RoleDelegated:
+		return []string{fmt.Sprintf("%s + %s%s%s%s, delegated%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope), provided(d.Condition), until(d.Until), kept(d.Keep))}
+	case *events.AccessAssigned:
+		return []string{fmt.Sprintf("%s assigned to %s", names.SubjectKey(d.Subject), d.Resource)}
+	case *events.AccessDelegated:
+		return []string{fmt.Sprintf("%s assigned to %s, delegated%s", names.SubjectKey(d.Subject), d.Resource, kept(d.Keep))}
+	case *events.AccessUnassigned:
+		return []string{fmt.Sprintf("%s no longer assigned to %s", names.SubjectKey(d.Subject), d.Resource)}
+	case *events.ResourceRegistered:
+		return resource(fmt.Sprintf("resource %s registered", d.Resource), d.Name, d.Properties, d.Published, false)
+	case *events.ResourceUpdated:
+		name := ""
+		if d.Name != nil {
+			name = *d.Name
+		}
+		return resource(fmt.Sprintf("resource %s changed", d.Resource), name, d.Properties, d.Publish, d.Withdraw)
+	case *events.ResourceRemoved:
+		return []string{fmt.Sprintf("resource %s removed", d.Resource)}
 	case *events.RoleRevoked:
 		return []string{fmt.Sprintf("%s − %s%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope))}
 	case *events.RolesSet:
@@ -60,7 +78,7 @@ func Describe(e *events.Event, names Names) []string {
 		}
 		return lines
 	case *events.PermissionGranted:
-		return []string{fmt.Sprintf("%s + %s%s%s", names.SubjectKey(d.Subject), d.Permission, on(d.Scope), until(d.Until))}
+		return []string{fmt.Sprintf("%s + %s%s%s", names.SubjectKey(d.Subject), d.Permission, on(d.Scope), provided(d.Condition)+until(d.Until))}
 	case *events.PermissionRevoked:
 		return []string{fmt.Sprintf("%s − %s%s", names.SubjectKey(d.Subject), d.Permission, on(d.Scope))}
 	case *events.PermissionsSet:
@@ -116,6 +134,38 @@ func created(d *events.RoleCreated) []string {
 	}
 	lines := list([]string{fmt.Sprintf("%s %s created with %s", what, d.Key, count(d.Count))}, "+ ", d.Permissions)
 	return list(lines, "+ (needed by another) ", d.Included)
+}
+
+// resource says what is said of a resource.
+func resource(line, name string, properties []events.Property, published, withdrawn bool) []string {
+	lines := []string{line}
+	if name != "" {
+		lines = append(lines, fmt.Sprintf("name: %q", name))
+	}
+	for _, p := range properties {
+		lines = append(lines, fmt.Sprintf("%s: %s", p.Name, p.Value))
+	}
+	if published {
+		lines = append(lines, "published")
+	}
+	if withdrawn {
+		lines = append(lines, "withdrawn")
+	}
+	return lines
+}
+
+func provided(condition string) string {
+	if condition == "" {
+		return ""
+	}
+	return " if " + condition
+}
+
+func kept(keep bool) string {
+	if keep {
+		return "; it stays"
+	}
+	return ""
 }
 
 func updated(d *events.RoleUpdated, role string) []string {

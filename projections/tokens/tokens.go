@@ -149,21 +149,13 @@ func (t *token) take(d events.TokenData, at mark) {
 	}
 }
 
-// Unmet gives the first of the needs of a permission that is not met, empty where all are: by a wallet, at the token that
-// a resource is or lies under, with another wallet that comes along, zero for none. Of needs it does not know it says nothing.
-func (x *Index) Unmet(needs []string, wallet, with ulid.ULID, resource string, v View) string {
+// Meets says whether what a permission needs of tokens is so: of a wallet, at the token that a resource is or lies under,
+// with another wallet that comes along, zero for none. A need that it does not know is not met.
+func (x *Index) Meets(need string, wallet, with ulid.ULID, resource string, v View) bool {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	for _, need := range needs {
-		switch need {
-		case events.NeedQualified, events.NeedUnblocked, events.NeedUnpaused, events.NeedCompliant, events.NeedTokenRole:
-			t := x.byID[events.TokenOf(resource)]
-			if t == nil || !v.counts(t.deployed) || !t.meets(need, wallet, with, v) {
-				return need
-			}
-		}
-	}
-	return ""
+	t := x.byID[events.TokenOf(resource)]
+	return t != nil && v.counts(t.deployed) && t.meets(need, wallet, with, v)
 }
 
 func (t *token) meets(need string, wallet, with ulid.ULID, v View) bool {
@@ -180,9 +172,12 @@ func (t *token) meets(need string, wallet, with ulid.ULID, v View) bool {
 		return with != (ulid.ULID{}) && (owner == with || agent)
 	}
 	record, _ := last(t.holders[wallet], v)
-	if record == nil || need == events.NeedQualified {
-		return record != nil
+	switch {
+	case record == nil:
+		return false
+	case need == events.NeedCompliant:
+		condition, _ := last(t.condition, v)
+		return events.RecordMeets(condition, record.Properties)
 	}
-	condition, _ := last(t.condition, v)
-	return events.RecordMeets(condition, record.Properties)
+	return need == events.NeedQualified
 }
