@@ -42,7 +42,10 @@ func (d *draft) publishCatalogue() (events.Data, error) {
 		return nil, err
 	}
 	data := &events.CataloguePublished{Catalogue: c.Name, Title: c.Title, Permissions: []events.Permission{}}
+	known := rules.ActionsOf(d.state.Rules())
 	for _, p := range c.Permissions {
+		// Older rules do not know all that a catalogue of this release guards.
+		p.Guards = slices.DeleteFunc(p.Guards, func(action string) bool { return d.in.Embedded != "" && !slices.Contains(known, action) })
 		one := events.Permission{
 			Name: p.Name, Category: p.Category, Entity: p.Entity, Action: p.Action, Description: p.Description,
 			DependsOn: sorted(p.DependsOn), Guards: sorted(p.Guards), Reserved: !p.Selectable,
@@ -75,7 +78,7 @@ func (d *draft) createRole() (events.Data, error) {
 	if d.in.Name != nil {
 		name = *d.in.Name
 	}
-	data := &events.RoleCreated{Role: d.id(), Key: d.in.Role, Name: name}
+	data := &events.RoleCreated{Role: d.id(), Key: d.in.Role, Name: name, System: d.in.System, Managed: d.in.Managed}
 	if d.in.Description != nil {
 		data.Description = *d.in.Description
 	}
@@ -123,6 +126,11 @@ func labelled(labels []events.Label, set map[string]string) []events.Label {
 
 func (d *draft) deleteRole() (events.Data, error) {
 	role, err := d.role(d.in.Role)
+	if err == nil && !d.in.Confirm {
+		r, _ := d.state.Role(role)
+		d.unconfirmed = problemOf(http.StatusPreconditionRequired, wire.CodeNotConfirmed, "Deleting the role "+r.Key+" cannot be undone")
+		d.unconfirmed.Hint = "Say confirm: true"
+	}
 	return &events.RoleDeleted{Role: role}, err
 }
 

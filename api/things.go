@@ -22,8 +22,9 @@ func listRoles(c *call) (wire.List[wire.Role], error) {
 		return list, err
 	}
 	list = wire.List[wire.Role]{Items: []wire.Role{}, AsOf: asOf}
+	may := c.roleActions()
 	for _, v := range c.org.Access.Roles(a) {
-		list.Items = append(list.Items, roleOf(v, permissions))
+		list.Items = append(list.Items, roleOf(v, permissions, may))
 	}
 	return list, nil
 }
@@ -34,7 +35,7 @@ func getRole(c *call) (wire.One[wire.Role], error) {
 		return wire.One[wire.Role]{}, err
 	}
 	v, err := c.org.Access.Role(c.PathValue("key"), a)
-	return wire.One[wire.Role]{Item: roleOf(v, true), AsOf: asOf}, err
+	return wire.One[wire.Role]{Item: roleOf(v, true, c.roleActions()), AsOf: asOf}, err
 }
 
 func listSubjects(c *call) (wire.List[wire.Subject], error) {

@@ -17,7 +17,10 @@ var types = map[string]events.Type{
 	wire.CreateRole: "role.created", wire.UpdateRole: "role.updated", wire.DeleteRole: "role.deleted",
 	wire.AssignRole: "role.assigned", wire.RevokeRole: "role.revoked", wire.SetRoles: "roles.set",
 	wire.GrantPermission: "permission.granted", wire.RevokePermission: "permission.revoked", wire.SetPermissions: "permissions.set",
-	wire.IssueDocument: "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
+	wire.AdoptRules: "rules.adopted", wire.DefaultRole: "role.defaulted", wire.UpdateOrganization: "organization.updated",
+	wire.TransferOwnership: "ownership.transferred", wire.StartRecovery: "recovery.started", wire.StopRecovery: "recovery.stopped",
+	wire.RecoverOwnership: "ownership.recovered",
+	wire.IssueDocument:    "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
 	wire.SucceedKey: "key.succeeded", wire.RevokeKey: "key.revoked", wire.ReportKey: "key.reported",
 }
 
@@ -61,6 +64,13 @@ func opening(want *wire.Opening, cmd *events.Command, d *events.OrganizationOpen
 		return fmt.Errorf("it opens another organization")
 	}
 	return nil
+}
+
+func switches(p events.Profile) wire.Switches {
+	return wire.Switches{
+		DefaultRoles: p.DefaultRoles, Delegation: p.Delegation, FixedRoles: p.FixedRoles, KeepDelegated: p.KeepDelegated,
+		OneRolePerKey: p.OneRolePerKey, RecoveryDelay: p.RecoveryDelay, WithdrawRoles: p.WithdrawRoles,
+	}
 }
 
 func text(d events.Digest) string {
@@ -156,6 +166,19 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		}
 		d.labels(in.Labels, have.Labels, false)
 		d.names("permissions", in.Permissions, have.Permissions, have.Parts, parts)
+		if in.System != have.System || in.Managed != have.Managed {
+			d = append(d, "how it is assigned")
+		}
+	case *events.RoleDefaulted:
+		if (in.Role == "") != have.None {
+			d = append(d, "role")
+		}
+	case *events.OrganizationUpdated:
+		d.optional("name", in.Name, &have.Name)
+	case *events.RulesAdopted:
+		if want := in.Switches; want == nil || *want != switches(have.Switches) {
+			d = append(d, "switches")
+		}
 	case *events.RoleUpdated:
 		d.optional("name", in.Name, have.Name)
 		d.optional("description", in.Description, have.Description)

@@ -137,7 +137,7 @@ var examples = map[eventtest.Kind]events.Data{
 		Permissions: []string{"asset.mint"}, Parts: []events.Digest{digest(9)}, System: true, Managed: events.ManagedTokenAgent,
 		Included: []string{"asset.view"}, Count: 2, Set: events.SetDigest([]string{"asset.mint", "asset.view"}),
 	},
-	{Type: "role.defaulted", Version: 1}: &events.RoleDefaulted{Role: id(7), Former: id(8)},
+	{Type: "role.defaulted", Version: 1}: &events.RoleDefaulted{Role: id(7), None: true, Former: id(8)},
 	{Type: "role.deleted", Version: 1}:   &events.RoleDeleted{Role: id(7)},
 	{Type: "role.revoked", Version: 1}:   &events.RoleRevoked{Subject: id(2), Role: id(7), Scope: "token/EU-1", Grant: id(9)},
 	{Type: "role.updated", Version: 1}: &events.RoleUpdated{

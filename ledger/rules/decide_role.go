@@ -129,7 +129,7 @@ func (s *State) decideRoleDeleted(e *events.Event, d *events.RoleDeleted) *Refus
 }
 
 func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Refusal {
-	if r := s.needs(e, ActionRoleAssign, d.Scope); r != nil {
+	if r := s.demand(e, ActionRoleAssign, d.Scope); r != nil {
 		return r
 	}
 	u, r := s.receiver(d.Subject)
@@ -159,7 +159,7 @@ func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Ref
 func (s *State) decideRoleRevoked(e *events.Event, d *events.RoleRevoked) *Refusal {
 	// Whoever delegated it takes it back without more.
 	if ro := s.roles[d.Role]; ro == nil || !s.delegatedBy(e.Actor, d.Subject, whatRole(ro.number), d.Scope) {
-		if r := s.needs(e, ActionRoleRevoke, d.Scope); r != nil && !s.withdraws(e, d.Role) {
+		if r := s.demand(e, ActionRoleRevoke, d.Scope); r != nil && !s.withdraws(e, d.Role) {
 			return r
 		}
 	}

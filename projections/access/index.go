@@ -57,7 +57,9 @@ type Index struct {
 	owner  uint32      // of subjects, at the head; there is none before the opening
 	owners []ownerFrom // in the order of the log
 	bosses []uint32    // the role that every owner has; empty: there is none
-	parts  map[events.Digest]part
+
+	defaults []said[uint32] // the role that everybody gets who is added, or nobody for none
+	parts    map[events.Digest]part
 
 	tokens *tokens.Index
 }

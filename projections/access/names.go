@@ -130,10 +130,10 @@ func same(a, b *events.Permission) bool {
 		slices.Equal(a.Needs, b.Needs) && a.Access == b.Access
 }
 
-// publishOwn takes in the catalogue of the ledger's own actions, which the opening brings, or newer rules.
-func (x *Index) publishOwn(actions []string, position uint64) {
+// publishOwn takes in the catalogue of the ledger's own actions, which a version of the rules brings.
+func (x *Index) publishOwn(version, position uint64) {
 	own := &events.CataloguePublished{Catalogue: rules.Own}
-	for _, action := range actions {
+	for _, action := range rules.ActionsOf(version) {
 		entity, verb, two := strings.Cut(action, ".")
 		if !two {
 			entity, verb = rules.Own, action

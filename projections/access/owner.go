@@ -52,6 +52,16 @@ func (x *Index) changeOwner(to ulid.ULID, at uint64) {
 	x.touched = x.touched[:0]
 }
 
+// defaultAt gives the role that everybody got who was added in the view; nobody for none. A role that was deleted is none.
+func (x *Index) defaultAt(v view) uint32 {
+	for _, s := range slices.Backward(x.defaults) {
+		if s.position <= v.position {
+			return s.value
+		}
+	}
+	return nobody
+}
+
 // everything gives all permissions that have a name in the view: what the role of the owner gives.
 func (x *Index) everything(v view) bits {
 	var all bits

@@ -131,6 +131,13 @@ func (r *restorer) subjects() {
 		}
 		x.owner, x.owners = o.subject, append(x.owners, o)
 	}
+	for range r.Count(2) {
+		s := said[uint32]{r.position(), r.below(x.roles.len()+1) - 1} // 0 is none, which is nobody
+		if n := len(x.defaults); n > 0 && s.position <= x.defaults[n-1].position {
+			r.Fail("its default roles are out of order")
+		}
+		x.defaults = append(x.defaults, s)
+	}
 }
 
 func (r *restorer) sets(u *subject) {

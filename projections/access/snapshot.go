@@ -176,6 +176,10 @@ func (x *Index) appendSubjects(b []byte) []byte {
 	for _, o := range x.owners {
 		b = snapshot.AppendUint(snapshot.AppendUint(b, o.position), uint64(o.subject))
 	}
+	b = snapshot.AppendCount(b, len(x.defaults))
+	for _, s := range x.defaults {
+		b = snapshot.AppendUint(snapshot.AppendUint(b, s.position), (uint64(s.value)+1)&nobody)
+	}
 	return b
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
-	"github.com/permledger/permledger/ledger/rules"
 )
 
 // take takes in what an event says. It follows rules.Evolve, type by type.
@@ -15,7 +14,7 @@ func (x *Index) take(e *events.Event) {
 	at := e.Sequence
 	switch d := e.Data.(type) {
 	case *events.OrganizationOpened:
-		x.publishOwn(rules.ActionsOf(d.Rules), at)
+		x.publishOwn(d.Rules, at)
 		o := d.Owner
 		x.owner = x.addSubject(&events.SubjectAdded{Subject: o.Subject, Key: o.Key, Kind: o.Kind, DID: o.DID, Credential: o.Credential}, at, false)
 		x.owners = []ownerFrom{{at, x.owner}}
@@ -23,8 +22,14 @@ func (x *Index) take(e *events.Event) {
 		x.changeOwner(d.To, at)
 	case *events.OwnershipRecovered:
 		x.changeOwner(d.To, at)
+	case *events.RoleDefaulted:
+		role := uint32(nobody)
+		if n, ok := x.roleID[d.Role]; ok && !d.None {
+			role = n
+		}
+		x.defaults = append(x.defaults, said[uint32]{at, role})
 	case *events.RulesAdopted:
-		x.publishOwn(rules.ActionsOf(d.Rules), at)
+		x.publishOwn(d.Rules, at)
 	case *events.CataloguePublished:
 		x.publish(d, at)
 	case *events.SubjectAdded:

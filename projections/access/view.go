@@ -15,6 +15,7 @@ type RoleView struct {
 	Key         string
 	Name        string
 	Type        string // TypeGlobal or TypeCustom
+	Default     bool   // everybody gets it who is added
 	Managed     string // how it is assigned, see events.ManagedOwner; empty: by whoever may
 	Description string
 	Labels      []events.Label // must not be changed
@@ -66,7 +67,7 @@ func (x *Index) roleView(r *role, v view) RoleView {
 		typ = TypeGlobal
 	}
 	return RoleView{
-		ID: r.id, Key: r.key, Name: lastSaid(x, r.name, v), Type: typ, Managed: r.managed, Description: lastSaid(x, r.description, v),
+		ID: r.id, Key: r.key, Name: lastSaid(x, r.name, v), Type: typ, Managed: r.managed, Default: x.defaultAt(v) == r.number, Description: lastSaid(x, r.description, v),
 		Labels: lastSaid(x, r.labels, v), Permissions: permissions, Count: len(permissions), Holders: x.holders(r, v),
 		Created: r.created, Changed: x.changed(r, v),
 	}

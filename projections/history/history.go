@@ -141,7 +141,10 @@ func things(d events.Data) []ulid.ULID {
 	case *events.RecoveryStopped:
 		return []ulid.ULID{d.To}
 	case *events.RoleDefaulted:
-		return slices.DeleteFunc([]ulid.ULID{d.Role, d.Former}, func(id ulid.ULID) bool { return id == ulid.ULID{} })
+		if d.Former != (ulid.ULID{}) && d.Former != d.Role {
+			return []ulid.ULID{d.Role, d.Former}
+		}
+		return []ulid.ULID{d.Role}
 	case *events.DocumentIssued:
 		_, id, _ := rules.Thing(d.Thing)
 		return []ulid.ULID{id}

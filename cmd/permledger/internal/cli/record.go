@@ -25,22 +25,9 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
-	if a.reason != "" {
-		commitment, text := client.Commit(a.reason)
-		in.Reason, texts = commitment, append(texts, text)
-	}
-	inSession := a.wallet.wallet == "" && a.inSession(s) // the server signs with the session's key; a wallet signs for itself
-	var by author
-	if !inSession {
-		var err error
-		if by, err = a.author(s.org); err != nil {
-			return err
-		}
-		in.Credential, in.Scheme = by.credential, by.scheme
-	}
-	p, err := s.Prepare(ctx, s.org, in)
+	p, by, texts, err := a.prepare(ctx, s, in, texts...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Kind, err)
+		return err
 	}
 	if a.dryRun {
 		return a.preview(p)
@@ -51,15 +38,52 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 		}
 		return nil
 	}
+	r, err := a.record(ctx, s, p, by, texts)
+	if err != nil {
+		return err
+	}
+	return a.receipt(r)
+}
+
+// signer is who signs a change: somebody with a key or a wallet, or the server, with the key of a session.
+type signer struct {
+	author
+	session bool
+}
+
+// prepare asks for the command of a change, and gives who will sign it and the texts that go with it.
+func (a *app) prepare(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (wire.Prepared, signer, []wire.Text, error) {
+	if a.reason != "" {
+		commitment, text := client.Commit(a.reason)
+		in.Reason, texts = commitment, append(texts, text)
+	}
+	by := signer{session: a.wallet.wallet == "" && a.inSession(s)} // a wallet signs for itself
+	if !by.session {
+		var err error
+		if by.author, err = a.author(s.org); err != nil {
+			return wire.Prepared{}, by, nil, err
+		}
+		in.Credential, in.Scheme = by.credential, by.scheme
+	}
+	p, err := s.Prepare(ctx, s.org, in)
+	if err != nil {
+		return wire.Prepared{}, by, nil, fmt.Errorf("%s: %w", in.Kind, err)
+	}
+	return p, by, texts, nil
+}
+
+// record has what was prepared signed, and records it.
+func (a *app) record(ctx context.Context, s *session, p wire.Prepared, by signer, texts []wire.Text) (wire.Receipt, error) {
 	made := a.made
 	if made != nil && p.Refusal == nil {
 		if err := made.keep(); err != nil {
-			return fmt.Errorf("%s: keep the new key: %w", in.Kind, err)
+			return wire.Receipt{}, fmt.Errorf("%s: keep the new key: %w", p.Intent.Kind, err)
 		}
 	}
 	var r wire.Receipt
-	if inSession {
-		r, err = s.Do(ctx, s.org, client.Worded(in, texts))
+	var err error
+	if by.session {
+		r, err = s.Do(ctx, s.org, client.Worded(*p.Intent, texts))
 	} else {
 		r, err = s.Record(ctx, s.org, p, by.sign, texts)
 	}
@@ -67,9 +91,9 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 		err = errors.Join(err, made.drop())
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Kind, err)
+		return wire.Receipt{}, fmt.Errorf("%s: %w", p.Intent.Kind, err)
 	}
-	return a.receipt(r)
+	return r, nil
 }
 
 func (a *app) receipt(r wire.Receipt) error {
