@@ -18,7 +18,11 @@ func explainCheck(c *call) (wire.Check, error) {
 	if err != nil {
 		return q, err
 	}
-	e := c.org.Access.Explain(q.Subject, q.Permission, q.Resource, a)
+	in, err := c.context(a)
+	if err != nil {
+		return q, err
+	}
+	e := c.org.Access.ExplainIn(q.Subject, q.Permission, q.Resource, in, a)
 	q.Allowed = e.Allowed
 	if q.Because, err = c.because(e.Because); err != nil {
 		return q, err
@@ -146,6 +150,9 @@ func (c *call) missing(q *wire.Check, e *access.Explanation, a access.AsOf) ([]w
 	}
 	if e.UnknownPermission {
 		add(wire.Missing{Kind: "unknown-permission", Nearest: e.Nearest}, 0, nobody, "no permission is called %s%s", clip(q.Permission), didYouMean(e.Nearest))
+	}
+	if e.Needs != "" && e.Needs != events.NeedAccess {
+		add(wire.Missing{Kind: "need"}, 0, ulid.ULID{}, "%s holds it, and %s", q.Subject, rules.NeedText(e.Needs))
 	}
 	if e.Level != "" {
 		whom := "accounts"

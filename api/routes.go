@@ -61,7 +61,7 @@ func Routes() []Route {
 		subjects        = rules.ActionSubjectsRead
 	)
 	atLeast := []string{"at_least"}
-	question := reads("subject", "permission", "resource")
+	question := reads("subject", "permission", "resource", "with")
 	return []Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
 			Summary: "Whether every ledger takes commands"},
@@ -118,6 +118,14 @@ func Routes() []Route {
 			Summary: "Everybody who may do something"},
 		{Method: get, Path: org + "/access/{subject}", Action: roles, own: ofCallerPath("subject"), Query: reads(), endpoint: answer(getAccess),
 			Summary: "Everything a subject may do, and why"},
+		{Method: get, Path: org + "/tokens", Action: roles, own: ofCallerQuery("account"), Query: reads("account", "wallet"), endpoint: answer(listTokens),
+			Summary: "All tokens; those of a wallet, or those that an account sees"},
+		{Method: get, Path: org + "/tokens/{token}", Action: roles, Query: reads(), endpoint: answer(getToken),
+			Summary: "A token with its owner and agents"},
+		{Method: get, Path: org + "/investors", Action: roles, Query: reads("token", "investor"), endpoint: answer(listInvestors),
+			Summary: "Holder records: of a token, of an investor, or all"},
+		{Method: get, Path: org + "/guide", Action: roles, Query: reads(), endpoint: answer(listGuide),
+			Summary: "Of each role its type, how it is proven, its abilities and who grants it"},
 		{Method: get, Path: org + "/assignments", Action: roles, Query: reads(), endpoint: lines[wire.Assignment](assignments),
 			Summary: "What every subject may do, one a line"},
 		{Method: get, Path: org + "/bindings", Action: roles, Query: reads(), endpoint: lines[wire.Bound](bindings),

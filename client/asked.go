@@ -21,7 +21,11 @@ var types = map[string]events.Type{
 	wire.TransferOwnership: "ownership.transferred", wire.StartRecovery: "recovery.started", wire.StopRecovery: "recovery.stopped",
 	wire.RecoverOwnership: "ownership.recovered",
 	wire.IssueDocument:    "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
-	wire.SucceedKey: "key.succeeded", wire.RevokeKey: "key.revoked", wire.ReportKey: "key.reported",
+	wire.DeployToken: "token.deployed", wire.TransferToken: "token.transferred", wire.UpdateToken: "token.updated", wire.ActOnToken: "token.acted",
+	wire.AddAgent: "agent.added", wire.RemoveAgent: "agent.removed", wire.QualifyInvestor: "investor.qualified",
+	wire.DisqualifyInvestor: "investor.disqualified", wire.BlockWallet: "wallet.blocked", wire.UnblockWallet: "wallet.unblocked",
+	wire.ObserveChain: "chain.observed",
+	wire.SucceedKey:   "key.succeeded", wire.RevokeKey: "key.revoked", wire.ReportKey: "key.reported",
 }
 
 // asked says why prepared commands do not say what was asked for. Which role or subject an id in them means is the
@@ -226,6 +230,8 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		if in.From != have.From {
 			d = append(d, "from")
 		}
+	case events.TokenData:
+		d.token(in, have)
 	}
 	if len(d) > 0 {
 		return fmt.Errorf("it differs in %s", strings.Join(d, ", "))

@@ -112,6 +112,7 @@ var ErrSilent = errors.New("the server is silent")
 type Read struct {
 	AsOf    string // as access.Index.ParseAsOf reads it; empty: now
 	AtLeast uint64 // wait until the ledger has this position; 0: do not
+	With    string // of questions who may do something: the wallet that comes with the subject; empty: none
 }
 
 func (r Read) query() url.Values {

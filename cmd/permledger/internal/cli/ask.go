@@ -10,7 +10,7 @@ import (
 	"github.com/permledger/permledger/client"
 )
 
-func (a *app) read() client.Read { return client.Read{AsOf: a.asOf} }
+func (a *app) read() client.Read { return client.Read{AsOf: a.asOf, With: a.companion} }
 
 // third gives the optional third argument, the resource.
 func third(args []string) string {
@@ -43,6 +43,7 @@ func (a *app) checkCommand() *cobra.Command {
 		ValidArgsFunction: a.complete(subjects, permissions),
 	})
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "write nothing; the exit code answers")
+	c.Flags().StringVar(&a.companion, "with", "", "the `wallet` that comes with the subject: some permissions need one")
 	return c
 }
 

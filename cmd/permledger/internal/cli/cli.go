@@ -71,7 +71,9 @@ type app struct {
 	key    string
 	reason string
 	dryRun bool
-	wallet walletFlags
+
+	companion string // of a question: the wallet that comes with the subject
+	wallet    walletFlags
 
 	made  *madeKey      // by this command; nil: none
 	lines *bufio.Reader // of stdin, once a password was read from it
@@ -137,6 +139,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.permCommand(),
 		a.roleCommand(),
 		a.userCommand(),
+		a.tokenCommand(),
+		a.investorCommand(),
 		a.keyCommand(),
 		a.grantCommand(),
 		a.revokeCommand(),
