@@ -185,8 +185,8 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 			grant("ann", "ledger:resource.register"), registered("policy/1").by("ann"), registered("policy/2").by("ann"),
 			revoke("ann", "ledger:resource.register"), assignTo("bob", "policy/1"), create("own", "a"), assign("ann", "own"))
 	}
-	others := map[string][]string{"import": {"subject.add"}, "role.default": nil} // an import is of something
-	none := map[string]bool{                                                      // reading is no command
+	others := map[string][]string{"import": {"subject.add"}} // an import is of something
+	none := map[string]bool{                                 // reading is no command
 		rules.ActionHistoryRead: true, rules.ActionKeysRead: true, rules.ActionLogRead: true, rules.ActionLogSystem: true, rules.ActionLogUsers: true,
 		rules.ActionOrganizationRead: true, rules.ActionPermissionsRead: true, rules.ActionRolesRead: true, rules.ActionSubjectsRead: true,
 	}
@@ -194,10 +194,6 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 		"access.assign":       assignTo("bob", "policy/2"),
 		"access.delegate":     delegateAccess("bob", "policy/2"),
 		"access.unassign":     unassign("bob", "policy/1"),
-		"resource.register":   registered("policy/3"),
-		"resource.remove":     {data: &events.ResourceRemoved{Resource: "policy/2"}},
-		"resource.update":     {data: &events.ResourceUpdated{Resource: "policy/2", Publish: true}},
-		"role.delegate":       delegate("bob", "own"),
 		"catalogue.publish":   publish("shop", perm("x")),
 		"document.issue":      issue("role/" + id("r").String()),
 		"import":              add("new").imported(record("old", "1", 0)),
@@ -210,9 +206,13 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 		"permission.revoke":   revoke("bob", "a").on("x/1"),
 		"permission.set":      set("bob", "a"),
 		"permissions.record":  part("a"),
+		"resource.register":   registered("policy/3"),
+		"resource.remove":     {data: &events.ResourceRemoved{Resource: "policy/2"}},
+		"resource.update":     {data: &events.ResourceUpdated{Resource: "policy/2", Publish: true}},
 		"role.assign":         assign("bob", "free"),
 		"role.create":         create("new", "a"),
 		"role.default":        defaulted("free"),
+		"role.delegate":       delegate("bob", "own"),
 		"role.delete":         remove("free"),
 		"role.revoke":         revokeRole("bob", "r"),
 		"role.set":            setRoles("bob", "r", "free"),

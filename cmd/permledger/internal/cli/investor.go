@@ -150,18 +150,17 @@ func (a *app) qualifyAll(ctx context.Context, s *session, token string, rows []i
 	if len(bad) > 0 && !keepGood {
 		return done, fmt.Errorf("%s of the file: %w", count(len(bad), "bad row", "bad rows"), errBadRows)
 	}
-	var ready []wire.Prepared
+	var ready []drafted
 	var lines []int
-	var by signer
 	for _, r := range rows {
 		in := wire.Intent{Kind: wire.QualifyInvestor, AtToken: wire.AtToken{
 			Token: token, Wallet: r.Wallet, Investor: r.Investor, OnchainID: r.OnchainID, Country: r.Country, Properties: r.Properties,
 		}}
-		p, who, _, err := a.prepare(ctx, s, in)
+		p, err := a.prepare(ctx, s, in)
 		if err != nil {
 			return done, err
 		}
-		if by = who; p.Refusal != nil && p.Refusal.Code() == "no-change" {
+		if p.Refusal != nil && p.Refusal.Code() == "no-change" {
 			done.Already++
 			continue
 		}
@@ -182,7 +181,7 @@ func (a *app) qualifyAll(ctx context.Context, s *session, token string, rows []i
 		return done, nil
 	}
 	for i, p := range ready {
-		if _, err := a.record(ctx, s, p, by, nil); err != nil {
+		if _, err := a.record(ctx, s, p); err != nil {
 			return done, fmt.Errorf("line %d, after %d were recorded (run it again to go on): %w", lines[i], done.Qualified, err)
 		}
 		done.Qualified++

@@ -25,73 +25,74 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
-	p, by, texts, err := a.prepare(ctx, s, in, texts...)
+	d, err := a.prepare(ctx, s, in, texts...)
 	if err != nil {
 		return err
 	}
 	if a.dryRun {
-		return a.preview(p)
+		return a.preview(d.Prepared)
 	}
 	if a.wallet.prepare != "" {
-		if err := a.keepToSign(s.org, p, texts); err != nil {
+		if err := a.keepToSign(s.org, d.Prepared, d.texts); err != nil {
 			return fmt.Errorf("%s: %w", in.Kind, err)
 		}
 		return nil
 	}
-	r, err := a.record(ctx, s, p, by, texts)
+	r, err := a.record(ctx, s, d)
 	if err != nil {
 		return err
 	}
 	return a.receipt(r)
 }
 
-// signer is who signs a change: somebody with a key or a wallet, or the server, with the key of a session.
-type signer struct {
-	author
-	session bool
+// drafted is a change that was prepared, with what records it.
+type drafted struct {
+	wire.Prepared
+	intent    wire.Intent
+	by        author // where it is not recorded in a session
+	inSession bool   // the server signs it, with the session's key
+	texts     []wire.Text
 }
 
-// prepare asks for the command of a change, and gives who will sign it and the texts that go with it.
-func (a *app) prepare(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (wire.Prepared, signer, []wire.Text, error) {
+// prepare asks for the command of a change.
+func (a *app) prepare(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (drafted, error) {
 	if a.reason != "" {
 		commitment, text := client.Commit(a.reason)
 		in.Reason, texts = commitment, append(texts, text)
 	}
-	by := signer{session: a.wallet.wallet == "" && a.inSession(s)} // a wallet signs for itself
-	if !by.session {
-		var err error
-		if by.author, err = a.author(s.org); err != nil {
-			return wire.Prepared{}, by, nil, err
+	d := drafted{inSession: a.wallet.wallet == "" && a.inSession(s), texts: texts} // a wallet signs for itself
+	var err error
+	if !d.inSession {
+		if d.by, err = a.author(s.org); err != nil {
+			return drafted{}, err
 		}
-		in.Credential, in.Scheme = by.credential, by.scheme
+		in.Credential, in.Scheme = d.by.credential, d.by.scheme
 	}
-	p, err := s.Prepare(ctx, s.org, in)
-	if err != nil {
-		return wire.Prepared{}, by, nil, fmt.Errorf("%s: %w", in.Kind, err)
+	d.intent = in
+	if d.Prepared, err = s.Prepare(ctx, s.org, in); err != nil {
+		return drafted{}, fmt.Errorf("%s: %w", in.Kind, err)
 	}
-	return p, by, texts, nil
+	return d, nil
 }
 
-// record has what was prepared signed, and records it.
-func (a *app) record(ctx context.Context, s *session, p wire.Prepared, by signer, texts []wire.Text) (wire.Receipt, error) {
+// record signs what was prepared and records it.
+func (a *app) record(ctx context.Context, s *session, d drafted) (r wire.Receipt, err error) {
 	made := a.made
-	if made != nil && p.Refusal == nil {
+	if made != nil && d.Refusal == nil {
 		if err := made.keep(); err != nil {
-			return wire.Receipt{}, fmt.Errorf("%s: keep the new key: %w", p.Intent.Kind, err)
+			return wire.Receipt{}, fmt.Errorf("%s: keep the new key: %w", d.intent.Kind, err)
 		}
 	}
-	var r wire.Receipt
-	var err error
-	if by.session {
-		r, err = s.Do(ctx, s.org, client.Worded(*p.Intent, texts))
+	if d.inSession {
+		r, err = s.Do(ctx, s.org, client.Worded(d.intent, d.texts))
 	} else {
-		r, err = s.Record(ctx, s.org, p, by.sign, texts)
+		r, err = s.Record(ctx, s.org, d.Prepared, d.by.sign, d.texts)
 	}
-	if made != nil && p.Refusal == nil && err != nil && !errors.As(err, new(*client.UnknownError)) {
+	if made != nil && d.Refusal == nil && err != nil && !errors.As(err, new(*client.UnknownError)) {
 		err = errors.Join(err, made.drop())
 	}
 	if err != nil {
-		return wire.Receipt{}, fmt.Errorf("%s: %w", p.Intent.Kind, err)
+		return wire.Receipt{}, fmt.Errorf("%s: %w", d.intent.Kind, err)
 	}
 	return r, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -104,6 +105,9 @@ func readWallet(path string) (*wallet.Key, error) {
 // writeNew writes a file that is not there yet and that nobody else can read.
 func writeNew(path string, content []byte) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return usage("the file %s is there already", path)
+	}
 	if err != nil {
 		return err
 	}
@@ -306,6 +310,9 @@ command in the file: if somebody changed either, the signature does not hold.`,
 					return usage("submit %s: it is for the organization %s", args[0], t.Organization)
 				}
 				r, err := s.RecordSigned(c.Context(), t, sig)
+				if errors.Is(err, wallet.ErrSigner) {
+					return exit(exitDenied, "submit %s: %w", args[0], err)
+				}
 				if err != nil {
 					return fmt.Errorf("submit %s: %w", args[0], err)
 				}
