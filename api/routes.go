@@ -61,7 +61,7 @@ func Routes() []Route {
 		subjects        = rules.ActionSubjectsRead
 	)
 	atLeast := []string{"at_least"}
-	question := reads("subject", "permission", "resource", "with")
+	question := reads("subject", "permission", "resource")
 	return []Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
 			Summary: "Whether every ledger takes commands"},
@@ -103,6 +103,8 @@ func Routes() []Route {
 			Summary: "All subjects"},
 		{Method: get, Path: org + "/subjects/{key}", Action: subjects, own: ofCallerPath("key"), Query: reads(), endpoint: answer(getSubject),
 			Summary: "A subject with what it was given"},
+		{Method: get, Path: org + "/subjects/{key}/delegable", Action: subjects, own: ofCallerPath("key"), Query: reads(), endpoint: answer(getDelegable),
+			Summary: "What a subject can delegate: the roles and policies that it has, whoever gave them"},
 		{Method: get, Path: org + "/credentials/{did}", Action: rules.ActionKeysRead, own: ofCallerKey, Query: atLeast, endpoint: answer(getCredential),
 			Summary: "The subject that signs with a key now"},
 		{Method: get, Path: org + "/keys", Action: rules.ActionKeysRead, Query: atLeast, endpoint: answer(listKeys),
@@ -114,6 +116,13 @@ func Routes() []Route {
 			Summary: "Whether a subject may do something"},
 		{Method: get, Path: org + "/explain", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
 			Summary: "Whether a subject may do something, and what is missing"},
+		{Method: post, Path: org + "/check", Action: roles, own: always, Query: reads(), endpoint: handle(checkWith),
+			Summary: "Whether a subject may do something, with what conditions compare"},
+		{Method: post, Path: org + "/explain", Action: roles, own: always, Query: reads(), endpoint: handle(explainWith),
+			Summary: "Whether a subject may do something, with what conditions compare, and what is missing"},
+		{Method: get, Path: org + "/resources", Action: rules.ActionResourcesRead, own: ofCallerQuery("subject"),
+			Query: reads("kind", "subject", "permission"), endpoint: answer(listResources),
+			Summary: "The resources, or those of a kind; with a subject those that it may see"},
 		{Method: get, Path: org + "/who-can", Action: roles, Query: reads("permission", "resource"), endpoint: answer(whoCan),
 			Summary: "Everybody who may do something"},
 		{Method: get, Path: org + "/access/{subject}", Action: roles, own: ofCallerPath("subject"), Query: reads(), endpoint: answer(getAccess),

@@ -42,7 +42,7 @@ func (d *differs) token(in *wire.Intent, have events.TokenData) {
 		d.text("state", in.State, have.State)
 		d.chained("identity registry", in.IdentityRegistry, have.IdentityRegistry)
 		d.chained("compliance", in.Compliance, have.Compliance)
-		d.condition(in.HolderCondition, have.Condition)
+		d.holders(in.HolderCondition, have.Condition)
 	case *events.TokenActed:
 		d.names("permission", []string{in.Permission}, []string{have.Permission}, nil, nil)
 		d.text("payload", in.Payload, text(have.Payload))
@@ -53,8 +53,8 @@ func (d *differs) token(in *wire.Intent, have events.TokenData) {
 	}
 }
 
-// condition compares conditions, which have one spelling in a command.
-func (d *differs) condition(want, have *string) {
+// holders compares conditions of holder records, which have one spelling in a command.
+func (d *differs) holders(want, have *string) {
 	if want != nil && *want != "" {
 		c, err := events.ParseCondition(*want)
 		if err != nil {

@@ -138,6 +138,7 @@ const (
 	ActionResourceRegister   = "resource.register"
 	ActionResourceRemove     = "resource.remove"
 	ActionResourceUpdate     = "resource.update"
+	ActionResourcesRead      = "resources.read"
 	ActionRoleAssign         = "role.assign"
 	ActionRoleCreate         = "role.create"
 	ActionRoleDefault        = "role.default"
@@ -180,6 +181,7 @@ func Actions() []string {
 		ActionResourceRegister,
 		ActionResourceRemove,
 		ActionResourceUpdate,
+		ActionResourcesRead,
 		ActionRoleAssign,
 		ActionRoleCreate,
 		ActionRoleDefault,

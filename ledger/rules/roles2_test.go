@@ -62,8 +62,8 @@ func opening1(p events.Profile) step {
 func goldenRoles() []any {
 	hour := time.Hour
 	return given(
-		assign("bob", "desk").by("platform").signedWith(did("operator2")), assign("ann", "desk").by("platform").signedWith(did("operator2")),
-		revokeRole("ann", "desk").by("platform").signedWith(did("operator2")),
+		assign("bob", "ops").by("platform").signedWith(did("operator2")), assign("ann", "ops").by("platform").signedWith(did("operator2")),
+		revokeRole("ann", "ops").by("platform").signedWith(did("operator2")),
 		with("owner4", nameOrganization("Acme S.A."), defaulted("short#2"), defaulted("reader"), noDefault("reader")),
 		recoverTo("bob").signedWith(did("operator2")), with("owner4", stopRecovery("bob")),
 		recoverTo("bob").signedWith(did("operator2")), recovered("bob").signedWith(did("operator2")).after(hour),

@@ -55,6 +55,9 @@ func Accesses() []string { return slices.Clone(accesses) }
 
 // actions are the ledger's own, each of which needs a permission that guards it.
 var actions = []string{
+	"access.assign",
+	"access.delegate",
+	"access.unassign",
 	"agent.add",
 	"agent.remove",
 	"catalogue.publish",
@@ -73,9 +76,14 @@ var actions = []string{
 	"permission.revoke",
 	"permission.set",
 	"permissions.read",
+	"resource.register",
+	"resource.remove",
+	"resource.update",
+	"resources.read",
 	"role.assign",
 	"role.create",
 	"role.default",
+	"role.delegate",
 	"role.delete",
 	"role.revoke",
 	"role.set",

@@ -71,9 +71,7 @@ type app struct {
 	key    string
 	reason string
 	dryRun bool
-
-	companion string // of a question: the wallet that comes with the subject
-	wallet    walletFlags
+	wallet walletFlags
 
 	made  *madeKey      // by this command; nil: none
 	lines *bufio.Reader // of stdin, once a password was read from it
@@ -130,6 +128,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.checkCommand(),
 		a.explainCommand(),
 		a.whoCanCommand(),
+		a.delegableCommand(),
 		a.accessCommand(),
 		a.diffCommand(),
 		a.blameCommand(),
@@ -143,6 +142,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.investorCommand(),
 		a.keyCommand(),
 		a.grantCommand(),
+		a.delegateCommand(),
+		a.resourceCommand(),
 		a.revokeCommand(),
 		a.setCommand(),
 		a.documentCommand(),
