@@ -2,6 +2,9 @@ package api
 
 import (
 	"cmp"
+	"net/http"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
@@ -58,9 +61,13 @@ func (d *draft) adoptRules() (events.Data, error) {
 }
 
 func (d *draft) defaultRole() (events.Data, error) {
-	if d.in.Role == "" {
-		return &events.RoleDefaulted{}, nil
+	if d.in.Role != "" {
+		role, err := d.role(d.in.Role)
+		return &events.RoleDefaulted{Role: role}, err
 	}
-	role, err := d.role(d.in.Role)
-	return &events.RoleDefaulted{Role: role}, err
+	role := d.state.DefaultRole()
+	if role == (ulid.ULID{}) {
+		return nil, problemOf(http.StatusConflict, string(rules.NoChange), "No role is the default")
+	}
+	return &events.RoleDefaulted{Role: role, None: true}, nil
 }

@@ -146,21 +146,20 @@ func (d *RoleDeleted) command(c *canon.Codec, _ int) { c.ULID("role", &d.Role) }
 
 // RoleDefaulted says which role everybody gets who is added from now on. At most one role is the default.
 type RoleDefaulted struct {
-	Role ulid.ULID // zero: none is any more
+	Role ulid.ULID
+	None bool // the role is the default no longer, and no other takes its place
 
 	Former ulid.ULID // which one was; zero: none
 }
 
-func (*RoleDefaulted) Type() Type { return "role.defaulted" }
-func (d *RoleDefaulted) About() string {
-	if d.Role == (ulid.ULID{}) {
-		return about("role", d.Former)
-	}
-	return about("role", d.Role)
-}
-func (d *RoleDefaulted) asked() Data { return &RoleDefaulted{Role: d.Role} }
+func (*RoleDefaulted) Type() Type      { return "role.defaulted" }
+func (d *RoleDefaulted) About() string { return about("role", d.Role) }
+func (d *RoleDefaulted) asked() Data   { return &RoleDefaulted{Role: d.Role, None: d.None} }
 
-func (d *RoleDefaulted) command(c *canon.Codec, _ int) { c.OptionalULID("role", &d.Role) }
+func (d *RoleDefaulted) command(c *canon.Codec, _ int) {
+	c.Flag("none", &d.None)
+	c.ULID("role", &d.Role)
+}
 
 func (d *RoleDefaulted) effect(c *canon.Codec, _ int) { c.OptionalULID("former", &d.Former) }
 

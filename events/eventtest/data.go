@@ -142,7 +142,7 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 		return d
 	},
 	"role.defaulted": func(t *rapid.T, _ int) events.Data {
-		return &events.RoleDefaulted{Role: optional(t, "role", ID()), Former: optional(t, "former", ID())}
+		return &events.RoleDefaulted{Role: ID().Draw(t, "role"), None: rapid.Bool().Draw(t, "none"), Former: optional(t, "former", ID())}
 	},
 	"role.delegated": func(t *rapid.T, _ int) events.Data {
 		return &events.RoleDelegated{

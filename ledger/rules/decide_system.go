@@ -84,16 +84,16 @@ func (s *State) decideDefaulted(e *events.Event, d *events.RoleDefaulted) *Refus
 	if !s.opened.Profile.DefaultRoles {
 		return refuse(Invalid, "In an organization of profile %s, nobody gets a role by being added", s.opened.Profile.Name)
 	}
-	if d.Role == s.defaultRole {
-		return refuse(NoChange, "It is so already")
-	}
-	d.Former = s.defaultRole
-	if d.Role == ulidZero {
-		return nil
-	}
 	ro, r := s.role(d.Role)
 	if r != nil {
 		return r
+	}
+	if (d.Role == s.defaultRole) != d.None {
+		return refuse(NoChange, "It is so already")
+	}
+	d.Former = s.defaultRole
+	if d.None {
+		return nil
 	}
 	if ro.managed != "" {
 		return refuse(Invalid, "%s is assigned in a way of its own", ro.name)

@@ -130,6 +130,14 @@ func someStep(t *rapid.T, w *world) step {
 			}
 			return set(who, some(permissions, "permissions")...).on(scope)
 		},
+		"recovery.started": func() step { return recoverTo(who) },
+		"recovery.stopped": func() step { return stopRecovery(who) },
+		"role.assigned": func() step {
+			if rapid.IntRange(0, 9).Draw(t, "by the operator") == 0 {
+				return until(assign(who, "ops").on(scope)).byOperator()
+			}
+			return under(until(assign(who, one(append(roles, "bosses", "ops"), "role")).on(scope)))
+		},
 		"role.delegated": func() step {
 			by := one(people[1:], "delegator")
 			st := delegate(who, role).on(scope).by(by)
@@ -156,14 +164,6 @@ func someStep(t *rapid.T, w *world) step {
 		"access.unassigned": func() step {
 			return unassign(who, one(policies, "policy"))
 		},
-		"recovery.started": func() step { return recoverTo(who) },
-		"recovery.stopped": func() step { return stopRecovery(who) },
-		"role.assigned": func() step {
-			if rapid.IntRange(0, 9).Draw(t, "by the operator") == 0 {
-				return until(assign(who, "desk").on(scope)).byOperator()
-			}
-			return under(until(assign(who, one(append(roles, "bosses", "desk"), "role")).on(scope)))
-		},
 		"role.created": func() step {
 			st := create(role, some(permissions, "permissions")...)
 			if rapid.Bool().Draw(t, "by parts") {
@@ -171,7 +171,12 @@ func someStep(t *rapid.T, w *world) step {
 			}
 			return st
 		},
-		"role.defaulted": func() step { return defaulted(one(append(roles, ""), "default")) },
+		"role.defaulted": func() step {
+			if rapid.IntRange(0, 3).Draw(t, "no default") == 0 {
+				return noDefault(role)
+			}
+			return defaulted(role)
+		},
 		"role.deleted": func() step {
 			for _, name := range roles {
 				if r, ok := w.s.Role(id(name)); ok && r.Deleted == 0 && r.Holders == 0 && rapid.Bool().Draw(t, "this one") {
@@ -226,7 +231,7 @@ func (w *world) owner() string {
 
 // founding are the steps with which the worlds of random commands begin, while they may have roles of the system.
 func founding() []any {
-	return given(shops[0], system("bosses", events.ManagedOwner), system("desk", events.ManagedOperator, "shop:x"))
+	return given(shops[0], system("bosses", events.ManagedOwner), system("ops", events.ManagedOperator, "shop:x"))
 }
 
 // holdings lists, for one instant, who may do what where.

@@ -32,13 +32,12 @@ func stopRecovery(to string) step { return step{data: &events.RecoveryStopped{To
 // byOperator has a step asked by the operator of the ledger.
 func (st step) byOperator() step { return st.by("platform").signedWith(did("operator")) }
 
-// defaulted makes a role the default; empty: none.
-func defaulted(role string) step {
-	d := &events.RoleDefaulted{}
-	if role != "" {
-		d.Role = id(role)
-	}
-	return step{data: d}
+// defaulted makes a role the default.
+func defaulted(role string) step { return step{data: &events.RoleDefaulted{Role: id(role)}} }
+
+// noDefault says that a role is the default no longer.
+func noDefault(role string) step {
+	return step{data: &events.RoleDefaulted{Role: id(role), None: true}}
 }
 
 func nameOrganization(name string) step {
@@ -63,9 +62,9 @@ func opening1(p events.Profile) step {
 func goldenRoles() []any {
 	hour := time.Hour
 	return given(
-		assign("bob", "desk").by("platform").signedWith(did("operator2")), assign("ann", "desk").by("platform").signedWith(did("operator2")),
-		revokeRole("ann", "desk").by("platform").signedWith(did("operator2")),
-		with("owner4", nameOrganization("Acme S.A."), defaulted("short#2"), defaulted("reader"), defaulted("")),
+		assign("bob", "ops").by("platform").signedWith(did("operator2")), assign("ann", "ops").by("platform").signedWith(did("operator2")),
+		revokeRole("ann", "ops").by("platform").signedWith(did("operator2")),
+		with("owner4", nameOrganization("Acme S.A."), defaulted("short#2"), defaulted("reader"), noDefault("reader")),
 		recoverTo("bob").signedWith(did("operator2")), with("owner4", stopRecovery("bob")),
 		recoverTo("bob").signedWith(did("operator2")), recovered("bob").signedWith(did("operator2")).after(hour),
 		nameOrganization("Acme Ltd.").by("bob").signedWith(did("bob2")), transfer("owner").by("bob").signedWith(did("bob2")),

@@ -24,7 +24,7 @@ func (x *Index) take(e *events.Event) {
 		x.changeOwner(d.To, at)
 	case *events.RoleDefaulted:
 		role := uint32(nobody)
-		if n, ok := x.roleID[d.Role]; ok {
+		if n, ok := x.roleID[d.Role]; ok && !d.None {
 			role = n
 		}
 		x.defaults = append(x.defaults, said[uint32]{at, role})
@@ -87,6 +87,8 @@ func (x *Index) take(e *events.Event) {
 		x.setPermissions(d, at)
 	case *events.GrantEnded:
 		x.endGrant(d, at)
+	case events.TokenData:
+		x.takeToken(d, at)
 	}
 }
 
