@@ -25,23 +25,34 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
-	d, err := a.prepare(ctx, s, in, texts...)
-	switch {
-	case err != nil:
+	r, err := a.attempt(ctx, s, in, texts...)
+	if err != nil || r == nil {
 		return err
-	case a.dryRun:
-		return a.preview(d.Prepared)
-	case a.wallet.prepare != "":
+	}
+	return a.receipt(*r)
+}
+
+// attempt is change that leaves it to the caller to say where it stands. Without a receipt there is nothing more to say: it
+// was tried only, or written to be signed elsewhere.
+func (a *app) attempt(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (*wire.Receipt, error) {
+	d, err := a.prepare(ctx, s, in, texts...)
+	if err != nil {
+		return nil, err
+	}
+	if a.dryRun {
+		return nil, a.preview(d.Prepared)
+	}
+	if a.wallet.prepare != "" {
 		if err := a.keepToSign(s.org, d.Prepared, d.texts); err != nil {
-			return fmt.Errorf("%s: %w", in.Kind, err)
+			return nil, fmt.Errorf("%s: %w", in.Kind, err)
 		}
-		return nil
+		return nil, nil
 	}
 	r, err := a.record(ctx, s, d)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return a.receipt(r)
+	return &r, nil
 }
 
 // drafted is a change that was prepared, and who signs it with what.
