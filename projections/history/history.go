@@ -309,3 +309,24 @@ func each(n int, backwards bool, f func(int) bool) {
 		}
 	}
 }
+
+// Acts gives, for each actor, the types of what it recorded from one position to another, both included, and the last
+// position of each.
+func (x *Index) Acts(from, to uint64) map[ulid.ULID]map[events.Type]uint64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	acts := map[ulid.ULID]map[events.Type]uint64{}
+	for actor, list := range x.actors {
+		first, _ := slices.BinarySearch(list, uint32(max(from, 1)))
+		for _, at := range list[first:] {
+			if uint64(at) > to {
+				break
+			}
+			if acts[actor] == nil {
+				acts[actor] = map[events.Type]uint64{}
+			}
+			acts[actor][x.known[x.types[at-1]]] = uint64(at)
+		}
+	}
+	return acts
+}

@@ -133,6 +133,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.diffCommand(),
 		a.blameCommand(),
 		a.simulateCommand(),
+		a.reportCommand(),
 	)
 	add("change",
 		a.permCommand(),
