@@ -169,6 +169,13 @@ func (d *drawing) roleID(label string) ulid.ULID {
 			there = append(there, n)
 		}
 	}
+	if d.rarely(15, label+", gone") {
+		for _, n := range roleIDs {
+			if o := d.roles[idOf(n)]; o != nil && o.gone {
+				return idOf(n)
+			}
+		}
+	}
 	return idOf(mostly(d, there, roleIDs, label))
 }
 
@@ -189,7 +196,7 @@ func (d *drawing) there(are bool) (list []string) {
 
 // until draws an end: none, mostly, else one that has passed, is near, or is far.
 func (d *drawing) until(at time.Time) time.Time {
-	if !d.rarely(3, "with an end") {
+	if !d.rarely(2, "with an end") {
 		return time.Time{}
 	}
 	minutes := rapid.SampledFrom([]int{0, 1, 90, 3000}).Draw(d.T, "minutes")
@@ -216,6 +223,20 @@ func (d *drawing) properties() []events.Property {
 // place draws the path of a thing, mostly of one that is there, or is not.
 func (d *drawing) place(of []string, there bool, label string) string {
 	return mostly(d, slices.DeleteFunc(slices.Clone(of), func(path string) bool { return (d.things[path] != nil) != there }), of, label)
+}
+
+// over draws something that somebody had until an instant that has passed, to be given again before that is recorded.
+func (d *drawing) over(at time.Time, role bool) (gift, bool) {
+	var all []gift
+	for _, g := range d.gifts {
+		if g.over(at) && role == (g.perm == "") {
+			all = append(all, g)
+		}
+	}
+	if len(all) == 0 || !d.rarely(3, "again") {
+		return gift{}, false
+	}
+	return rapid.SampledFrom(all).Draw(d.T, "over"), true
 }
 
 // announced draws who was announced as the owner, mostly.
@@ -280,6 +301,9 @@ func (d *drawing) kinds(at time.Time) []kind {
 	}
 	return []kind{
 		{"role.assigned", 3, func() events.Data {
+			if g, ok := d.over(at, true); ok {
+				return &events.RoleAssigned{Subject: g.to, Role: g.role, Scope: g.scope, Until: d.until(at)}
+			}
 			return &events.RoleAssigned{Subject: d.who("to"), Role: d.roleID("role"), Scope: d.one(places, "scope"), Until: d.until(at), Condition: d.under()}
 		}},
 		{"role.created", when(!p.FixedRoles, 6), func() events.Data {
@@ -312,6 +336,9 @@ func (d *drawing) kinds(at time.Time) []kind {
 			return u
 		}},
 		{"permission.granted", when(p.DirectGrants, 4), func() events.Data {
+			if g, ok := d.over(at, false); ok {
+				return &events.PermissionGranted{Subject: g.to, Permission: g.perm, Scope: g.scope, Until: d.until(at)}
+			}
 			return &events.PermissionGranted{Subject: d.who("to"), Permission: d.one(rights, "permission"), Scope: d.one(places, "scope"), Until: d.until(at), Condition: d.under()}
 		}},
 		{"permissions.set", when(p.DirectGrants, 4), func() events.Data {
@@ -415,7 +442,7 @@ func (d *drawing) kinds(at time.Time) []kind {
 
 // command draws a command, and when it is decided.
 func (d *drawing) command() (events.Command, time.Time) {
-	at := d.last.Add(time.Second + rapid.SampledFrom([]time.Duration{0, 0, 0, time.Minute, time.Hour, 25 * time.Hour}).Draw(d.T, "wait"))
+	at := d.last.Add(time.Second + rapid.SampledFrom([]time.Duration{0, 0, time.Minute, time.Minute, 2 * time.Hour, 25 * time.Hour}).Draw(d.T, "wait"))
 	d.made++
 	actor := mostly(d, []string{nameOf(d.owner), "ann", "bob", "ann", "owner", "wal"}, append([]string{"platform", "stranger"}, people...), "actor")
 	c := events.Command{Ledger: source, Actor: idOf(actor), Data: d.data(at)}
