@@ -373,10 +373,10 @@ func (d *drawing) kinds(at time.Time) []kind {
 			return &events.OrganizationUpdated{Organization: d.one([]string{"acme", "acme", "other"}, "organization"), Name: d.one(titles[:3], "name")}
 		}},
 		{"role.defaulted", when(p.DefaultRoles, 2), func() events.Data {
-			if d.rarely(4, "none") {
-				return &events.RoleDefaulted{}
+			if d.standard != nobody && d.rarely(2, "no longer") {
+				return &events.RoleDefaulted{Role: d.standard, None: true}
 			}
-			return &events.RoleDefaulted{Role: d.roleID("role")}
+			return &events.RoleDefaulted{Role: d.roleID("role"), None: d.rarely(8, "none")}
 		}},
 		{"role.revoked", 2, func() events.Data {
 			if g, ok := d.given(true); ok {
