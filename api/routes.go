@@ -142,6 +142,12 @@ func Routes() []Route {
 			Summary: "Permissions that were held and not used in a period, and roles of which nothing was"},
 		{Method: get, Path: org + "/reports/changes", Action: happened, Query: []string{"role", "from", "to", "at_least"}, endpoint: answer(reportChanges),
 			Summary: "Whom a change of a role concerns"},
+		{Method: get, Path: org + "/reports/unreviewed", Action: roles, Query: reads("days"), endpoint: answer(reportUnreviewed),
+			Summary: "Roles that nobody has looked over for a quarter"},
+		{Method: get, Path: org + "/reviews", Action: roles, Query: reads(), endpoint: answer(listReviews),
+			Summary: "The access reviews"},
+		{Method: get, Path: org + "/reviews/{review}", Action: roles, Query: atLeast, endpoint: answer(getReview),
+			Summary: "An access review: by its id, or of one that is not closed by its title"},
 		{Method: get, Path: org + "/reports/who-has-what", Action: roles, Query: reads(), endpoint: lines[wire.Having](whoHasWhat),
 			Summary: "Everything everybody may do, one a line"},
 

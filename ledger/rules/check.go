@@ -137,10 +137,14 @@ const (
 	ActionResourceRegister  = "resource.register"
 	ActionResourceRemove    = "resource.remove"
 	ActionResourceUpdate    = "resource.update"
+	ActionReviewClose       = "review.close"
+	ActionReviewDecide      = "review.decide"
+	ActionReviewStart       = "review.start"
 	ActionRoleAssign        = "role.assign"
 	ActionRoleCreate        = "role.create"
 	ActionRoleDelegate      = "role.delegate"
 	ActionRoleDelete        = "role.delete"
+	ActionRoleReview        = "role.review"
 	ActionRoleRevoke        = "role.revoke"
 	ActionRoleSet           = "role.set"
 	ActionRoleUpdate        = "role.update"
@@ -177,10 +181,14 @@ func Actions() []string {
 		ActionResourceRegister,
 		ActionResourceRemove,
 		ActionResourceUpdate,
+		ActionReviewClose,
+		ActionReviewDecide,
+		ActionReviewStart,
 		ActionRoleAssign,
 		ActionRoleCreate,
 		ActionRoleDelegate,
 		ActionRoleDelete,
+		ActionRoleReview,
 		ActionRoleRevoke,
 		ActionRoleSet,
 		ActionRoleUpdate,

@@ -48,6 +48,7 @@ type head struct {
 	opened    *events.OrganizationOpened
 	owner     ulid.ULID // who holds every permission now
 	documents uint64    // entries that carry one
+	closed    *review   // by the last event; nil: it closed none
 }
 
 // notes say how to undo what was changed since Begin, in the order of the changes; nil notes nothing. All that Evolve

@@ -132,6 +132,17 @@ func things(d events.Data) []ulid.ULID {
 			return []ulid.ULID{d.Subject}
 		}
 		return []ulid.ULID{d.Role, d.Subject}
+	case *events.RoleReviewed:
+		return []ulid.ULID{d.Role}
+	case *events.ReviewStarted:
+		return reviewed(d.Review, d.Scope)
+	case *events.ReviewDecided:
+		if d.Permission != "" {
+			return []ulid.ULID{d.Review, d.Subject}
+		}
+		return []ulid.ULID{d.Review, d.Subject, d.Role}
+	case *events.ReviewClosed:
+		return reviewed(d.Review, d.Scope)
 	case *events.DocumentIssued:
 		_, id, _ := rules.Thing(d.Thing)
 		return []ulid.ULID{id}
@@ -141,6 +152,14 @@ func things(d events.Data) []ulid.ULID {
 		}
 	}
 	return nil
+}
+
+// reviewed gives a review, and the role or subject that it is of.
+func reviewed(review ulid.ULID, scope string) []ulid.ULID {
+	if _, id, one := rules.Thing(scope); one {
+		return []ulid.ULID{review, id}
+	}
+	return []ulid.ULID{review}
 }
 
 // named gives the permissions that an event names, and the parts that name more. The result may be appended to. A
@@ -169,6 +188,10 @@ func named(d events.Data) ([]string, []events.Digest) {
 			return slices.Clone(d.Permissions), d.Parts
 		}
 		return slices.Concat(d.Added, d.Removed), nil
+	case *events.ReviewDecided:
+		if d.Permission != "" {
+			return []string{d.Permission}, nil
+		}
 	case *events.GrantEnded:
 		if d.Permission != "" {
 			return []string{d.Permission}, nil
