@@ -151,6 +151,8 @@ func (r *rehearsal) touch(data events.Data) {
 	case *events.RoleReviewed, *events.ReviewStarted, *events.ReviewDecided, *events.ReviewClosed,
 		*events.RoleCreated, *events.RoleDeleted, *events.DocumentIssued, *events.PermissionsRecorded, *events.KeyRegistered,
 		*events.KeyRotated, *events.KeySucceeded, *events.KeyRevoked, *events.KeyReported: // nobody holds it; or nobody's
+	case *events.RoleDelegated:
+		r.subjects[d.Subject] = true
 	case *events.RoleAssigned:
 		r.subjects[d.Subject] = true
 	case *events.RoleRevoked:

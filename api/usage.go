@@ -168,21 +168,8 @@ func (c *call) decisions(do func(*node.ActivityRecord, time.Time)) error {
 	return nil
 }
 
-// decide answers a check and, where that is wanted, notes the answer. It is asked as check is, in a body: a question that
-// leaves a trace is no mere reading.
-func decide(c *call, in wire.Question) (wire.Check, error) {
-	for name, value := range map[string]string{"subject": in.Subject, "permission": in.Permission} {
-		if value == "" {
-			return wire.Check{}, badRequest(name + " is missing")
-		}
-	}
-	c.query.Set("subject", in.Subject)
-	c.query.Set("permission", in.Permission)
-	c.query.Set("resource", in.Resource)
-	q, err := check(c)
-	if err != nil || !in.Record {
-		return q, err
-	}
+// noteDecision notes the answer to a check in the activity stream. What is noted is decided now.
+func (c *call) noteDecision(q wire.Check) {
 	r := node.ActivityRecord{Kind: node.ActivityDecided, Permission: q.Permission, Resource: q.Resource, Code: decidedNo, Reason: "nothing grants it"}
 	if q.Allowed {
 		r.Code, r.Reason = decidedYes, because(q.Because)
@@ -190,11 +177,10 @@ func decide(c *call, in wire.Question) (wire.Check, error) {
 	if v, err := c.org.Access.Subject(q.Subject, access.AsOf{Position: q.AsOf.Seq}); err == nil {
 		r.About = "subject/" + v.ID.String()
 	}
-	if id, ok := CallerOf(c.Context()).Subject(c.org); ok {
+	if id, ok := c.caller.Subject(c.org); ok {
 		r.Actor = id.String()
 	}
 	c.org.Activity.Note(c.now, r)
-	return q, nil
 }
 
 // because says by what a yes was given, shortly.

@@ -12,11 +12,6 @@ import (
 	"github.com/permledger/permledger/api/wire"
 )
 
-// CheckRecorded is Check; the answer is noted in the activity stream, too.
-func (c *Client) CheckRecorded(ctx context.Context, org, subject, permission, resource string) (wire.Check, error) {
-	return post[wire.Check](ctx, c, path(org, "check"), wire.Question{Subject: subject, Permission: permission, Resource: resource, Record: true})
-}
-
 // SimilarRoles gives each two roles of which so many percent of the permissions are in both; 0 is 80.
 func (c *Client) SimilarRoles(ctx context.Context, org string, least int, r Read) (wire.List[wire.Similar], error) {
 	q := r.query()

@@ -72,14 +72,6 @@ type AffectedHolder struct {
 	Lost    []Effective `json:"lost,omitempty"`
 }
 
-// Question asks whether a subject may do something.
-type Question struct {
-	Subject    string `json:"subject"`
-	Permission string `json:"permission"`
-	Resource   string `json:"resource,omitempty"`
-	Record     bool   `json:"record,omitempty"` // note the answer in the activity stream
-}
-
 // Decisions of a review.
 const (
 	Keep   = "keep"

@@ -26,8 +26,8 @@ func ActionsOf(version uint64) []string {
 // recorded is judged by the rules of its ledger.
 var broader = map[string]string{
 	ActionKeysRead: ActionRolesRead, ActionOrganizationRead: ActionRolesRead, ActionPermissionsRead: ActionRolesRead,
-	ActionSubjectsRead: ActionRolesRead,
-	ActionLogRead:      ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
+	ActionSubjectsRead: ActionRolesRead, ActionResourcesRead: ActionRolesRead,
+	ActionLogRead: ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
 }
 
 // actionOf says which action recording a type of event takes. What takes none, or depends on the case, is not there: what

@@ -113,45 +113,48 @@ var forever time.Time
 // Actions of the ledger itself. The permission ledger:<action> allows one, and so does every permission of a catalogue
 // that guards it.
 const (
-	ActionAccessAssign      = "access.assign"
-	ActionAccessDelegate    = "access.delegate"
-	ActionAccessUnassign    = "access.unassign"
-	ActionCataloguePublish  = "catalogue.publish"
-	ActionDocumentIssue     = "document.issue"
-	ActionHistoryRead       = "history.read"
-	ActionImport            = "import"
-	ActionKeyRegister       = "key.register"
-	ActionKeyReport         = "key.report"
-	ActionKeyRevoke         = "key.revoke"
-	ActionKeyRotate         = "key.rotate"
-	ActionKeysRead          = "keys.read"
-	ActionLogRead           = "log.read"
-	ActionLogSystem         = "log.system"
-	ActionLogUsers          = "log.users"
-	ActionOrganizationRead  = "organization.read"
-	ActionPermissionGrant   = "permission.grant"
-	ActionPermissionRevoke  = "permission.revoke"
-	ActionPermissionSet     = "permission.set"
-	ActionPermissionsRead   = "permissions.read"
-	ActionPermissionsRecord = "permissions.record"
-	ActionResourceRegister  = "resource.register"
-	ActionResourceRemove    = "resource.remove"
-	ActionResourceUpdate    = "resource.update"
-	ActionReviewClose       = "review.close"
-	ActionReviewDecide      = "review.decide"
-	ActionReviewStart       = "review.start"
-	ActionRoleAssign        = "role.assign"
-	ActionRoleCreate        = "role.create"
-	ActionRoleDelegate      = "role.delegate"
-	ActionRoleDelete        = "role.delete"
-	ActionRoleReview        = "role.review"
-	ActionRoleRevoke        = "role.revoke"
-	ActionRoleSet           = "role.set"
-	ActionRoleUpdate        = "role.update"
-	ActionRolesRead         = "roles.read"
-	ActionSubjectAdd        = "subject.add"
-	ActionSubjectDeactivate = "subject.deactivate"
-	ActionSubjectsRead      = "subjects.read"
+	ActionAccessAssign       = "access.assign"
+	ActionAccessDelegate     = "access.delegate"
+	ActionAccessUnassign     = "access.unassign"
+	ActionCataloguePublish   = "catalogue.publish"
+	ActionDocumentIssue      = "document.issue"
+	ActionHistoryRead        = "history.read"
+	ActionImport             = "import"
+	ActionKeyRegister        = "key.register"
+	ActionKeyReport          = "key.report"
+	ActionKeyRevoke          = "key.revoke"
+	ActionKeyRotate          = "key.rotate"
+	ActionKeysRead           = "keys.read"
+	ActionLogRead            = "log.read"
+	ActionLogSystem          = "log.system"
+	ActionLogUsers           = "log.users"
+	ActionOrganizationRead   = "organization.read"
+	ActionOrganizationUpdate = "organization.update"
+	ActionPermissionGrant    = "permission.grant"
+	ActionPermissionRevoke   = "permission.revoke"
+	ActionPermissionSet      = "permission.set"
+	ActionPermissionsRead    = "permissions.read"
+	ActionPermissionsRecord  = "permissions.record"
+	ActionResourceRegister   = "resource.register"
+	ActionResourceRemove     = "resource.remove"
+	ActionResourceUpdate     = "resource.update"
+	ActionResourcesRead      = "resources.read"
+	ActionReviewClose        = "review.close"
+	ActionReviewDecide       = "review.decide"
+	ActionReviewStart        = "review.start"
+	ActionRoleAssign         = "role.assign"
+	ActionRoleCreate         = "role.create"
+	ActionRoleDefault        = "role.default"
+	ActionRoleDelegate       = "role.delegate"
+	ActionRoleDelete         = "role.delete"
+	ActionRoleReview         = "role.review"
+	ActionRoleRevoke         = "role.revoke"
+	ActionRoleSet            = "role.set"
+	ActionRoleUpdate         = "role.update"
+	ActionRolesRead          = "roles.read"
+	ActionSubjectAdd         = "subject.add"
+	ActionSubjectDeactivate  = "subject.deactivate"
+	ActionSubjectsRead       = "subjects.read"
 )
 
 // Actions lists them, in the order of their names: those of the newest version of the rules. See [ActionsOf].
@@ -173,6 +176,7 @@ func Actions() []string {
 		ActionLogSystem,
 		ActionLogUsers,
 		ActionOrganizationRead,
+		ActionOrganizationUpdate,
 		ActionPermissionGrant,
 		ActionPermissionRevoke,
 		ActionPermissionSet,
@@ -181,11 +185,13 @@ func Actions() []string {
 		ActionResourceRegister,
 		ActionResourceRemove,
 		ActionResourceUpdate,
+		ActionResourcesRead,
 		ActionReviewClose,
 		ActionReviewDecide,
 		ActionReviewStart,
 		ActionRoleAssign,
 		ActionRoleCreate,
+		ActionRoleDefault,
 		ActionRoleDelegate,
 		ActionRoleDelete,
 		ActionRoleReview,
@@ -253,7 +259,10 @@ func (s *State) need(subject ulid.ULID, action, resource string, at time.Time) *
 	}
 	r := refuse(NotPermitted, "Don't have %s permission", strings.TrimPrefix(name, s.opened.Profile.Name+":"))
 	r.Permission = name
-	return r.hint("Ask the organization's owner, or somebody who may assign roles, for it")
+	if s.opened.Rules == 1 {
+		return r.hint("Ask the organization's owner, or somebody who may assign roles, for it")
+	}
+	return r.hint("Ask an Owner or Admin for permission")
 }
 
 // guard refuses to let a subject give permissions that it does not hold on the scope itself, or not for as long as it

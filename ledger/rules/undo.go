@@ -42,13 +42,16 @@ func (s *State) ended() *notes {
 
 // head is the part of the state that every event changes, or that is a few words.
 type head struct {
-	position  uint64
-	time      time.Time
-	source    string
-	opened    *events.OrganizationOpened
-	owner     ulid.ULID // who holds every permission now
-	documents uint64    // entries that carry one
-	closed    *review   // by the last event; nil: it closed none
+	position    uint64
+	time        time.Time
+	source      string
+	opened      *events.OrganizationOpened
+	owner       ulid.ULID // who holds every permission now
+	founded     int       // subjects that there were when it was opened, or adopted newer rules
+	recovery    *recovery // of a lost owner; nil: none is under way. It never changes
+	defaultRole ulid.ULID // that everybody gets who is added; zero: none
+	documents   uint64    // entries that carry one
+	closed      *review   // by the last event; nil: it closed none
 }
 
 // notes say how to undo what was changed since Begin, in the order of the changes; nil notes nothing. All that Evolve

@@ -143,6 +143,19 @@ func things(d events.Data) []ulid.ULID {
 		return []ulid.ULID{d.Review, d.Subject, d.Role}
 	case *events.ReviewClosed:
 		return reviewed(d.Review, d.Scope)
+	case *events.OwnershipTransferred:
+		return owners(d.To, d.From, d.Role)
+	case *events.OwnershipRecovered:
+		return owners(d.To, d.From, d.Role)
+	case *events.RecoveryStarted:
+		return []ulid.ULID{d.To, d.From}
+	case *events.RecoveryStopped:
+		return []ulid.ULID{d.To}
+	case *events.RoleDefaulted:
+		if d.Former != (ulid.ULID{}) && d.Former != d.Role {
+			return []ulid.ULID{d.Role, d.Former}
+		}
+		return []ulid.ULID{d.Role}
 	case *events.DocumentIssued:
 		_, id, _ := rules.Thing(d.Thing)
 		return []ulid.ULID{id}
@@ -160,6 +173,14 @@ func reviewed(review ulid.ULID, scope string) []ulid.ULID {
 		return []ulid.ULID{review, id}
 	}
 	return []ulid.ULID{review}
+}
+
+// owners gives whom a change of the owner is about, and the role that goes with it.
+func owners(to, from, role ulid.ULID) []ulid.ULID {
+	if role == (ulid.ULID{}) {
+		return []ulid.ULID{to, from}
+	}
+	return []ulid.ULID{to, from, role}
 }
 
 // named gives the permissions that an event names, and the parts that name more. The result may be appended to. A
