@@ -39,7 +39,7 @@ type message struct {
 }
 
 // registry opens a Standard Registry.
-func registry(t *testing.T) *org { return openWith(t, wire.Opening{Profile: "guardian", DID: srDID}) }
+func standardRegistry(t *testing.T) *org { return openWith(t, wire.Opening{Profile: "guardian", DID: srDID}) }
 
 // Messages gives the topic's lines.
 func (o *org) Messages() (all []message) {
@@ -109,7 +109,7 @@ func described(in wire.Intent, description string) wire.Intent {
 
 func TestG35ACreatedRolePostsCreateRole(t *testing.T) {
 	// given a Standard Registry
-	o := registry(t)
+	o := standardRegistry(t)
 
 	// when it creates a role
 	m := o.posts("create-role", described(createRole("Role name", "POLICIES_POLICY_READ"), "Role name"))
@@ -130,7 +130,7 @@ func TestG35ACreatedRolePostsCreateRole(t *testing.T) {
 
 func TestG36AnEditedRolePostsUpdateRole(t *testing.T) {
 	// given a role
-	o := registry(t)
+	o := standardRegistry(t)
 	created := o.posts("create-role", createRole("Reader", "POLICIES_POLICY_READ"))
 
 	// when it is edited
@@ -149,7 +149,7 @@ func TestG36AnEditedRolePostsUpdateRole(t *testing.T) {
 
 func TestG37ADeletedRolePostsDeleteRole(t *testing.T) {
 	// given a role
-	o := registry(t)
+	o := standardRegistry(t)
 	created := o.posts("create-role", createRole("Reader", "POLICIES_POLICY_READ"))
 
 	// when it is deleted
@@ -174,7 +174,7 @@ func (o *org) userOf(key string) {
 
 func TestG38AChangeOfAUsersRolesPostsSetRole(t *testing.T) {
 	// given a role, and a user with a DID
-	o := registry(t)
+	o := standardRegistry(t)
 	role := o.posts("create-role", createRole("Reader", "POLICIES_POLICY_READ"))
 	o.userOf("dora")
 
@@ -218,7 +218,7 @@ func members(t *testing.T, line string) string {
 }
 
 func TestG39RoleMessagesHaveThePrintedMembers(t *testing.T) {
-	o := registry(t)
+	o := standardRegistry(t)
 	// given messages of a role's whole life
 	for _, m := range []message{
 		o.posts("create-role", described(createRole("Reader", "POLICIES_POLICY_READ"), "Reads")),
@@ -237,7 +237,7 @@ func TestG39RoleMessagesHaveThePrintedMembers(t *testing.T) {
 
 func TestG40UserMessagesHaveThePrintedMembers(t *testing.T) {
 	// given a user whose roles are set
-	o := registry(t)
+	o := standardRegistry(t)
 	o.As("owner").CreateRole("Reader", "POLICIES_POLICY_READ")
 	o.userOf("dora")
 	m := o.posts("set-role", setRoles("dora", "reader"))
@@ -250,7 +250,7 @@ func TestG40UserMessagesHaveThePrintedMembers(t *testing.T) {
 
 func TestG41TheCIDLeadsToTheDocument(t *testing.T) {
 	// given a message of a role, and one of a user
-	o := registry(t)
+	o := standardRegistry(t)
 	role := o.posts("create-role", described(createRole("Reader", "POLICIES_POLICY_READ"), "Reads"))
 	o.userOf("dora")
 	user := o.posts("set-role", setRoles("dora", "reader"))
@@ -275,7 +275,7 @@ func TestG41TheCIDLeadsToTheDocument(t *testing.T) {
 
 func TestG42TheURIIsThatOfTheCID(t *testing.T) {
 	// given every kind of message
-	o := registry(t)
+	o := standardRegistry(t)
 	o.As("owner").CreateRole("Reader", "POLICIES_POLICY_READ")
 	o.As("owner").EditRole("reader", []string{"TOKENS_TOKEN_READ"}, nil)
 	o.userOf("dora")
@@ -308,7 +308,7 @@ func (o *org) checked(lines string) ran {
 
 func TestG43EveryLineIsReadAndWrittenAgain(t *testing.T) {
 	// given the messages of a registry, as a file
-	o := registry(t)
+	o := standardRegistry(t)
 	in, name := described(createRole("Gross", "POLICIES_POLICY_READ"), "a, \\ and ü"), `Groß "<&>"`
 	in.Name = &name
 	o.As("owner").Do(in)
@@ -342,7 +342,7 @@ func TestG43EveryLineIsReadAndWrittenAgain(t *testing.T) {
 
 func TestG44ThePrintedMessagesAreReadAndWrittenAgain(t *testing.T) {
 	// given the two messages that the document prints
-	o := registry(t)
+	o := standardRegistry(t)
 	file := printedRole + "\n" + printedUser + "\n"
 
 	// when they are read and written again, then they are equal byte for byte

@@ -82,7 +82,7 @@ func check(c *call) (wire.Check, error) {
 
 func checkWith(c *call, w wire.Question) (wire.Check, error) {
 	if w.Record && c.query.Get("as_of") != "" {
-		return wire.Check{}, badRequest("record goes without as_of: what is recorded is decided now")
+		return wire.Check{}, badRequest("What is recorded is decided now: record goes without as_of")
 	}
 	q, err := posed(c, w)
 	if err != nil {
@@ -90,7 +90,7 @@ func checkWith(c *call, w wire.Question) (wire.Check, error) {
 	}
 	answer, err := c.check(q)
 	if err == nil && w.Record {
-		c.noteDecision(answer)
+		c.note(answer)
 	}
 	return answer, err
 }

@@ -168,8 +168,8 @@ func (c *call) decisions(do func(*node.ActivityRecord, time.Time)) error {
 	return nil
 }
 
-// noteDecision notes the answer to a check in the activity stream. What is noted is decided now.
-func (c *call) noteDecision(q wire.Check) {
+// note keeps the answer to a check in the activity stream: it counts as use in reports.
+func (c *call) note(q wire.Check) {
 	r := node.ActivityRecord{Kind: node.ActivityDecided, Permission: q.Permission, Resource: q.Resource, Code: decidedNo, Reason: "nothing grants it"}
 	if q.Allowed {
 		r.Code, r.Reason = decidedYes, because(q.Because)

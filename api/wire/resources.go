@@ -7,7 +7,7 @@ type Question struct {
 	Resource   string             `json:"resource,omitempty"`
 	Properties QuestionProperties `json:"properties,omitzero"`
 	With       string             `json:"with,omitempty"`   // key or id of a wallet that comes with the subject
-	Record     bool               `json:"record,omitempty"` // of check: note the answer in the activity stream
+	Record     bool               `json:"record,omitempty"` // note the answer, which is then of now, in the activity stream
 }
 
 // QuestionProperties are what conditions compare, on the word of whoever asks. What the ledger knows goes before it.

@@ -111,6 +111,8 @@ func Evolve(s *State, e *events.Event) {
 		s.decideItem(e, d)
 	case *events.ReviewClosed:
 		s.closeReview(d)
+	case events.TokenData:
+		s.evolveToken(e, d)
 	case *events.OrganizationUpdated:
 		s.rename(d)
 	case *events.OwnershipTransferred:

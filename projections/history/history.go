@@ -160,9 +160,11 @@ func things(d events.Data) []ulid.ULID {
 		_, id, _ := rules.Thing(d.Thing)
 		return []ulid.ULID{id}
 	case *events.KeyRegistered:
-		if d.Purpose == events.PurposeCredential {
+		if d.Subject != (ulid.ULID{}) {
 			return []ulid.ULID{d.Subject}
 		}
+	case events.TokenData:
+		return wallets(d)
 	}
 	return nil
 }
@@ -217,6 +219,8 @@ func named(d events.Data) ([]string, []events.Digest) {
 		if d.Permission != "" {
 			return []string{d.Permission}, nil
 		}
+	case *events.TokenActed:
+		return []string{d.Permission}, nil
 	}
 	return nil, nil
 }

@@ -34,8 +34,11 @@ func (a *app) checkCommand() *cobra.Command {
 			}
 			return a.with(c.Context(), func(s *session) error {
 				var answer wire.Check
-				q.Record = record
+				if record && a.asOf != "" {
+					return usage("check: what is recorded is decided now: --record goes without --as-of")
+				}
 				if more || record {
+					q.Record = record
 					answer, err = s.CheckWith(c.Context(), s.org, q, a.read())
 				} else {
 					answer, err = s.Check(c.Context(), s.org, args[0], args[1], third(args), a.read())

@@ -139,6 +139,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.permCommand(),
 		a.roleCommand(),
 		a.userCommand(),
+		a.tokenCommand(),
+		a.investorCommand(),
 		a.keyCommand(),
 		a.grantCommand(),
 		a.delegateCommand(),
