@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -86,6 +87,10 @@ var forever time.Time
 // Actions of the ledger itself. The permission ledger:<action> allows one, and so does every permission of a catalogue
 // that guards it.
 const (
+	ActionAPIKeyAdd         = "api-key.add"
+	ActionAPIKeyRead        = "api-key.read"
+	ActionAPIKeyRemove      = "api-key.remove"
+	ActionAPIKeyUpdate      = "api-key.update"
 	ActionCataloguePublish  = "catalogue.publish"
 	ActionDocumentIssue     = "document.issue"
 	ActionHistoryRead       = "history.read"
@@ -107,16 +112,40 @@ const (
 	ActionRolesRead         = "roles.read"
 	ActionSubjectAdd        = "subject.add"
 	ActionSubjectDeactivate = "subject.deactivate"
+	ActionSubjectErase      = "subject.erase"
+	ActionSubjectInvite     = "subject.invite"
+	ActionSubjectLink       = "subject.link"
+	ActionSubjectReactivate = "subject.reactivate"
+	ActionSubjectRemove     = "subject.remove"
+	ActionSubjectUpdate     = "subject.update"
 )
 
-// Actions lists them, in the order of their names. The permissions of version 1 of the rules' own catalogue are these.
+// Actions lists them, in the order of their names.
 func Actions() []string {
 	return []string{
-		ActionCataloguePublish, ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport,
-		ActionKeyRevoke, ActionKeyRotate, ActionPermissionGrant, ActionPermissionRevoke, ActionPermissionSet,
-		ActionPermissionsRecord, ActionRoleAssign, ActionRoleCreate, ActionRoleDelete, ActionRoleRevoke, ActionRoleSet,
-		ActionRoleUpdate, ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate,
+		ActionAPIKeyAdd, ActionAPIKeyRead, ActionAPIKeyRemove, ActionAPIKeyUpdate, ActionCataloguePublish,
+		ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport, ActionKeyRevoke,
+		ActionKeyRotate, ActionPermissionGrant, ActionPermissionRevoke, ActionPermissionSet, ActionPermissionsRecord,
+		ActionRoleAssign, ActionRoleCreate, ActionRoleDelete, ActionRoleRevoke, ActionRoleSet, ActionRoleUpdate,
+		ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate, ActionSubjectErase, ActionSubjectInvite,
+		ActionSubjectLink, ActionSubjectReactivate, ActionSubjectRemove, ActionSubjectUpdate,
 	}
+}
+
+// actions1 are those of version 1 of the rules.
+var actions1 = []string{
+	ActionCataloguePublish, ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport,
+	ActionKeyRevoke, ActionKeyRotate, ActionPermissionGrant, ActionPermissionRevoke, ActionPermissionSet,
+	ActionPermissionsRecord, ActionRoleAssign, ActionRoleCreate, ActionRoleDelete, ActionRoleRevoke, ActionRoleSet,
+	ActionRoleUpdate, ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate,
+}
+
+// ActionsOf lists the actions that a version of the rules knows. They are the permissions of its own catalogue.
+func ActionsOf(version uint64) []string {
+	if version == 1 {
+		return slices.Clone(actions1)
+	}
+	return Actions()
 }
 
 // Own is the catalogue of the ledger's own actions. Every organization has it; nobody can publish another.

@@ -36,7 +36,7 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 			}
 		}
 		for _, action := range p.Guards {
-			if !slices.Contains(Actions(), action) {
+			if !slices.Contains(ActionsOf(s.opened.Rules), action) {
 				return refuse(Unknown, "%s guards %s, which is no action of the ledger", p.Name, action)
 			}
 			// Whoever holds the permission may then do the action: that is giving it, for ever.

@@ -24,7 +24,7 @@ type subject struct {
 	did         string
 	credential  string // the first it had
 	added       uint64
-	deactivated uint64 // position; 0: it is not
+	deactivated uint64 // position since which it is not active; 0: it is
 	holdings
 }
 

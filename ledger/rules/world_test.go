@@ -134,6 +134,9 @@ func (w *world) command(st step) (events.Command, time.Time) {
 	if actor == "node" {
 		c.Auth = events.Auth{Method: events.MethodNode, Credential: did("event")}
 	}
+	if w.s.Rules() == 1 && c.Data != nil {
+		c.Version = w.s.Newest(c.Data.Type())
+	}
 	for _, f := range st.edits {
 		f(w, &c)
 	}

@@ -74,7 +74,7 @@ func inOrder(because []Reason) {
 
 // reasons adds to list every reason why a subject may do something on a resource, in no order.
 func (x *Index) reasons(list []Reason, u *subject, n uint32, resource string, v view) []Reason {
-	if !u.active(v) || !x.known(n, v) {
+	if !x.active(u, v) || !x.known(n, v) {
 		return list
 	}
 	if u.number == x.owner {

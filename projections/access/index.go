@@ -49,6 +49,9 @@ type Index struct {
 	lineNumber table
 	touched    []uint32 // lines of one subject that the entry at hand changes
 
+	lives  map[uint32][]phase       // of some subjects, by number
+	abouts map[uint32][]said[About] // of some subjects, by number
+
 	owner uint32 // of subjects; there is none before the opening
 	parts map[events.Digest]part
 }
@@ -79,7 +82,7 @@ const partKept = 2 * 24 * int64(time.Hour/time.Millisecond)
 func New() *Index {
 	x := &Index{
 		roleID: map[ulid.ULID]uint32{}, roleKey: map[string][]uint32{}, actorNumber: map[ulid.ULID]uint32{},
-		parts: map[events.Digest]part{},
+		parts: map[events.Digest]part{}, lives: map[uint32][]phase{}, abouts: map[uint32][]said[About]{},
 	}
 	x.scope("")
 	return x

@@ -121,9 +121,9 @@ func same(a, b *events.Permission) bool {
 }
 
 // publishOwn takes in the catalogue of the ledger's own actions, which the opening brings.
-func (x *Index) publishOwn(position uint64) {
+func (x *Index) publishOwn(position, version uint64) {
 	own := &events.CataloguePublished{Catalogue: rules.Own}
-	for _, action := range rules.Actions() {
+	for _, action := range rules.ActionsOf(version) {
 		entity, verb, two := strings.Cut(action, ".")
 		if !two {
 			entity, verb = rules.Own, action

@@ -15,7 +15,7 @@ var _ projections.Snapshotter = (*Index)(nil)
 // What stands before the snapshot of an index, and the version of its form.
 const (
 	snapshotOf      = "access"
-	snapshotVersion = 1
+	snapshotVersion = 2
 )
 
 // AppendSnapshot implements projections.Snapshotter. There stand, each in the order of their numbers: actors, entries,
@@ -37,7 +37,7 @@ func (x *Index) AppendSnapshot(b []byte) []byte {
 	b = snapshot.AppendStrings(b, scopes[1:])
 	b = x.appendPermissions(b)
 	b = x.appendRoles(b)
-	b = x.appendSubjects(b)
+	b = x.appendLives(x.appendSubjects(b))
 	b = x.appendLines(b)
 	digests := slices.SortedFunc(maps.Keys(x.parts), func(a, b events.Digest) int { return bytes.Compare(a[:], b[:]) })
 	b = snapshot.AppendCount(b, len(digests))

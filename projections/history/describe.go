@@ -29,9 +29,39 @@ func Describe(e *events.Event, names Names) []string {
 		lines = list(lines, "+ ", d.Added)
 		return list(lines, "− ", d.Retired)
 	case *events.SubjectAdded:
-		return []string{fmt.Sprintf("%s %s added", d.Kind, d.Key)}
+		lines := []string{fmt.Sprintf("%s %s added%s", d.Kind, d.Key, by(d.Auth))}
+		if d.Holder != (ulid.ULID{}) {
+			lines = append(lines, "assigned to "+names.SubjectKey(d.Holder))
+		}
+		return begins(said(lines, d.Properties, d.Reference), role, d.Roles, d.DefaultRole)
 	case *events.SubjectDeactivated:
 		return []string{names.SubjectKey(d.Subject) + " deactivated"}
+	case *events.SubjectErased:
+		return []string{fmt.Sprintf("%s about %s erased", plural(uint64(len(d.Texts)), "private text"), names.SubjectKey(d.Subject))}
+	case *events.SubjectInvited:
+		lines := []string{fmt.Sprintf("%s %s invited%s%s", d.Kind, d.Key, by(d.Auth), until(d.Until))}
+		return begins(said(lines, d.Properties, d.Reference), role, d.Roles, d.DefaultRole)
+	case *events.SubjectJoined:
+		return []string{names.SubjectKey(d.Subject) + " joined with " + d.Credential}
+	case *events.SubjectLinked:
+		return []string{names.SubjectKey(d.Subject) + " linked with " + d.To}
+	case *events.SubjectReactivated:
+		return []string{names.SubjectKey(d.Subject) + " reactivated"}
+	case *events.SubjectRemoved:
+		lines := []string{fmt.Sprintf("%s removed, with %s", names.SubjectKey(d.Subject), plural(d.Grants, "grant"))}
+		for _, id := range d.Roles {
+			lines = append(lines, "− "+role(id))
+		}
+		return lines
+	case *events.SubjectUnlinked:
+		return []string{names.SubjectKey(d.Subject) + " no longer linked with " + d.To}
+	case *events.SubjectUpdated:
+		return changed(d, names)
+	case *events.LoginChanged:
+		if d.Login == (events.Digest{}) {
+			return []string{names.SubjectKey(d.Subject) + " has no login any more"}
+		}
+		return []string{names.SubjectKey(d.Subject) + " has another login"}
 	case *events.RoleCreated:
 		return list([]string{fmt.Sprintf("role %s created with %s", d.Key, count(d.Count))}, "+ ", d.Permissions)
 	case *events.RoleUpdated:
@@ -81,6 +111,64 @@ func Describe(e *events.Event, names Names) []string {
 		return []string{fmt.Sprintf("key reported as known to others from %d on: %s", d.From, d.Key)}
 	}
 	return []string{string(e.Data.Type())}
+}
+
+// by says how a subject proves itself.
+func by(auth string) string {
+	if auth == "" {
+		return ""
+	}
+	return ", proves itself by " + auth
+}
+
+// said says what is said of a subject.
+func said(lines []string, properties []events.Property, reference string) []string {
+	for _, p := range properties {
+		lines = append(lines, fmt.Sprintf("%s: %s", p.Name, p.Value))
+	}
+	if reference != "" {
+		lines = append(lines, fmt.Sprintf("reference: %q", reference))
+	}
+	return lines
+}
+
+// begins says which roles a subject begins with.
+func begins(lines []string, role func(ulid.ULID) string, roles []ulid.ULID, byDefault ulid.ULID) []string {
+	for _, id := range roles {
+		lines = append(lines, "+ "+role(id))
+	}
+	if byDefault != (ulid.ULID{}) {
+		lines = append(lines, "+ "+role(byDefault)+", the default")
+	}
+	return lines
+}
+
+func changed(d *events.SubjectUpdated, names Names) []string {
+	lines := []string{names.SubjectKey(d.Subject) + " changed"}
+	var zero events.Digest
+	if d.DisplayName != zero {
+		lines = append(lines, "another name for people to read")
+	}
+	if d.Email != zero {
+		lines = append(lines, "another e-mail address")
+	}
+	switch {
+	case d.Holder != (ulid.ULID{}):
+		lines = append(lines, "assigned to "+names.SubjectKey(d.Holder))
+	case d.Unassigned:
+		lines = append(lines, "assigned to nobody")
+	}
+	if d.Properties != nil && len(d.Properties) == 0 {
+		lines = append(lines, "no properties")
+	}
+	if d.Reference != nil && *d.Reference == "" {
+		lines = append(lines, "no reference")
+		return said(lines, d.Properties, "")
+	}
+	if d.Reference != nil {
+		return said(lines, d.Properties, *d.Reference)
+	}
+	return said(lines, d.Properties, "")
 }
 
 func updated(d *events.RoleUpdated, role string) []string {
