@@ -62,8 +62,8 @@ func TestEveryRouteNamesItsActionOrAReason(t *testing.T) {
 		if r.Summary == "" || r.Gives == "" {
 			t.Errorf("%s says not what it is, or what it gives", name)
 		}
-		if (r.Method == http.MethodPost) != (r.Takes != "" && r.Request != nil) {
-			t.Errorf("%s: a body, and what it is, go with POST", name)
+		if (r.Method == http.MethodPost || r.Method == http.MethodPut) != (r.Takes != "" && r.Request != nil) {
+			t.Errorf("%s: a body, and what it is, go with POST and PUT", name)
 		}
 		if r.Open && r.Path != "/healthz" {
 			t.Errorf("%s is open to everybody", name)

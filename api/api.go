@@ -39,6 +39,9 @@ type server struct {
 	opts  Options
 	log   *slog.Logger
 	token [32]byte // SHA-256 of the local operator's
+
+	sessions sessions
+	attempts attempts
 }
 
 // New gives the handler of a node's API. It may be served over a network, or called in the process (see package
@@ -128,21 +131,19 @@ func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) err
 			w.Header().Set("WWW-Authenticate", `Bearer realm="permledger"`)
 			return err
 		}
-		c.Request = r.WithContext(WithCaller(r.Context(), caller))
+		c.caller, c.Request = caller, r.WithContext(WithCaller(r.Context(), caller))
+	}
+	if err := c.enter(); err != nil {
+		if caller := c.caller; caller.Kind != LocalOperator && !route.Open {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="permledger"`)
+		}
+		return err
 	}
 	if err := c.readQuery(); err != nil {
 		return err
 	}
-	if strings.Contains(route.Path, "{org}") {
-		var err error
-		if c.org, err = s.node.Org(r.PathValue("org")); err != nil {
-			return err
-		}
-	}
-	if route.Action != "" {
-		if err := mayDo(c.Context(), c.org, route.Action, c.now); err != nil {
-			return err
-		}
+	if err := c.demand(); err != nil {
+		return err
 	}
 	if err := c.awaitPosition(); err != nil {
 		return err

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
@@ -23,9 +25,12 @@ type call struct {
 	server *server
 	route  *Route
 	rc     *http.ResponseController
+	caller Caller
 	org    *node.Org // nil where the route names none
-	now    time.Time
-	query  url.Values
+	// subject is who the caller is in the organization; zero for the local operator, who is nobody there.
+	subject ulid.ULID
+	now     time.Time
+	query   url.Values
 
 	entries map[uint64]*chain.Entry // that were read for this answer
 }
@@ -91,8 +96,11 @@ func (c *call) flag(name string) (bool, error) {
 }
 
 // asOf reads the parameter as_of, in both forms.
-func (c *call) asOf() (access.AsOf, wire.AsOf, error) {
-	a, pos, err := c.org.Access.ParseAsOf(c.query.Get("as_of"), c.now)
+func (c *call) asOf() (access.AsOf, wire.AsOf, error) { return c.moment("as_of") }
+
+// moment reads a parameter that names a moment of the history, as of which something is asked.
+func (c *call) moment(name string) (access.AsOf, wire.AsOf, error) {
+	a, pos, err := c.org.Access.ParseAsOf(c.query.Get(name), c.now)
 	if err != nil {
 		return a, wire.AsOf{}, err
 	}

@@ -34,6 +34,9 @@ func getHistory(c *call) (wire.List[wire.Item], error) {
 	if err != nil {
 		return list, err
 	}
+	if err := c.narrow(&q); err != nil {
+		return list, err
+	}
 	positions, more := c.org.History.Find(q)
 	for _, at := range positions {
 		item, err := c.item(at)
@@ -115,11 +118,21 @@ func (c *call) historyQuery(a access.AsOf) (history.Query, error) {
 
 func (c *call) times(q *history.Query) error {
 	for name, into := range map[string]*time.Time{"since": &q.Since, "before": &q.Before} {
-		if text := c.query.Get(name); text != "" {
-			if err := into.UnmarshalText([]byte(text)); err != nil {
-				return badRequest(fmt.Sprintf("%s is %q, which is no RFC 3339 time", name, clip(text)))
-			}
+		if err := c.instantOf(name, into); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// instantOf reads a parameter that is an instant; where it is absent, it leaves what is there.
+func (c *call) instantOf(name string, into *time.Time) error {
+	text := c.query.Get(name)
+	if text == "" {
+		return nil
+	}
+	if err := into.UnmarshalText([]byte(text)); err != nil {
+		return badRequest(fmt.Sprintf("%s is %q, which is no RFC 3339 time", name, clip(text)))
 	}
 	return nil
 }

@@ -2,34 +2,73 @@ package api
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/secret"
 	"github.com/permledger/permledger/node"
 )
 
 // A CallerKind says what a caller proved itself to be.
 type CallerKind string
 
-// LocalOperator is whoever can read the token file in the data directory: it may read everything, as it could read the
-// directory itself, and pass on commands that others signed.
-const LocalOperator CallerKind = "local-operator"
+const (
+	// LocalOperator is whoever can read the token file in the data directory: it may read everything, as it could read
+	// the directory itself, and pass on commands that others signed. It is nobody in a ledger and signs nothing.
+	LocalOperator CallerKind = "local-operator"
+	// APIKey is who sends the secret of a credential (plk_…). The key is derived for one request and kept nowhere.
+	APIKey CallerKind = "api-key"
+	// Session is who signed in with a password (pls_…). The key was unwrapped then, and is in memory until it ends.
+	Session CallerKind = "session"
+)
 
-// Caller is who makes a request. A new kind of caller is a constant above and a case in [Caller.May].
+// Caller is who makes a request. The zero Caller may nothing.
 type Caller struct {
 	Kind CallerKind
+
+	key     ed25519.PrivateKey // signs what the caller does; nil of the local operator
+	session *session           // nil: there is none
+}
+
+// did gives the credential that a caller acts with; empty for the local operator.
+func (c Caller) did() string {
+	if c.key == nil {
+		return ""
+	}
+	return didkey.Encode(c.key.Public().(ed25519.PublicKey))
+}
+
+// Subject gives who the caller is in an organization as it is now; false: nobody there. It is asked for every request,
+// so whoever was deactivated, or whose key was revoked, is nobody from that entry on.
+func (c Caller) Subject(org *node.Org) (id ulid.ULID, ok bool) {
+	if c.key == nil || c.session != nil && c.session.org != org.ID {
+		return id, false
+	}
+	did := c.did()
+	org.Fold.Read(func(s *rules.State) { id, ok = s.KeyOwner(did) })
+	return id, ok
 }
 
 // May says whether the caller may do an action of the ledger (rules.Actions) in an organization at an instant.
-func (c Caller) May(_ *node.Org, _ string, _ time.Time) bool {
+func (c Caller) May(org *node.Org, action string, now time.Time) bool {
 	switch c.Kind {
 	case LocalOperator:
 		return true
+	case APIKey, Session:
+		id, ok := c.Subject(org)
+		if ok {
+			org.Fold.Read(func(s *rules.State) { ok = s.May(id, action, "", now) })
+		}
+		return ok
 	}
 	return false
 }
@@ -49,27 +88,56 @@ func CallerOf(ctx context.Context) Caller {
 
 func hashToken(token string) [32]byte { return sha256.Sum256([]byte(token)) }
 
-// identify says who makes a request. Tokens are compared by their hashes, in a time that does not depend on them.
-func (s *server) identify(r *http.Request) (Caller, error) {
-	fields := r.Header.Values("Authorization")
-	if len(fields) == 1 {
-		scheme, token, _ := strings.Cut(fields[0], " ")
-		given := hashToken(token)
-		if strings.EqualFold(scheme, "Bearer") && s.opts.Token != "" && subtle.ConstantTimeCompare(given[:], s.token[:]) == 1 {
-			return Caller{Kind: LocalOperator}, nil
-		}
-	}
-	p := problemOf(http.StatusUnauthorized, wire.CodeUnauthenticated, "The request comes without a token that is known here")
-	p.Hint = "Send Authorization: Bearer with the content of run/token in the data directory"
-	return Caller{}, p
+// unauthenticated gives the one answer to whoever did not prove who it is, with what to do about it.
+func unauthenticated(detail, hint string) *problem {
+	p := problemOf(http.StatusUnauthorized, wire.CodeUnauthenticated, detail)
+	p.Hint = hint
+	return p
 }
 
-// mayDo refuses an action that the caller of a request may not do.
-func mayDo(ctx context.Context, org *node.Org, action string, now time.Time) error {
-	if CallerOf(ctx).May(org, action, now) {
-		return nil
+// identify says who makes a request. The local token and those of sessions are compared and looked up by their hashes, in
+// a time that does not depend on them; an API key is looked up by its public key, which is no secret.
+func (s *server) identify(r *http.Request) (Caller, error) {
+	fields := r.Header.Values("Authorization")
+	if len(fields) != 1 {
+		return Caller{}, unauthenticated("The request comes without a token", "Send Authorization: Bearer with an API key (plk_…), or with the content of run/token in the data directory")
 	}
-	p := problemOf(http.StatusForbidden, string(rules.NotPermitted), "The caller may not do this")
-	p.Permission = rules.Qualified(rules.Own, action)
-	return p
+	scheme, token, _ := strings.Cut(fields[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return Caller{}, unauthenticated("The request's Authorization is not of the scheme Bearer", "Send Authorization: Bearer, a space, and the token")
+	}
+	given := hashToken(token)
+	if s.opts.Token != "" && subtle.ConstantTimeCompare(given[:], s.token[:]) == 1 {
+		return Caller{Kind: LocalOperator}, nil
+	}
+	kind, _ := secret.KindOf(token)
+	switch kind {
+	case secret.APIKey:
+		key, err := secret.Parse(kind, token)
+		if err != nil {
+			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied")
+		}
+		return Caller{Kind: APIKey, key: key.Key()}, nil
+	case secret.Session:
+		token, err := secret.Parse(kind, token)
+		if err != nil {
+			return Caller{}, unauthenticated("The session's token is not in order: "+formOf(err), "Sign in again")
+		}
+		if found := s.sessions.find(token.Hash(), s.opts.Now()); found != nil {
+			return Caller{Kind: Session, key: found.key, session: found}, nil
+		}
+		return Caller{}, unauthenticated("There is no such session, or it has ended", "Sign in again")
+	}
+	return Caller{}, unauthenticated("The request comes without a token that is known here", "Send Authorization: Bearer with an API key (plk_…), or with the content of run/token in the data directory")
+}
+
+// formOf says what is wrong with a secret's form, which holds nothing of the secret.
+func formOf(err error) string { return strings.TrimPrefix(err.Error(), secret.ErrForm.Error()+": ") }
+
+// stranger is the answer to a caller who is nobody in the organization: whether there is such an organization is not told.
+func stranger(c Caller) *problem {
+	if c.Kind == Session {
+		return unauthenticated("The session is not one of this organization, or its subject may not act any more", "Sign in again")
+	}
+	return unauthenticated("The API key is nobody's in this organization: it was never registered, was revoked, or its subject is deactivated", "Ask who administers the organization for another key")
 }

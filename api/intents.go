@@ -46,6 +46,7 @@ func (d *draft) publishCatalogue() (events.Data, error) {
 		one := events.Permission{
 			Name: p.Name, Category: p.Category, Entity: p.Entity, Action: p.Action, Description: p.Description,
 			DependsOn: sorted(p.DependsOn), Guards: sorted(p.Guards), Reserved: !p.Selectable,
+			Needs: sorted(p.Needs), Access: p.Access,
 		}
 		if p.Level == catalogues.Token {
 			one.Level = events.LevelToken
@@ -61,7 +62,7 @@ func (d *draft) addSubject() (events.Data, error) {
 	email, err2 := commitment("email", d.in.Email)
 	return &events.SubjectAdded{
 		Subject: d.id(), Key: d.in.Subject, Kind: d.in.SubjectKind, DID: d.in.DID, Credential: d.in.SubjectKey, DisplayName: name, Email: email,
-	}, errors.Join(err1, err2)
+	}, errors.Join(walletKey(d.in.SubjectKind, d.in.Subject), err1, err2)
 }
 
 func (d *draft) deactivateSubject() (events.Data, error) {
@@ -78,6 +79,9 @@ func (d *draft) createRole() (events.Data, error) {
 	if d.in.Description != nil {
 		data.Description = *d.in.Description
 	}
+	if len(d.in.Labels) > 0 {
+		data.Labels = labelled(nil, d.in.Labels)
+	}
 	var err error
 	data.Permissions, err = d.permissions(d.in.Permissions)
 	return data, err
@@ -92,7 +96,29 @@ func (d *draft) updateRole() (events.Data, error) {
 			return nil, badRequest("The permission " + name + " is both to be added and to be removed")
 		}
 	}
-	return &events.RoleUpdated{Role: role, Name: d.in.Name, Description: d.in.Description, Add: add, Remove: remove}, cmp.Or(err1, err2, err3)
+	data := &events.RoleUpdated{Role: role, Name: d.in.Name, Description: d.in.Description, Add: add, Remove: remove}
+	if len(d.in.Labels) > 0 {
+		is, _ := d.state.Role(role)
+		data.Labels = labelled(is.Labels, d.in.Labels)
+	}
+	return data, cmp.Or(err1, err2, err3)
+}
+
+// labelled gives labels with others set, by name. An empty value takes a label away.
+func labelled(labels []events.Label, set map[string]string) []events.Label {
+	out := []events.Label{}
+	for _, l := range labels {
+		if _, other := set[l.Name]; !other {
+			out = append(out, l)
+		}
+	}
+	for name, value := range set {
+		if value != "" {
+			out = append(out, events.Label{Name: name, Value: value})
+		}
+	}
+	slices.SortFunc(out, func(a, b events.Label) int { return cmp.Compare(a.Name, b.Name) })
+	return out
 }
 
 func (d *draft) deleteRole() (events.Data, error) {

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -16,7 +15,6 @@ import (
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/rules"
-	"github.com/permledger/permledger/node"
 )
 
 const (
@@ -157,41 +155,4 @@ func getTopic(c *call, w http.ResponseWriter) error {
 		}
 	}
 	return out.end(c, c.Context().Err())
-}
-
-func getActivity(c *call) (wire.List[wire.Activity], error) {
-	list := wire.List[wire.Activity]{Items: []wire.Activity{}, AsOf: head(c.org, c.now)}
-	limit, err := c.limit(pageSize, maxPageSize)
-	if err != nil {
-		return list, err
-	}
-	feed := c.org.Activity.Feed()
-	ctx, cancel := context.WithTimeout(c.Context(), maxWait)
-	defer cancel()
-	last, err := feed.Len(ctx)
-	if err != nil || last == 0 {
-		return list, err
-	}
-	from := uint64(1)
-	if last > uint64(limit) {
-		from = last - uint64(limit) + 1
-	}
-	for m, err := range feed.Entries(ctx, from) {
-		if err != nil {
-			return list, err
-		}
-		var r node.ActivityRecord
-		if err := json.Unmarshal(m.Data, &r); err != nil {
-			return list, fmt.Errorf("activity record %d: %w", m.Seq, err)
-		}
-		actor := r.Actor
-		if id, err := ulid.ParseStrict(r.Actor); err == nil {
-			actor = keyOf(c.org, id)
-		}
-		list.Items = append(list.Items, wire.Activity{
-			Seq: m.Seq, Time: r.Time, Kind: r.Kind, ID: r.ID, Type: r.Type, About: about(c.org, r.About), Actor: actor,
-			Credential: r.Credential, Code: string(r.Code), Reason: r.Reason, Permission: r.Permission,
-		})
-	}
-	return list, nil
 }

@@ -74,6 +74,9 @@ func listOrganizations(c *call) (wire.List[wire.Organization], error) {
 		if err != nil { // closed since
 			continue
 		}
+		if _, known := c.caller.Subject(o); !known && c.caller.Kind != LocalOperator {
+			continue
+		}
 		one := organization(o)
 		one.AsOf = head(o, c.now)
 		list.Items = append(list.Items, one)

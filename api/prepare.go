@@ -57,8 +57,8 @@ var intents = map[string]intent{
 	wire.PublishCatalogue:  {[]string{"catalogue", "embedded"}, (*draft).publishCatalogue, nil},
 	wire.AddSubject:        {[]string{"subject", "subjectKind", "did", "subjectCredential", "displayName", "email"}, (*draft).addSubject, nil},
 	wire.DeactivateSubject: {[]string{"subject"}, (*draft).deactivateSubject, nil},
-	wire.CreateRole:        {[]string{"role", "name", "description", "permissions"}, (*draft).createRole, (*draft).divideCreated},
-	wire.UpdateRole:        {[]string{"role", "name", "description", "add", "remove"}, (*draft).updateRole, (*draft).divideUpdated},
+	wire.CreateRole:        {[]string{"role", "name", "description", "labels", "permissions"}, (*draft).createRole, (*draft).divideCreated},
+	wire.UpdateRole:        {[]string{"role", "name", "description", "labels", "add", "remove"}, (*draft).updateRole, (*draft).divideUpdated},
 	wire.DeleteRole:        {[]string{"role"}, (*draft).deleteRole, nil},
 	wire.AssignRole:        {[]string{"role", "subject", "scope", "until"}, (*draft).assignRole, nil},
 	wire.RevokeRole:        {[]string{"role", "subject", "scope"}, (*draft).revokeRole, nil},
@@ -84,7 +84,7 @@ func members(in wire.Intent, kind intent) error {
 	if err := json.Unmarshal(b, &have); err != nil {
 		return err
 	}
-	known := append([]string{"kind", "credential", "reason"}, kind.members...)
+	known := append([]string{"kind", "credential", "reason", "scheme", "expires"}, kind.members...)
 	for name := range have {
 		if !slices.Contains(known, name) {
 			return badRequest(fmt.Sprintf("An intent of the kind %s has no member %s", in.Kind, name))
@@ -102,6 +102,9 @@ func prepare(c *call, in wire.Intent) (wire.Prepared, error) {
 	}
 	if err := members(in, kind); err != nil {
 		return wire.Prepared{}, err
+	}
+	if in.Credential == "" {
+		in.Credential = c.caller.did()
 	}
 	reason, err := commitment("reason", in.Reason)
 	if err != nil {
@@ -124,6 +127,16 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 	actor, err := d.actor()
 	if err != nil {
 		return p, err
+	}
+	proof, err := d.auth()
+	if err != nil {
+		return p, err
+	}
+	me := d.call.subject
+	other := me != (ulid.ULID{}) && actor != me
+	if other && !events.SignsWithWallet(proof.Method) { // a preview says what others hold
+		r := &rules.Refusal{Code: rules.NotProven, Reason: clip(d.in.Credential) + " is no key of the caller's"}
+		return p, refused(r, d.call.org)
 	}
 	whole, err := kind.whole(d)
 	if err != nil {
@@ -150,11 +163,18 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 	if err == nil {
 		err = d.fits(e, cmd.Data)
 	}
+	if ask, asked := d.askWallet(cmd); asked == nil {
+		p.Wallet = ask
+	} else if err == nil {
+		err = asked
+	}
 	if err != nil {
 		d.refusal = err
 		return p, nil
 	}
-	p.Preview = d.preview(&e)
+	if !other { // a wallet may be somebody's whose account calls, and is not known to be
+		p.Preview = d.preview(&e)
+	}
 	return p, nil
 }
 
@@ -175,9 +195,9 @@ func (d *draft) fits(e events.Event, recorded events.Data) error {
 }
 
 func (d *draft) command(actor ulid.ULID, data events.Data) events.Command {
+	proof, _ := d.auth() // of a scheme that is none it proves nothing
 	return events.Command{
-		ID: d.id(), Ledger: d.state.Source(), Actor: actor, Data: data, Version: d.state.Newest(data.Type()),
-		Auth: events.Auth{Method: events.MethodSignature, Credential: d.in.Credential},
+		ID: d.id(), Ledger: d.state.Source(), Actor: actor, Data: data, Version: d.state.Newest(data.Type()), Auth: proof,
 	}
 }
 
@@ -188,12 +208,15 @@ func (d *draft) actor() (ulid.ULID, error) {
 	owner := d.state.Owner()
 	switch in := d.in; {
 	case in.Credential == "":
-		return ulid.ULID{}, badRequest("credential is missing: the did:key that will sign")
+		return ulid.ULID{}, badRequest("credential is missing: the did:key, or the wallet, that will sign")
 	case in.Kind == wire.SucceedKey,
 		in.Kind == wire.RotateKey && in.Old == in.Credential && (in.Old == d.state.Key(events.PurposeRoot) || in.Old == d.state.Key(events.PurposeOperator)):
 		return owner, nil
 	}
 	if id, ok := d.state.KeyOwner(d.in.Credential); ok {
+		return id, nil
+	}
+	if id, ok := d.state.WalletOwner(d.in.Credential); ok {
 		return id, nil
 	}
 	r := &rules.Refusal{Code: rules.NotProven, Reason: clip(d.in.Credential) + " is no key that somebody signs commands with here"}

@@ -26,6 +26,9 @@ func (p *problem) Error() string { return p.Title + ": " + p.Detail }
 var titles = map[string]string{
 	wire.CodeUnauthenticated:  "Who calls is not known",
 	wire.CodeNoRoute:          "No such resource",
+	wire.CodeNoSession:        "Not in a session",
+	wire.CodeSignIn:           "Not signed in",
+	wire.CodeTooMany:          "Too many attempts",
 	wire.CodeMethodNotAllowed: "The resource does not take this method",
 	wire.CodeNoOrganization:   "No such organization",
 	wire.CodeBadRequest:       "The request is not in order",

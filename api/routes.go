@@ -15,10 +15,13 @@ type Route struct {
 	Path    string // as net/http.ServeMux has it
 	Summary string
 	// Action is what the caller must be allowed to do (rules.Actions). Where it is empty, Why says the reason.
-	Action string
-	Why    string
-	Open   bool     // without a token
-	Query  []string // the parameters it knows
+	Action   string
+	Why      string
+	Open     bool     // without a token
+	Operator bool     // for the operator of the node alone
+	Query    []string // the parameters it knows
+	// own says whether a request is about nobody but the caller, who may then make it whatever it holds; nil: none is.
+	own func(*call) bool
 	endpoint
 }
 
@@ -27,8 +30,11 @@ const (
 	whySigned  = "the command's own signature is judged by the rules of its ledger"
 	whyHealth  = "watchdogs have no token; the answer holds neither names nor permissions"
 	whyOpening = "no organization's rules apply before it is opened; the node's operator holds the token"
+	whySelf    = "it is about the caller itself"
+	whyDo      = "the command that it makes is judged by the rules of its ledger"
+	whySignIn  = "nobody has a token before signing in; the password is what is judged"
 	whyDraft   = "nothing is recorded; whoever may not record the change is told so in the answer"
-	whyNode    = "it lists what the node holds; the node's operator holds the token"
+	whyNode    = "it lists no organization but those that the caller is somebody in"
 )
 
 // reads gives the parameters of a route that reads a ledger.
@@ -48,9 +54,10 @@ func (e endpoint) taking(line reflect.Type) endpoint {
 // Routes lists every route, in the order in which they are described.
 func Routes() []Route {
 	const (
-		get, post       = http.MethodGet, http.MethodPost
+		get, post, put  = http.MethodGet, http.MethodPost, http.MethodPut
 		org             = "/v1/orgs/{org}"
 		roles, happened = rules.ActionRolesRead, rules.ActionHistoryRead
+		subjects        = rules.ActionSubjectsRead
 	)
 	atLeast := []string{"at_least"}
 	question := reads("subject", "permission", "resource")
@@ -60,11 +67,11 @@ func Routes() []Route {
 
 		{Method: get, Path: "/v1/orgs", Why: whyNode, endpoint: answer(listOrganizations),
 			Summary: "The organizations of the node"},
-		{Method: post, Path: "/v1/orgs/prepare", Why: whyOpening, endpoint: handle(prepareOpening),
+		{Method: post, Path: "/v1/orgs/prepare", Why: whyOpening, Operator: true, endpoint: handle(prepareOpening),
 			Summary: "The command that opens an organization, to be signed"},
-		{Method: post, Path: "/v1/orgs", Why: whyOpening, endpoint: handle(openOrganization),
+		{Method: post, Path: "/v1/orgs", Why: whyOpening, Operator: true, endpoint: handle(openOrganization),
 			Summary: "Open an organization with a signed command"},
-		{Method: get, Path: org, Action: roles, Query: reads(), endpoint: answer(getOrganization),
+		{Method: get, Path: org, Action: rules.ActionOrganizationRead, Query: reads(), endpoint: answer(getOrganization),
 			Summary: "One organization"},
 
 		{Method: post, Path: org + "/prepare", Why: whyDraft, Query: atLeast, endpoint: handle(prepare),
@@ -72,6 +79,16 @@ func Routes() []Route {
 		{Method: post, Path: org + "/commands", Why: whySigned, Query: []string{"stop"},
 			endpoint: lines[wire.Outcome](recordCommands).taking(reflect.TypeFor[wire.Submission]()),
 			Summary:  "Record signed commands, one a line; each line is answered in turn"},
+		{Method: post, Path: org + "/do", Why: whyDo, Query: atLeast, endpoint: handle(do),
+			Summary: "Record a change in the caller's name, signed with its API key or in its session; private texts in words"},
+		{Method: put, Path: org + "/subjects/{key}/permissions", Why: whyDo, Query: atLeast, endpoint: handle(putPermissions),
+			Summary: "Replace all that a subject was given without a role"},
+		{Method: put, Path: org + "/subjects/{key}/roles", Why: whyDo, Query: atLeast, endpoint: handle(putRoles),
+			Summary: "Replace all roles of a subject"},
+		{Method: get, Path: org + "/whoami", Why: whySelf, endpoint: answer(whoami),
+			Summary: "Who makes the request"},
+		{Method: http.MethodDelete, Path: org + "/sessions", Why: whySelf, endpoint: answer(signOut),
+			Summary: "Sign out: end the session that the request is made in"},
 		{Method: get, Path: org + "/commands/{id}", Action: happened, Query: atLeast, endpoint: answer(getRecorded),
 			Summary: "The entry that a command is recorded in"},
 
@@ -79,31 +96,40 @@ func Routes() []Route {
 			Summary: "All roles"},
 		{Method: get, Path: org + "/roles/{key}", Action: roles, Query: reads(), endpoint: answer(getRole),
 			Summary: "A role with its permissions"},
-		{Method: get, Path: org + "/subjects", Action: roles, Query: reads(), endpoint: answer(listSubjects),
+		{Method: get, Path: org + "/subjects", Action: subjects, Query: reads(), endpoint: answer(listSubjects),
 			Summary: "All subjects"},
-		{Method: get, Path: org + "/subjects/{key}", Action: roles, Query: reads(), endpoint: answer(getSubject),
+		{Method: get, Path: org + "/subjects/{key}", Action: subjects, own: ofCallerPath("key"), Query: reads(), endpoint: answer(getSubject),
 			Summary: "A subject with what it was given"},
-		{Method: get, Path: org + "/credentials/{did}", Action: roles, Query: atLeast, endpoint: answer(getCredential),
+		{Method: get, Path: org + "/credentials/{did}", Action: rules.ActionKeysRead, own: ofCallerKey, Query: atLeast, endpoint: answer(getCredential),
 			Summary: "The subject that signs with a key now"},
-		{Method: get, Path: org + "/keys", Action: roles, Query: atLeast, endpoint: answer(listKeys),
+		{Method: get, Path: org + "/keys", Action: rules.ActionKeysRead, Query: atLeast, endpoint: answer(listKeys),
 			Summary: "The ledger's keys and the subjects' credentials"},
-		{Method: get, Path: org + "/permissions", Action: roles, Query: reads(), endpoint: answer(listPermissions),
+		{Method: get, Path: org + "/permissions", Action: rules.ActionPermissionsRead, Query: reads("subject"), endpoint: answer(listPermissions),
 			Summary: "What can be given"},
 
-		{Method: get, Path: org + "/check", Action: roles, Query: question, endpoint: answer(check),
+		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(check),
 			Summary: "Whether a subject may do something"},
-		{Method: get, Path: org + "/explain", Action: roles, Query: question, endpoint: answer(explainCheck),
+		{Method: get, Path: org + "/explain", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
 			Summary: "Whether a subject may do something, and what is missing"},
 		{Method: get, Path: org + "/who-can", Action: roles, Query: reads("permission", "resource"), endpoint: answer(whoCan),
 			Summary: "Everybody who may do something"},
-		{Method: get, Path: org + "/access/{subject}", Action: roles, Query: reads(), endpoint: answer(getAccess),
+		{Method: get, Path: org + "/access/{subject}", Action: roles, own: ofCallerPath("subject"), Query: reads(), endpoint: answer(getAccess),
 			Summary: "Everything a subject may do, and why"},
 		{Method: get, Path: org + "/assignments", Action: roles, Query: reads(), endpoint: lines[wire.Assignment](assignments),
 			Summary: "What every subject may do, one a line"},
+		{Method: get, Path: org + "/bindings", Action: roles, Query: reads(), endpoint: lines[wire.Bound](bindings),
+			Summary: "What every subject was given, one a line"},
 
-		{Method: get, Path: org + "/history", Action: happened, endpoint: answer(getHistory),
+		{Method: post, Path: org + "/simulate", Action: roles, Query: atLeast, endpoint: handle(simulate),
+			Summary: "What would be so if changes were recorded; nothing is"},
+		{Method: get, Path: org + "/diff", Action: happened, Query: []string{"from", "to", "role", "subject", "at_least"}, endpoint: answer(getDifference),
+			Summary: "Who gained and lost what between two moments, and how roles changed"},
+		{Method: get, Path: org + "/blame", Action: happened, Query: reads("role", "subject"), endpoint: answer(getBlame),
+			Summary: "Since which entry each permission is in a role, or with a subject"},
+
+		{Method: get, Path: org + "/history", Action: rules.ActionLogRead, own: always, endpoint: answer(getHistory),
 			Query:   reads("role", "subject", "permission", "actor", "type", "from", "to", "since", "before", "limit", "newest", "cursor"),
-			Summary: "What happened"},
+			Summary: "What happened; what others did where the caller may read their log"},
 		{Method: get, Path: org + "/entries", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaEntries, nil, entries),
 			Summary: "The exact bytes of entries, each behind its length in two bytes, big-endian"},
 		{Method: get, Path: org + "/entries/{ref}", Action: happened, Query: atLeast, endpoint: answer(getEntry),
@@ -114,8 +140,9 @@ func Routes() []Route {
 			Summary: "The exact bytes of a signed document"},
 		{Method: get, Path: org + "/topic", Action: happened, Query: []string{"from", "at_least"}, endpoint: stream(mediaTopic, nil, getTopic),
 			Summary: "The messages of the topic in their exact bytes, one a line"},
-		{Method: get, Path: org + "/activity", Action: happened, Query: []string{"limit"}, endpoint: answer(getActivity),
-			Summary: "The newest commands that were refused"},
+		{Method: get, Path: org + "/activity", Action: rules.ActionLogRead, own: always, endpoint: answer(getActivity),
+			Query:   []string{"actor", "kind", "type", "about", "code", "permission", "since", "before", "limit"},
+			Summary: "The newest that was refused, who signed in, and what was mended; of others where the caller may read their log"},
 		{Method: get, Path: org + "/watch", Action: happened, Query: []string{"from"}, endpoint: lines[wire.Item](watch),
 			Summary: "What happens, as it is recorded: lines, or server-sent events where the caller accepts them"},
 	}

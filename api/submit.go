@@ -29,15 +29,14 @@ func request(s wire.Submission) (ledger.Request, error) {
 	if err != nil {
 		return r, badCommand("The command: %v", err)
 	}
-	ev := new(chain.Evidence)
-	if err := canon.Decode(s.Evidence, ev.Members); err != nil {
-		return r, badCommand("The evidence: %v", err)
+	ev, err := evidence(s, &cmd, signed)
+	if err != nil {
+		return r, err
 	}
-	seen := signed.Seen == nil && ev.Signed.Seen == nil || signed.Seen != nil && ev.Signed.Seen != nil && *signed.Seen == *ev.Signed.Seen
-	if !signed.Expires.Equal(ev.Signed.Expires) || !seen {
-		return r, badCommand("The evidence is of another expiry, or of another checkpoint, than the command")
+	cmd.Auth = events.Auth{Method: chain.MethodOf(ev.Algorithm), Credential: ev.Key}
+	if cmd.Auth.Method == "" {
+		return r, badCommand("The evidence is by %s, which this release does not know", ev.Algorithm)
 	}
-	cmd.Auth = events.Auth{Method: events.MethodSignature, Credential: ev.Key}
 	r = ledger.Request{Command: cmd, Evidence: ev}
 	for _, t := range s.Texts {
 		salt, err := base64.RawURLEncoding.Strict().DecodeString(t.Salt)
@@ -50,6 +49,25 @@ func request(s wire.Submission) (ledger.Request, error) {
 		r.Texts = append(r.Texts, private.Text{Salt: [32]byte(salt), Text: t.Text})
 	}
 	return r, nil
+}
+
+// evidence reads, or makes, the evidence of a submitted command.
+func evidence(s wire.Submission, cmd *events.Command, signed events.Signed) (*chain.Evidence, error) {
+	if s.Wallet != nil {
+		if s.Evidence != nil {
+			return nil, badCommand("The command comes with evidence and with a wallet's signature; one of them proves it")
+		}
+		return walletEvidence(*s.Wallet, cmd, signed)
+	}
+	ev := new(chain.Evidence)
+	if err := canon.Decode(s.Evidence, ev.Members); err != nil {
+		return nil, badCommand("The evidence: %v", err)
+	}
+	seen := signed.Seen == nil && ev.Signed.Seen == nil || signed.Seen != nil && ev.Signed.Seen != nil && *signed.Seen == *ev.Signed.Seen
+	if !signed.Expires.Equal(ev.Signed.Expires) || !seen {
+		return nil, badCommand("The evidence is of another expiry, or of another checkpoint, than the command")
+	}
+	return ev, nil
 }
 
 func received(r ledger.Receipt) *wire.Receipt {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"net/http"
+	"slices"
 
 	"github.com/oklog/ulid/v2"
 
@@ -132,6 +133,37 @@ func assignments(c *call, w http.ResponseWriter) error {
 	out := newLineWriter(w, mediaLines)
 	for v, names := range c.org.Access.Assignments(a) {
 		if err := out.add(wire.Assignment{Subject: v.Key, Permissions: append([]string{}, names...)}); err != nil {
+			return out.end(c, err)
+		}
+	}
+	return out.end(c, nil)
+}
+
+// bindings streams, as assignments does.
+func bindings(c *call, w http.ResponseWriter) error {
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return err
+	}
+	header, err := json.Marshal(asOf)
+	if err != nil {
+		return err
+	}
+	w.Header().Set(wire.AsOfHeader, string(header))
+	out := newLineWriter(w, mediaLines)
+	for _, v := range c.org.Access.Subjects(a) {
+		h, err := c.org.Access.Holdings(v.ID.String(), a)
+		if err != nil {
+			return out.end(c, err)
+		}
+		one := wire.Bound{Subject: v.Key, Kind: v.Kind, Holds: []wire.Holds{}}
+		for _, held := range slices.Concat(h.Roles, h.Permissions) {
+			one.Holds = append(one.Holds, holdsOf(held))
+		}
+		if len(one.Holds) == 0 {
+			continue
+		}
+		if err := out.add(one); err != nil {
 			return out.end(c, err)
 		}
 	}

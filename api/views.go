@@ -31,7 +31,7 @@ func subjectOf(v access.SubjectView) wire.Subject {
 func permissionOf(v access.PermissionView) wire.Permission {
 	return wire.Permission{
 		Name: v.Name, Catalogue: v.Catalogue, Category: v.Category, Entity: v.Entity, Action: v.Action, Description: v.Description,
-		Level: v.Level, DependsOn: v.DependsOn, Reserved: v.Reserved, Retired: v.Retired,
+		Level: v.Level, DependsOn: v.DependsOn, Reserved: v.Reserved, Retired: v.Retired, Needs: v.Needs, Access: v.Access,
 	}
 }
 

@@ -120,6 +120,22 @@ func (d *differs) names(name string, want, have []string, digests []events.Diges
 	}
 }
 
+// labels compares those that were asked for; of a change others may be there from before.
+func (d *differs) labels(want map[string]string, have []events.Label, change bool) {
+	if len(want) == 0 && have != nil || !change && len(have) > len(want) {
+		*d = append(*d, "labels")
+	}
+	said := map[string]string{}
+	for _, l := range have {
+		said[l.Name] = l.Value
+	}
+	for name, value := range want {
+		if said[name] != value {
+			*d = append(*d, "label "+name)
+		}
+	}
+}
+
 func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) error {
 	var d differs
 	switch have := have.(type) {
@@ -138,10 +154,12 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		if in.Description != nil {
 			d.text("description", *in.Description, have.Description)
 		}
+		d.labels(in.Labels, have.Labels, false)
 		d.names("permissions", in.Permissions, have.Permissions, have.Parts, parts)
 	case *events.RoleUpdated:
 		d.optional("name", in.Name, have.Name)
 		d.optional("description", in.Description, have.Description)
+		d.labels(in.Labels, have.Labels, true)
 		d.names("add", in.Add, have.Add, have.AddParts, parts)
 		d.names("remove", in.Remove, have.Remove, have.RemoveParts, parts)
 	case *events.RoleAssigned:

@@ -104,6 +104,20 @@ func (c *Client) Assignments(ctx context.Context, org string, r Read) (wire.AsOf
 	return asOf, decoded[wire.Assignment](ctx, c, resp.Body), nil
 }
 
+// Bindings gives, by subject, what every subject was given; see [Client.Assignments] for how it is read.
+func (c *Client) Bindings(ctx context.Context, org string, r Read) (wire.AsOf, iter.Seq2[wire.Bound, error], error) {
+	resp, err := c.request(ctx, http.MethodGet, path(org, "bindings"), r.query(), nil, nil)
+	if err != nil {
+		return wire.AsOf{}, nil, err
+	}
+	var asOf wire.AsOf
+	if err := json.Unmarshal([]byte(resp.Header.Get(wire.AsOfHeader)), &asOf); err != nil {
+		resp.Body.Close()
+		return wire.AsOf{}, nil, fmt.Errorf("bindings of %s: the answer does not say as of when it is: %w", org, err)
+	}
+	return asOf, decoded[wire.Bound](ctx, c, resp.Body), nil
+}
+
 // Entries yields the exact bytes of the entries from one position to another, both included; from 0 is the first, to 0
 // the last there is now. It checks nothing but that no entry is missing at the end of what was asked for: verifying is
 // the reader's. Entries are the reader's own.

@@ -107,6 +107,36 @@ func (c *Client) Access(ctx context.Context, org, subject string, r Read) (wire.
 	return get[wire.List[wire.Source]](ctx, c, path(org, "access", subject), r.query())
 }
 
+// Diff says who gained and lost what between two moments, as access.Index.ParseAsOf reads them, and how roles changed.
+// role and subject, by key or id, restrict it; empty: they do not.
+func (c *Client) Diff(ctx context.Context, org, from, to, role, subject string) (wire.Difference, error) {
+	q := url.Values{}
+	set(q, "from", from)
+	set(q, "to", to)
+	set(q, "role", role)
+	set(q, "subject", subject)
+	return get[wire.Difference](ctx, c, path(org, "diff"), q)
+}
+
+// BlameRole says since which entry each permission is in a role.
+func (c *Client) BlameRole(ctx context.Context, org, role string, r Read) (wire.List[wire.Blame], error) {
+	q := r.query()
+	set(q, "role", role)
+	return get[wire.List[wire.Blame]](ctx, c, path(org, "blame"), q)
+}
+
+// BlameSubject says since which entry a subject has each permission, through whatever.
+func (c *Client) BlameSubject(ctx context.Context, org, subject string, r Read) (wire.List[wire.Blame], error) {
+	q := r.query()
+	set(q, "subject", subject)
+	return get[wire.List[wire.Blame]](ctx, c, path(org, "blame"), q)
+}
+
+// Simulate says what would be so if changes were recorded. Nothing is.
+func (c *Client) Simulate(ctx context.Context, org string, r wire.Rehearsal) (wire.Rehearsed, error) {
+	return post[wire.Rehearsed](ctx, c, path(org, "simulate"), r)
+}
+
 // History gives a page of history.
 func (c *Client) History(ctx context.Context, org string, h wire.HistoryQuery) (wire.List[wire.Item], error) {
 	q := Read{AsOf: h.AsOf, AtLeast: h.AtLeast}.query()

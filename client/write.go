@@ -41,20 +41,33 @@ func (c *Client) Prepare(ctx context.Context, org string, in wire.Intent) (wire.
 	return p, err
 }
 
-// SignAndRecord signs a prepared command, and those of its parts, with a key and records them. It signs only commands
+// SignAndRecord is [Client.Record] of commands that a key signs.
+func (c *Client) SignAndRecord(ctx context.Context, org string, p wire.Prepared, key ed25519.PrivateKey, texts []wire.Text) (wire.Receipt, error) {
+	return c.Record(ctx, org, p, KeySigner(key), texts)
+}
+
+// A Signer makes the submission of a command that it signs.
+type Signer func(*events.Command) (wire.Submission, error)
+
+// KeySigner signs with a key of the ledger, which becomes the command's credential.
+func KeySigner(key ed25519.PrivateKey) Signer {
+	return func(cmd *events.Command) (wire.Submission, error) { return Sign(cmd, key) }
+}
+
+// Record signs a prepared command, and those of its parts, and records them. It signs only commands
 // that are for the organization's ledger and, where Prepare or PrepareOpening gave p, that say what was asked for: else
 // the error is an [ErrNotAsked]. texts are what the command commits to. A refusal is an [*Error]; the server notes it,
 // so a command that Prepare said would be refused may well be sent. Where the answer is lost, the same command is sent
 // again for some seconds: it has the same id, and gets the answer it had. Where that does not help either, the error is an
 // [*UnknownError].
-func (c *Client) SignAndRecord(ctx context.Context, org string, p wire.Prepared, key ed25519.PrivateKey, texts []wire.Text) (wire.Receipt, error) {
+func (c *Client) Record(ctx context.Context, org string, p wire.Prepared, sign Signer, texts []wire.Text) (wire.Receipt, error) {
 	commands, err := read(org, p)
 	if err != nil {
 		return wire.Receipt{}, err
 	}
 	subs := make([]wire.Submission, len(commands))
 	for i := range commands {
-		if subs[i], err = Sign(&commands[i], key); err != nil {
+		if subs[i], err = sign(&commands[i]); err != nil {
 			return wire.Receipt{}, err
 		}
 	}
@@ -86,11 +99,19 @@ func (c *Client) recordAll(ctx context.Context, org string, subs []wire.Submissi
 // Sign makes the submission of a command: it is signed with key, which becomes its credential, and is void after
 // [Expiry].
 func Sign(cmd *events.Command, key ed25519.PrivateKey) (wire.Submission, error) {
-	signed := events.Signed{Expires: time.Now().UTC().Add(Expiry).Truncate(time.Millisecond)}
+	signed := until(Expiry)
 	ev, err := chain.SignCommand(cmd, signed, key)
 	if err != nil {
 		return wire.Submission{}, err
 	}
+	return submission(cmd, signed, ev)
+}
+
+func until(d time.Duration) events.Signed {
+	return events.Signed{Expires: time.Now().UTC().Add(d).Truncate(time.Millisecond)}
+}
+
+func submission(cmd *events.Command, signed events.Signed, ev *chain.Evidence) (wire.Submission, error) {
 	command, err := cmd.Bytes(signed)
 	if err != nil {
 		return wire.Submission{}, fmt.Errorf("sign command %s: %w", cmd.ID, err)

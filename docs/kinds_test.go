@@ -5,6 +5,7 @@ import "github.com/permledger/permledger/events/eventtest"
 // abouts says what the events of a kind are about: their member subject, with members of the command in braces.
 var abouts = map[eventtest.Kind]string{
 	{Type: "catalogue.published", Version: 1}:  "catalogue/{catalogue}",
+	{Type: "catalogue.published", Version: 2}:  "catalogue/{catalogue}",
 	{Type: "document.issued", Version: 1}:      "{about}",
 	{Type: "grant.ended", Version: 1}:          "grant/{grant}",
 	{Type: "key.registered", Version: 1}:       "key/{key}",
@@ -85,6 +86,8 @@ var notes = map[string]string{
 	"catalogue.published command.permissions[].level":    "`token`: only wallets hold it; absent: the platform",
 	"catalogue.published command.permissions[].guards":   "actions of the ledger that it allows",
 	"catalogue.published command.permissions[].reserved": "cannot be put into a role",
+	"catalogue.published command.permissions[].needs":    "what must be so beside somebody holding it: `access`, `compliant`, `qualified`, `token-role`, `unblocked`, `unpaused`",
+	"catalogue.published command.permissions[].access":   "the access to policies that it gives: `all`, `assigned`, `assigned-and-published` or `published`",
 	"catalogue.published effect.number":                  "how often this catalogue was published, this time included",
 	"catalogue.published effect.added":                   "names that the one before had not; absent the first time",
 	"catalogue.published effect.retired":                 "names that only the one before had",

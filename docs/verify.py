@@ -182,6 +182,7 @@ TEXT = re.compile(".{64,96}", re.DOTALL)
 # Type and version, what the event is about, and whether it has an effect: section 4.
 TYPES = {
     ("catalogue.published", 1): ("catalogue/{catalogue}", True),
+    ("catalogue.published", 2): ("catalogue/{catalogue}", True),
     ("document.issued", 1): ("{about}", False),
     ("grant.ended", 1): ("grant/{grant}", True),
     ("key.registered", 1): ("key/{key}", False),

@@ -72,14 +72,27 @@ type Digest = [32]byte
 // Auth says how the actor proved itself. It never holds a secret.
 type Auth struct {
 	Method     string // see the Method constants
-	Credential string // what it proved itself with: for the methods of rules version 1 the did:key
+	Credential string // what it proved itself with: a did:key, or for the methods of wallets the wallet
 }
 
 // Methods of authentication.
 const (
 	MethodSignature = "signature" // the entry carries the actor's own signature over the command, as evidence
 	MethodNode      = "node"      // the ledger's own actor: the node that signed the entry
+
+	// Of version 2 of the rules: the entry carries the signature of the actor's wallet, in one of three schemes.
+	MethodEIP712  = "eip712"
+	MethodEIP191  = "eip191"
+	MethodEIP4361 = "eip4361"
 )
+
+// SignsWithWallet says whether a method is the signature of a wallet.
+func SignsWithWallet(method string) bool {
+	return method == MethodEIP712 || method == MethodEIP191 || method == MethodEIP4361
+}
+
+// Signs says whether a method is the actor's own signature, which the entry carries as evidence.
+func Signs(method string) bool { return method == MethodSignature || SignsWithWallet(method) }
 
 // Origin says where a command's id comes from, and so how it is unique. The zero Origin is a live command's.
 type Origin struct {

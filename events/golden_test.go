@@ -41,12 +41,23 @@ const text = "a \"quoted\" \\ word,\nü 日本 \U0001f511 </b> & \u00a0"
 
 // examples say everything that a kind can say.
 var examples = map[eventtest.Kind]events.Data{
+	{Type: "access.assigned", Version: 1}:   &events.AccessAssigned{Subject: id(2), Resource: "policy/7"},
+	{Type: "access.delegated", Version: 1}:  &events.AccessDelegated{Subject: id(2), Resource: "policy/7", From: id(9), Keep: true},
+	{Type: "access.unassigned", Version: 1}: &events.AccessUnassigned{Subject: id(2), Resource: "policy/7", Grant: id(9)},
 	{Type: "catalogue.published", Version: 1}: &events.CataloguePublished{
 		Catalogue: "acme", Title: "What ACME allows",
 		Permissions: []events.Permission{
 			{Name: "asset.mint", Category: "Assets", Entity: "asset", Action: "mint", Description: text, DependsOn: []string{"asset.view"},
 				Guards: []string{"role.create", "role.update"}, Level: events.LevelToken, Reserved: true},
 			{Name: "asset.view", Category: "Assets", Entity: "asset", Action: "view"},
+		},
+		Number: 2, Added: []string{"asset.mint"}, Retired: []string{"asset.burn"},
+	},
+	{Type: "catalogue.published", Version: 2}: &events.CataloguePublished{
+		Catalogue: "acme", Title: "What ACME allows",
+		Permissions: []events.Permission{
+			{Name: "asset.mint", Category: "Assets", Entity: "asset", Action: "mint", Needs: []string{events.NeedQualified, events.NeedUnpaused}},
+			{Name: "asset.view.all", Category: "Assets", Entity: "asset", Action: "view all", Access: events.ReachAll},
 		},
 		Number: 2, Added: []string{"asset.mint"}, Retired: []string{"asset.burn"},
 	},
@@ -81,6 +92,10 @@ var examples = map[eventtest.Kind]events.Data{
 	{Type: "permission.granted", Version: 2}: &events.PermissionGranted{
 		Subject: id(2), Permission: "acme:asset.view", Scope: "token/EU-1", Until: at.Add(24 * time.Hour),
 	},
+	{Type: "permission.granted", Version: 3}: &events.PermissionGranted{
+		Subject: id(2), Permission: "acme:asset.view", Scope: "token/EU-1", Until: at.Add(24 * time.Hour),
+		Condition: `resource.properties.country == "LU" && subject.properties.desk != "a \\ \"b\" ü"`,
+	},
 	{Type: "permission.revoked", Version: 1}: &events.PermissionRevoked{
 		Subject: id(2), Permission: "asset.view", Scope: "token/EU-1", Grant: id(9),
 	},
@@ -93,6 +108,18 @@ var examples = map[eventtest.Kind]events.Data{
 		Added: []string{"asset.mint"}, Removed: []string{"asset.burn"},
 	},
 	{Type: "role.assigned", Version: 1}: &events.RoleAssigned{Subject: id(2), Role: id(7), Scope: "token/EU-1", Until: at.Add(time.Hour)},
+	{Type: "role.assigned", Version: 2}: &events.RoleAssigned{
+		Subject: id(2), Role: id(7), Scope: "token/EU-1", Until: at.Add(time.Hour), Condition: `action.properties.channel == "api"`,
+	},
+	{Type: "resource.registered", Version: 1}: &events.ResourceRegistered{
+		Resource: "asset/4711/investor/A", Name: "Investor 🔑 A", Properties: []events.Property{{Name: "country", Value: "LU"}, {Name: "note"}}, Published: true,
+	},
+	{Type: "resource.removed", Version: 1}: &events.ResourceRemoved{Resource: "policy/7"},
+	{Type: "resource.updated", Version: 1}: &events.ResourceUpdated{Resource: "policy/7", Name: new("Policy"), Properties: []events.Property{}, Publish: true},
+	{Type: "role.delegated", Version: 1}: &events.RoleDelegated{
+		Subject: id(2), Role: id(7), Scope: "token/EU-1", Until: at.Add(time.Hour),
+		Condition: `resource.properties.country == "LU"`, From: id(9), Keep: true,
+	},
 	{Type: "role.created", Version: 1}: &events.RoleCreated{
 		Role: id(7), Key: "Minter (EU)", Name: "Minter", Description: text, Labels: []events.Label{{Name: "stage", Value: "BETA"}, {Name: "tier"}},
 		Permissions: []string{"asset.mint"}, Parts: []events.Digest{digest(9)},

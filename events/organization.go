@@ -131,6 +131,7 @@ func (p Profile) first() Profile {
 }
 
 // CataloguePublished says which permissions there are. A later one of the same catalogue takes the place of the former.
+// Version 1 knew neither needs nor access.
 type CataloguePublished struct {
 	Catalogue   string
 	Title       string
@@ -152,6 +153,36 @@ type Permission struct {
 	Guards      []string // actions of the ledger itself that holding it allows
 	Level       string   // LevelToken, or empty for the platform
 	Reserved    bool     // cannot be put into a role
+	Needs       []string // what must be so beside holding it, of the Need constants
+	Access      string   // the access to policies that it gives, of the Reach constants; empty: none
+}
+
+// What a permission may need beside somebody who holds it. A resource lies under a token, or is a policy, by its path.
+const (
+	NeedAccess    = "access"     // the subject's access scope lets it at the policy
+	NeedCompliant = "compliant"  // the token's compliance lets the wallet transact
+	NeedQualified = "qualified"  // the wallet is a qualified investor of the token
+	NeedTokenRole = "token-role" // a wallet that comes with the subject owns the token, or is its agent
+	NeedUnblocked = "unblocked"  // the wallet is not blocked on the token
+	NeedUnpaused  = "unpaused"   // the token is not paused
+)
+
+// Needs lists what a permission may need, sorted.
+func Needs() []string {
+	return []string{NeedAccess, NeedCompliant, NeedQualified, NeedTokenRole, NeedUnblocked, NeedUnpaused}
+}
+
+// The access to policies that a permission may give.
+const (
+	ReachAll                  = "all"
+	ReachAssigned             = "assigned"
+	ReachPublished            = "published"
+	ReachAssignedAndPublished = "assigned-and-published"
+)
+
+// Accesses lists them, sorted.
+func Accesses() []string {
+	return []string{ReachAll, ReachAssigned, ReachAssignedAndPublished, ReachPublished}
 }
 
 // LevelToken marks permissions of the token level, which only wallets hold.
@@ -163,9 +194,15 @@ func (d *CataloguePublished) asked() Data {
 	return &CataloguePublished{Catalogue: d.Catalogue, Title: d.Title, Permissions: d.Permissions}
 }
 
-func (d *CataloguePublished) command(c *canon.Codec, _ int) {
+func (d *CataloguePublished) command(c *canon.Codec, version int) {
 	c.String("catalogue", &d.Catalogue, canon.Organization)
 	canon.Objects(c, "permissions", &d.Permissions, true, func(c *canon.Codec, p *Permission) {
+		if version == 1 && !c.Reading() && (p.Access != "" || len(p.Needs) > 0) {
+			c.Failf("version 1 of catalogue.published knows neither needs nor access")
+		}
+		if version > 1 {
+			c.OptionalString("access", &p.Access, canon.Token)
+		}
 		c.String("action", &p.Action, canon.Name)
 		c.String("category", &p.Category, canon.Name)
 		c.OptionalSet("dependsOn", &p.DependsOn, canon.Permission)
@@ -174,6 +211,9 @@ func (d *CataloguePublished) command(c *canon.Codec, _ int) {
 		c.OptionalSet("guards", &p.Guards, canon.Token)
 		c.OptionalString("level", &p.Level, canon.Token)
 		c.String("name", &p.Name, canon.Permission)
+		if version > 1 {
+			c.OptionalSet("needs", &p.Needs, canon.Token)
+		}
 		c.Flag("reserved", &p.Reserved)
 	}, func(before, p *Permission) error {
 		if p.Name <= before.Name {

@@ -11,13 +11,14 @@ import (
 // PermissionGranted gives one permission to a subject, without a role. The id of the event names the grant.
 //
 // Version 1 called the subject "user" and knew neither scope nor end: it gave the permission on the whole organization
-// for good.
+// for good. Version 2 knew no condition.
 type PermissionGranted struct {
 	none
 	Subject    ulid.ULID
 	Permission string
 	Scope      string    // what it covers; empty: the whole organization
 	Until      time.Time // the first instant it does not hold; zero: it has no end
+	Condition  string    // a [Condition] in its one spelling; empty: none
 }
 
 func (*PermissionGranted) Type() Type      { return "permission.granted" }
@@ -25,6 +26,7 @@ func (d *PermissionGranted) About() string { return about("subject", d.Subject) 
 func (d *PermissionGranted) asked() Data   { return new(*d) }
 
 func (d *PermissionGranted) command(c *canon.Codec, version int) {
+	condition(c, &d.Condition, d.Type(), version, 3)
 	c.String("permission", &d.Permission, canon.Permission)
 	if version == 1 {
 		if !c.Reading() && (d.Scope != "" || !d.Until.IsZero()) {

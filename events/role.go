@@ -122,24 +122,68 @@ func (d *RoleDeleted) asked() Data   { return new(*d) }
 
 func (d *RoleDeleted) command(c *canon.Codec, _ int) { c.ULID("role", &d.Role) }
 
-// RoleAssigned gives a role to a subject. The id of the event names the grant.
+// RoleAssigned gives a role to a subject. The id of the event names the grant. Version 1 knew no condition.
 type RoleAssigned struct {
 	none
 	Subject ulid.ULID
 	Role    ulid.ULID
 	Scope   string    // what it covers; empty: the whole organization
 	Until   time.Time // the first instant it does not hold; zero: it has no end
+	// Condition is a [Condition] in its one spelling; empty: none.
+	Condition string
 }
 
 func (*RoleAssigned) Type() Type      { return "role.assigned" }
 func (d *RoleAssigned) About() string { return about("subject", d.Subject) }
 func (d *RoleAssigned) asked() Data   { return new(*d) }
 
-func (d *RoleAssigned) command(c *canon.Codec, _ int) {
+func (d *RoleAssigned) command(c *canon.Codec, version int) {
+	condition(c, &d.Condition, d.Type(), version, 2)
 	c.ULID("role", &d.Role)
 	c.OptionalString("scope", &d.Scope, canon.Scope)
 	c.ULID("subject", &d.Subject)
 	c.OptionalTime("until", &d.Until)
+}
+
+// condition walks over the condition of what is given, which a type knows from a version on.
+func condition(c *canon.Codec, text *string, t Type, version, since int) {
+	if version >= since {
+		c.OptionalString("condition", text, ConditionText)
+	} else if !c.Reading() && *text != "" {
+		c.Failf("version %d of %s knows no condition", version, t)
+	}
+}
+
+// RoleDelegated says that the actor gives a role that it has to another subject. The id of the event names the grant.
+// Unless Keep is said, the grant holds only while the actor has the one that it comes from, and is active.
+type RoleDelegated struct {
+	Subject ulid.ULID
+	Role    ulid.ULID
+	Scope   string    // what it covers; empty: the whole organization
+	Until   time.Time // the first instant it does not hold; zero: it has no end
+
+	Condition string    // that of the grant it comes from
+	From      ulid.ULID // the actor's grant
+	Keep      bool      // the grant stays when the actor loses its own
+}
+
+func (*RoleDelegated) Type() Type      { return "role.delegated" }
+func (d *RoleDelegated) About() string { return about("subject", d.Subject) }
+func (d *RoleDelegated) asked() Data {
+	return &RoleDelegated{Subject: d.Subject, Role: d.Role, Scope: d.Scope, Until: d.Until}
+}
+
+func (d *RoleDelegated) command(c *canon.Codec, _ int) {
+	c.ULID("role", &d.Role)
+	c.OptionalString("scope", &d.Scope, canon.Scope)
+	c.ULID("subject", &d.Subject)
+	c.OptionalTime("until", &d.Until)
+}
+
+func (d *RoleDelegated) effect(c *canon.Codec, _ int) {
+	c.OptionalString("condition", &d.Condition, ConditionText)
+	c.ULID("from", &d.From)
+	c.Flag("keep", &d.Keep)
 }
 
 // RoleRevoked takes a role from a subject, on the scope it was given for.

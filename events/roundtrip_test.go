@@ -97,7 +97,7 @@ func TestAsked(t *testing.T) {
 // Given a command, then its digest is that of what is asked: not of how the actor proved itself, when it expires or
 // what it had seen.
 func TestCommandDigest(t *testing.T) {
-	base := events.CommandOf(example(eventtest.Kind{Type: "role.assigned", Version: 1}, 0))
+	base := events.CommandOf(example(eventtest.Kind{Type: "role.assigned", Version: events.Types()["role.assigned"]}, 0))
 	want, err := base.Digest()
 	if err != nil {
 		t.Fatal(err)

@@ -1,8 +1,6 @@
 package events
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -35,7 +33,7 @@ type SubjectAdded struct {
 	Key         string // unique in the organization
 	Kind        string
 	DID         string
-	Credential  string      // a did:key, or a wallet, that it signs commands with; empty: none yet
+	Credential  string      // a did:key it signs commands with; empty: none yet, or a wallet
 	DisplayName Digest      // commitment
 	Email       Digest      // commitment
 	Auth        string      // how it proves itself; empty: in any way
@@ -45,27 +43,6 @@ type SubjectAdded struct {
 	Roles       []ulid.ULID // that it begins with, on the whole organization, ascending
 
 	DefaultRole ulid.ULID // the organization's default role, which it got too; zero: there is none
-}
-
-// Property says something of a subject that conditions may ask for.
-type Property struct{ Name, Value string }
-
-// properties walks over properties; only a change may say that there are none.
-func properties(c *canon.Codec, list *[]Property, change bool) {
-	c.OptionalObject("properties", len(*list) > 0 || change && *list != nil, func(c *canon.Codec) {
-		canon.Objects(c, "list", list, true, func(c *canon.Codec, p *Property) {
-			c.String("name", &p.Name, canon.Token)
-			c.String("value", &p.Value, canon.Value)
-		}, func(before, p *Property) error {
-			if p.Name <= before.Name {
-				return fmt.Errorf("property %q does not stand in ascending order", p.Name)
-			}
-			return nil
-		})
-		if c.Reading() && !change && len(*list) == 0 {
-			c.Failf("no properties are left out")
-		}
-	})
 }
 
 func (*SubjectAdded) Type() Type       { return "subject.added" }
@@ -85,16 +62,7 @@ func (d *SubjectAdded) command(c *canon.Codec, version int) {
 	if newer {
 		c.OptionalString("auth", &d.Auth, canon.Token)
 	}
-	credential := canon.DIDKey
-	if newer {
-		credential = canon.Credential
-	}
-	c.OptionalString("credential", &d.Credential, credential)
-	if newer && !c.Describing() && strings.HasPrefix(d.Credential, "did:key:") {
-		if err := canon.DIDKey.Check(d.Credential); err != nil {
-			c.Failf("the credential: %v", err)
-		}
-	}
+	c.OptionalString("credential", &d.Credential, canon.DIDKey)
 	c.OptionalString("did", &d.DID, canon.DID)
 	c.OptionalDigest("displayName", &d.DisplayName)
 	c.OptionalDigest("email", &d.Email)

@@ -298,7 +298,7 @@ func (l *Ledger) record(ctx context.Context, j *job, meanwhile func()) []Outcome
 // prove checks what a request brings along that needs no state: the author's signature, and that the texts are the
 // ones committed to. Callers do it themselves, side by side, and one who is alone does it beside the decider.
 func (l *Ledger) prove(r *Request) *rules.Refusal {
-	if r.Command.Auth.Method == events.MethodSignature {
+	if events.Signs(r.Command.Auth.Method) {
 		if r.Evidence == nil {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command says that it is signed, and comes without a signature"}
 		}

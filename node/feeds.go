@@ -26,15 +26,21 @@ const feedRetry = time.Second
 const (
 	activityRefused = "refused" // a command was refused
 	activityMended  = "mended"  // a start or a repair mended a copy of the ledger
+
+	ActivityDenied      = "denied"          // a request for something else was refused
+	ActivitySignedIn    = "signed-in"       // somebody signed in with a password
+	ActivitySignedOut   = "signed-out"      //
+	ActivitySignInWrong = "sign-in-refused" // somebody tried to
 )
 
-// ActivityRecord is one message of ACTIVITY_<org>: something that was asked and not recorded in the ledger, or that was
-// done to its copies. Of the latter there is only the time, the kind and what was done, as the reason.
+// ActivityRecord is one message of ACTIVITY_<org>: something that was asked and not recorded in the ledger, a sign-in, or
+// what was done to its copies. Of the latter there is only the time, the kind and what was done, as the reason.
 type ActivityRecord struct {
 	Time       string     `json:"time"`
 	Kind       string     `json:"kind"`
-	ID         string     `json:"id,omitempty"`   // of the command
-	Type       string     `json:"type,omitempty"` // of the event that was asked for
+	ID         string     `json:"id,omitempty"`      // of the command
+	Type       string     `json:"type,omitempty"`    // of the event that was asked for
+	Request    string     `json:"request,omitempty"` // method and path, where no command was
 	About      string     `json:"about,omitempty"`
 	Actor      string     `json:"actor,omitempty"`
 	Credential string     `json:"credential,omitempty"`
@@ -108,6 +114,12 @@ func (a *Activity) refused(now time.Time, c events.Command, r *rules.Refusal) {
 		Time: now.UTC().Format(canon.TimeLayout), Kind: activityRefused, ID: c.ID.String(), Type: string(c.Data.Type()), About: c.Data.About(),
 		Actor: c.Actor.String(), Credential: c.Auth.Credential, Code: r.Code, Reason: r.Reason, Permission: r.Permission,
 	})
+}
+
+// Note notes what callers did or were denied besides commands, at an instant. It does not wait.
+func (a *Activity) Note(at time.Time, r ActivityRecord) {
+	r.Time = at.UTC().Format(canon.TimeLayout)
+	a.add(r)
 }
 
 func (a *Activity) add(r ActivityRecord) {

@@ -46,3 +46,17 @@ func (f *Fold) Read(read func(*rules.State)) {
 	defer f.mu.RUnlock()
 	read(f.state)
 }
+
+// Try calls with with the state, which it may evolve, and then, when that is taken back, without with the state as it
+// is; both see the same position. Nothing is kept of what with did. Entries, and who asks for the state, wait meanwhile;
+// checks do not.
+func (f *Fold) Try(with, without func(*rules.State)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.state.Begin()
+	func() {
+		defer f.state.Rollback()
+		with(f.state)
+	}()
+	without(f.state)
+}

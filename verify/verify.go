@@ -260,10 +260,9 @@ func (f *fold) count(en *chain.Entry) {
 	if f.opts.disclosed != nil {
 		f.opts.disclosed.note(en.Event)
 	}
-	switch en.Event.Auth.Method {
-	case events.MethodSignature:
+	if events.Signs(en.Event.Auth.Method) {
 		f.report.Signed++
-	case events.MethodNode:
+	} else {
 		f.report.Node++
 	}
 	switch d := en.Event.Data.(type) {

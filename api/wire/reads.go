@@ -76,13 +76,14 @@ type Assignment struct {
 	Permissions []string `json:"permissions"`
 }
 
-// Activity is something that was asked and is not in the ledger.
+// Activity is something that was asked, or done, and is not in the ledger.
 type Activity struct {
 	Seq        uint64 `json:"seq"` // in the activity stream
 	Time       string `json:"time"`
-	Kind       string `json:"kind"` // refused, mended
-	ID         string `json:"id"`   // of the command
-	Type       string `json:"type"` // of the event that was asked for
+	Kind       string `json:"kind"`              // refused, denied, signed-in, signed-out, sign-in-refused, mended
+	ID         string `json:"id"`                // of the command
+	Type       string `json:"type"`              // of the event that was asked for
+	Request    string `json:"request,omitempty"` // method and path, where no command was
 	About      string `json:"about"`
 	Actor      string `json:"actor"` // key
 	Credential string `json:"credential"`

@@ -63,7 +63,7 @@ type Opening struct {
 // without catalogue. [Prepared] answers it. Members that a kind does not use are absent.
 type Intent struct {
 	Kind       string `json:"kind"`       // see the Intent constants
-	Credential string `json:"credential"` // did:key that will sign
+	Credential string `json:"credential"` // did:key that will sign, or the wallet
 
 	Role        string   `json:"role,omitempty"` // key or id
 	Name        *string  `json:"name,omitempty"`
@@ -71,6 +71,9 @@ type Intent struct {
 	Permissions []string `json:"permissions,omitempty"` // of a new role, or a whole set
 	Add         []string `json:"add,omitempty"`
 	Remove      []string `json:"remove,omitempty"`
+	// Labels are what else is said of a role, as its guideline; of an update an empty value takes one away, and those that
+	// are not named stay.
+	Labels map[string]string `json:"labels,omitempty"`
 
 	Subject     string   `json:"subject,omitempty"` // key or id
 	SubjectKind string   `json:"subjectKind,omitempty"`
@@ -94,6 +97,9 @@ type Intent struct {
 
 	About  string `json:"about,omitempty"`  // role:<key> or subject:<key>, of a document
 	Reason string `json:"reason,omitempty"` // commitment, base64url
+
+	Scheme  string `json:"scheme,omitempty"`  // in which a wallet will sign: eip712, eip191 or eip4361; absent: eip712
+	Expires string `json:"expires,omitempty"` // RFC 3339; from when on what the wallet signs is void; absent: in an hour
 }
 
 // Kinds of intents.
@@ -126,6 +132,8 @@ type Prepared struct {
 	Preview *Preview `json:"preview,omitempty"`
 	Refusal *Problem `json:"refusal,omitempty"`
 	Seq     uint64   `json:"seq"` // the position the preview was made at
+	// Wallet is what a wallet has to sign, where the credential is one.
+	Wallet *WalletRequest `json:"wallet,omitempty"`
 
 	// What was asked for. Package client fills it in, to hold against it what it is to sign; it is not in the JSON.
 	Intent  *Intent  `json:"-"`
@@ -147,11 +155,31 @@ type Effective struct {
 	Scope      string `json:"scope,omitempty"`
 }
 
-// Submission asks to record a command.
+// WalletRequest is what a wallet is asked to sign for a prepared command: TypedData with eth_signTypedData_v4, or Text with
+// personal_sign, which takes it as Hex. Whoever has the command makes it again (docs/format.md), and need not trust it.
+type WalletRequest struct {
+	Wallet    string          `json:"wallet"`  // did:pkh or address
+	Method    string          `json:"method"`  // eip712, eip191 or eip4361
+	Command   json.RawMessage `json:"command"` // canonical bytes, expiry included: what to submit with the signature
+	TypedData json.RawMessage `json:"typedData,omitempty"`
+	Text      string          `json:"text,omitempty"`
+	Hex       string          `json:"hex,omitempty"` // the bytes of Text
+	Expires   string          `json:"expires"`
+}
+
+// Submission asks to record a command, with the evidence of its author or the signature of its author's wallet.
 type Submission struct {
-	Command  json.RawMessage `json:"command"`  // canonical bytes, expiry included
-	Evidence json.RawMessage `json:"evidence"` // canonical bytes
-	Texts    []Text          `json:"texts,omitempty"`
+	Command  json.RawMessage  `json:"command"`            // canonical bytes, expiry included
+	Evidence json.RawMessage  `json:"evidence,omitempty"` // canonical bytes
+	Wallet   *WalletSignature `json:"wallet,omitempty"`   // instead of Evidence
+	Texts    []Text           `json:"texts,omitempty"`
+}
+
+// WalletSignature is what a wallet gave for a [WalletRequest].
+type WalletSignature struct {
+	Wallet    string `json:"wallet"`
+	Method    string `json:"method"`
+	Signature string `json:"signature"` // 0x and 130 hexadecimal digits
 }
 
 // Text is a private text, with the salt of its commitment.
@@ -235,6 +263,8 @@ type Permission struct {
 	DependsOn   []string `json:"dependsOn,omitempty"`
 	Reserved    bool     `json:"reserved,omitempty"`
 	Retired     bool     `json:"retired,omitempty"`
+	Needs       []string `json:"needs,omitempty"`  // what must be so beside holding it
+	Access      string   `json:"access,omitempty"` // the access to policies that it gives
 }
 
 // Because is one reason for a yes.
@@ -259,8 +289,19 @@ type Missing struct {
 	LostAt  uint64   `json:"lostAt,omitempty"`
 	Ended   string   `json:"ended,omitempty"`
 	Scope   string   `json:"scope,omitempty"`
+	By      string   `json:"by,omitempty"`     // key of who took it away, at lostAt, or at since where it is deactivated
+	Time    string   `json:"time,omitempty"`   // when
+	Reason  string   `json:"reason,omitempty"` // why
 	Nearest []string `json:"nearest,omitempty"`
 	Text    string   `json:"text"` // for people
+}
+
+// Point is one of the four things to look at when a permission does not work.
+type Point struct {
+	Question string   `json:"question"`
+	Yes      bool     `json:"yes"`
+	Text     string   `json:"text"` // for people
+	Nearest  []string `json:"nearest,omitempty"`
 }
 
 // Check answers whether a subject may do something.
@@ -270,6 +311,7 @@ type Check struct {
 	Resource   string    `json:"resource,omitempty"`
 	Allowed    bool      `json:"allowed"`
 	Because    []Because `json:"because"`
+	Points     []Point   `json:"points,omitempty"`  // of explain: the four, in their order
 	Missing    []Missing `json:"missing,omitempty"` // of explain, where denied
 	AsOf       AsOf      `json:"asOf"`
 }

@@ -72,6 +72,8 @@ func (r *Rule) check(s string) error {
 		return fmt.Errorf("%s is shorter than %d bytes", r.Name, r.Min)
 	case len(s) > r.Max:
 		return fmt.Errorf("%s is %d bytes long, at most %d are allowed", r.Name, len(s), r.Max)
+	case r.match != nil && !r.match(s) && r.Pattern == "":
+		return fmt.Errorf("not %s", r.Name)
 	case r.match != nil && !r.match(s):
 		return fmt.Errorf("not %s (%s)", r.Name, r.Pattern)
 	}
@@ -100,6 +102,12 @@ func CheckText(s string, lines bool) error {
 // as the expression, and much faster; it is asked only of strings of such a length.
 func NewRule(name, pattern string, minimum, maximum int, match func(string) bool) *Rule {
 	return &Rule{Name: name, Min: minimum, Max: maximum, Pattern: pattern, match: match, printable: true}
+}
+
+// NewTextRule makes a rule of text in one line, of lengths in bytes, that no regular expression can say. match is asked
+// only of strings of such a length.
+func NewTextRule(name string, minimum, maximum int, match func(string) bool) *Rule {
+	return &Rule{Name: name, Min: minimum, Max: maximum, match: match}
 }
 
 // repeated is NewRule for strings that come again and again; slots bounds how many are remembered.
@@ -170,6 +178,8 @@ var (
 	Organization = repeated(64, "an organization id", `^[a-z0-9-]+$`, 1, 32, lower.All)
 	// Scope is the path under the organization that a grant covers.
 	Scope = NewRule("a scope", `^[a-z0-9-]+/[!-.0-~]+(/[a-z0-9-]+/[!-.0-~]+)*$`, 3, 512, isScope)
+	// Path names a resource: a scope of which an event can be about.
+	Path = NewRule("the path of a resource", `^[a-z0-9-]+/[!-.0-~]+(/[a-z0-9-]+/[!-.0-~]+)*$`, 3, 240, isScope)
 	// Source names a ledger: host and organization.
 	Source = repeated(64, "a source", `^[a-z0-9]([a-z0-9.:-]*[a-z0-9])?/[a-z0-9-]{1,32}$`, 3, 255, func(s string) bool {
 		name, organization, _ := strings.Cut(s, "/")

@@ -12,9 +12,21 @@ import (
 
 // data holds a generator for each type; it is told the version, which may be unable to say all that the type can.
 var data = map[events.Type]func(t *rapid.T, version int) events.Data{
-	"catalogue.published": func(t *rapid.T, _ int) events.Data {
+	"access.assigned": func(t *rapid.T, _ int) events.Data {
+		return &events.AccessAssigned{Subject: ID().Draw(t, "subject"), Resource: Scope().Draw(t, "resource")}
+	},
+	"access.delegated": func(t *rapid.T, _ int) events.Data {
+		return &events.AccessDelegated{
+			Subject: ID().Draw(t, "subject"), Resource: Scope().Draw(t, "resource"),
+			From: optional(t, "from", ID()), Keep: rapid.Bool().Draw(t, "keep"),
+		}
+	},
+	"access.unassigned": func(t *rapid.T, _ int) events.Data {
+		return &events.AccessUnassigned{Subject: ID().Draw(t, "subject"), Resource: Scope().Draw(t, "resource"), Grant: ID().Draw(t, "grant")}
+	},
+	"catalogue.published": func(t *rapid.T, version int) events.Data {
 		return &events.CataloguePublished{
-			Catalogue: Organization().Draw(t, "catalogue"), Title: optional(t, "title", Name()), Permissions: permissions(t),
+			Catalogue: Organization().Draw(t, "catalogue"), Title: optional(t, "title", Name()), Permissions: permissions(t, version),
 			Number: Uint().Draw(t, "number"), Added: set(t, "added", Permission()), Retired: set(t, "retired", Permission()),
 		}
 	},
@@ -54,6 +66,9 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 		if version > 1 {
 			d.Scope, d.Until = optional(t, "scope", Scope()), optional(t, "until", Time())
 		}
+		if version > 2 {
+			d.Condition = optional(t, "condition", Condition())
+		}
 		return d
 	},
 	"permission.revoked": func(t *rapid.T, _ int) events.Data {
@@ -74,11 +89,35 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 			Before: extent(t), After: extent(t), Added: set(t, "added", Permission()), Removed: set(t, "removed", Permission()),
 		}
 	},
-	"role.assigned": func(t *rapid.T, _ int) events.Data {
-		return &events.RoleAssigned{
+	"resource.registered": func(t *rapid.T, _ int) events.Data {
+		return &events.ResourceRegistered{
+			Resource: Scope().Draw(t, "resource"), Name: optional(t, "name", Name()), Properties: properties(t),
+			Published: rapid.Bool().Draw(t, "published"),
+		}
+	},
+	"resource.removed": func(t *rapid.T, _ int) events.Data {
+		return &events.ResourceRemoved{Resource: Scope().Draw(t, "resource")}
+	},
+	"resource.updated": func(t *rapid.T, _ int) events.Data {
+		d := &events.ResourceUpdated{Resource: Scope().Draw(t, "resource"), Properties: properties(t), Publish: rapid.Bool().Draw(t, "publish")}
+		if d.Properties == nil && rapid.Bool().Draw(t, "properties are taken away") {
+			d.Properties = []events.Property{}
+		}
+		if rapid.Bool().Draw(t, "has name") {
+			d.Name = new(optional(t, "name", Name()))
+		}
+		d.Withdraw = !d.Publish && rapid.Bool().Draw(t, "withdraw")
+		return d
+	},
+	"role.assigned": func(t *rapid.T, version int) events.Data {
+		d := &events.RoleAssigned{
 			Subject: ID().Draw(t, "subject"), Role: ID().Draw(t, "role"),
 			Scope: optional(t, "scope", Scope()), Until: optional(t, "until", Time()),
 		}
+		if version > 1 {
+			d.Condition = optional(t, "condition", Condition())
+		}
+		return d
 	},
 	"role.created": func(t *rapid.T, _ int) events.Data {
 		return &events.RoleCreated{
@@ -86,6 +125,13 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 			Description: Text().Draw(t, "description"), Labels: labels(t),
 			Permissions: list(t, "permissions", Permission()), Parts: digests(t, "parts"),
 			Included: set(t, "included", Permission()), Count: Uint().Draw(t, "count"), Set: Digest().Draw(t, "set"),
+		}
+	},
+	"role.delegated": func(t *rapid.T, _ int) events.Data {
+		return &events.RoleDelegated{
+			Subject: ID().Draw(t, "subject"), Role: ID().Draw(t, "role"),
+			Scope: optional(t, "scope", Scope()), Until: optional(t, "until", Time()),
+			Condition: optional(t, "condition", Condition()), From: ID().Draw(t, "from"), Keep: rapid.Bool().Draw(t, "keep"),
 		}
 	},
 	"role.deleted": func(t *rapid.T, _ int) events.Data { return &events.RoleDeleted{Role: ID().Draw(t, "role")} },
@@ -148,8 +194,16 @@ func labels(t *rapid.T) []events.Label {
 	return list
 }
 
+func properties(t *rapid.T) []events.Property {
+	var list []events.Property
+	for _, name := range set(t, "properties", Token()) {
+		list = append(list, events.Property{Name: name, Value: optional(t, "value", Name())})
+	}
+	return list
+}
+
 // permissions draws the permissions of a catalogue; never nil.
-func permissions(t *rapid.T) []events.Permission {
+func permissions(t *rapid.T, version int) []events.Permission {
 	list := []events.Permission{}
 	for _, name := range set(t, "permissions", Permission()) {
 		list = append(list, events.Permission{
@@ -157,6 +211,10 @@ func permissions(t *rapid.T) []events.Permission {
 			Description: Text().Draw(t, "description"), DependsOn: set(t, "depends on", Permission()),
 			Guards: set(t, "guards", Token()), Level: optional(t, "level", Token()), Reserved: rapid.Bool().Draw(t, "reserved"),
 		})
+		if version > 1 {
+			one := &list[len(list)-1]
+			one.Needs, one.Access = set(t, "needs", Token()), optional(t, "access", Token())
+		}
 	}
 	return list
 }

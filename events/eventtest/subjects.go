@@ -52,11 +52,3 @@ func erased(t *rapid.T, _ int) events.Data {
 	slices.SortFunc(texts, func(a, b events.Digest) int { return bytes.Compare(a[:], b[:]) })
 	return &events.SubjectErased{Subject: ID().Draw(t, "subject"), Texts: slices.Compact(texts)}
 }
-
-func properties(t *rapid.T) []events.Property {
-	var list []events.Property
-	for _, name := range set(t, "properties", Token()) {
-		list = append(list, events.Property{Name: name, Value: optional(t, "value", Name())})
-	}
-	return list
-}

@@ -119,6 +119,24 @@ func Scope() *rapid.Generator[string] {
 	return rapid.StringMatching(`[a-z0-9-]{1,8}/[!-.0-~]{1,8}(/[a-z0-9-]{1,8}/[!-.0-~]{1,8}){0,2}`)
 }
 
+// Condition generates a condition in its one spelling.
+func Condition() *rapid.Generator[string] {
+	return rapid.Custom(func(t *rapid.T) string {
+		var c events.Condition
+		for range rapid.IntRange(1, 3).Draw(t, "terms") {
+			c = append(c, events.Term{
+				Of:   rapid.SampledFrom([]string{events.OfSubject, events.OfAction, events.OfResource}).Draw(t, "of"),
+				Name: Token().Draw(t, "name"), Not: rapid.Bool().Draw(t, "not"), Value: optional(t, "value", Name()),
+			})
+		}
+		c, err := events.ParseCondition(c.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.String()
+	})
+}
+
 // Source generates the name of a ledger.
 func Source() *rapid.Generator[string] {
 	return rapid.StringMatching(`[a-z0-9]([a-z0-9.:-]{0,10}[a-z0-9])?/[a-z0-9-]{1,32}`)

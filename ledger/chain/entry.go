@@ -52,10 +52,11 @@ type Document struct {
 	Proof  string // the proofValue of eddsa-jcs-2022
 }
 
-// Evidence is the author's own signature over [events.Command.Bytes], in DSSE's encoding.
+// Evidence is the author's own signature over [events.Command.Bytes]: in DSSE's encoding, or in what a wallet signs, which
+// [AskWallet] makes of them.
 type Evidence struct {
-	Algorithm string // AlgorithmEd25519; others come with later releases
-	Key       string // of the author: for Ed25519 its did:key
+	Algorithm string // AlgorithmEd25519, or one of wallets: AlgorithmEIP712, AlgorithmEIP191, AlgorithmEIP4361
+	Key       string // of the author: for Ed25519 its did:key, else the wallet
 	Signed    events.Signed
 	Signature []byte
 }
@@ -264,7 +265,7 @@ func (ev *Evidence) Check(c *events.Command) error {
 		return fmt.Errorf("%w: it names no expiry", ErrEvidence)
 	}
 	if ev.Algorithm != AlgorithmEd25519 {
-		return fmt.Errorf("%w: %w", ErrEvidence, &events.UnknownTypeError{Schema: "the algorithm " + ev.Algorithm})
+		return ev.checkWallet(c)
 	}
 	key, err := didkey.Parse(ev.Key)
 	if err != nil {

@@ -137,14 +137,18 @@ func Inspect(raw []byte) Parsed {
 // signature itself.
 func (ev *Evidence) Fits(e *events.Event) error {
 	switch m := e.Auth.Method; {
-	case m != events.MethodSignature && m != events.MethodNode:
+	case !events.Signs(m) && m != events.MethodNode:
 		return fmt.Errorf("%w: %w", ErrEvidence, &events.UnknownTypeError{Schema: "the method " + m})
-	case m == events.MethodSignature && ev == nil:
+	case events.Signs(m) && ev == nil:
 		return fmt.Errorf("%w: the event says its actor signed, and there is no evidence", ErrEvidence)
 	case m == events.MethodNode && ev != nil:
 		return fmt.Errorf("%w: the event does not say that its actor signed, yet there is evidence", ErrEvidence)
 	case ev == nil:
 		return nil
+	case MethodOf(ev.Algorithm) == "":
+		return fmt.Errorf("%w: %w", ErrEvidence, &events.UnknownTypeError{Schema: "the algorithm " + ev.Algorithm})
+	case MethodOf(ev.Algorithm) != m:
+		return fmt.Errorf("%w: it is by %s, the event says %s", ErrEvidence, ev.Algorithm, m)
 	case ev.Key != e.Auth.Credential:
 		return fmt.Errorf("%w: it is of %s, the event says %s", ErrEvidence, ev.Key, e.Auth.Credential)
 	case !e.Time.Before(ev.Signed.Expires):

@@ -39,19 +39,10 @@ func walletOf(d *events.SubjectAdded) *Refusal {
 			return r
 		}
 	}
-	if d.Kind == events.KindWallet && strings.HasPrefix(d.Key, "0x") {
+	if d.Kind == events.KindWallet && (strings.HasPrefix(d.Key, "0x") || strings.HasPrefix(d.Key, pkh)) {
 		if r := address(d.Key); r != nil {
 			return r
 		}
-	}
-	if d.Credential == "" || strings.HasPrefix(d.Credential, "did:key:") {
-		return nil
-	}
-	if d.Kind != events.KindWallet && d.Kind != events.KindDID {
-		return refuse(Invalid, "A subject of the kind %s signs with a key, not with %s", d.Kind, d.Credential)
-	}
-	if !wallet.IsID(d.Credential) {
-		return refuse(Invalid, "%s is no wallet that can sign", d.Credential).hint("Write an address with the capitals of EIP-55, or did:pkh:eip155:<chain>:<address>")
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -99,9 +98,15 @@ const (
 	ActionKeyReport         = "key.report"
 	ActionKeyRevoke         = "key.revoke"
 	ActionKeyRotate         = "key.rotate"
+	ActionKeysRead          = "keys.read"
+	ActionLogRead           = "log.read"
+	ActionLogSystem         = "log.system"
+	ActionLogUsers          = "log.users"
+	ActionOrganizationRead  = "organization.read"
 	ActionPermissionGrant   = "permission.grant"
 	ActionPermissionRevoke  = "permission.revoke"
 	ActionPermissionSet     = "permission.set"
+	ActionPermissionsRead   = "permissions.read"
 	ActionPermissionsRecord = "permissions.record"
 	ActionRoleAssign        = "role.assign"
 	ActionRoleCreate        = "role.create"
@@ -118,34 +123,51 @@ const (
 	ActionSubjectReactivate = "subject.reactivate"
 	ActionSubjectRemove     = "subject.remove"
 	ActionSubjectUpdate     = "subject.update"
+	ActionSubjectsRead      = "subjects.read"
 )
 
-// Actions lists them, in the order of their names.
+// Actions lists them, in the order of their names: those of the newest version of the rules. See [ActionsOf].
 func Actions() []string {
 	return []string{
-		ActionAPIKeyAdd, ActionAPIKeyRead, ActionAPIKeyRemove, ActionAPIKeyUpdate, ActionCataloguePublish,
-		ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport, ActionKeyRevoke,
-		ActionKeyRotate, ActionPermissionGrant, ActionPermissionRevoke, ActionPermissionSet, ActionPermissionsRecord,
-		ActionRoleAssign, ActionRoleCreate, ActionRoleDelete, ActionRoleRevoke, ActionRoleSet, ActionRoleUpdate,
-		ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate, ActionSubjectErase, ActionSubjectInvite,
-		ActionSubjectLink, ActionSubjectReactivate, ActionSubjectRemove, ActionSubjectUpdate,
+		ActionAPIKeyAdd,
+		ActionAPIKeyRead,
+		ActionAPIKeyRemove,
+		ActionAPIKeyUpdate,
+		ActionCataloguePublish,
+		ActionDocumentIssue,
+		ActionHistoryRead,
+		ActionImport,
+		ActionKeyRegister,
+		ActionKeyReport,
+		ActionKeyRevoke,
+		ActionKeyRotate,
+		ActionKeysRead,
+		ActionLogRead,
+		ActionLogSystem,
+		ActionLogUsers,
+		ActionOrganizationRead,
+		ActionPermissionGrant,
+		ActionPermissionRevoke,
+		ActionPermissionSet,
+		ActionPermissionsRead,
+		ActionPermissionsRecord,
+		ActionRoleAssign,
+		ActionRoleCreate,
+		ActionRoleDelete,
+		ActionRoleRevoke,
+		ActionRoleSet,
+		ActionRoleUpdate,
+		ActionRolesRead,
+		ActionSubjectAdd,
+		ActionSubjectDeactivate,
+		ActionSubjectErase,
+		ActionSubjectInvite,
+		ActionSubjectLink,
+		ActionSubjectReactivate,
+		ActionSubjectRemove,
+		ActionSubjectUpdate,
+		ActionSubjectsRead,
 	}
-}
-
-// actions1 are those of version 1 of the rules.
-var actions1 = []string{
-	ActionCataloguePublish, ActionDocumentIssue, ActionHistoryRead, ActionImport, ActionKeyRegister, ActionKeyReport,
-	ActionKeyRevoke, ActionKeyRotate, ActionPermissionGrant, ActionPermissionRevoke, ActionPermissionSet,
-	ActionPermissionsRecord, ActionRoleAssign, ActionRoleCreate, ActionRoleDelete, ActionRoleRevoke, ActionRoleSet,
-	ActionRoleUpdate, ActionRolesRead, ActionSubjectAdd, ActionSubjectDeactivate,
-}
-
-// ActionsOf lists the actions that a version of the rules knows. They are the permissions of its own catalogue.
-func ActionsOf(version uint64) []string {
-	if version == 1 {
-		return slices.Clone(actions1)
-	}
-	return Actions()
 }
 
 // Own is the catalogue of the ledger's own actions. Every organization has it; nobody can publish another.

@@ -181,8 +181,12 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 	world := func(t *testing.T) *world {
 		return open(t, plain, add("off"), deactivate("off"), apiKey("k"), create("r", "a"), create("free", "a"), add("bob"), assign("bob", "r"), grant("bob", "a").on("x/1"), add("ann"), grant("ann", "a"))
 	}
-	others := map[string][]string{"import": {"subject.add"}}                                                          // an import is of something
-	none := map[string]bool{rules.ActionHistoryRead: true, rules.ActionRolesRead: true, rules.ActionAPIKeyRead: true} // reading is no command
+	others := map[string][]string{"import": {"subject.add"}} // an import is of something
+	none := map[string]bool{                                 // reading is no command
+		rules.ActionHistoryRead: true, rules.ActionKeysRead: true, rules.ActionLogRead: true, rules.ActionLogSystem: true, rules.ActionLogUsers: true,
+		rules.ActionOrganizationRead: true, rules.ActionPermissionsRead: true, rules.ActionRolesRead: true, rules.ActionSubjectsRead: true,
+		rules.ActionAPIKeyRead: true,
+	}
 	steps := map[string]step{
 		"catalogue.publish":  publish("shop", perm("x")),
 		"document.issue":     issue("role/" + id("r").String()),

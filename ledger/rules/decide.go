@@ -51,9 +51,11 @@ func (s *State) decide(e *events.Event) *Refusal {
 		return refuse(WrongLedger, "The command is for %s, this is %s", e.Source, s.source)
 	case e.Time.Before(s.time):
 		return refuse(Invalid, "The instant lies before that of the last event")
-	case versionOf(e) > s.Newest(e.Data.Type()):
+	case s.Newest(e.Data.Type()) == 0 || e.Version > s.Newest(e.Data.Type()):
 		return refuse(Invalid, "Version %d of the rules, by which this ledger goes, knows no version %d of %s", s.opened.Rules, versionOf(e), e.Data.Type()).
 			hint("Adopt newer rules first")
+	case e.Version == 0:
+		e.Version = s.Newest(e.Data.Type())
 	}
 	if at := max(s.live.at(e.ID), s.kept.at(e.ID)); at != 0 {
 		r := refuse(Repeated, "A command with this id is recorded at %d", at)
@@ -66,7 +68,7 @@ func (s *State) decide(e *events.Event) *Refusal {
 	if r := s.decideAuth(e); r != nil {
 		return r
 	}
-	if s.evidence[e.Data.Type()] && e.Auth.Method != events.MethodSignature && e.Actor != s.opened.Node {
+	if s.evidence[e.Data.Type()] && !events.Signs(e.Auth.Method) && e.Actor != s.opened.Node {
 		return refuse(NotProven, "The ledger demands its author's signature on a command for %s", e.Data.Type())
 	}
 	if e.Origin.Import != nil {
@@ -177,7 +179,7 @@ func (s *State) decideID(e *events.Event) *Refusal {
 	default:
 		old := e.Time.Sub(e.ID.Timestamp())
 		limit := idSkew
-		if e.Auth.Method == events.MethodSignature {
+		if events.Signs(e.Auth.Method) {
 			limit = idSigned
 		}
 		if old > limit || old < -idSkew {
@@ -190,6 +192,9 @@ func (s *State) decideID(e *events.Event) *Refusal {
 
 // decideAuth judges whether the actor is one, and proved itself with something that is its own.
 func (s *State) decideAuth(e *events.Event) *Refusal {
+	if s.opened.Rules > 1 && events.SignsWithWallet(e.Auth.Method) {
+		return s.decideWallet(e)
+	}
 	k, known := s.keys[e.Auth.Credential]
 	if known {
 		if r := s.spent(e, k); r != nil {
@@ -237,11 +242,16 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 	if k.purpose != events.PurposeCredential || k.subject != e.Actor {
 		return refuse(NotProven, "%s is not a credential of %s", e.Auth.Credential, e.Actor)
 	}
-	if u := s.subjects.get(e.Actor); u.deactivated != 0 {
+	u := s.subjects.get(e.Actor)
+	if u.deactivated != 0 {
 		if s.stateOf(u) != StateDeactivated {
 			return s.inactive(u)
 		}
 		return refuse(Inactive, "%s is deactivated", u.key)
+	}
+	if s.opened.Rules > 1 && u.kind == events.KindWallet {
+		return refuse(NotProven, "%s is a wallet, which proves itself with its own signature", u.key).
+			hint("Sign with the wallet, by EIP-712, EIP-191 or EIP-4361")
 	}
 	return nil
 }

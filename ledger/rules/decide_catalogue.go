@@ -21,6 +21,9 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 		if p.Level != "" && p.Level != events.LevelToken {
 			return refuse(Invalid, "There is no level %q", p.Level)
 		}
+		if r := s.needs(&p); r != nil {
+			return r
+		}
 		names[p.Name] = true
 	}
 	for _, p := range d.Permissions {
@@ -36,7 +39,7 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 			}
 		}
 		for _, action := range p.Guards {
-			if !slices.Contains(ActionsOf(s.opened.Rules), action) {
+			if !slices.Contains(ActionsOf(s.Rules()), action) {
 				return refuse(Unknown, "%s guards %s, which is no action of the ledger", p.Name, action)
 			}
 			// Whoever holds the permission may then do the action: that is giving it, for ever.
@@ -72,10 +75,24 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 	return nil
 }
 
+// needs judges what a permission needs beside who holds it, and the access that it gives.
+func (s *State) needs(p *events.Permission) *Refusal {
+	for _, need := range p.Needs {
+		if !slices.Contains(events.Needs(), need) {
+			return refuse(Unknown, "%s needs %s, which is nothing that a permission can need", p.Name, need)
+		}
+	}
+	if p.Access != "" && !slices.Contains(events.Accesses(), p.Access) {
+		return refuse(Unknown, "%s gives the access %s, which there is not", p.Name, p.Access)
+	}
+	return nil
+}
+
 func samePermission(a, b events.Permission) bool {
 	return a.Name == b.Name && a.Category == b.Category && a.Entity == b.Entity && a.Action == b.Action &&
 		a.Description == b.Description && a.Level == b.Level && a.Reserved == b.Reserved &&
-		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards)
+		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards) &&
+		slices.Equal(a.Needs, b.Needs) && a.Access == b.Access
 }
 
 func indexColon(name string) bool { return slices.Contains([]byte(name), ':') }

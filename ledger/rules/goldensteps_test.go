@@ -110,7 +110,7 @@ func goldenLives() []any {
 			updateSubject("eve", func(d *events.SubjectUpdated) {
 				d.Reference, d.Properties, d.Email = &ref, []events.Property{{Name: "country", Value: "EE"}}, events.Digest{6}
 			}), link("eve", cow), link("eve", "did:web:eve.example"), unlink("eve", "did:web:eve.example"),
-			step{data: &events.SubjectAdded{Subject: id("cow"), Key: cow, Kind: events.KindWallet, Credential: cowDID, DID: cowDID, Auth: events.AuthWallet}},
+			step{data: &events.SubjectAdded{Subject: id("cow"), Key: cow, Kind: events.KindWallet, DID: cowDID, Auth: events.AuthWallet}},
 			deactivate("eve"), reactivate("eve"), invite("zoe", "short#2")),
 		changeLogin("pat", "pat", events.Digest{7}).by("pat"), rotate("ci", "ci2").by("eve"),
 		with("owner4", erase("eve", events.Digest{3}, events.Digest{4}), updateSubject("ci", func(d *events.SubjectUpdated) { d.Unassigned = true }), removeSubject("ci")),

@@ -24,6 +24,8 @@ type permission struct {
 	reserved  bool
 	token     bool // of the token level
 	dependsOn []string
+	needs     []string // of the events.Need constants, sorted; nil: only somebody who holds it
+	access    string   // of the events.Reach constants; empty: it gives none
 }
 
 func newPermissions() *permissions {
@@ -85,7 +87,7 @@ func (p *permissions) publish(ns *notes, d *events.CataloguePublished) {
 		p.set(ns, name, was)
 	}
 	for _, one := range d.Permissions {
-		is := permission{reserved: one.Reserved, token: one.Level == events.LevelToken}
+		is := permission{reserved: one.Reserved, token: one.Level == events.LevelToken, needs: one.Needs, access: one.Access}
 		for _, other := range one.DependsOn {
 			is.dependsOn = append(is.dependsOn, Qualified(d.Catalogue, other))
 		}

@@ -132,7 +132,7 @@ func (p *permissions) read(r *snapshot.Reader) {
 		}
 	}
 	for i := range p.info {
-		p.info[i] = permission{retired: r.Bool(), reserved: r.Bool(), token: r.Bool(), dependsOn: r.Strings()}
+		p.info[i] = permission{retired: r.Bool(), reserved: r.Bool(), token: r.Bool(), dependsOn: r.Strings(), needs: r.Strings(), access: r.String()}
 		for _, other := range p.info[i].dependsOn {
 			if _, ok := p.number[other]; !ok {
 				r.Fail("a permission depends on one that is not there")
@@ -144,10 +144,10 @@ func (p *permissions) read(r *snapshot.Reader) {
 func readCatalogue(r *snapshot.Reader) *catalogue {
 	c := &catalogue{title: r.String(), number: r.Uint(), position: r.Uint()}
 	for range r.Count(10) {
-		texts := readTexts(r, 6)
+		texts := readTexts(r, 7)
 		c.permissions = append(c.permissions, events.Permission{
-			Name: texts[0], Category: texts[1], Entity: texts[2], Action: texts[3], Description: texts[4], Level: texts[5],
-			DependsOn: r.Strings(), Guards: r.Strings(), Reserved: r.Bool(),
+			Name: texts[0], Category: texts[1], Entity: texts[2], Action: texts[3], Description: texts[4], Level: texts[5], Access: texts[6],
+			DependsOn: r.Strings(), Guards: r.Strings(), Needs: r.Strings(), Reserved: r.Bool(),
 		})
 		if r.Err() != nil {
 			break

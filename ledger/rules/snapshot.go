@@ -95,7 +95,8 @@ func (p *permissions) appendSnapshot(b []byte) []byte {
 	b = snapshot.AppendStrings(b, p.names)
 	for _, is := range p.info {
 		b = snapshot.AppendBool(snapshot.AppendBool(snapshot.AppendBool(b, is.retired), is.reserved), is.token)
-		b = snapshot.AppendStrings(b, is.dependsOn)
+		b = snapshot.AppendStrings(snapshot.AppendStrings(b, is.dependsOn), is.needs)
+		b = snapshot.AppendString(b, is.access)
 	}
 	return b
 }
@@ -104,8 +105,8 @@ func (c *catalogue) appendSnapshot(b []byte) []byte {
 	b = snapshot.AppendUint(snapshot.AppendUint(snapshot.AppendString(b, c.title), c.number), c.position)
 	b = snapshot.AppendCount(b, len(c.permissions))
 	for _, p := range c.permissions {
-		b = snapshot.AppendStrings(b, []string{p.Name, p.Category, p.Entity, p.Action, p.Description, p.Level})
-		b = snapshot.AppendStrings(snapshot.AppendStrings(b, p.DependsOn), p.Guards)
+		b = snapshot.AppendStrings(b, []string{p.Name, p.Category, p.Entity, p.Action, p.Description, p.Level, p.Access})
+		b = snapshot.AppendStrings(snapshot.AppendStrings(snapshot.AppendStrings(b, p.DependsOn), p.Guards), p.Needs)
 		b = snapshot.AppendBool(b, p.Reserved)
 	}
 	return b

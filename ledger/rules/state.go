@@ -23,6 +23,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/wallet"
 )
 
 // Version is the newest version of the rules this release knows. It knows all before it, too.
@@ -289,6 +290,15 @@ func (s *State) KeyOwner(did string) (ulid.ULID, bool) {
 		return ulid.ULID{}, false
 	}
 	return k.subject, true
+}
+
+// WalletOwner gives the active subject that is a wallet: what signs for it is its key in the organization.
+func (s *State) WalletOwner(credential string) (ulid.ULID, bool) {
+	u := s.subjects.withKey(credential)
+	if u == nil || u.kind != events.KindWallet || u.deactivated != 0 || !wallet.IsID(credential) {
+		return ulid.ULID{}, false
+	}
+	return u.id, true
 }
 
 // Permission gives the canonical name of a permission that somebody named with or without its catalogue. It says

@@ -67,6 +67,11 @@ func New(kind Kind) Secret {
 	return s
 }
 
+// Of gives the secret whose key is key: an API key or an invitation for a key that was made elsewhere.
+func Of(kind Kind, key ed25519.PrivateKey) Secret {
+	return Secret{kind, [32]byte(key.Seed())}
+}
+
 // KindOf says what a text claims to be by its prefix; false: it claims to be no secret.
 func KindOf(text string) (Kind, bool) {
 	for kind := range names {

@@ -126,6 +126,15 @@ func TestNothingShowsIt(t *testing.T) {
 	}
 }
 
+// Given a key that was made elsewhere, when it is written as an API key, then that reads as the same key.
+func TestOf(t *testing.T) {
+	key := secret.New(secret.Invitation).Key()
+	s, err := secret.Parse(secret.APIKey, secret.Of(secret.APIKey, key).Text())
+	if err != nil || !s.Key().Equal(key) {
+		t.Errorf("it reads as another key: %v", err)
+	}
+}
+
 func TestSessionsSignNothing(t *testing.T) {
 	defer func() {
 		if recover() == nil {

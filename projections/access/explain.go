@@ -16,7 +16,8 @@ type Explanation struct {
 	Answer
 	Subject           SubjectView // zero where it is unknown
 	UnknownSubject    bool
-	Deactivated       uint64   // the position since which the subject may nothing; 0: it is active
+	Deactivated       uint64 // the position since which the subject may nothing; 0: it is active
+	DeactivatedBy     ulid.ULID
 	UnknownPermission bool     // no catalogue, role or grant names it as of then
 	Nearest           []string // known names near an unknown one, at most three
 	Level             string   // the permission's level, where it does not count for the subject's kind: token or platform
@@ -29,14 +30,16 @@ type Explanation struct {
 // them.
 const LevelPlatform = "platform"
 
-// A NearRole is a role that would give the permission, or did: one that holds it, or one that the subject has and that
-// held it.
+// A NearRole is a role that would give the permission, or did: one that holds it, one that the subject has and that held
+// it, or one that the subject had and that held it until it was deleted.
 type NearRole struct {
 	Role    RoleRef
-	Since   uint64 // the position that put the permission into it; 0: it does not hold it any more
-	Removed uint64 // the position that took the permission out of it, where Since is 0
-	Held    bool   // the subject has the role, on a covering scope; something else is in the way
-	Lost    []Loss // how the subject had the role on a covering scope, and has it no more
+	Since   uint64    // the position that put the permission into it; 0: it does not hold it any more
+	Removed uint64    // the position that took the permission out of it, or deleted it, where Since is 0
+	By      ulid.ULID // the actor of Removed
+	Deleted bool      // Removed is the position that deleted it
+	Held    bool      // the subject has the role, on a covering scope; something else is in the way
+	Lost    []Loss    // how the subject had the role on a covering scope, and has it no more
 }
 
 // A Loss says how a subject lost what it had been given.
@@ -62,7 +65,9 @@ func (x *Index) Explain(subject, permission, resource string, a AsOf) Explanatio
 	named = named && x.known(n, v)
 	if u != nil {
 		e.Subject = x.subjectView(u, v)
-		e.Deactivated = e.Subject.Deactivated
+		if e.Deactivated = e.Subject.Deactivated; e.Deactivated != 0 {
+			e.DeactivatedBy = x.actorOf(e.Deactivated)
+		}
 	}
 	if u != nil && named {
 		if e.Answer = answer(x.reasons(nil, u, n, resource, v)); e.Allowed {
@@ -117,11 +122,17 @@ func (x *Index) explainRoles(e *Explanation, u *subject, n uint32, resource stri
 	}
 	for _, number := range x.perms.at(n).roles {
 		r := x.roles.at(number)
-		if !x.existed(r, v) {
+		if !x.counts(r.created, v) {
 			continue
 		}
 		put, removed := x.putAt(r, n, v)
-		near := NearRole{Role: x.ref(r, v), Since: put, Removed: removed}
+		near := NearRole{Role: x.ref(r, v), Since: put, Removed: removed, Deleted: put != 0 && !x.existed(r, v)}
+		if near.Deleted {
+			put, near.Since, near.Removed = 0, 0, r.deleted
+		}
+		if near.Removed != 0 {
+			near.By = x.actorOf(near.Removed)
+		}
 		for _, i := range lines {
 			l := x.lines.at(i)
 			if l.thing != number {
@@ -137,7 +148,7 @@ func (x *Index) explainRoles(e *Explanation, u *subject, n uint32, resource stri
 				near.Lost = append(near.Lost, x.loss(l, o))
 			}
 		}
-		if put != 0 || removed != 0 && near.Held {
+		if put != 0 || removed != 0 && near.Held && x.existed(r, v) || near.Deleted && len(near.Lost) > 0 {
 			byLoss(near.Lost)
 			e.Roles = append(e.Roles, near)
 		}

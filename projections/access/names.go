@@ -117,11 +117,12 @@ func (x *Index) publish(d *events.CataloguePublished, position uint64) {
 func same(a, b *events.Permission) bool {
 	return a.Name == b.Name && a.Category == b.Category && a.Entity == b.Entity && a.Action == b.Action &&
 		a.Description == b.Description && a.Level == b.Level && a.Reserved == b.Reserved &&
-		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards)
+		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards) &&
+		slices.Equal(a.Needs, b.Needs) && a.Access == b.Access
 }
 
-// publishOwn takes in the catalogue of the ledger's own actions, which the opening brings.
-func (x *Index) publishOwn(position, version uint64) {
+// publishOwn takes in the catalogue of the ledger's own actions, which a version of the rules brings.
+func (x *Index) publishOwn(version, position uint64) {
 	own := &events.CataloguePublished{Catalogue: rules.Own}
 	for _, action := range rules.ActionsOf(version) {
 		entity, verb, two := strings.Cut(action, ".")

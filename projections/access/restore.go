@@ -152,10 +152,10 @@ func (r *restorer) permissions() {
 				r.Fail("what catalogues say is in no order")
 			}
 			s := &in.says
-			for _, text := range []*string{&s.Name, &s.Category, &s.Entity, &s.Action, &s.Description, &s.Level} {
+			for _, text := range []*string{&s.Name, &s.Category, &s.Entity, &s.Action, &s.Description, &s.Level, &s.Access} {
 				*text = r.String()
 			}
-			s.Reserved, s.DependsOn, s.Guards = r.Bool(), r.names(), r.names()
+			s.Reserved, s.DependsOn, s.Guards, s.Needs = r.Bool(), r.names(), r.names(), r.names()
 			p.info = append(p.info, in)
 		}
 		if r.Err() != nil {

@@ -96,10 +96,10 @@ func (x *Index) appendPermissions(b []byte) []byte {
 			in := &p.info[i]
 			b = snapshot.AppendBool(snapshot.AppendString(snapshot.AppendUint(b, in.position), in.catalogue), in.retired)
 			s := &in.says
-			for _, text := range []string{s.Name, s.Category, s.Entity, s.Action, s.Description, s.Level} {
+			for _, text := range []string{s.Name, s.Category, s.Entity, s.Action, s.Description, s.Level, s.Access} {
 				b = snapshot.AppendString(b, text)
 			}
-			b = appendNames(appendNames(snapshot.AppendBool(b, s.Reserved), s.DependsOn), s.Guards)
+			b = appendNames(appendNames(appendNames(snapshot.AppendBool(b, s.Reserved), s.DependsOn), s.Guards), s.Needs)
 		}
 	}
 	return b

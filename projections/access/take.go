@@ -17,7 +17,7 @@ func (x *Index) take(e *events.Event) {
 	}
 	switch d := e.Data.(type) {
 	case *events.OrganizationOpened:
-		x.publishOwn(at, d.Rules)
+		x.publishOwn(d.Rules, at)
 		o := d.Owner
 		x.owner = x.addSubject(&events.SubjectAdded{Subject: o.Subject, Key: o.Key, Kind: o.Kind, DID: o.DID, Credential: o.Credential}, at, false)
 	case *events.CataloguePublished:

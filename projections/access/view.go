@@ -88,6 +88,8 @@ type PermissionView struct {
 	Level       string   // events.LevelToken or LevelPlatform
 	Reserved    bool     // it cannot be given
 	Retired     bool     // its catalogue no longer has it; who holds it may still use it
+	Needs       []string // what must be so beside holding it, of events.Needs
+	Access      string   // the access to policies that it gives; empty: none
 }
 
 // Permissions gives what can be given or asked about as of then, by name: the permissions of the catalogues in force,
@@ -129,6 +131,7 @@ func (x *Index) permissionView(n uint32, v view) PermissionView {
 	s := &i.says
 	p.Catalogue, p.Category, p.Entity, p.Action, p.Description = i.catalogue, s.Category, s.Entity, s.Action, s.Description
 	p.DependsOn, p.Guards, p.Reserved, p.Retired = s.DependsOn, s.Guards, s.Reserved, i.retired
+	p.Needs, p.Access = s.Needs, s.Access
 	p.Level = cmp.Or(i.level(), LevelPlatform)
 	return p
 }

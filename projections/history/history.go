@@ -198,6 +198,8 @@ type Query struct {
 	Subject    ulid.ULID
 	Permission string // canonical name
 	Actor      ulid.ULID
+	Actors     []ulid.ULID // any of them; none: all
+	Except     []ulid.ULID // none of these as actor
 	Types      []events.Type
 	From, To   uint64 // positions, both included; To 0: to the end
 	Since      time.Time
@@ -224,6 +226,13 @@ func (x *Index) Find(q Query) (found []uint64, more bool) {
 	if q.Actor != zero {
 		lists = append(lists, x.actors[q.Actor])
 	}
+	if len(q.Actors) > 0 {
+		lists = append(lists, x.ofActors(q.Actors))
+	}
+	var except []positions
+	for _, id := range q.Except {
+		except = append(except, x.actors[id])
+	}
 	slices.SortFunc(lists, func(a, b positions) int { return len(a) - len(b) })
 	from, to := max(q.From, 1), uint64(len(x.times))
 	if q.To > 0 {
@@ -235,8 +244,12 @@ func (x *Index) Find(q Query) (found []uint64, more bool) {
 			!q.Since.IsZero() && t.Before(q.Since), !q.Before.IsZero() && !t.Before(q.Before):
 			return false
 		}
+		in := func(l positions) bool { return has(l, at) }
+		if slices.ContainsFunc(except, in) {
+			return false
+		}
 		for _, l := range lists {
-			if _, in := slices.BinarySearch(l, uint32(at)); !in {
+			if !in(l) {
 				return false
 			}
 		}
@@ -259,6 +272,21 @@ func (x *Index) Find(q Query) (found []uint64, more bool) {
 		each(int(to-from)+1, q.Newest, func(i int) bool { return take(from + uint64(i)) })
 	}
 	return found, more
+}
+
+func has(l positions, at uint64) bool {
+	_, in := slices.BinarySearch(l, uint32(at))
+	return in
+}
+
+// ofActors gives what any of them did, ascending.
+func (x *Index) ofActors(ids []ulid.ULID) positions {
+	var all positions
+	for _, id := range ids {
+		all = append(all, x.actors[id]...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func each(n int, backwards bool, f func(int) bool) {

@@ -37,16 +37,36 @@ type Permission struct {
 	DependsOn   []string // names in this catalogue that come with it when a role is stored, sorted
 	Selectable  bool     // whether a role may be made with it; others come by DependsOn or not at all
 	Guards      []string // the ledger's own actions that it lets its holder do, of [Actions], sorted
+	Needs       []string // what must be so beside somebody holding it, of [Needs], sorted
+	Access      string   // the access to policies that it gives, of [Accesses]; empty: none
 }
+
+// needs and accesses are what the rules know of them; a test holds these lists against package events.
+var (
+	needs    = []string{"access", "compliant", "qualified", "token-role", "unblocked", "unpaused"}
+	accesses = []string{"all", "assigned", "assigned-and-published", "published"}
+)
+
+// Needs returns what a permission may need beside somebody who holds it, sorted.
+func Needs() []string { return slices.Clone(needs) }
+
+// Accesses returns the kinds of access to policies that a permission may give, sorted.
+func Accesses() []string { return slices.Clone(accesses) }
 
 // actions are the ledger's own, each of which needs a permission that guards it.
 var actions = []string{
 	"catalogue.publish",
 	"document.issue",
 	"history.read",
+	"keys.read",
+	"log.read",
+	"log.system",
+	"log.users",
+	"organization.read",
 	"permission.grant",
 	"permission.revoke",
 	"permission.set",
+	"permissions.read",
 	"role.assign",
 	"role.create",
 	"role.delete",
@@ -56,6 +76,7 @@ var actions = []string{
 	"roles.read",
 	"subject.add",
 	"subject.deactivate",
+	"subjects.read",
 }
 
 // Actions returns the ledger's own actions that a permission may guard, sorted.
@@ -72,6 +93,8 @@ type wire struct {
 	DependsOn   []string `json:"dependsOn,omitempty"`
 	Selectable  *bool    `json:"selectable,omitempty"`
 	Guards      []string `json:"guards,omitempty"`
+	Needs       []string `json:"needs,omitempty"`
+	Access      string   `json:"access,omitempty"`
 }
 
 // MarshalJSON writes the permission as the catalogue's file spells it.
@@ -79,6 +102,7 @@ func (p Permission) MarshalJSON() ([]byte, error) {
 	w := wire{
 		Name: p.Name, Category: p.Category, Entity: p.Entity, Action: p.Action, Level: p.Level,
 		Description: p.Description, DependsOn: p.DependsOn, Guards: p.Guards,
+		Needs: p.Needs, Access: p.Access,
 	}
 	if p.Level == Platform {
 		w.Level = ""
@@ -97,7 +121,7 @@ func (p *Permission) UnmarshalJSON(text []byte) error {
 	}
 	*p = Permission{
 		Name: w.Name, Category: w.Category, Entity: w.Entity, Action: w.Action, Level: w.Level,
-		Description: w.Description, DependsOn: w.DependsOn, Guards: w.Guards,
+		Description: w.Description, DependsOn: w.DependsOn, Guards: w.Guards, Needs: w.Needs, Access: w.Access,
 		Selectable: w.Selectable == nil || *w.Selectable,
 	}
 	if w.Level == "" {
@@ -183,8 +207,8 @@ func (p Permission) check(names map[string]bool) error {
 	if p.Level != Platform && p.Level != Token {
 		return fmt.Errorf("level %q", p.Level)
 	}
-	if !strictlySorted(p.DependsOn) || !strictlySorted(p.Guards) {
-		return errors.New("dependsOn or guards is not sorted, or holds a name twice")
+	if !strictlySorted(p.DependsOn) || !strictlySorted(p.Guards) || !strictlySorted(p.Needs) {
+		return errors.New("dependsOn, guards or needs is not sorted, or holds a name twice")
 	}
 	for _, name := range p.DependsOn {
 		if !names[name] || name == p.Name {
@@ -195,6 +219,14 @@ func (p Permission) check(names map[string]bool) error {
 		if _, found := slices.BinarySearch(actions, action); !found {
 			return fmt.Errorf("guards %q", action)
 		}
+	}
+	for _, need := range p.Needs {
+		if !slices.Contains(needs, need) {
+			return fmt.Errorf("needs %q", need)
+		}
+	}
+	if p.Access != "" && !slices.Contains(accesses, p.Access) {
+		return fmt.Errorf("access %q", p.Access)
 	}
 	return nil
 }

@@ -82,6 +82,7 @@ func TestPermissionsFitIntoAnEntry(t *testing.T) {
 func TestGuards(t *testing.T) {
 	want := map[string]map[string][]string{
 		"stokr": {
+			"permission.list":      {"permissions.read"},
 			"role.create":          {"role.create"},
 			"role.deactivate":      {"role.delete"},
 			"role.list":            {"roles.read"},
@@ -91,12 +92,17 @@ func TestGuards(t *testing.T) {
 			"user.assign_role":     {"role.assign"},
 			"user.create":          {"subject.add"},
 			"user.deactivate":      {"subject.deactivate"},
+			"user.list":            {"subjects.read"},
 			"user.set_permissions": {"permission.grant", "permission.revoke", "permission.set"},
 			"user.unassign_role":   {"role.revoke"},
+			"user.view":            {"subjects.read"},
 		},
 		"ipaware": {
+			"api.key.view":        {"keys.read"},
 			"organization.invite": {"subject.add"},
 			"organization.remove": {"subject.deactivate"},
+			"organization.view":   {"organization.read"},
+			"permissions.view":    {"permissions.read"},
 			"roles.assign":        {"role.assign"},
 			"roles.create":        {"role.create"},
 			"roles.delete":        {"role.delete"},
@@ -105,11 +111,14 @@ func TestGuards(t *testing.T) {
 			"roles.view":          {"roles.read"},
 		},
 		"guardian": {
-			"LOG_USERS_READ":          {"history.read"},
+			"ACCOUNTS_ACCOUNT_READ":   {"subjects.read"},
+			"LOG_LOG_READ":            {"log.read"},
+			"LOG_SYSTEM_READ":         {"log.system"},
+			"LOG_USERS_READ":          {"log.users"},
 			"PERMISSIONS_ROLE_CREATE": {"role.create"},
 			"PERMISSIONS_ROLE_DELETE": {"role.delete"},
 			"PERMISSIONS_ROLE_MANAGE": {"role.assign", "role.revoke", "role.set"},
-			"PERMISSIONS_ROLE_READ":   {"roles.read"},
+			"PERMISSIONS_ROLE_READ":   {"permissions.read", "roles.read"},
 			"PERMISSIONS_ROLE_UPDATE": {"role.update"},
 		},
 		"tokeny": {
@@ -156,7 +165,7 @@ func TestSamples(t *testing.T) {
 		// The parts do not stand in the name as they do elsewhere.
 		{"guardian", Permission{
 			Name: "LOG_SYSTEM_READ", Category: "LOG", Entity: "LOG", Action: "SYSTEM", Level: Platform, Selectable: true,
-			Description: "System: view logs of the own SR account and system logs",
+			Description: "System: view logs of the own SR account and system logs", Guards: []string{"log.system"},
 		}},
 		{"guardian", Permission{
 			Name: "CONTRACTS_POOL_READ", Category: "CONTRACTS", Entity: "POOL", Action: "READ", Level: Platform,

@@ -4,10 +4,11 @@
 // A catalogue is a file NAME.json in this folder, permissions sorted by name:
 //
 //	{"catalogue":NAME,"title":"…","permissions":[{"name":"…","category":"…","entity":"…","action":"…",
-//	  "level":"token","description":"…","dependsOn":["…"],"selectable":false,"guards":["…"]}]}
+//	  "level":"token","description":"…","dependsOn":["…"],"selectable":false,"guards":["…"],
+//	  "needs":["…"],"access":"…"}]}
 //
-// level is left out where it is platform, selectable where it is true, dependsOn and guards where
-// they are empty. Category, entity and action are facts of their own: they cannot be read off the
+// level is left out where it is platform, selectable where it is true, dependsOn, guards, needs and
+// access where they are empty. Category, entity and action are facts of their own: they cannot be read off the
 // name. A file says what a permission means; whether an organization uses the catalogue, and what
 // its permissions are from then on, is recorded in its ledger.
 package catalogues

@@ -114,7 +114,7 @@ func writeExplain(w io.Writer, c wire.Check) error {
 		for i, m := range c.Missing {
 			p.f("%s%s\n", branch(i, len(c.Missing)), m.Text)
 		}
-		return p.err
+		return writePoints(&p, c.Points)
 	}
 	p.f("✓ %s may %s%s   %s\n", c.Subject, c.Permission, resource, asOfText(c.AsOf))
 	for i, b := range c.Because {
@@ -128,6 +128,18 @@ func writeExplain(w io.Writer, c wire.Check) error {
 		default:
 			p.f("%sgranted directly%s at %d%s%s%s\n", branch(i, len(c.Because)), onScope(b.Scope), b.At, by(b.By), because(b.Reason), until(b.Until))
 		}
+	}
+	return writePoints(&p, c.Points)
+}
+
+// writePoints writes the four things to look at when a permission does not work.
+func writePoints(p *printer, points []wire.Point) error {
+	for i, one := range points {
+		mark := "✗"
+		if one.Yes {
+			mark = "✓"
+		}
+		p.f("%d. %s %s  %s\n", i+1, mark, one.Question, one.Text)
 	}
 	return p.err
 }

@@ -141,6 +141,7 @@ func writeRole(w io.Writer, r wire.Role, at wire.AsOf) error {
 func (a *app) roleCreate() *cobra.Command {
 	var key, description string
 	var allow []string
+	var more labels
 	c := a.writes(&cobra.Command{
 		Use:   "create NAME [PERMISSION]...",
 		Short: "Make a role",
@@ -157,6 +158,10 @@ func (a *app) roleCreate() *cobra.Command {
 			if description != "" {
 				in.Description = &description
 			}
+			var err error
+			if in.Labels, err = more.set(); err != nil {
+				return err
+			}
 			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
 		},
 		ValidArgsFunction: a.complete(nothing, permissions),
@@ -165,12 +170,42 @@ func (a *app) roleCreate() *cobra.Command {
 	c.Flags().StringVar(&description, "description", "", "what the role is for")
 	c.Flags().StringSliceVar(&allow, "allow", nil, "a `permission` in the role; may be given often, or with commas")
 	_ = c.RegisterFlagCompletionFunc("allow", a.complete(permissions))
+	more.flags(c)
 	return c
+}
+
+// labels are what else is said of a role. The label guideline says when to use it.
+type labels struct {
+	guideline string
+	pairs     []string
+	cmd       *cobra.Command
+}
+
+func (l *labels) flags(c *cobra.Command) {
+	l.cmd = c
+	c.Flags().StringVar(&l.guideline, "guideline", "", "when to give the role and to whom, in a few `words`; it stands in the export of roles")
+	c.Flags().StringArrayVar(&l.pairs, "label", nil, "something else to be said of the role, as `name=value`; without a value it is taken away")
+}
+
+func (l *labels) set() (map[string]string, error) {
+	set := map[string]string{}
+	if l.cmd.Flags().Changed("guideline") {
+		set[wire.Guideline] = l.guideline
+	}
+	for _, pair := range l.pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		if !ok || name == "" {
+			return nil, usage("--label %s: say it as name=value", pair)
+		}
+		set[name] = value
+	}
+	return set, nil
 }
 
 func (a *app) roleEdit() *cobra.Command {
 	var name, description string
 	var allow, disallow []string
+	var more labels
 	c := a.writes(&cobra.Command{
 		Use:   "edit KEY",
 		Short: "Change what a role is called, and what it allows to all who have it",
@@ -183,8 +218,12 @@ func (a *app) roleEdit() *cobra.Command {
 			if c.Flags().Changed("description") {
 				in.Description = &description
 			}
-			if in.Name == nil && in.Description == nil && len(in.Add)+len(in.Remove) == 0 {
-				return usage("edit role %s: say what: --allow, --disallow, --name or --description", args[0])
+			var err error
+			if in.Labels, err = more.set(); err != nil {
+				return err
+			}
+			if in.Name == nil && in.Description == nil && len(in.Add)+len(in.Remove)+len(in.Labels) == 0 {
+				return usage("edit role %s: say what: --allow, --disallow, --name, --description, --guideline or --label", args[0])
 			}
 			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
 		},
@@ -196,6 +235,7 @@ func (a *app) roleEdit() *cobra.Command {
 	c.Flags().StringSliceVar(&disallow, "disallow", nil, "a `permission` that goes")
 	_ = c.RegisterFlagCompletionFunc("allow", a.complete(permissions))
 	_ = c.RegisterFlagCompletionFunc("disallow", a.complete(permissions))
+	more.flags(c)
 	return c
 }
 

@@ -1,0 +1,282 @@
+package model_test
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+)
+
+// refusal says why a command would not be recorded, as its code; empty where it would be. The order in which things are
+// looked at is part of what callers see: who may not do something is told that before anything else.
+func (r *reader) refusal(c events.Command, at time.Time) string {
+	if r.ids[c.ID] {
+		return "repeated"
+	}
+	if code := r.refusedID(c, at); code != "" {
+		return code
+	}
+	if code := r.refusedAuthor(c); code != "" {
+		return code
+	}
+	ask := asker{r, c, at}
+	switch d := c.Data.(type) {
+	case *events.CataloguePublished:
+		return ask.publish(d)
+	case *events.SubjectAdded:
+		return ask.add(d)
+	case *events.SubjectDeactivated:
+		return ask.deactivate(d)
+	case *events.RoleCreated:
+		return ask.createRole(d)
+	case *events.RoleUpdated:
+		return ask.updateRole(d)
+	case *events.RoleDeleted:
+		return ask.deleteRole(d)
+	case *events.RoleAssigned:
+		return ask.assign(d)
+	case *events.RoleRevoked:
+		return ask.revokeRole(d)
+	case *events.RolesSet:
+		return ask.setRoles(d)
+	case *events.PermissionGranted:
+		return ask.grant(d)
+	case *events.PermissionRevoked:
+		return ask.revoke(d)
+	case *events.PermissionsSet:
+		return ask.setPermissions(d)
+	case *events.PermissionsRecorded:
+		if ask.may("role.create", "") || ask.may("role.update", "") || ask.may("permission.set", "") {
+			return ""
+		}
+		return ask.need("permissions.record", "")
+	case *events.GrantEnded:
+		return ask.end(d)
+	case *events.KeyRegistered:
+		return ask.registerKey(d)
+	case *events.KeyRotated:
+		return ask.rotateKey(d)
+	case *events.KeyRevoked:
+		return ask.revokeKey(d)
+	}
+	panic("the reader does not know " + string(c.Data.Type()))
+}
+
+// refusedID judges when an id was made. An end of a grant has the id that follows from the grant.
+func (r *reader) refusedID(c events.Command, at time.Time) string {
+	if d, ok := c.Data.(*events.GrantEnded); ok && c.Origin.Derived != nil {
+		i := slices.IndexFunc(r.ends, func(g gift) bool { return g.by == d.Grant })
+		switch {
+		case i < 0:
+			return "not-found"
+		case c.ID != events.DerivedID("grant.ended", events.Derived{From: d.Grant}, r.ends[i].until):
+			return "invalid"
+		}
+		return ""
+	}
+	old := at.Sub(c.ID.Timestamp())
+	if old < -5*time.Minute || old > 24*time.Hour || old > 5*time.Minute && c.Auth.Method != "signature" {
+		return "stale"
+	}
+	return ""
+}
+
+// refusedAuthor judges whether the author is who it says it is.
+func (r *reader) refusedAuthor(c events.Command) string {
+	k := r.keys[c.Auth.Credential]
+	switch {
+	case k == nil || k.revoked:
+		return "not-proven"
+	case c.Auth.Method == "node":
+		if c.Actor != r.opened.Node || k.purpose != "event" {
+			return "not-proven"
+		}
+		if _, ok := c.Data.(*events.GrantEnded); !ok {
+			return "not-permitted"
+		}
+		return ""
+	case c.Actor == r.opened.Operator:
+		if c.Auth.Credential != r.operator {
+			return "not-proven"
+		}
+		return "not-permitted"
+	case k.purpose != "credential" || k.of != c.Actor:
+		return "not-proven"
+	case r.subjects[c.Actor].off:
+		return "inactive"
+	}
+	return ""
+}
+
+// asker is one command, by one actor, at one instant.
+type asker struct {
+	*reader
+	c  events.Command
+	at time.Time
+}
+
+// first gives the first code that is one.
+func first(codes ...func() string) string {
+	for _, f := range codes {
+		if code := f(); code != "" {
+			return code
+		}
+	}
+	return ""
+}
+
+func unless(ok bool, code string) string {
+	if ok {
+		return ""
+	}
+	return code
+}
+
+// allows are the permissions that let their holder do an action.
+func (r *reader) allows(action string) (list []string) {
+	for n, is := range r.names {
+		if slices.Contains(is.opens, action) {
+			list = append(list, n)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+func (a asker) may(action, scope string) bool { return a.mayFor(action, scope, a.at) }
+
+// mayFor says whether the actor may do an action until some instant at least; zero: for ever.
+func (a asker) mayFor(action, scope string, until time.Time) bool {
+	return slices.ContainsFunc(a.allows(action), func(n string) bool {
+		return a.mayUntil(a.c.Actor, n, scope, until, a.at)
+	})
+}
+
+func (a asker) need(action, scope string) string {
+	return unless(a.may(action, scope), "not-permitted")
+}
+
+// passes says whether the actor holds names on a scope itself, for as long as it gives them.
+func (a asker) passes(names []string, scope string, until time.Time) string {
+	for _, n := range names {
+		if a.c.Actor != a.owner && !a.mayUntil(a.c.Actor, n, scope, until, a.at) {
+			return "escalation"
+		}
+	}
+	return ""
+}
+
+// known judges names that are to be given.
+func (a asker) known(names []string) string {
+	for _, n := range names {
+		switch is := a.names[n]; {
+		case is == nil && (strings.Contains(n, ":") || !a.opened.Profile.NewPermissions):
+			return "unknown"
+		case is == nil:
+		case is.retired:
+			return "unknown"
+		case is.reserved:
+			return "invalid"
+		}
+	}
+	return ""
+}
+
+func (a asker) there(id ulid.ULID) string { return unless(a.subjects[id] != nil, "not-found") }
+
+// taker judges somebody who is to be given something.
+func (a asker) taker(id ulid.ULID) string {
+	if u := a.subjects[id]; u != nil && u.off {
+		return "inactive"
+	}
+	return a.there(id)
+}
+
+func (a asker) role(id ulid.ULID) string {
+	o := a.roles[id]
+	return unless(o != nil && !o.gone, "not-found")
+}
+
+func (a asker) later(until time.Time) string {
+	return unless(until.IsZero() || until.After(a.at), "invalid")
+}
+
+// set judges the names of a set that is given in parts too.
+func (a asker) partsThere(parts []events.Digest) string {
+	for _, p := range parts {
+		if have, ok := a.parts[p]; !ok || a.at.Sub(have.at) > 24*time.Hour {
+			return "part-missing"
+		}
+	}
+	return ""
+}
+
+// has says whether somebody has just this, and not until an instant that has passed.
+func (a asker) has(g gift) bool {
+	return slices.ContainsFunc(a.gifts, func(have gift) bool { return have.same(g) && !have.over(a.at) })
+}
+
+func (a asker) publish(d *events.CataloguePublished) string {
+	if code := a.need("catalogue.publish", ""); code != "" {
+		return code
+	}
+	if d.Catalogue == "ledger" {
+		return "taken"
+	}
+	for _, p := range d.Permissions {
+		n := d.Catalogue + ":" + p.Name
+		had := a.names[n]
+		if had != nil && had.token != (p.Level == "token") && a.c.Actor != a.owner {
+			return "not-permitted"
+		}
+		for _, other := range p.DependsOn {
+			if !slices.ContainsFunc(d.Permissions, func(q events.Permission) bool { return q.Name == other }) {
+				return "unknown"
+			}
+		}
+		for _, action := range p.Guards {
+			switch {
+			case !slices.Contains(actions, action):
+				return "unknown"
+			case had != nil && slices.Contains(had.opens, action):
+			case !a.may(action, ""):
+				return "not-permitted"
+			case !a.mayFor(action, "", time.Time{}):
+				return "escalation"
+			}
+		}
+	}
+	if before := a.catalogues[d.Catalogue]; before != nil && alike(before, d) {
+		return "no-change"
+	}
+	return ""
+}
+
+func alike(a, b *events.CataloguePublished) bool {
+	return a.Title == b.Title && slices.EqualFunc(a.Permissions, b.Permissions, func(p, q events.Permission) bool {
+		return p.Name == q.Name && p.Level == q.Level && p.Reserved == q.Reserved && slices.Equal(p.DependsOn, q.DependsOn) && slices.Equal(p.Guards, q.Guards)
+	})
+}
+
+func (a asker) add(d *events.SubjectAdded) string {
+	taken := d.Subject == a.opened.Node || d.Subject == a.opened.Operator || a.keys[d.Credential] != nil || a.subjects[d.Subject] != nil
+	for _, u := range a.subjects {
+		taken = taken || u.key == d.Key
+	}
+	return first(
+		func() string { return a.need("subject.add", "") },
+		func() string { return unless(!taken, "taken") },
+	)
+}
+
+func (a asker) deactivate(d *events.SubjectDeactivated) string {
+	return first(
+		func() string { return a.need("subject.deactivate", "") },
+		func() string { return a.there(d.Subject) },
+		func() string { return unless(d.Subject != a.owner, "in-use") },
+		func() string { return unless(!a.subjects[d.Subject].off, "no-change") },
+	)
+}

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/node"
+)
+
+// enter finds the organization that a request is for, and who the caller is in it.
+func (c *call) enter() error {
+	var err error
+	if strings.Contains(c.route.Path, "{org}") {
+		c.org, err = c.server.node.Org(c.PathValue("org"))
+	}
+	if c.route.Open || c.caller.Kind == LocalOperator {
+		return err
+	}
+	if err != nil {
+		return stranger(c.caller)
+	}
+	if c.org == nil {
+		return nil
+	}
+	id, ok := c.caller.Subject(c.org)
+	if !ok {
+		c.server.sessions.end(c.caller.session)
+		return stranger(c.caller)
+	}
+	c.subject = id
+	return nil
+}
+
+// demand refuses what the caller may not do. Whoever is a subject may always read itself; everything else takes the
+// route's action. What is refused is noted in the activity stream.
+func (c *call) demand() error {
+	switch {
+	case c.route.Open || c.caller.Kind == LocalOperator:
+		return nil
+	case c.route.Operator:
+		p := problemOf(http.StatusForbidden, string(rules.NotPermitted), "Only the operator of the node may do this")
+		p.Hint = "Call with the content of run/token in the data directory, on the machine that the node runs on"
+		return p
+	case c.route.Action == "", c.route.own != nil && c.route.own(c):
+		return nil
+	}
+	return c.may(c.route.Action)
+}
+
+// may refuses an action that the caller may not do, in the words of the rules.
+func (c *call) may(action string) error {
+	if c.caller.Kind == LocalOperator {
+		return nil
+	}
+	var r *rules.Refusal
+	c.org.Fold.Read(func(s *rules.State) { r = s.Demand(c.subject, action, "", c.now) })
+	if r == nil {
+		return nil
+	}
+	c.org.Activity.Note(c.now, node.ActivityRecord{
+		Kind: node.ActivityDenied, Request: c.Method + " " + clip(c.URL.Path), Actor: c.subject.String(), Credential: c.caller.did(),
+		Code: r.Code, Reason: r.Reason, Permission: r.Permission,
+	})
+	return refused(r, c.org)
+}
+
+// isCaller says whether a name, as it stands in a request, is that of who makes it.
+func (c *call) isCaller(name string) bool {
+	if c.subject == (ulid.ULID{}) || name == "" {
+		return false
+	}
+	return name == c.subject.String() || name == keyOf(c.org, c.subject)
+}
+
+// ofCaller are the routes' ways of being about the caller itself.
+func ofCallerPath(name string) func(*call) bool {
+	return func(c *call) bool { return c.isCaller(c.PathValue(name)) }
+}
+
+func ofCallerQuery(name string) func(*call) bool {
+	return func(c *call) bool { return c.isCaller(c.query.Get(name)) }
+}
+
+func ofCallerKey(c *call) bool {
+	return c.subject != ulid.ULID{} && c.PathValue("did") == c.caller.did()
+}
+
+// always is for routes that show a caller no more than it may see.
+func always(*call) bool { return true }
+
+func whoami(c *call) (wire.Whoami, error) {
+	w := wire.Whoami{Kind: string(c.caller.Kind), AsOf: head(c.org, c.now)}
+	if c.caller.Kind == LocalOperator {
+		return w, nil
+	}
+	v, err := c.org.Access.Holdings(c.subject.String(), c.org.Access.Now(c.now))
+	if err != nil {
+		return w, err
+	}
+	w.Subject, w.ID, w.SubjectKind, w.Credential, w.Owner = v.Subject.Key, v.Subject.ID.String(), v.Subject.Kind, c.caller.did(), v.Subject.Owner
+	for _, r := range v.Roles {
+		w.Roles = append(w.Roles, r.Role.Key)
+	}
+	w.Roles = sorted(w.Roles)
+	if c.caller.session != nil {
+		w.Expires = stamp(c.caller.session.expires)
+	}
+	return w, nil
+}

@@ -1,0 +1,82 @@
+package wire
+
+// Codes of problems about who calls.
+const (
+	CodeNoSession = "no-session"        // 409: the request is made in no session
+	CodeSignIn    = "sign-in-refused"   // 401: nobody has this name with this password
+	CodeTooMany   = "too-many-attempts" // 429: the field Retry-After says when to try again
+)
+
+// Private gives the members of an intent that are commitments to private texts. To the route do an intent comes with the
+// words themselves in their place; to prepare with the commitments.
+func (in *Intent) Private() []*string {
+	return []*string{&in.Reason, &in.DisplayName, &in.Email}
+}
+
+// PutPermissions is all that a subject is to be given without a role, on one scope.
+type PutPermissions struct {
+	Permissions []string `json:"permissions"`
+	Scope       string   `json:"scope,omitempty"`  // empty: the organization
+	Reason      string   `json:"reason,omitempty"` // in words
+}
+
+// PutRoles is all roles that a subject is to have on the whole organization.
+type PutRoles struct {
+	Roles  []string `json:"roles"`            // keys or ids
+	Reason string   `json:"reason,omitempty"` // in words
+}
+
+// Replaced says what putting a set changed. Where nothing did, nothing was recorded.
+type Replaced struct {
+	Unchanged bool     `json:"unchanged,omitempty"`
+	Recorded  *Receipt `json:"recorded,omitempty"`
+	Added     []string `json:"added,omitempty"` // of a very large set, see the entry
+	Removed   []string `json:"removed,omitempty"`
+	Before    uint64   `json:"before"` // how many there were
+	After     uint64   `json:"after"`
+}
+
+// Whoami says who makes a request. The local operator is nobody in a ledger.
+type Whoami struct {
+	Kind        string   `json:"kind"`              // local-operator, api-key or session
+	Subject     string   `json:"subject,omitempty"` // key
+	ID          string   `json:"id,omitempty"`
+	SubjectKind string   `json:"subjectKind,omitempty"`
+	Credential  string   `json:"credential,omitempty"` // did:key that it signs with
+	Owner       bool     `json:"owner,omitempty"`
+	Roles       []string `json:"roles,omitempty"`   // keys
+	Expires     string   `json:"expires,omitempty"` // of a session
+	AsOf        AsOf     `json:"asOf"`
+}
+
+// SignIn asks for a session. Either Email or Key says who signs in.
+type SignIn struct {
+	Email    string `json:"email,omitempty"`
+	Key      string `json:"key,omitempty"` // of the subject
+	Password string `json:"password"`
+}
+
+// SignedIn is a session. Its token is shown this once.
+type SignedIn struct {
+	Token   string `json:"token"` // pls_…
+	Subject string `json:"subject"`
+	Expires string `json:"expires"`
+}
+
+// SignedOut says whose session ended.
+type SignedOut struct {
+	Subject string `json:"subject"`
+}
+
+// ActivityQuery selects records of activity. All that is named must hold.
+type ActivityQuery struct {
+	Actor      string // key or id of a subject
+	Kind       string // refused, denied, signed-in, …
+	Type       string // of the event that was asked for
+	About      string // role:<key>, subject:<key>
+	Code       string
+	Permission string
+	Since      string // RFC 3339: not before it
+	Before     string // RFC 3339
+	Limit      int    // 0: 100
+}
