@@ -113,7 +113,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.repairCommand())
 	add("ask", a.checkCommand(), a.explainCommand(), a.whoCanCommand(), a.accessCommand(), a.diffCommand(), a.blameCommand(),
 		a.simulateCommand())
-	add("change", a.permCommand(), a.roleCommand(), a.userCommand(), a.keyCommand(), a.grantCommand(), a.revokeCommand(),
+	add("change", a.permCommand(), a.roleCommand(), a.userCommand(), a.inviteCommand(), a.acceptCommand(), a.keyCommand(), a.grantCommand(), a.revokeCommand(),
 		a.setCommand(), a.documentCommand(), a.importCommand(), a.assignmentsCommand(), a.applyCommand(), a.dumpCommand())
 	add("log", a.historyCommand(), a.showCommand(), a.catCommand(), a.topicCommand(), a.watchCommand(), a.verifyCommand())
 	root.AddCommand(a.versionCommand())

@@ -24,6 +24,11 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
+	return a.changeAnd(ctx, s, in, func(_ wire.Prepared, r wire.Receipt) error { return a.receipt(r) }, texts...)
+}
+
+// changeAnd is change with an answer of its own.
+func (a *app) changeAnd(ctx context.Context, s *session, in wire.Intent, answer func(wire.Prepared, wire.Receipt) error, texts ...wire.Text) error {
 	key, err := a.signingKey(s.org)
 	if err != nil {
 		return err
@@ -53,7 +58,7 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 	if err != nil {
 		return fmt.Errorf("%s: %w", in.Kind, err)
 	}
-	return a.receipt(r)
+	return answer(p, r)
 }
 
 func (a *app) receipt(r wire.Receipt) error {
@@ -101,6 +106,9 @@ func writePreview(w io.Writer, r rehearsal) error {
 	}
 	for _, e := range r.Preview.Losses {
 		t.row("− "+e.Subject, e.Permission+onScope(e.Scope))
+	}
+	for _, e := range r.Preview.Erases {
+		t.row("erased", fmt.Sprintf("%s of %d", e.What, e.Seq))
 	}
 	if out.err == nil {
 		out.err = t.writeTo(w, "")
