@@ -27,15 +27,16 @@ type Route struct {
 
 // Reasons for routes without an action.
 const (
-	whySigned  = "the command's own signature is judged by the rules of its ledger"
-	whyHealth  = "watchdogs have no token; the answer holds neither names nor permissions"
-	whyOpening = "no organization's rules apply before it is opened; the node's operator holds the token"
-	whySelf    = "it is about the caller itself"
-	whyDo      = "the command that it makes is judged by the rules of its ledger"
-	whySignIn  = "nobody has a token before signing in; the password is what is judged"
-	whyInvited = "whoever has the code of an invitation is nobody yet; the code's own signature is what is judged"
-	whyDraft   = "nothing is recorded; whoever may not record the change is told so in the answer"
-	whyNode    = "it lists no organization but those that the caller is somebody in"
+	whySigned    = "the command's own signature is judged by the rules of its ledger"
+	whyHealth    = "watchdogs have no token; the answer holds neither names nor permissions"
+	whyOpening   = "no organization's rules apply before it is opened; the node's operator holds the token"
+	whyDescribes = "it describes the API, and nothing that the organization keeps to itself"
+	whySelf      = "it is about the caller itself"
+	whyDo        = "the command that it makes is judged by the rules of its ledger"
+	whySignIn    = "nobody has a token before signing in; the password is what is judged"
+	whyDraft     = "nothing is recorded; whoever may not record the change is told so in the answer"
+	whyNode      = "it lists no organization but those that the caller is somebody in"
+	whyInvited   = "whoever has the code of an invitation is nobody yet; the code's own signature is what is judged"
 )
 
 // reads gives the parameters of a route that reads a ledger.
@@ -86,6 +87,8 @@ func Routes() []Route {
 			Summary: "Replace all that a subject was given without a role"},
 		{Method: put, Path: org + "/subjects/{key}/roles", Why: whyDo, Query: atLeast, endpoint: handle(putRoles),
 			Summary: "Replace all roles of a subject"},
+		{Method: get, Path: org + "/operations", Why: whyDescribes, endpoint: answer(operations),
+			Summary: "What the API can do, and which permission each operation takes"},
 		{Method: get, Path: org + "/whoami", Why: whySelf, endpoint: answer(whoami),
 			Summary: "Who makes the request"},
 		{Method: http.MethodDelete, Path: org + "/sessions", Why: whySelf, endpoint: answer(signOut),

@@ -109,10 +109,43 @@ func listPermissions(c *call) (wire.List[wire.Permission], error) {
 		return wire.List[wire.Permission]{}, err
 	}
 	list := wire.List[wire.Permission]{Items: []wire.Permission{}, AsOf: asOf}
+	held, err := c.heldBy(c.query.Get("subject"), a)
+	if err != nil {
+		return list, err
+	}
 	for _, v := range c.org.Access.Permissions(a) {
-		list.Items = append(list.Items, permissionOf(v))
+		one := permissionOf(v)
+		if held != nil {
+			reasons, has := held[v.Name]
+			one.Has = &has
+			if one.Because, err = c.because(reasons); err != nil {
+				return list, err
+			}
+		}
+		list.Items = append(list.Items, one)
 	}
 	return list, nil
+}
+
+// heldBy gives what a subject has, by permission; nil where nobody is named.
+func (c *call) heldBy(subject string, a access.AsOf) (map[string][]access.Reason, error) {
+	if subject == "" {
+		return nil, nil
+	}
+	if !c.isCaller(subject) {
+		if err := c.may(rules.ActionRolesRead); err != nil {
+			return nil, err
+		}
+	}
+	all, err := c.org.Access.Effective(subject, a)
+	if err != nil {
+		return nil, err
+	}
+	held := make(map[string][]access.Reason, len(all))
+	for _, e := range all {
+		held[e.Permission] = e.Because
+	}
+	return held, nil
 }
 
 // assignments streams: an organization of many people with many permissions each is more than one answer should hold.

@@ -39,7 +39,8 @@ func subjectOf(v access.SubjectView) wire.Subject {
 func permissionOf(v access.PermissionView) wire.Permission {
 	return wire.Permission{
 		Name: v.Name, Catalogue: v.Catalogue, Category: v.Category, Entity: v.Entity, Action: v.Action, Description: v.Description,
-		Level: v.Level, DependsOn: v.DependsOn, Reserved: v.Reserved, Retired: v.Retired, Needs: v.Needs, Access: v.Access,
+		Level: v.Level, DependsOn: v.DependsOn, Guards: v.Guards, Selectable: !v.Reserved && !v.Retired, Reserved: v.Reserved, Retired: v.Retired,
+		Needs: v.Needs, Access: v.Access,
 	}
 }
 

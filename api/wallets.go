@@ -124,7 +124,7 @@ func walletKey(kind, key string) error {
 	}
 	w, err := wallet.ParseID(key)
 	if err == nil {
-		p := invalid(fmt.Errorf("The wallet %s is written in another way here", clip(key)))
+		p := problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), "The wallet "+clip(key)+" is written in another way here")
 		p.Hint = "Write it as " + w.String()
 		return p
 	}

@@ -250,12 +250,16 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 
 // post sends a body in JSON and reads an answer in JSON.
 func post[T any](ctx context.Context, c *Client, path string, body any) (T, error) {
+	return send[T](ctx, c, http.MethodPost, path, body)
+}
+
+func send[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
 	var out T
 	b, err := encode(body)
 	if err != nil {
-		return out, fmt.Errorf("POST %s: %w", path, err)
+		return out, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	resp, err := c.request(ctx, http.MethodPost, path, nil, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(b))
+	resp, err := c.request(ctx, method, path, nil, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(b))
 	if err != nil {
 		return out, err
 	}

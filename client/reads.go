@@ -79,6 +79,13 @@ func (c *Client) Permissions(ctx context.Context, org string, r Read) (wire.List
 	return get[wire.List[wire.Permission]](ctx, c, path(org, "permissions"), r.query())
 }
 
+// PermissionsOf gives the same, and of each whether a subject has it, and through what.
+func (c *Client) PermissionsOf(ctx context.Context, org, subject string, r Read) (wire.List[wire.Permission], error) {
+	q := r.query()
+	set(q, "subject", subject)
+	return get[wire.List[wire.Permission]](ctx, c, path(org, "permissions"), q)
+}
+
 func question(r Read, subject, permission, resource string) url.Values {
 	q := r.query()
 	set(q, "subject", subject)
@@ -190,12 +197,26 @@ func (c *Client) Documents(ctx context.Context, org, about, cursor string) (wire
 	return get[wire.List[wire.Document]](ctx, c, path(org, "documents"), q)
 }
 
-// Activity gives the newest commands that were refused, and what was mended of the ledger's copies, oldest first; limit 0 is 100.
+// Activity gives the newest of what was refused, of who signed in, and of what was mended of the ledger's copies, oldest
+// first; limit 0 is 100.
 func (c *Client) Activity(ctx context.Context, org string, limit int) (wire.List[wire.Activity], error) {
-	q := url.Values{}
-	if limit < 0 {
-		return wire.List[wire.Activity]{}, fmt.Errorf("activity: limit %s is negative", strconv.Itoa(limit))
+	return c.FindActivity(ctx, org, wire.ActivityQuery{Limit: limit})
+}
+
+// FindActivity is Activity of what fits a query.
+func (c *Client) FindActivity(ctx context.Context, org string, a wire.ActivityQuery) (wire.List[wire.Activity], error) {
+	if a.Limit < 0 {
+		return wire.List[wire.Activity]{}, fmt.Errorf("activity: limit %s is negative", strconv.Itoa(a.Limit))
 	}
-	setNumber(q, "limit", uint64(limit))
+	q := url.Values{}
+	set(q, "actor", a.Actor)
+	set(q, "kind", a.Kind)
+	set(q, "type", a.Type)
+	set(q, "about", a.About)
+	set(q, "code", a.Code)
+	set(q, "permission", a.Permission)
+	set(q, "since", a.Since)
+	set(q, "before", a.Before)
+	setNumber(q, "limit", uint64(a.Limit))
 	return get[wire.List[wire.Activity]](ctx, c, path(org, "activity"), q)
 }

@@ -22,7 +22,7 @@ var strs = []struct {
 	{"text", canon.Text}, {"name", canon.Name}, {"value", canon.Value}, {"key", canon.Key}, {"permission", canon.Permission},
 	{"token", canon.Token}, {"organization", canon.Organization}, {"scope", canon.Scope}, {"source", canon.Source},
 	{"thing", canon.About}, {"did", canon.DID}, {"did:key", canon.DIDKey}, {"credential", canon.Credential}, {"cid", canon.CID}, {"decimal", canon.Decimal},
-	{"schema", canon.EventSchema},
+	{"schema", canon.EventSchema}, {"path", canon.Path}, {"condition (3.6)", events.ConditionText},
 }
 
 // others are the sorts of values of section 1.4 that a schema tells by their pattern.

@@ -181,6 +181,9 @@ TEXT = re.compile(".{64,96}", re.DOTALL)
 
 # Type and version, what the event is about, and whether it has an effect: section 4.
 TYPES = {
+    ("access.assigned", 1): ("subject/{subject}", False),
+    ("access.delegated", 1): ("subject/{subject}", True),
+    ("access.unassigned", 1): ("subject/{subject}", True),
     ("catalogue.published", 1): ("catalogue/{catalogue}", True),
     ("catalogue.published", 2): ("catalogue/{catalogue}", True),
     ("document.issued", 1): ("{about}", False),
@@ -195,11 +198,17 @@ TYPES = {
     ("organization.opened", 2): ("organization/{organization}", False),
     ("permission.granted", 1): ("subject/{user}", False),
     ("permission.granted", 2): ("subject/{subject}", False),
+    ("permission.granted", 3): ("subject/{subject}", False),
     ("permission.revoked", 1): ("subject/{subject}", True),
     ("permissions.recorded", 1): ("permissions/part", True),
     ("permissions.set", 1): ("subject/{subject}", True),
+    ("resource.registered", 1): ("resource/{resource}", False),
+    ("resource.removed", 1): ("resource/{resource}", False),
+    ("resource.updated", 1): ("resource/{resource}", False),
     ("role.assigned", 1): ("subject/{subject}", False),
+    ("role.assigned", 2): ("subject/{subject}", False),
     ("role.created", 1): ("role/{role}", True),
+    ("role.delegated", 1): ("subject/{subject}", True),
     ("role.deleted", 1): ("role/{role}", False),
     ("role.revoked", 1): ("subject/{subject}", True),
     ("role.updated", 1): ("role/{role}", True),

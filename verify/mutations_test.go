@@ -108,7 +108,7 @@ var checked = []struct {
 			{old: "if issued.Year() > 9999 {\n\t\treturn said{}, fmt.Errorf(", new: "if false {\n\t\treturn said{}, fmt.Errorf("},
 			{old: "if !w.Acts(id) {\n\t\treturn said{}, fmt.Errorf(", new: "if false {\n\t\treturn said{}, fmt.Errorf("},
 			{old: "sig, err := wallet.ReadSignature(ev.Signature)\n\tif err != nil {\n\t\treturn fmt.Errorf(\"%w: %w\", ErrEvidence, err)",
-				new: "sig, err := wallet.ReadSignature(ev.Signature)\n\tif err != nil && len(ev.Signature) == len(sig) {\n\t\tcopy(sig[:], ev.Signature)\n\t} else if err != nil {\n\t\treturn fmt.Errorf(\"%w: %w\", ErrEvidence, err)",
+				new:     "sig, err := wallet.ReadSignature(ev.Signature)\n\tif err != nil && len(ev.Signature) == len(sig) {\n\t\tcopy(sig[:], ev.Signature)\n\t} else if err != nil {\n\t\treturn fmt.Errorf(\"%w: %w\", ErrEvidence, err)",
 				covered: "the signature is read again where its signer is looked for"},
 			{old: "if string(sig[:]) != string(ev.Signature) {\n\t\treturn fmt.Errorf(\"%w: v is %d, where 27 and 28 are written\", ErrEvidence, ",
 				new: "if false {\n\t\treturn fmt.Errorf(\"%w: v is %d, where 27 and 28 are written\", ErrEvidence, "},

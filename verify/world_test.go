@@ -18,6 +18,7 @@ import (
 	"github.com/permledger/permledger/ledger/document/documenttest"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/tree"
+	"github.com/permledger/permledger/ledger/wallet"
 	"github.com/permledger/permledger/verify"
 )
 
@@ -70,7 +71,22 @@ type ask struct {
 	seen    *events.Seen
 	reason  events.Digest
 	version int
+	scheme  string // algorithm of a wallet, which asks instead of by; empty: none
+	on      uint64 // chain of that wallet; 0: all
 }
+
+// cow is the key of the wallets.
+var cow = func() *wallet.Key {
+	sum := wallet.Keccak256([]byte("cow"))
+	k, err := wallet.KeyOf(sum[:])
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()
+
+// walletOn names cow's wallet on a chain, or on all.
+func walletOn(chain uint64) string { return wallet.ID{Chain: chain, Address: cow.Address()}.String() }
 
 // id gives the id of a thing or a subject by its name.
 func id(name string) ulid.ULID {
@@ -124,6 +140,9 @@ func (w *world) command(a ask, data events.Data) (events.Command, string) {
 		ID: a.id, Ledger: documenttest.Source, Actor: id(by), Origin: a.origin, Reason: a.reason, Data: data, Version: a.version,
 		Auth: events.Auth{Method: events.MethodSignature, Credential: did(with)},
 	}
+	if a.scheme != "" {
+		c.Actor, c.Auth = id(walletOn(a.on)), events.Auth{Method: chain.MethodOf(a.scheme), Credential: walletOn(a.on)}
+	}
 	if a.node {
 		with = ""
 		c.Actor, c.Auth = id("node"), events.Auth{Method: events.MethodNode, Credential: did(w.event)}
@@ -160,6 +179,16 @@ func (w *world) sign(e *events.Event, s events.Signed, with string) *chain.Evide
 	return ev
 }
 
+func (w *world) signWallet(e *events.Event, s events.Signed, scheme string, on uint64, key *wallet.Key) *chain.Evidence {
+	w.Helper()
+	c := events.CommandOf(e)
+	ev, err := chain.SignWallet(scheme, on, &c, s, key)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return ev
+}
+
 // signed is what the author of an ask says beside the command.
 func (a ask) signed(e *events.Event) events.Signed {
 	if a.expires == 0 {
@@ -181,7 +210,9 @@ func (w *world) do(a ask, data events.Data) *chain.Entry {
 		e.Prev = w.entries[len(w.entries)-1].CID()
 	}
 	var ev *chain.Evidence
-	if with != "" {
+	if a.scheme != "" {
+		ev = w.signWallet(&e, a.signed(&e), a.scheme, a.on, cow)
+	} else if with != "" {
 		ev = w.sign(&e, a.signed(&e), with)
 	}
 	rules.Evolve(w.state, &e)

@@ -80,3 +80,18 @@ type ActivityQuery struct {
 	Before     string // RFC 3339
 	Limit      int    // 0: 100
 }
+
+// Operation is something the API can do, and what it takes: a route, or a change that the routes prepare and do make.
+type Operation struct {
+	Method  string `json:"method,omitempty"` // of a route
+	Path    string `json:"path,omitempty"`
+	Summary string `json:"summary,omitempty"`
+
+	Kind    string   `json:"kind,omitempty"` // of an intent
+	Members []string `json:"members,omitempty"`
+
+	Action      string   `json:"action,omitempty"`      // of the ledger
+	Permissions []string `json:"permissions,omitempty"` // each of which lets its holder do it; the organization's own first
+	Why         string   `json:"why,omitempty"`         // it needs none
+	Operator    bool     `json:"operator,omitempty"`    // for the operator of the node alone
+}

@@ -307,10 +307,16 @@ type Permission struct {
 	Description string   `json:"description,omitempty"`
 	Level       string   `json:"level,omitempty"`
 	DependsOn   []string `json:"dependsOn,omitempty"`
+	Guards      []string `json:"guards,omitempty"` // the ledger's own actions that it lets its holder do
+	Selectable  bool     `json:"selectable"`       // whether a role may be made with it, or it be given
 	Reserved    bool     `json:"reserved,omitempty"`
 	Retired     bool     `json:"retired,omitempty"`
 	Needs       []string `json:"needs,omitempty"`  // what must be so beside holding it
 	Access      string   `json:"access,omitempty"` // the access to policies that it gives
+
+	// Where a subject was asked about: whether it has the permission, on whatever scope, and through what.
+	Has     *bool     `json:"has,omitempty"`
+	Because []Because `json:"because,omitempty"`
 }
 
 // Because is one reason for a yes.

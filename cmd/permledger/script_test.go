@@ -28,7 +28,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs,
+			"exits": exits, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word,
 		},
 	})
 }
@@ -110,6 +110,11 @@ func waitSize(ts *testscript.TestScript, _ bool, args []string) {
 		info, err := os.Stat(ts.MkAbs(args[0]))
 		return err == nil && info.Size() >= want
 	})
+}
+
+// word puts the one word of a file into a variable: word FILE VARIABLE
+func word(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[1], strings.TrimSpace(ts.ReadFile(args[0])))
 }
 
 // flip changes one letter of the first occurrence of a text in a file: flip FILE TEXT

@@ -34,6 +34,8 @@ func About(d events.Data) (Thing, bool) {
 		return Thing{KindRole, d.Role}, true
 	case *events.RoleAssigned:
 		return Thing{KindSubject, d.Subject}, true
+	case *events.RoleDelegated:
+		return Thing{KindSubject, d.Subject}, true
 	case *events.RoleRevoked:
 		return Thing{KindSubject, d.Subject}, true
 	case *events.RolesSet:

@@ -63,7 +63,9 @@ func subject(t testing.TB, file []byte) map[string]any {
 // given a ledger in which much happens: each kind of event that carries a document, and the others between them.
 func full(t testing.TB, did string) *documenttest.Ledger {
 	t.Helper()
-	l := documenttest.Open(t, documenttest.Guardian, did)
+	profile := documenttest.Guardian
+	profile.Delegation = true
+	l := documenttest.Open(t, profile, did)
 	auditor := l.AddRole("Auditor", "Reads <all> & \"more\" – é😀", "export", documenttest.Read)
 	empty := l.AddRole("Nothing yet", "")
 	anna := l.AddSubject(user)
@@ -80,6 +82,8 @@ func full(t testing.TB, did string) *documenttest.Ledger {
 	l.Do(&events.DocumentIssued{Thing: "role/" + auditor.String()})
 	l.RotateDocumentKey(documenttest.Key("second document"))
 	l.Do(&events.RoleDeleted{Role: empty})
+	l.Do(&events.RoleAssigned{Subject: l.Owner, Role: auditor})
+	l.Do(&events.RoleDelegated{Subject: other, Role: auditor, Scope: "policy/9"})
 	l.Do(&events.RoleRevoked{Subject: other, Role: auditor})
 	l.Now = l.Now.Add(time.Hour)
 	l.Do(&events.GrantEnded{Grant: assigned.Event.ID})

@@ -23,5 +23,5 @@ func ActionsOf(version uint64) []string {
 var broader = map[string]string{
 	ActionKeysRead: ActionRolesRead, ActionOrganizationRead: ActionRolesRead, ActionPermissionsRead: ActionRolesRead,
 	ActionSubjectsRead: ActionRolesRead, ActionAPIKeyRead: ActionRolesRead,
-	ActionLogRead:      ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
+	ActionLogRead: ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
 }

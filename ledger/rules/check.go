@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +23,33 @@ func LevelFits(token bool, kind string) bool { return token == (kind == events.K
 // Check says whether a subject may do what a permission, by its canonical name, allows, on a resource at an instant.
 // There is no deny rule: what nothing gives is denied.
 func (s *State) Check(subject ulid.ULID, permission, resource string, at time.Time) bool {
-	return s.holds(subject, permission, resource, at).ok
+	return s.CheckIn(subject, permission, resource, at, Context{})
+}
+
+// CheckIn is Check with what the question says beside.
+func (s *State) CheckIn(subject ulid.ULID, permission, resource string, at time.Time, in Context) bool {
+	u := s.subjects.get(subject)
+	n, ok := s.perms.number[permission]
+	return u != nil && ok && s.allowed(u, n, resource, at, &in) && s.lacks(u, n, resource, at, &in) == ""
+}
+
+// allowed says whether a subject holds a permission on a resource, whatever the permission needs beside.
+func (s *State) allowed(u *subject, n uint32, resource string, at time.Time, in *Context) bool {
+	switch {
+	case u.deactivated != 0:
+		return false
+	case u.id == s.owner:
+		return true
+	case !LevelFits(s.perms.info[n].token, u.kind):
+		return false
+	}
+	for i := range u.grants {
+		g := &u.grants[i]
+		if s.gives(g.what, n) && g.holds(at) && Covers(g.scope, resource) && (!g.tied || s.stands(g, u, resource, at, in)) {
+			return true
+		}
+	}
+	return false
 }
 
 // A hold says whether somebody holds something, and until when: zero for no end.
@@ -44,9 +71,9 @@ func (h hold) longer(other hold) hold {
 	return other
 }
 
-// holds says whether a subject holds a permission on a resource at an instant, and until when it does: that is the
-// latest end of all that gives it.
-func (s *State) holds(subject ulid.ULID, permission, resource string, at time.Time) (h hold) {
+// holds says whether a subject holds a permission on a resource at an instant so that it can give it, under a condition,
+// and until when it does: that is the latest end of all that gives it.
+func (s *State) holds(subject ulid.ULID, permission, resource string, at time.Time, under events.Condition) (h hold) {
 	u := s.subjects.get(subject)
 	if u == nil || u.deactivated != 0 {
 		return h
@@ -63,7 +90,7 @@ func (s *State) holds(subject ulid.ULID, permission, resource string, at time.Ti
 	}
 	for i := range u.grants {
 		g := &u.grants[i]
-		if s.gives(g.what, n) && g.holds(at) && Covers(g.scope, resource) {
+		if s.gives(g.what, n) && g.holds(at) && Covers(g.scope, resource) && s.lends(g, under) {
 			if h = h.longer(hold{true, g.end()}); h.lasts(forever) {
 				return h
 			}
@@ -86,6 +113,9 @@ var forever time.Time
 // Actions of the ledger itself. The permission ledger:<action> allows one, and so does every permission of a catalogue
 // that guards it.
 const (
+	ActionAccessAssign      = "access.assign"
+	ActionAccessDelegate    = "access.delegate"
+	ActionAccessUnassign    = "access.unassign"
 	ActionAPIKeyAdd         = "api-key.add"
 	ActionAPIKeyRead        = "api-key.read"
 	ActionAPIKeyRemove      = "api-key.remove"
@@ -108,8 +138,12 @@ const (
 	ActionPermissionSet     = "permission.set"
 	ActionPermissionsRead   = "permissions.read"
 	ActionPermissionsRecord = "permissions.record"
+	ActionResourceRegister  = "resource.register"
+	ActionResourceRemove    = "resource.remove"
+	ActionResourceUpdate    = "resource.update"
 	ActionRoleAssign        = "role.assign"
 	ActionRoleCreate        = "role.create"
+	ActionRoleDelegate      = "role.delegate"
 	ActionRoleDelete        = "role.delete"
 	ActionRoleRevoke        = "role.revoke"
 	ActionRoleSet           = "role.set"
@@ -129,6 +163,9 @@ const (
 // Actions lists them, in the order of their names: those of the newest version of the rules. See [ActionsOf].
 func Actions() []string {
 	return []string{
+		ActionAccessAssign,
+		ActionAccessDelegate,
+		ActionAccessUnassign,
 		ActionAPIKeyAdd,
 		ActionAPIKeyRead,
 		ActionAPIKeyRemove,
@@ -151,8 +188,12 @@ func Actions() []string {
 		ActionPermissionSet,
 		ActionPermissionsRead,
 		ActionPermissionsRecord,
+		ActionResourceRegister,
+		ActionResourceRemove,
+		ActionResourceUpdate,
 		ActionRoleAssign,
 		ActionRoleCreate,
+		ActionRoleDelegate,
 		ActionRoleDelete,
 		ActionRoleRevoke,
 		ActionRoleSet,
@@ -175,19 +216,41 @@ const Own = "ledger"
 
 // May says whether a subject may do one of the ledger's own actions, on a resource at an instant.
 func (s *State) May(subject ulid.ULID, action, resource string, at time.Time) bool {
-	return s.may(subject, action, resource, at).ok
+	if s.Check(subject, Qualified(Own, action), resource, at) {
+		return true
+	}
+	for _, permission := range s.guarding(action, resource) {
+		if s.Check(subject, permission, resource, at) {
+			return true
+		}
+	}
+	return false
 }
 
-// may says whether a subject may do an action, and until when.
-func (s *State) may(subject ulid.ULID, action, resource string, at time.Time) hold {
-	h := s.holds(subject, Qualified(Own, action), resource, at)
-	for _, permission := range s.perms.guards[action] {
+// mayGive says whether a subject may do an action so that it can let others do it, and until when.
+func (s *State) mayGive(subject ulid.ULID, action string, at time.Time) hold {
+	h := s.holds(subject, Qualified(Own, action), "", at, nil)
+	for _, permission := range s.guarding(action, "") {
 		if h.lasts(forever) {
 			break
 		}
-		h = h.longer(s.holds(subject, permission, resource, at))
+		h = h.longer(s.holds(subject, permission, "", at, nil))
 	}
 	return h
+}
+
+// guarding gives the permissions of catalogues that allow an action on a resource. One that allows what is done to
+// resources allows it for those of its entity alone: who may create investors may not register policies.
+func (s *State) guarding(action, resource string) []string {
+	all := s.perms.guards[action]
+	if len(all) == 0 || !strings.HasPrefix(action, "resource.") {
+		return all
+	}
+	kind := events.KindOf(resource)
+	return slices.DeleteFunc(slices.Clone(all), func(name string) bool {
+		p, _ := s.perms.lookup(name)
+		return p.kind != kind
+	})
 }
 
 // need refuses an action that the subject may not do, naming the permission that would allow it as the organization
@@ -197,7 +260,7 @@ func (s *State) need(subject ulid.ULID, action, resource string, at time.Time) *
 		return nil
 	}
 	name := Qualified(Own, action)
-	if guards := s.perms.guards[action]; len(guards) > 0 {
+	if guards := s.guarding(action, resource); len(guards) > 0 {
 		name = guards[0]
 	}
 	r := refuse(NotPermitted, "Don't have %s permission", strings.TrimPrefix(name, s.opened.Profile.Name+":"))
@@ -206,13 +269,14 @@ func (s *State) need(subject ulid.ULID, action, resource string, at time.Time) *
 }
 
 // guard refuses to let a subject give permissions that it does not hold on the scope itself, or not for as long as it
-// gives them: who could, could give itself anything, and keep for ever what it has for a day.
-func (s *State) guard(actor ulid.ULID, names []string, scope string, until, at time.Time) *Refusal {
+// gives them, or in fewer cases: who could, could give itself anything, and keep for ever what it has for a day. What it
+// has only while somebody else does it can delegate, and not give.
+func (s *State) guard(actor ulid.ULID, names []string, scope string, until, at time.Time, under events.Condition) *Refusal {
 	if actor == s.owner {
 		return nil
 	}
 	for _, name := range names {
-		h := s.holds(actor, name, scope, at)
+		h := s.holds(actor, name, scope, at, under)
 		if !h.ok {
 			r := refuse(Escalation, "Cannot give %s: you do not hold it on %s yourself", name, scopeText(scope))
 			r.Permission = name

@@ -179,7 +179,9 @@ func TestActions(t *testing.T) {
 // Each command needs its own permission: with all the others it is refused, with it alone it is recorded.
 func TestEachCommandNeedsItsPermission(t *testing.T) {
 	world := func(t *testing.T) *world {
-		return open(t, plain, add("off"), deactivate("off"), apiKey("k"), create("r", "a"), create("free", "a"), add("bob"), assign("bob", "r"), grant("bob", "a").on("x/1"), add("ann"), grant("ann", "a"))
+		return open(t, plain, add("off"), deactivate("off"), apiKey("k"), create("r", "a"), create("free", "a"), add("bob"), assign("bob", "r"), grant("bob", "a").on("x/1"), add("ann"), grant("ann", "a"),
+			grant("ann", "ledger:resource.register"), registered("policy/1").by("ann"), registered("policy/2").by("ann"),
+			revoke("ann", "ledger:resource.register"), assignTo("bob", "policy/1"), create("own", "a"), assign("ann", "own"))
 	}
 	others := map[string][]string{"import": {"subject.add"}} // an import is of something
 	none := map[string]bool{                                 // reading is no command
@@ -188,6 +190,13 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 		rules.ActionAPIKeyRead: true,
 	}
 	steps := map[string]step{
+		"access.assign":      assignTo("bob", "policy/2"),
+		"access.delegate":    delegateAccess("bob", "policy/2"),
+		"access.unassign":    unassign("bob", "policy/1"),
+		"resource.register":  registered("policy/3"),
+		"resource.remove":    {data: &events.ResourceRemoved{Resource: "policy/2"}},
+		"resource.update":    {data: &events.ResourceUpdated{Resource: "policy/2", Publish: true}},
+		"role.delegate":      delegate("bob", "own"),
 		"catalogue.publish":  publish("shop", perm("x")),
 		"document.issue":     issue("role/" + id("r").String()),
 		"import":             add("new").imported(record("old", "1", 0)),

@@ -109,6 +109,20 @@ func (s *State) decide(e *events.Event) *Refusal {
 		return s.decideRoleDeleted(e, d)
 	case *events.RoleAssigned:
 		return s.decideRoleAssigned(e, d)
+	case *events.RoleDelegated:
+		return s.decideRoleDelegated(e, d)
+	case *events.ResourceRegistered:
+		return s.decideResourceRegistered(e, d)
+	case *events.ResourceUpdated:
+		return s.decideResourceUpdated(e, d)
+	case *events.ResourceRemoved:
+		return s.decideResourceRemoved(e, d)
+	case *events.AccessAssigned:
+		return s.decideAccessAssigned(e, d)
+	case *events.AccessUnassigned:
+		return s.decideAccessUnassigned(e, d)
+	case *events.AccessDelegated:
+		return s.decideAccessDelegated(e, d)
 	case *events.RoleRevoked:
 		return s.decideRoleRevoked(e, d)
 	case *events.RolesSet:

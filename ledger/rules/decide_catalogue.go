@@ -47,7 +47,7 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 				if r := s.need(e.Actor, action, "", e.Time); r != nil {
 					return r
 				}
-				if h := s.may(e.Actor, action, "", e.Time); !h.lasts(forever) {
+				if h := s.mayGive(e.Actor, action, e.Time); !h.lasts(forever) {
 					return beyond(Qualified(Own, action), "", h)
 				}
 			}

@@ -15,7 +15,7 @@ func (s *State) newKey(did string) *Refusal {
 }
 
 func (s *State) decideKeyRegistered(e *events.Event, d *events.KeyRegistered) *Refusal {
-	own := d.Purpose == events.PurposeCredential && s.held(e, d.Subject)
+	own := d.Purpose == events.PurposeCredential && s.assigned(e, d.Subject)
 	if e.Auth.Method != events.MethodNode && !own {
 		if r := s.needAny(e, s.toKeys(d.Subject, ActionKeyRegister)...); r != nil {
 			return r
@@ -64,7 +64,7 @@ func (s *State) decideKeyRotated(e *events.Event, d *events.KeyRotated) *Refusal
 		return refuse(NotProven, "%s key is replaced with its own signature", article(k.purpose))
 	case k.purpose == events.PurposeInvitation:
 		return refuse(Invalid, "An invitation is not replaced by another key").hint("Invite again")
-	case s.held(e, k.subject): // whoever an API key is assigned to puts another secret into it
+	case s.assigned(e, k.subject): // whoever an API key is assigned to puts another secret into it
 	case k.purpose != events.PurposeCredential && e.Actor != s.owner: // the ledger's word would be its holder's
 		return refuse(NotPermitted, "Only the owner replaces the ledger's %s key", k.purpose)
 	default:
@@ -147,20 +147,20 @@ func (s *State) guardSubject(e *events.Event, of *subject) *Refusal {
 	if e.Actor == of.id || e.Actor == s.owner {
 		return nil
 	}
-	for _, h := range s.Held(of.id, e.Time) {
+	for _, h := range s.held(of, e.Time, true) { // also what comes back when whoever passed it on does
 		names := []string{h.Permission}
 		if h.Permission == "" {
 			names = s.roles[h.Role].set.names(s.perms)
 		}
-		if r := s.guard(e.Actor, names, h.Scope, forever, e.Time); r != nil {
+		if r := s.guard(e.Actor, names, h.Scope, forever, e.Time, nil); r != nil {
 			return r
 		}
 	}
 	return nil
 }
 
-// held says whether a subject is an API key that is assigned to the actor.
-func (s *State) held(e *events.Event, subject ulid.ULID) bool {
+// assigned says whether a subject is an API key that is assigned to the actor.
+func (s *State) assigned(e *events.Event, subject ulid.ULID) bool {
 	x := s.extras[subject]
 	return x != nil && x.holder != ulidZero && x.holder == e.Actor
 }

@@ -21,13 +21,15 @@ func (s *State) decideGranted(e *events.Event, d *events.PermissionGranted) *Ref
 	if r := end(e, d.Until); r != nil {
 		return r
 	}
-	if r := s.admit(e, []string{d.Permission}, d.Scope, d.Until); r != nil {
+	c, r := parseCondition(d.Condition)
+	if r != nil {
+		return r
+	}
+	if r := s.admit(e, []string{d.Permission}, d.Scope, d.Until, c); r != nil {
 		return r
 	}
 	if n, ok := s.perms.number[d.Permission]; ok {
-		if g := u.get(whatPermission(n), d.Scope); g != nil && g.holds(e.Time) {
-			return refuse(NoChange, "%s has %s on %s already, since %d", u.key, d.Permission, scopeText(d.Scope), g.position)
-		}
+		return s.again(u, d.Permission, whatPermission(n), d.Scope, d.Until, c, e.Time)
 	}
 	return nil
 }
@@ -80,7 +82,7 @@ func (s *State) decidePermissionsSet(e *events.Event, d *events.PermissionsSet) 
 	if len(added) == 0 && len(removed) == 0 {
 		return refuse(NoChange, "%s has these permissions already", u.key)
 	}
-	if r := s.admit(e, added, d.Scope, forever); r != nil {
+	if r := s.admit(e, added, d.Scope, forever, nil); r != nil {
 		return r
 	}
 	d.Before = events.Extent{Count: uint64(len(before)), Set: events.SetDigest(before)}

@@ -30,7 +30,7 @@ func (s *State) decideRoleCreated(e *events.Event, d *events.RoleCreated) *Refus
 	if len(asked) == 0 && !s.opened.Profile.EmptyRoles {
 		return refuse(Invalid, "No permissions selected").hint("Select at least one permission")
 	}
-	if r := s.admit(e, asked, "", forever); r != nil {
+	if r := s.admit(e, asked, "", forever, nil); r != nil {
 		return r
 	}
 	if d.Included, r = s.include(e, empty, asked, nil); r != nil {
@@ -80,7 +80,7 @@ func (s *State) decideRoleUpdated(e *events.Event, d *events.RoleUpdated) *Refus
 	if len(add) == 0 && len(remove) == 0 && name == ro.name && description == ro.description && (d.Labels == nil || slices.Equal(d.Labels, ro.labels)) {
 		return refuse(NoChange, "The role %s says this already", ro.key)
 	}
-	if r := s.admit(e, add, "", forever); r != nil {
+	if r := s.admit(e, add, "", forever, nil); r != nil {
 		return r
 	}
 	if d.Included, r = s.include(e, ro.set, add, remove); r != nil {
@@ -136,15 +136,22 @@ func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Ref
 	if r := end(e, d.Until); r != nil {
 		return r
 	}
-	if g := u.get(whatRole(ro.number), d.Scope); g != nil && g.holds(e.Time) {
-		return refuse(NoChange, "%s has the role %s on %s already, since %d", u.key, ro.key, scopeText(d.Scope), g.position)
+	c, r := parseCondition(d.Condition)
+	if r != nil {
+		return r
 	}
-	return s.guardRole(e, ro, d.Scope, d.Until)
+	if r := s.again(u, "the role "+ro.key, whatRole(ro.number), d.Scope, d.Until, c, e.Time); r != nil {
+		return r
+	}
+	return s.guardRole(e, ro, d.Scope, d.Until, c)
 }
 
 func (s *State) decideRoleRevoked(e *events.Event, d *events.RoleRevoked) *Refusal {
-	if r := s.need(e.Actor, ActionRoleRevoke, d.Scope, e.Time); r != nil {
-		return r
+	// Whoever delegated it takes it back without more.
+	if ro := s.roles[d.Role]; ro == nil || !s.delegatedBy(e.Actor, d.Subject, whatRole(ro.number), d.Scope) {
+		if r := s.need(e.Actor, ActionRoleRevoke, d.Scope, e.Time); r != nil {
+			return r
+		}
 	}
 	u, r := s.subject(d.Subject)
 	if r != nil {
@@ -182,10 +189,10 @@ func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
 		if r != nil {
 			return r
 		}
-		if g := u.get(whatRole(ro.number), ""); g != nil && g.holds(e.Time) {
+		if g := u.get(whatRole(ro.number), ""); g != nil && g.holds(e.Time) && s.alive(g, e.Time) {
 			continue
 		}
-		if r := s.guardRole(e, ro, "", forever); r != nil {
+		if r := s.guardRole(e, ro, "", forever, nil); r != nil {
 			return r
 		}
 		d.Added = append(d.Added, id)
@@ -223,11 +230,11 @@ func (s *State) roleName(name, had string) *Refusal {
 	return nil
 }
 
-func (s *State) guardRole(e *events.Event, ro *role, scope string, until time.Time) *Refusal {
+func (s *State) guardRole(e *events.Event, ro *role, scope string, until time.Time, under events.Condition) *Refusal {
 	if e.Actor == s.owner {
 		return nil
 	}
-	return s.guard(e.Actor, ro.set.names(s.perms), scope, until, e.Time)
+	return s.guard(e.Actor, ro.set.names(s.perms), scope, until, e.Time, under)
 }
 
 // end judges the end of what an event gives, zero for none.
@@ -257,8 +264,8 @@ func (s *State) resolve(names []string, parts []events.Digest, at time.Time) ([]
 }
 
 // admit judges names that come into a role, or into somebody's hands: each is known, or may become so; none is reserved
-// or retired; and the actor holds each itself, for as long as it gives it.
-func (s *State) admit(e *events.Event, names []string, scope string, until time.Time) *Refusal {
+// or retired; and the actor holds each itself, for as long as it gives it, and wherever its condition is met.
+func (s *State) admit(e *events.Event, names []string, scope string, until time.Time, under events.Condition) *Refusal {
 	for _, name := range names {
 		p, known := s.perms.lookup(name)
 		switch {
@@ -275,7 +282,7 @@ func (s *State) admit(e *events.Event, names []string, scope string, until time.
 			return r
 		}
 	}
-	return s.guard(e.Actor, names, scope, until, e.Time)
+	return s.guard(e.Actor, names, scope, until, e.Time, under)
 }
 
 // include gives the names that come into a role because others depend on them, sorted. Reserved ones are among them on
@@ -319,7 +326,7 @@ func (s *State) include(e *events.Event, have *set, add, remove []string) ([]str
 		}
 	}
 	slices.Sort(included)
-	return included, s.guard(e.Actor, included, "", forever, e.Time)
+	return included, s.guard(e.Actor, included, "", forever, e.Time, nil)
 }
 
 func union(a, b []string) []string {

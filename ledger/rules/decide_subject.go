@@ -153,7 +153,7 @@ func (s *State) firstRoles(e *events.Event, kind string, roles []ulid.ULID) *Ref
 		if r != nil {
 			return r
 		}
-		if r := s.guardRole(e, ro, "", forever); r != nil {
+		if r := s.guardRole(e, ro, "", forever, nil); r != nil {
 			return r
 		}
 	}

@@ -26,7 +26,7 @@ func Announced(d events.Data) bool {
 	case *events.SubjectRemoved:
 		return d.Grants > 0
 	case *events.RoleCreated, *events.RoleUpdated, *events.RoleDeleted,
-		*events.RoleAssigned, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
+		*events.RoleAssigned, *events.RoleDelegated, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
 		*events.PermissionGranted, *events.PermissionRevoked, *events.PermissionsSet:
 		return true
 	}

@@ -35,6 +35,7 @@ func (s *State) watch(of ulid.ULID, g grant) {
 	if g.until == endless {
 		return
 	}
+	g.tied = false // of the grant as its holder has it alone
 	x := &ending{grant: g, subject: of}
 	put(s.notes, s.ending, g.id, x)
 	heap.Push(&s.due, x)

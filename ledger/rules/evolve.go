@@ -73,18 +73,21 @@ func Evolve(s *State, e *events.Event) {
 		drop(s.notes, s.roleKeys, r.key)
 		count(s.notes, s.roleNames, r.name, -1)
 	case *events.RoleAssigned:
-		s.giveRole(e, d.Subject, d.Role, d.Scope, d.Until)
+		s.giveRole(e, d.Subject, d.Role, d.Scope, d.Until, tieOf(conditionOf(d.Condition), passed{}))
+	case *events.RoleDelegated:
+		from := s.subjects.get(e.Actor).byID(d.From)
+		s.giveRole(e, d.Subject, d.Role, d.Scope, d.Until, tieOf(conditionOf(d.Condition), passed{e.Actor, d.From, from.scope, d.Keep}))
 	case *events.RoleRevoked:
 		s.takeRole(d.Subject, d.Role, d.Scope)
 	case *events.RolesSet:
 		for _, id := range d.Added {
-			s.giveRole(e, d.Subject, id, "", time.Time{})
+			s.giveRole(e, d.Subject, id, "", time.Time{}, nil)
 		}
 		for _, id := range d.Removed {
 			s.takeRole(d.Subject, id, "")
 		}
 	case *events.PermissionGranted:
-		s.givePermission(e, d.Subject, d.Permission, d.Scope, d.Until)
+		s.givePermission(e, d.Subject, d.Permission, d.Scope, d.Until, tieOf(conditionOf(d.Condition), passed{}))
 	case *events.PermissionRevoked:
 		s.takePermission(d.Subject, d.Permission, d.Scope)
 	case *events.PermissionsSet:
@@ -106,6 +109,20 @@ func Evolve(s *State, e *events.Event) {
 		k := s.keys[d.Key]
 		keep(s.notes, k)
 		k.revoked = e.Sequence
+	case *events.ResourceRegistered:
+		put(s.notes, s.resources, d.Resource, &resource{
+			name: d.Name, properties: d.Properties, published: d.Published, creator: e.Actor, registered: e.Sequence, changed: e.Sequence,
+		})
+	case *events.ResourceUpdated:
+		s.updateResource(e, d)
+	case *events.ResourceRemoved:
+		drop(s.notes, s.resources, d.Resource)
+	case *events.AccessAssigned:
+		s.assign(e, d.Resource, d.Subject, passed{})
+	case *events.AccessDelegated:
+		s.assign(e, d.Resource, d.Subject, passed{by: e.Actor, from: d.From, keep: d.Keep})
+	case *events.AccessUnassigned:
+		drop(s.notes, s.resources[d.Resource].assigned, d.Subject)
 	case *events.KeyReported, *events.DocumentIssued, *events.SubjectErased:
 		// None changes what is so.
 	}
@@ -163,19 +180,25 @@ func (s *State) updateRole(e *events.Event, d *events.RoleUpdated) {
 	}
 }
 
-func (s *State) giveRole(e *events.Event, to, role ulid.ULID, scope string, until time.Time) {
+func (s *State) giveRole(e *events.Event, to, role ulid.ULID, scope string, until time.Time, t *tie) {
 	r, u := s.roles[role], s.subjects.get(to)
 	if u.times(whatRole(r.number)) == 0 {
 		keep(s.notes, &r.holders)
 		r.holders++
 	}
-	s.give(e, u, whatRole(r.number), scope, until)
+	s.give(e, u, whatRole(r.number), scope, until, t)
 }
 
 // give gives something to a subject. What it had of it on this scope, if anything, has ended, is not yet recorded so, and
-// is replaced.
-func (s *State) give(e *events.Event, u *subject, w what, scope string, until time.Time) {
-	g := grant{id: e.ID, position: e.Sequence, until: endingAt(until), scope: scope, what: w}
+// is replaced; or it was under a condition or passed on, and this gives more.
+func (s *State) give(e *events.Event, u *subject, w what, scope string, until time.Time, t *tie) {
+	if had := u.get(w, scope); had != nil {
+		s.untie(had)
+	}
+	if t != nil {
+		put(s.notes, s.ties, e.ID, t)
+	}
+	g := grant{id: e.ID, position: e.Sequence, until: endingAt(until), scope: scope, what: w, tied: t != nil}
 	u.give(s.notes, g)
 	s.watch(u.id, g)
 }
@@ -194,6 +217,7 @@ func (s *State) take(u *subject, w what, scope string) {
 	}
 	g := u.take(s.notes, i)
 	s.unwatch(&g)
+	s.untie(&g)
 	if w.role() && u.times(w) == 0 {
 		r := s.numbered[w.number()]
 		keep(s.notes, &r.holders)
@@ -201,8 +225,8 @@ func (s *State) take(u *subject, w what, scope string) {
 	}
 }
 
-func (s *State) givePermission(e *events.Event, to ulid.ULID, name, scope string, until time.Time) {
-	s.give(e, s.subjects.get(to), whatPermission(s.perms.enter(s.notes, name)), scope, until)
+func (s *State) givePermission(e *events.Event, to ulid.ULID, name, scope string, until time.Time, t *tie) {
+	s.give(e, s.subjects.get(to), whatPermission(s.perms.enter(s.notes, name)), scope, until, t)
 }
 
 func (s *State) takePermission(from ulid.ULID, name, scope string) {
@@ -233,7 +257,7 @@ func (s *State) setPermissions(e *events.Event, d *events.PermissionsSet) {
 		s.takePermission(d.Subject, name, d.Scope)
 	}
 	for _, name := range difference(after, before) {
-		s.givePermission(e, d.Subject, name, d.Scope, time.Time{})
+		s.givePermission(e, d.Subject, name, d.Scope, time.Time{}, nil)
 	}
 }
 

@@ -21,10 +21,10 @@ func (s *State) addSubject(e *events.Event, d *events.SubjectAdded) {
 // giveFirst gives a subject the roles that it begins with.
 func (s *State) giveFirst(e *events.Event, to ulid.ULID, roles []ulid.ULID, byDefault ulid.ULID) {
 	for _, id := range roles {
-		s.giveRole(e, to, id, "", time.Time{})
+		s.giveRole(e, to, id, "", time.Time{}, nil)
 	}
 	if byDefault != ulidZero {
-		s.giveRole(e, to, byDefault, "", time.Time{})
+		s.giveRole(e, to, byDefault, "", time.Time{}, nil)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,10 @@ func answer(t *testing.T, s *rules.State, all []*events.Event) []byte {
 	if due, ok := s.NextEnd(); ok {
 		fmt.Fprintf(&b, "next end %s %s\n", due.Grant, stamp(due.Until))
 	}
+	questions, resources := goldenQuestions, []string{"", "asset/1", "asset/1/wallet/2", "asset/2"}
+	if s.Rules() > 1 {
+		questions, resources = slices.Concat(questions, newerQuestions), append(resources, "asset/9", "policy/1", "policy/2", "policy/3")
+	}
 	people := []string{"owner"}
 	names := map[string]bool{}
 	for _, e := range all {
@@ -170,8 +175,8 @@ func answer(t *testing.T, s *rules.State, all []*events.Event) []byte {
 			for _, h := range s.Held(u, at) {
 				fmt.Fprintf(&b, "held %s %s role %s permission %q scope %q until %s grant %s\n", who, stamp(at), h.Role, h.Permission, h.Scope, stamp(h.Until), h.Grant)
 			}
-			for _, permission := range goldenQuestions {
-				for _, resource := range []string{"", "asset/1", "asset/1/wallet/2", "asset/2"} {
+			for _, permission := range questions {
+				for _, resource := range resources {
 					if s.Check(u, permission, resource, at) {
 						fmt.Fprintf(&b, "yes %s %s %s %q\n", who, stamp(at), permission, resource)
 					}

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"slices"
 	"time"
 
 	"github.com/permledger/permledger/events"
@@ -9,7 +10,7 @@ import (
 // goldenSteps is the history of testdata/rules2.jsonl. It makes use of every type of event and of every switch of a
 // profile but one: roles may not be empty. It never changes after a release; a newer version of the rules has its own.
 func goldenSteps() []any {
-	all := events.Profile{Name: "shop", Dependencies: true, DirectGrants: true, Documents: true, NewPermissions: true, UniqueNames: true}
+	all := events.Profile{Name: "shop", Dependencies: true, DirectGrants: true, Documents: true, NewPermissions: true, UniqueNames: true, Delegation: true}
 	shop := publish("shop", perm("asset.create", guards("role.create", "role.update")), perm("asset.view"), perm("asset.verify", needs("asset.view")),
 		perm("wallet.freeze", tokenLevel), perm("wallet.pause", tokenLevel, needs("wallet.freeze")), perm("internal", reserved),
 		perm("audit", needs("asset.verify", "internal")))
@@ -63,14 +64,42 @@ func goldenSteps() []any {
 			deactivate("joe"), deactivate("imp"), revokeRole("imp", "imported"), remove("imported"),
 			grant("job", "ledger:permission.grant").until(start.AddDate(0, 3, 0))),
 		grant("reg", "ledger:permission.grant").on("asset/1").by("job").until(start.AddDate(0, 1, 0)),
+		with("owner4", tiedSteps()...),
 		goldenLives(),
 	)
+}
+
+// tiedSteps are of grants under conditions, of what is passed on, and of resources with who is assigned to them.
+func tiedSteps() []step {
+	staff := []step{
+		add("lou"), add("mia"), add("ned"),
+		publish("desk", perm("read", need(events.NeedAccess)), perm("assigned", access(events.ReachAssigned)), perm("published", access(events.ReachPublished)),
+			perm("create", guards("resource.register"), entity("POLICY"))),
+		create("desk", "desk:read", "desk:assigned", "ledger:role.delegate", "ledger:access.delegate"), create("maker", "desk:create", "desk:read"),
+		assign("lou", "desk"), assign("mia", "maker"), assign("ned", "desk").on("policy/2").given(`resource.properties.country == "LU"`),
+		grant("mia", "own.a").given(`action.properties.channel == "api" && subject.properties.desk != "x"`).until(start.AddDate(0, 6, 0)),
+		registered("policy/1", "country", "LU"), registered("policy/2"), registered("asset/9", "country", "DE"),
+	}
+	passedOn := []step{
+		delegate("mia", "desk").by("lou"), delegate("ned", "desk").on("policy/1").by("mia"), revokeRole("ned", "desk").on("policy/1").by("mia"),
+		delegate("ned", "desk").on("asset/9").by("mia").until(start.AddDate(0, 6, 0)),
+		registered("policy/3").by("mia"),
+	}
+	assigned := []step{
+		assignTo("lou", "policy/1"), assignTo("lou", "policy/2"), unassign("lou", "policy/2"),
+		step{data: &events.ResourceUpdated{Resource: "policy/2", Name: new("Policy 2"), Properties: []events.Property{{Name: "country", Value: "LU"}}, Publish: true}},
+		step{data: &events.ResourceRemoved{Resource: "asset/9"}},
+	}
+	return append(slices.Concat(staff, passedOn, assigned), delegateAccess("ned", "policy/1").by("lou"))
 }
 
 // with signs steps with a credential other than the owner's first.
 func with(credential string, steps ...step) (all []step) {
 	for _, st := range steps {
-		all = append(all, st.signedWith(did(credential)))
+		if st.actor == "" {
+			st = st.signedWith(did(credential))
+		}
+		all = append(all, st)
 	}
 	return all
 }
@@ -80,6 +109,9 @@ var goldenQuestions = []string{
 	"own.a", "own.q", "own.report", "own.x", "own.y", "own.z", "bank:asset.view", "bank:view", "ledger:import", "ledger:role.assign", "ledger:role.create",
 	"shop:asset.create", "shop:asset.verify", "shop:asset.view", "shop:audit", "shop:internal", "shop:list", "shop:wallet.freeze", "shop:wallet.pause", "nothing",
 }
+
+// newerQuestions are those of version 2.
+var newerQuestions = []string{"desk:assigned", "desk:create", "desk:published", "desk:read", "ledger:access.delegate", "ledger:role.delegate"}
 
 // goldenRefusals is what version 1 of the rules refuses after the history, in these words.
 func goldenRefusals() []any {

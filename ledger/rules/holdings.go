@@ -14,6 +14,7 @@ type grant struct {
 	until    int64 // in milliseconds since 1970, as entries say it; endless: no end
 	scope    string
 	what     what
+	tied     bool // there is a tie of it: it holds under more than its end
 }
 
 // what says which role or which permission: its number, times two, and one for roles.
@@ -88,6 +89,16 @@ func (h *holdings) find(w what, scope string) int {
 func (h *holdings) get(w what, scope string) *grant {
 	if i := h.find(w, scope); i >= 0 {
 		return &h.grants[i]
+	}
+	return nil
+}
+
+// byID gives the grant that an event gave, nil where there is none.
+func (h *holdings) byID(id ulid.ULID) *grant {
+	for i := range h.grants {
+		if h.grants[i].id == id {
+			return &h.grants[i]
+		}
 	}
 	return nil
 }

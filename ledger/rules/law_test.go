@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,14 +20,34 @@ var (
 	people      = []string{"owner", "ann", "bob", "wal"}
 	roles       = []string{"staff", "r1", "r2", "r3", "r1#2", "r2#2"}
 	permissions = []string{"a", "b", "ledger:role.create", "ledger:role.update", "ledger:role.assign", "ledger:permission.grant", "ledger:permission.set",
-		"shop:t", "shop:v", "shop:x", "shop:y", "shop:z"}
-	scopes = []string{"", "x/1", "x/1/y/2", "x/2"}
-	shops  = []step{
-		publish("shop", perm("t", tokenLevel), perm("v"), perm("x", guards("role.set", "subject.add")), perm("y", needs("x")), perm("z", needs("t", "y"))),
+		"shop:t", "shop:v", "shop:x", "shop:y", "shop:z",
+		"ledger:access.assign", "ledger:access.delegate", "ledger:resource.register", "ledger:role.delegate",
+		"shop:p", "shop:all", "shop:assigned", "shop:both", "shop:published"}
+	scopes     = []string{"", "x/1", "x/1/y/2", "x/2", "policy/1"}
+	policies   = []string{"policy/1", "policy/2"}
+	conditions = []string{inLU, inLU, notDE, notDE + " && " + inLU}
+	countries  = []string{"", "LU", "DE"} // that a question says
+	shops      = []step{
+		publish("shop", perm("p", need(events.NeedAccess)), perm("all", access(events.ReachAll)), perm("assigned", access(events.ReachAssigned)),
+			perm("both", access(events.ReachAssignedAndPublished)), perm("published", access(events.ReachPublished)),
+			perm("t", tokenLevel), perm("v"), perm("x", guards("role.set", "subject.add")), perm("y", needs("x")), perm("z", needs("t", "y"))),
 		publish("shop", perm("t", tokenLevel), perm("v", reserved), perm("x"), perm("y", needs("v", "x"))),
 		publish("shop", perm("t", tokenLevel), perm("x"), perm("z", needs("x"))),
 	}
 )
+
+const (
+	inLU  = `resource.properties.country == "LU"`
+	notDE = `resource.properties.country != "DE"`
+)
+
+// in gives what a question says beside.
+func in(country string) rules.Context {
+	if country == "" {
+		return rules.Context{}
+	}
+	return rules.Context{Resource: []events.Property{{Name: "country", Value: country}}}
+}
 
 // someStep draws what somebody may ask for; much of it is refused.
 func someStep(t *rapid.T, w *world) step {
@@ -43,6 +64,18 @@ func someStep(t *rapid.T, w *world) step {
 			return st.until(end())
 		}
 		return st
+	}
+	under := func(st step) step {
+		if rapid.IntRange(0, 2).Draw(t, "conditional") == 0 {
+			return st.given(one(conditions, "condition"))
+		}
+		return st
+	}
+	country := func() []events.Property {
+		if c := one(countries, "country"); c != "" {
+			return []events.Property{{Name: "country", Value: c}}
+		}
+		return []events.Property{}
 	}
 	// Something that is held by a role, or without, so that taking it away does not fail each time.
 	held := func(direct bool) (rules.Held, bool) {
@@ -78,7 +111,7 @@ func someStep(t *rapid.T, w *world) step {
 			return rotate(one([]string{"bob", "wal", "key of " + who + scope}, "key"), "key "+one(scopes, "with"))
 		},
 		"key.succeeded":      func() step { return succeed("event", "event2") },
-		"permission.granted": func() step { return until(grant(who, one(permissions, "permission")).on(scope)) },
+		"permission.granted": func() step { return under(until(grant(who, one(permissions, "permission")).on(scope))) },
 		"permission.revoked": func() step {
 			if h, ok := held(true); ok {
 				return revoke(who, h.Permission).on(h.Scope)
@@ -92,7 +125,33 @@ func someStep(t *rapid.T, w *world) step {
 			}
 			return set(who, some(permissions, "permissions")...).on(scope)
 		},
-		"role.assigned": func() step { return until(assign(who, role).on(scope)) },
+		"role.assigned": func() step { return under(until(assign(who, role).on(scope))) },
+		"role.delegated": func() step {
+			by := one(people[1:], "delegator")
+			st := delegate(who, role).on(scope).by(by)
+			for _, h := range w.s.Held(id(by), w.s.Time()) {
+				if h.Permission == "" && rapid.Bool().Draw(t, "its own") {
+					st.data.(*events.RoleDelegated).Role = h.Role
+				}
+			}
+			return until(st)
+		},
+		"resource.registered": func() step {
+			return step{data: &events.ResourceRegistered{Resource: one(append(policies, "x/1"), "resource"), Properties: country(), Published: rapid.Bool().Draw(t, "published")}}
+		},
+		"resource.updated": func() step {
+			d := &events.ResourceUpdated{Resource: one(append(policies, "x/1"), "resource"), Properties: country(), Publish: rapid.Bool().Draw(t, "publish")}
+			d.Withdraw = !d.Publish
+			return step{data: d}
+		},
+		"resource.removed": func() step {
+			return step{data: &events.ResourceRemoved{Resource: one(append(policies, "x/1"), "resource")}}
+		},
+		"access.assigned":  func() step { return assignTo(who, one(policies, "policy")) },
+		"access.delegated": func() step { return delegateAccess(who, one(policies, "policy")).by(one(people[1:], "delegator")) },
+		"access.unassigned": func() step {
+			return unassign(who, one(policies, "policy"))
+		},
 		"role.created": func() step {
 			st := create(role, some(permissions, "permissions")...)
 			if rapid.Bool().Draw(t, "by parts") {
@@ -144,7 +203,7 @@ func someStep(t *rapid.T, w *world) step {
 		},
 		"login.changed": func() step { return changeLogin(who, who, events.Digest{byte(len(scope))}).by(who) },
 	}
-	often := []events.Type{"role.created", "role.updated", "role.assigned", "permission.granted", "roles.set", "permissions.set", "permissions.recorded", "grant.ended"}
+	often := []events.Type{"role.delegated", "role.delegated", "role.assigned", "access.delegated", "access.assigned", "resource.registered", "role.created", "role.updated", "role.assigned", "permission.granted", "roles.set", "permissions.set", "permissions.recorded", "grant.ended"}
 	all := append(slices.Clone(often), often...)
 	for typ := range kinds {
 		all = append(all, typ)
@@ -159,13 +218,15 @@ func someStep(t *rapid.T, w *world) step {
 }
 
 // holdings lists, for one instant, who may do what where.
-func (w *world) holdings(at time.Time) map[[3]string]bool {
-	all := map[[3]string]bool{}
+func (w *world) holdings(at time.Time) map[[4]string]bool {
+	all := map[[4]string]bool{}
 	for _, who := range append(people, "new") {
 		for _, p := range permissions {
 			for _, scope := range append(scopes, "x/1/y/3") {
-				if w.s.Check(id(who), p, scope, at) {
-					all[[3]string{who, p, scope}] = true
+				for _, country := range countries {
+					if w.s.CheckIn(id(who), p, scope, at, in(country)) {
+						all[[4]string{who, p, scope, country}] = true
+					}
 				}
 			}
 		}
@@ -179,7 +240,7 @@ func TestLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		profile := rapid.SampledFrom([]events.Profile{plain, stokr, ipaware, guardian, strict}).Draw(t, "profile")
 		w := open(t, profile, shops[0], add("ann"), add("bob"), addKind("wal", events.KindWallet),
-			create("staff", permissions[2:8]...), assign("ann", "staff"))
+			create("staff", append(slices.Clone(permissions[2:8]), "ledger:role.delegate", "ledger:access.delegate", "ledger:access.assign", "ledger:resource.register")...), assign("ann", "staff"))
 		for range rapid.IntRange(30, 60).Draw(t, "commands") {
 			c, at := w.command(someStep(t, w))
 			if rapid.IntRange(0, 15).Draw(t, "again") == 0 {
@@ -242,15 +303,19 @@ func lawOfDecide(t *rapid.T, w *world, c events.Command, at time.Time) *events.E
 		t.Fatalf("%s by %s is recorded, and not authentic", c.Data.Type(), c.Actor)
 	}
 	instants := []time.Time{at, at.Add(time.Hour), at.Add(1000 * time.Hour)} // and for no longer than it holds it itself
-	var before []map[[3]string]bool
+	var before []map[[4]string]bool
 	for _, then := range instants {
 		before = append(before, w.holdings(then))
 	}
 	w.take(e)
-	if c.Actor != id("owner") && c.Data.Type() != "catalogue.published" && c.Data.Type() != "subject.joined" {
+	// Catalogues and what is said of resources change what grants mean; they give nothing.
+	if typ := c.Data.Type(); c.Actor != id("owner") && typ != "catalogue.published" && typ != "subject.joined" && !strings.HasPrefix(string(typ), "resource.") {
 		for i, then := range instants {
 			for q := range w.holdings(then) {
-				mine := [3]string{"", q[1], q[2]}
+				if q[1] == "shop:p" && q[2] == "policy/1" {
+					continue // one gives the permission, another the access that it needs
+				}
+				mine := [4]string{"", q[1], q[2], q[3]}
 				for _, p := range people {
 					if id(p) == c.Actor {
 						mine[0] = p
@@ -319,11 +384,13 @@ func lawOfCheck(t *rapid.T, w *world) {
 	for _, later := range []time.Duration{0, time.Minute, 90 * time.Minute, 100 * time.Hour} {
 		at := w.s.Time().Add(later)
 		for _, who := range append(people, "new", "nobody", "node") {
-			for _, p := range append(permissions, "none") {
-				for _, resource := range append(scopes, "x/1/y/3", "x/11") {
-					got, want := w.s.Check(id(who), p, resource, at), o.check(id(who), p, resource, at)
-					if got != want {
-						t.Fatalf("Check(%s, %s, %q, %v) = %v; the events say %v", who, p, resource, at, got, want)
+			for _, p := range append(slices.Clone(permissions), "none") {
+				for _, resource := range append(scopes, "x/1/y/3", "x/11", "policy/2") {
+					for _, country := range countries {
+						got, want := w.s.CheckIn(id(who), p, resource, at, in(country)), o.check(id(who), p, resource, country, at)
+						if got != want {
+							t.Fatalf("Check(%s, %s, %q, %v) where %q = %v; the events say %v", who, p, resource, at, country, got, want)
+						}
 					}
 				}
 			}
@@ -335,7 +402,7 @@ func lawOfCheck(t *rapid.T, w *world) {
 	}
 	still := 0
 	for _, g := range o.given {
-		if !g.over(w.s.Time()) {
+		if !g.over(w.s.Time()) && o.alive(g, w.s.Time()) {
 			still++
 		}
 	}

@@ -17,6 +17,7 @@ type permissions struct {
 	bucketOf []byte              // events.Bucket of each
 	buckets  [256][]uint32       // the numbers of each bucket, sorted by name
 	guards   map[string][]string // action of the ledger to the permissions that allow it, sorted
+	access   []uint32            // the permissions that give access to policies, ascending
 }
 
 type permission struct {
@@ -24,6 +25,7 @@ type permission struct {
 	reserved  bool
 	token     bool // of the token level
 	dependsOn []string
+	kind      string   // of the resources that it is about: its entity in small letters
 	needs     []string // of the events.Need constants, sorted; nil: only somebody who holds it
 	access    string   // of the events.Reach constants; empty: it gives none
 }
@@ -87,7 +89,8 @@ func (p *permissions) publish(ns *notes, d *events.CataloguePublished) {
 		p.set(ns, name, was)
 	}
 	for _, one := range d.Permissions {
-		is := permission{reserved: one.Reserved, token: one.Level == events.LevelToken, needs: one.Needs, access: one.Access}
+		is := permission{reserved: one.Reserved, token: one.Level == events.LevelToken, needs: one.Needs, access: one.Access,
+			kind: strings.ToLower(one.Entity)}
 		for _, other := range one.DependsOn {
 			is.dependsOn = append(is.dependsOn, Qualified(d.Catalogue, other))
 		}
@@ -102,7 +105,18 @@ func (p *permissions) publish(ns *notes, d *events.CataloguePublished) {
 	}
 	addGuards(guards, d.Catalogue, d.Permissions)
 	keep(ns, &p.guards)
-	p.guards = guards
+	keep(ns, &p.access)
+	p.guards, p.access = guards, p.withAccess()
+}
+
+// withAccess gives the permissions that give access to policies, ascending.
+func (p *permissions) withAccess() (list []uint32) {
+	for n := range p.info {
+		if p.info[n].access != "" {
+			list = append(list, uint32(n))
+		}
+	}
+	return list
 }
 
 // addGuards adds the permissions of a catalogue to the actions that they allow.

@@ -40,6 +40,7 @@ func (s *State) read(r *snapshot.Reader) {
 	for name, c := range s.catalogues {
 		addGuards(s.perms.guards, name, c.permissions)
 	}
+	s.perms.access = s.perms.withAccess()
 	var roles []*role // by number
 	bytesOf := func(n int) func() string { return func() string { return string(r.Take(n)) } }
 	readSorted(r, 24, bytesOf(16), func(id string) { roles = append(roles, s.readRole(r, ulid.ULID([]byte(id)))) })
@@ -49,6 +50,8 @@ func (s *State) read(r *snapshot.Reader) {
 		ro.number = uint32(i)
 	}
 	readSorted(r, 23, bytesOf(16), func(id string) { s.readSubject(r, ulid.ULID([]byte(id)), roles) })
+	s.readTies(r)
+	s.readResources(r)
 	s.readReplaced(r, roles)
 	heap.Init(&s.due)
 	readSorted(r, 19, r.String, func(did string) {
@@ -132,7 +135,7 @@ func (p *permissions) read(r *snapshot.Reader) {
 		}
 	}
 	for i := range p.info {
-		p.info[i] = permission{retired: r.Bool(), reserved: r.Bool(), token: r.Bool(), dependsOn: r.Strings(), needs: r.Strings(), access: r.String()}
+		p.info[i] = permission{retired: r.Bool(), reserved: r.Bool(), token: r.Bool(), dependsOn: r.Strings(), needs: r.Strings(), access: r.String(), kind: r.String()}
 		for _, other := range p.info[i].dependsOn {
 			if _, ok := p.number[other]; !ok {
 				r.Fail("a permission depends on one that is not there")

@@ -48,6 +48,8 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	for _, u := range s.subjects.sorted() {
 		b, room = u.appendSnapshot(b, rank, room[:0])
 	}
+	b = s.appendTies(b)
+	b = s.appendResources(b)
 	b = s.appendReplaced(b, rank)
 	b = snapshot.AppendCount(b, len(s.keys))
 	for _, did := range slices.Sorted(maps.Keys(s.keys)) {
@@ -96,7 +98,7 @@ func (p *permissions) appendSnapshot(b []byte) []byte {
 	for _, is := range p.info {
 		b = snapshot.AppendBool(snapshot.AppendBool(snapshot.AppendBool(b, is.retired), is.reserved), is.token)
 		b = snapshot.AppendStrings(snapshot.AppendStrings(b, is.dependsOn), is.needs)
-		b = snapshot.AppendString(b, is.access)
+		b = snapshot.AppendString(snapshot.AppendString(b, is.access), is.kind)
 	}
 	return b
 }

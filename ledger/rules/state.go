@@ -52,6 +52,8 @@ type State struct {
 	live       commands             // those whose time may still be decided on
 	kept       commands             // imported and derived ones, for ever
 	sources    map[string]time.Time // of imports: the last occurred time
+	ties       map[ulid.ULID]*tie   // by the grant
+	resources  map[string]*resource // by path
 	ending     map[ulid.ULID]*ending
 	due        dueHeap
 
@@ -102,6 +104,7 @@ func New() *State {
 		roles: map[ulid.ULID]*role{}, roleKeys: map[string]ulid.ULID{}, roleNames: map[string]int{},
 		keys: map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
 		sources: map[string]time.Time{}, ending: map[ulid.ULID]*ending{},
+		ties: map[ulid.ULID]*tie{}, resources: map[string]*resource{},
 		evidence: map[events.Type]bool{},
 		extras:   map[ulid.ULID]*extra{}, lapses: map[ulid.ULID]lapse{}, further: map[ulid.ULID][]string{},
 	}
@@ -241,19 +244,25 @@ type Held struct {
 	Permission string
 	Scope      string
 	Until      time.Time // zero: no end
+	Condition  string    // empty: none
+	By         ulid.ULID // who passed it on; zero: nobody did
 }
 
 // Held gives what a subject was given and still has at the instant, roles first, in a fixed order.
 func (s *State) Held(subject ulid.ULID, at time.Time) []Held {
-	u := s.subjects.get(subject)
-	if u == nil {
-		return nil
+	if u := s.subjects.get(subject); u != nil {
+		return s.held(u, at, false)
 	}
-	var held []Held
+	return nil
+}
+
+// held gives what a subject was given and still has; dead is whether also what was passed on by somebody who lost it.
+func (s *State) held(u *subject, at time.Time, dead bool) (held []Held) {
 	for i := range u.grants {
-		if g := &u.grants[i]; g.holds(at) {
+		if g := &u.grants[i]; g.holds(at) && (dead || s.alive(g, at)) {
 			role, permission := s.names(g.what)
-			held = append(held, Held{g.id, role, permission, g.scope, g.end()})
+			t := s.tied(g)
+			held = append(held, Held{g.id, role, permission, g.scope, g.end(), t.condition.String(), t.by})
 		}
 	}
 	slices.SortFunc(held, func(a, b Held) int {

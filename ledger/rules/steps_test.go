@@ -125,6 +125,56 @@ func guards(actions ...string) func(*events.Permission) {
 func tokenLevel(p *events.Permission) { p.Level = events.LevelToken }
 func reserved(p *events.Permission)   { p.Reserved = true }
 
+func need(names ...string) func(*events.Permission) {
+	return func(p *events.Permission) { p.Needs = names }
+}
+
+func access(reach string) func(*events.Permission) {
+	return func(p *events.Permission) { p.Access = reach }
+}
+
+func entity(name string) func(*events.Permission) {
+	return func(p *events.Permission) { p.Entity = name }
+}
+
+func delegate(subject, role string) step {
+	return step{data: &events.RoleDelegated{Subject: id(subject), Role: id(role)}}
+}
+
+// registered makes a resource with properties, each a name and a value.
+func registered(path string, properties ...string) step {
+	d := &events.ResourceRegistered{Resource: path}
+	for i := 0; i < len(properties); i += 2 {
+		d.Properties = append(d.Properties, events.Property{Name: properties[i], Value: properties[i+1]})
+	}
+	return step{data: d}
+}
+
+func assignTo(subject, policy string) step {
+	return step{data: &events.AccessAssigned{Subject: id(subject), Resource: policy}}
+}
+
+func unassign(subject, policy string) step {
+	return step{data: &events.AccessUnassigned{Subject: id(subject), Resource: policy}}
+}
+
+func delegateAccess(subject, policy string) step {
+	return step{data: &events.AccessDelegated{Subject: id(subject), Resource: policy}}
+}
+
+// given puts a condition on what a step gives.
+func (st step) given(condition string) step {
+	switch d := st.data.(type) {
+	case *events.RoleAssigned:
+		d.Condition = condition
+	case *events.PermissionGranted:
+		d.Condition = condition
+	default:
+		panic("no condition")
+	}
+	return st
+}
+
 // give gives permissions to a subject by a role that only it has.
 func give(subject string, permissions ...string) []step {
 	return []step{create("of "+subject, permissions...), assign(subject, "of "+subject)}
@@ -139,6 +189,8 @@ func staffed(subject string, permissions ...string) []step {
 func (st step) on(scope string) step {
 	switch d := st.data.(type) {
 	case *events.RoleAssigned:
+		d.Scope = scope
+	case *events.RoleDelegated:
 		d.Scope = scope
 	case *events.RoleRevoked:
 		d.Scope = scope
@@ -158,6 +210,8 @@ func (st step) on(scope string) step {
 func (st step) until(end time.Time) step {
 	switch d := st.data.(type) {
 	case *events.RoleAssigned:
+		d.Until = end
+	case *events.RoleDelegated:
 		d.Until = end
 	case *events.PermissionGranted:
 		d.Until = end

@@ -129,7 +129,7 @@ func TestDocuments(t *testing.T) {
 // Announced are the types that change a role or what somebody holds, and no others.
 func TestAnnounced(t *testing.T) {
 	want := map[events.Type]bool{
-		"role.created": true, "role.updated": true, "role.deleted": true, "role.assigned": true, "role.revoked": true,
+		"role.created": true, "role.updated": true, "role.deleted": true, "role.assigned": true, "role.delegated": true, "role.revoked": true,
 		"roles.set": true, "grant.ended": true, "permission.granted": true, "permission.revoked": true, "permissions.set": true,
 	}
 	for typ := range events.Types() {

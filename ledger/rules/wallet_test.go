@@ -77,6 +77,7 @@ func TestWallet(t *testing.T) {
 				d.Evidence, d.Rules, c.Version = []string{"permissions.recorded"}, version, int(version)
 				if version == 1 {
 					d.Operator = [16]byte{}
+					d.Profile = events.Profile{Name: d.Profile.Name, DirectGrants: true, NewPermissions: true}
 				}
 			}))
 			w.do(step{data: &events.CataloguePublished{Catalogue: "chain", Title: "Chain", Permissions: []events.Permission{

@@ -19,11 +19,11 @@ import (
 
 // The profiles of the tests: one for each way in which an organization can go by the rules.
 var (
-	plain    = events.Profile{Name: "plain", EmptyRoles: true, NewPermissions: true, DirectGrants: true}
+	plain    = events.Profile{Name: "plain", EmptyRoles: true, NewPermissions: true, DirectGrants: true, Delegation: true}
 	stokr    = events.Profile{Name: "stokr", DirectGrants: true, UniqueNames: true}
 	ipaware  = events.Profile{Name: "ipaware", UniqueNames: true}
-	guardian = events.Profile{Name: "guardian", Dependencies: true, EmptyRoles: true, Documents: true}
-	strict   = events.Profile{Name: "strict", DirectGrants: true, Dependencies: true}
+	guardian = events.Profile{Name: "guardian", Dependencies: true, EmptyRoles: true, Documents: true, Delegation: true, KeepDelegated: true}
+	strict   = events.Profile{Name: "strict", DirectGrants: true, Dependencies: true, Delegation: true}
 )
 
 const ledger = "test.example/acme"
@@ -134,8 +134,8 @@ func (w *world) command(st step) (events.Command, time.Time) {
 	if actor == "node" {
 		c.Auth = events.Auth{Method: events.MethodNode, Credential: did("event")}
 	}
-	if w.s.Rules() == 1 && c.Data != nil {
-		c.Version = w.s.Newest(c.Data.Type())
+	if st.data != nil {
+		c.Version = w.s.Newest(st.data.Type())
 	}
 	for _, f := range st.edits {
 		f(w, &c)
@@ -251,7 +251,7 @@ func catalogue(name string) step {
 		}
 		d.Permissions = append(d.Permissions, events.Permission{
 			Name: p.Name, Category: p.Category, Entity: p.Entity, Action: p.Action, Description: p.Description,
-			DependsOn: p.DependsOn, Guards: p.Guards, Level: level, Reserved: !p.Selectable,
+			DependsOn: p.DependsOn, Guards: p.Guards, Level: level, Reserved: !p.Selectable, Needs: p.Needs, Access: p.Access,
 		})
 	}
 	return step{data: d}

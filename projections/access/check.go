@@ -36,6 +36,8 @@ type Reason struct {
 	PermissionAt uint64    // the position that put the permission into the role
 	Scope        string    // what the grant covers; empty: the whole organization
 	Until        time.Time // the first instant it does not hold; zero: it has no end
+	Condition    string    // under which it holds; empty: none
+	Passed       bool      // By delegated what it has itself
 }
 
 // RoleRef names a role, as of then.
@@ -48,6 +50,11 @@ type RoleRef struct {
 // Check says whether a subject, by key or id, may do what a permission, by its canonical name, allows on a resource:
 // a path, or empty for the organization itself. Whom or what nobody knows is denied.
 func (x *Index) Check(subject, permission, resource string, a AsOf) Answer {
+	return x.CheckIn(subject, permission, resource, rules.Context{}, a)
+}
+
+// CheckIn is Check with what the question says beside.
+func (x *Index) CheckIn(subject, permission, resource string, in rules.Context, a AsOf) Answer {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	v := x.view(a)
@@ -56,7 +63,7 @@ func (x *Index) Check(subject, permission, resource string, a AsOf) Answer {
 	if u == nil || !named {
 		return Answer{}
 	}
-	return answer(x.reasons(nil, u, n, resource, v))
+	return answer(x.reasons(nil, u, n, resource, v, &in))
 }
 
 func answer(because []Reason) Answer {
@@ -73,7 +80,16 @@ func inOrder(because []Reason) {
 }
 
 // reasons adds to list every reason why a subject may do something on a resource, in no order.
-func (x *Index) reasons(list []Reason, u *subject, n uint32, resource string, v view) []Reason {
+func (x *Index) reasons(list []Reason, u *subject, n uint32, resource string, v view, in *rules.Context) []Reason {
+	all := x.sources(list, u, n, resource, v, in)
+	if len(all) > len(list) && x.lacks(u, n, resource, v, in) != "" {
+		return list
+	}
+	return all
+}
+
+// sources adds to list everything by which a subject holds a permission on a resource, whatever that needs beside.
+func (x *Index) sources(list []Reason, u *subject, n uint32, resource string, v view, in *rules.Context) []Reason {
 	if !x.active(u, v) || !x.known(n, v) {
 		return list
 	}
@@ -87,7 +103,7 @@ func (x *Index) reasons(list []Reason, u *subject, n uint32, resource string, v 
 		for scope := range x.covering(resource) {
 			if number, ok := x.findLine(u.number, direct|n, scope); ok {
 				l := x.lines.at(number)
-				if o := x.outcomeOf(l, v); o.holds(v.instant) {
+				if o := x.outcomeOf(l, v); o.holds(v.instant) && x.stands(o.given, u, resource, v, in) {
 					list = append(list, x.directReason(l, o))
 				}
 			}
@@ -100,7 +116,7 @@ func (x *Index) reasons(list []Reason, u *subject, n uint32, resource string, v 
 			continue
 		}
 		o := x.outcomeOf(l, v)
-		if !o.holds(v.instant) || !x.existed(r, v) {
+		if !o.holds(v.instant) || !x.existed(r, v) || !x.stands(o.given, u, resource, v, in) {
 			continue
 		}
 		if put, _ := x.putAt(r, n, v); put != 0 {
@@ -116,17 +132,25 @@ func (x *Index) ownerReason() Reason {
 }
 
 func (x *Index) directReason(l *line, o outcome) Reason {
-	return Reason{
+	return x.withTie(o.given, Reason{
 		Kind: ByPermission, Grant: x.entry(o.given).id, At: o.given, By: x.actorOf(o.given),
 		Scope: *x.scopes.at(l.scope), Until: instant(o.until),
-	}
+	})
 }
 
 func (x *Index) roleReason(l *line, o outcome, put uint64, v view) Reason {
-	return Reason{
+	return x.withTie(o.given, Reason{
 		Kind: ByRole, Grant: x.entry(o.given).id, At: o.given, By: x.actorOf(o.given), Role: x.ref(x.roles.at(l.thing), v),
 		PermissionAt: put, Scope: *x.scopes.at(l.scope), Until: instant(o.until),
+	})
+}
+
+// withTie says under what the grant of a reason holds.
+func (x *Index) withTie(given uint64, r Reason) Reason {
+	if t := x.tied(given); t != nil {
+		r.Condition, r.Passed = t.condition.String(), t.passed
 	}
+	return r
 }
 
 func (x *Index) ref(r *role, v view) RoleRef { return RoleRef{r.id, r.key, lastSaid(x, r.name, v)} }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/ledger/rules"
 )
 
 // An EffectivePermission is a permission that a subject may use, on the whole organization or beneath some scope.
@@ -31,14 +33,14 @@ func (x *Index) Effective(name string, a AsOf) ([]EffectivePermission, error) {
 	because := map[uint32][]Reason{}
 	for _, number := range u.direct {
 		l := x.lines.at(number)
-		if o, n := x.outcomeOf(l, v), l.permission(); o.holds(v.instant) && x.fits(n, u.kind, v) {
+		if o, n := x.outcomeOf(l, v), l.permission(); o.holds(v.instant) && x.fits(n, u.kind, v) && x.alive(x.tied(o.given), v) {
 			because[n] = append(because[n], x.directReason(l, o))
 		}
 	}
 	for _, number := range u.roles {
 		l := x.lines.at(number)
 		r, o := x.roles.at(l.thing), x.outcomeOf(l, v)
-		if !o.holds(v.instant) || !x.existed(r, v) {
+		if !o.holds(v.instant) || !x.existed(r, v) || !x.alive(x.tied(o.given), v) {
 			continue
 		}
 		reason := x.roleReason(l, o, 0, v)
@@ -75,6 +77,8 @@ type Holding struct {
 	Permission string  // empty where it is a role
 	Scope      string
 	Until      time.Time // zero: no end
+	Condition  string    // under which it holds; empty: none
+	Passed     bool      // By delegated what it has itself
 }
 
 // Holdings is what a subject has, whether or not it may use it: a deactivated one keeps what it has.
@@ -96,7 +100,7 @@ func (x *Index) Holdings(name string, a AsOf) (Holdings, error) {
 	h := Holdings{Subject: x.subjectView(u, v)}
 	for _, n := range u.roles {
 		l := x.lines.at(n)
-		if o := x.outcomeOf(l, v); o.holds(v.instant) && x.existed(x.roles.at(l.thing), v) {
+		if o := x.outcomeOf(l, v); o.holds(v.instant) && x.existed(x.roles.at(l.thing), v) && x.alive(x.tied(o.given), v) {
 			one := x.holding(l, o)
 			one.Role = x.ref(x.roles.at(l.thing), v)
 			h.Roles = append(h.Roles, one)
@@ -119,7 +123,11 @@ func (x *Index) Holdings(name string, a AsOf) (Holdings, error) {
 }
 
 func (x *Index) holding(l *line, o outcome) Holding {
-	return Holding{Grant: x.entry(o.given).id, At: o.given, By: x.actorOf(o.given), Scope: *x.scopes.at(l.scope), Until: instant(o.until)}
+	h := Holding{Grant: x.entry(o.given).id, At: o.given, By: x.actorOf(o.given), Scope: *x.scopes.at(l.scope), Until: instant(o.until)}
+	if t := x.tied(o.given); t != nil {
+		h.Condition, h.Passed = t.condition.String(), t.passed
+	}
+	return h
 }
 
 // Who is a subject that may do something, and why.
@@ -151,7 +159,7 @@ func (x *Index) WhoCan(permission, resource string, a AsOf) []Who {
 	var list []Who
 	for number := range maybe {
 		u := x.subjects.at(number)
-		if because := answer(x.reasons(nil, u, n, resource, v)).Because; len(because) > 0 {
+		if because := answer(x.reasons(nil, u, n, resource, v, &rules.Context{})).Because; len(because) > 0 {
 			list = append(list, Who{x.subjectView(u, v), because})
 		}
 	}
@@ -211,7 +219,7 @@ func (c *collector) names(id ulid.ULID) []string {
 	for _, n := range u.roles {
 		l := x.lines.at(n)
 		r := x.roles.at(l.thing)
-		if o := x.outcomeOf(l, v); !o.holds(v.instant) || !x.existed(r, v) {
+		if o := x.outcomeOf(l, v); !o.holds(v.instant) || !x.existed(r, v) || !x.alive(x.tied(o.given), v) {
 			continue
 		}
 		set, have := c.roles[r.number]

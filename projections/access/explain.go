@@ -24,6 +24,33 @@ type Explanation struct {
 	Elsewhere         []Reason // how it holds the permission on scopes that do not cover the resource
 	Lost              []Loss   // grants of the permission itself that it had on a covering scope, and has no more
 	Roles             []NearRole
+	Unmet             []Unmet       // what it has on a covering scope, and the condition of which is not met
+	Broken            []Broken      // what was passed on to it, and whoever did has no more
+	Needs             string        // what the permission needs beside, of events.Needs, where that is all that is missing
+	Access            *PolicyAccess // where that is the access to a policy
+}
+
+// Unmet is a grant whose condition is not met, and the first term of it that does not hold.
+type Unmet struct {
+	Reason
+	UnmetTerm
+}
+
+// Broken is a grant that was passed on by a subject that has lost what it passed on, or acts no more.
+type Broken struct {
+	Reason
+	Key      string // of that subject
+	Inactive uint64 // the position since which that subject is deactivated; 0: it is not
+	LostAt   uint64 // the position that took it from that subject; 0: it has ended, or was given anew
+}
+
+// PolicyAccess is what decides whether a subject's access scope lets it at a policy.
+type PolicyAccess struct {
+	Policy     string
+	Registered bool
+	Scope      string // one of the events.Reach constants or [ReachAssignedOrPublished]; empty: none but its own
+	Published  bool
+	Assigned   bool
 }
 
 // LevelPlatform is the level of permissions that are not of [events.LevelToken]: all kinds of subjects but wallets hold
@@ -56,6 +83,11 @@ type Loss struct {
 
 // Explain is [Index.Check] with what is missing, where something is.
 func (x *Index) Explain(subject, permission, resource string, a AsOf) Explanation {
+	return x.ExplainIn(subject, permission, resource, rules.Context{}, a)
+}
+
+// ExplainIn is Explain with what the question says beside.
+func (x *Index) ExplainIn(subject, permission, resource string, in rules.Context, a AsOf) Explanation {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	v := x.view(a)
@@ -70,7 +102,7 @@ func (x *Index) Explain(subject, permission, resource string, a AsOf) Explanatio
 		}
 	}
 	if u != nil && named {
-		if e.Answer = answer(x.reasons(nil, u, n, resource, v)); e.Allowed {
+		if e.Answer = answer(x.reasons(nil, u, n, resource, v, &in)); e.Allowed {
 			return e
 		}
 	}
@@ -83,7 +115,9 @@ func (x *Index) Explain(subject, permission, resource string, a AsOf) Explanatio
 		if !x.fits(n, u.kind, v) {
 			e.Level = cmp.Or(x.infoAt(n, v).level(), LevelPlatform)
 		}
+		x.explainNeeds(&e, u, n, resource, v, &in)
 		x.explainDirect(&e, u, n, resource, v)
+		x.explainTies(&e, u, n, resource, v, &in)
 	}
 	x.explainRoles(&e, u, n, resource, v)
 	inOrder(e.Elsewhere)

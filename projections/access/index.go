@@ -52,6 +52,10 @@ type Index struct {
 	lives  map[uint32][]phase       // of some subjects, by number
 	abouts map[uint32][]said[About] // of some subjects, by number
 
+	ties      map[uint32]*tie      // by the position that gave
+	resources map[string]*resource // by path; those that are gone too
+	accesses  []uint32             // permissions that ever gave access to policies
+
 	owner uint32 // of subjects; there is none before the opening
 	parts map[events.Digest]part
 }
@@ -82,7 +86,8 @@ const partKept = 2 * 24 * int64(time.Hour/time.Millisecond)
 func New() *Index {
 	x := &Index{
 		roleID: map[ulid.ULID]uint32{}, roleKey: map[string][]uint32{}, actorNumber: map[ulid.ULID]uint32{},
-		parts: map[events.Digest]part{}, lives: map[uint32][]phase{}, abouts: map[uint32][]said[About]{},
+		parts: map[events.Digest]part{}, ties: map[uint32]*tie{}, resources: map[string]*resource{},
+		lives: map[uint32][]phase{}, abouts: map[uint32][]said[About]{},
 	}
 	x.scope("")
 	return x
@@ -140,7 +145,7 @@ func (x *Index) actorOf(position uint64) ulid.ULID { return x.actors[x.entry(pos
 func occurred(e *events.Event) int64 {
 	switch e.Data.(type) {
 	case *events.RoleCreated, *events.RoleUpdated, *events.RoleDeleted,
-		*events.RoleAssigned, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
+		*events.RoleAssigned, *events.RoleDelegated, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
 		*events.PermissionGranted, *events.PermissionRevoked, *events.PermissionsSet:
 		return e.Occurred().UnixMilli()
 	}

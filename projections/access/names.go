@@ -110,7 +110,16 @@ func (x *Index) publish(d *events.CataloguePublished, position uint64) {
 			continue
 		}
 		p.info = append(list, info{position, catalogue, false, says})
+		x.noteAccess(n)
 		x.publishPermission(n, position)
+	}
+}
+
+// noteAccess notes that a catalogue may say of a permission that it gives access to policies.
+func (x *Index) noteAccess(n uint32) {
+	list := x.perms.at(n).info
+	if i, have := slices.BinarySearch(x.accesses, n); !have && list[len(list)-1].says.Access != "" {
+		x.accesses = slices.Insert(x.accesses, i, n)
 	}
 }
 

@@ -27,6 +27,7 @@ type holding struct {
 	active bool
 	owner  bool
 	token  bool   // it may use permissions of the token level, and no others
+	tied   bool   // it has more than is listed here: what holds under a condition, or was passed on
 	list   []held // by scope and thing
 
 	// Where one subject holds very much, the list is empty, and here are its chunks, none of them empty: a change copies
@@ -58,6 +59,7 @@ type roleNow struct {
 const (
 	nowKnown = 1 << iota // it has a name
 	nowToken             // it is of the token level
+	nowNeeds             // it needs more than somebody who holds it
 	nowBits  = iota
 )
 
@@ -68,6 +70,12 @@ const few = 16
 // Allows is [Index.Check] without the reasons. Of the head it takes no lock and no memory, and says what holds at one
 // position that was the head during the call.
 func (x *Index) Allows(subject, permission, resource string, a AsOf) bool {
+	return x.AllowsIn(subject, permission, resource, rules.Context{}, a)
+}
+
+// AllowsIn is Allows with what the question says beside. What holds under more than an end, or needs more than a holder,
+// is looked up under the lock.
+func (x *Index) AllowsIn(subject, permission, resource string, in rules.Context, a AsOf) bool {
 	if a.Occurred.IsZero() {
 		if allowed, sure := x.allowsNow(subject, permission, resource, a); sure {
 			return allowed
@@ -78,7 +86,12 @@ func (x *Index) Allows(subject, permission, resource string, a AsOf) bool {
 	v := x.view(a)
 	u := x.findSubject(subject, v)
 	n, named := x.numberOf(permission)
-	return u != nil && named && len(x.reasons(nil, u, n, resource, v)) > 0
+	return u != nil && named && x.allowsThen(u, n, resource, v, in)
+}
+
+// allowsThen is apart, so that the context of a question about now stays on the stack.
+func (x *Index) allowsThen(u *subject, n uint32, resource string, v view, in rules.Context) bool {
+	return len(x.reasons(nil, u, n, resource, v, &in)) > 0
 }
 
 // allowsNow is not sure where the question is not about the head, or meets an entry that is being taken in.
@@ -100,6 +113,8 @@ func (x *Index) allowsNow(subject, permission, resource string, a AsOf) (allowed
 	switch {
 	case !h.active || p&nowKnown == 0:
 		return false, true
+	case p&nowNeeds != 0:
+		return false, false
 	case h.owner:
 		return true, true
 	case h.token != (p&nowToken != 0):
@@ -114,7 +129,7 @@ func (x *Index) allowsNow(subject, permission, resource string, a AsOf) (allowed
 				return true, true
 			}
 		}
-		return false, true
+		return false, !h.tied
 	}
 	for scope := range x.covering(resource) {
 		for one := range h.between(held{scope: scope}, held{scope: scope, thing: direct}) {
@@ -128,7 +143,7 @@ func (x *Index) allowsNow(subject, permission, resource string, a AsOf) (allowed
 			}
 		}
 	}
-	return false, true
+	return false, !h.tied
 }
 
 // gives says whether a thing gives a permission, wherever.
@@ -184,14 +199,28 @@ func (x *Index) publishHolding(u *subject, lines []uint32, at uint64) {
 	for _, n := range lines {
 		l := x.lines.at(n)
 		one := held{l.scope, l.thing, gone}
-		if o := x.outcomeOf(l, view{position: at, head: true}); o.held() {
+		o := x.outcomeOf(l, view{position: at, head: true})
+		tied := o.held() && x.tied(o.given) != nil
+		if o.held() && !tied {
 			one.until = o.until
 		}
+		u.tie(n, tied)
 		changed = append(changed, one)
 	}
+	h.tied = len(u.tied) > 0
 	slices.SortFunc(changed, held.compare)
 	h.change(u.now.Load(), changed)
 	u.now.Store(h)
+}
+
+// tie notes whether a line holds under more than its end.
+func (u *subject) tie(line uint32, tied bool) {
+	switch i, was := slices.BinarySearch(u.tied, line); {
+	case tied && !was:
+		u.tied = slices.Insert(u.tied, i, line)
+	case was && !tied:
+		u.tied = slices.Delete(u.tied, i, i+1)
+	}
 }
 
 // publish gives a role other permissions, from a position on.
@@ -206,7 +235,10 @@ func (x *Index) publishPermission(n uint32, at uint64) {
 	if k := len(p.info); k > 0 && p.info[k-1].token() {
 		now |= nowToken
 	}
-	if now&(nowKnown|nowToken) != p.now.Load()&(nowKnown|nowToken) { // else it is so since earlier
+	if k := len(p.info); k > 0 && len(p.info[k-1].says.Needs) > 0 {
+		now |= nowNeeds
+	}
+	if all := uint64(nowKnown | nowToken | nowNeeds); now&all != p.now.Load()&all { // else it is so since earlier
 		p.now.Store(now)
 	}
 }

@@ -13,7 +13,7 @@ import (
 func (x *Index) ReadSnapshot(b []byte) error {
 	r := &restorer{Reader: snapshot.NewReader(b), x: New()}
 	r.Header(snapshotOf, snapshotVersion)
-	for _, read := range []func(){r.entries, r.scopes, r.permissions, r.roles, r.subjects, r.lives, r.lines, r.parts} {
+	for _, read := range []func(){r.entries, r.scopes, r.permissions, r.roles, r.subjects, r.lives, r.lines, r.ties, r.resources, r.parts} {
 		if read(); r.Err() != nil {
 			return r.Err()
 		}
@@ -45,6 +45,7 @@ func (x *Index) become(y *Index) {
 	x.subjectKey.become(&y.subjectKey)
 	x.kinds, x.owner, x.parts = y.kinds, y.owner, y.parts
 	x.lives, x.abouts = y.lives, y.abouts
+	x.ties, x.resources, x.accesses = y.ties, y.resources, y.accesses
 	x.lines.become(&y.lines)
 	x.lineNumber.become(&y.lineNumber)
 	x.head.Store(y.head.Load())
@@ -136,7 +137,7 @@ func (r *restorer) permissions() {
 			return
 		}
 	}
-	for _, p := range x.perms.all {
+	for n, p := range x.perms.all {
 		k := r.Count(2)
 		p.entered = make([]entered, 0, k)
 		for range k {
@@ -157,6 +158,7 @@ func (r *restorer) permissions() {
 			}
 			s.Reserved, s.DependsOn, s.Guards, s.Needs = r.Bool(), r.names(), r.names(), r.names()
 			p.info = append(p.info, in)
+			r.x.noteAccess(n)
 		}
 		if r.Err() != nil {
 			return
@@ -208,11 +210,14 @@ func (r *restorer) publish() {
 		for _, lines := range [][]uint32{u.roles, u.direct} {
 			for _, n := range lines {
 				l := x.lines.at(n)
-				if o := x.outcomeOf(l, view{head: true}); o.held() {
+				if o := x.outcomeOf(l, view{head: true}); o.held() && x.tied(o.given) != nil {
+					u.tie(n, true)
+				} else if o.held() {
 					list = append(list, held{l.scope, l.thing, o.until})
 				}
 			}
 		}
+		h.tied = len(u.tied) > 0
 		slices.SortFunc(list, held.compare)
 		h.put(list)
 		u.now.Store(h)

@@ -15,7 +15,7 @@ var _ projections.Snapshotter = (*Index)(nil)
 // What stands before the snapshot of an index, and the version of its form.
 const (
 	snapshotOf      = "access"
-	snapshotVersion = 2
+	snapshotVersion = 3
 )
 
 // AppendSnapshot implements projections.Snapshotter. There stand, each in the order of their numbers: actors, entries,
@@ -39,6 +39,8 @@ func (x *Index) AppendSnapshot(b []byte) []byte {
 	b = x.appendRoles(b)
 	b = x.appendLives(x.appendSubjects(b))
 	b = x.appendLines(b)
+	b = x.appendTies(b)
+	b = x.appendResources(b)
 	digests := slices.SortedFunc(maps.Keys(x.parts), func(a, b events.Digest) int { return bytes.Compare(a[:], b[:]) })
 	b = snapshot.AppendCount(b, len(digests))
 	for _, digest := range digests {

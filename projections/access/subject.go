@@ -26,6 +26,7 @@ type subject struct {
 	kind        uint8  // of kinds
 	imported    bool
 
+	tied   []uint32 // lines that hold under more than their end at the head, ascending
 	roles  []uint32 // lines
 	direct []uint32 // lines of permissions that it was ever given without a role
 	sets   map[uint32][]set

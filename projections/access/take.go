@@ -38,7 +38,13 @@ func (x *Index) take(e *events.Event) {
 			r.touched = append(r.touched, at)
 			r.publish(nil, at)
 		}
+	case *events.RoleDelegated:
+		x.delegate(d, e.Actor, at)
+	case *events.ResourceRegistered, *events.ResourceUpdated, *events.ResourceRemoved,
+		*events.AccessAssigned, *events.AccessUnassigned, *events.AccessDelegated:
+		x.takeResource(e)
 	case *events.RoleAssigned:
+		x.tie(at, tie{condition: conditionOf(d.Condition)})
 		x.changeRole(d.Subject, d.Role, d.Scope, given(at, d.Until))
 	case *events.RoleRevoked:
 		x.changeRole(d.Subject, d.Role, d.Scope, taken(at))
@@ -52,6 +58,7 @@ func (x *Index) take(e *events.Event) {
 	case *events.PermissionGranted:
 		if u := x.subject(d.Subject); u != nil {
 			n := x.enter(d.Permission)
+			x.tie(at, tie{condition: conditionOf(d.Condition)})
 			x.know(n, at, x.entry(at).occurred)
 			x.change(x.directLine(u, n, x.scope(d.Scope)), given(at, d.Until))
 		}

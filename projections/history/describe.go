@@ -69,7 +69,25 @@ func Describe(e *events.Event, names Names) []string {
 	case *events.RoleDeleted:
 		return []string{role(d.Role) + " deleted"}
 	case *events.RoleAssigned:
-		return []string{fmt.Sprintf("%s + %s%s%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope), until(d.Until))}
+		return []string{fmt.Sprintf("%s + %s%s%s%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope), provided(d.Condition), until(d.Until))}
+	case *events.RoleDelegated:
+		return []string{fmt.Sprintf("%s + %s%s%s%s, delegated%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope), provided(d.Condition), until(d.Until), kept(d.Keep))}
+	case *events.AccessAssigned:
+		return []string{fmt.Sprintf("%s assigned to %s", names.SubjectKey(d.Subject), d.Resource)}
+	case *events.AccessDelegated:
+		return []string{fmt.Sprintf("%s assigned to %s, delegated%s", names.SubjectKey(d.Subject), d.Resource, kept(d.Keep))}
+	case *events.AccessUnassigned:
+		return []string{fmt.Sprintf("%s no longer assigned to %s", names.SubjectKey(d.Subject), d.Resource)}
+	case *events.ResourceRegistered:
+		return resource(fmt.Sprintf("resource %s registered", d.Resource), d.Name, d.Properties, d.Published, false)
+	case *events.ResourceUpdated:
+		name := ""
+		if d.Name != nil {
+			name = *d.Name
+		}
+		return resource(fmt.Sprintf("resource %s changed", d.Resource), name, d.Properties, d.Publish, d.Withdraw)
+	case *events.ResourceRemoved:
+		return []string{fmt.Sprintf("resource %s removed", d.Resource)}
 	case *events.RoleRevoked:
 		return []string{fmt.Sprintf("%s − %s%s", names.SubjectKey(d.Subject), role(d.Role), on(d.Scope))}
 	case *events.RolesSet:
@@ -82,7 +100,7 @@ func Describe(e *events.Event, names Names) []string {
 		}
 		return lines
 	case *events.PermissionGranted:
-		return []string{fmt.Sprintf("%s + %s%s%s", names.SubjectKey(d.Subject), d.Permission, on(d.Scope), until(d.Until))}
+		return []string{fmt.Sprintf("%s + %s%s%s", names.SubjectKey(d.Subject), d.Permission, on(d.Scope), provided(d.Condition)+until(d.Until))}
 	case *events.PermissionRevoked:
 		return []string{fmt.Sprintf("%s − %s%s", names.SubjectKey(d.Subject), d.Permission, on(d.Scope))}
 	case *events.PermissionsSet:
@@ -113,62 +131,36 @@ func Describe(e *events.Event, names Names) []string {
 	return []string{string(e.Data.Type())}
 }
 
-// by says how a subject proves itself.
-func by(auth string) string {
-	if auth == "" {
-		return ""
+// resource says what is said of a resource.
+func resource(line, name string, properties []events.Property, published, withdrawn bool) []string {
+	lines := []string{line}
+	if name != "" {
+		lines = append(lines, fmt.Sprintf("name: %q", name))
 	}
-	return ", proves itself by " + auth
-}
-
-// said says what is said of a subject.
-func said(lines []string, properties []events.Property, reference string) []string {
 	for _, p := range properties {
 		lines = append(lines, fmt.Sprintf("%s: %s", p.Name, p.Value))
 	}
-	if reference != "" {
-		lines = append(lines, fmt.Sprintf("reference: %q", reference))
+	if published {
+		lines = append(lines, "published")
+	}
+	if withdrawn {
+		lines = append(lines, "withdrawn")
 	}
 	return lines
 }
 
-// begins says which roles a subject begins with.
-func begins(lines []string, role func(ulid.ULID) string, roles []ulid.ULID, byDefault ulid.ULID) []string {
-	for _, id := range roles {
-		lines = append(lines, "+ "+role(id))
+func provided(condition string) string {
+	if condition == "" {
+		return ""
 	}
-	if byDefault != (ulid.ULID{}) {
-		lines = append(lines, "+ "+role(byDefault)+", the default")
-	}
-	return lines
+	return " if " + condition
 }
 
-func changed(d *events.SubjectUpdated, names Names) []string {
-	lines := []string{names.SubjectKey(d.Subject) + " changed"}
-	var zero events.Digest
-	if d.DisplayName != zero {
-		lines = append(lines, "another name for people to read")
+func kept(keep bool) string {
+	if keep {
+		return "; it stays"
 	}
-	if d.Email != zero {
-		lines = append(lines, "another e-mail address")
-	}
-	switch {
-	case d.Holder != (ulid.ULID{}):
-		lines = append(lines, "assigned to "+names.SubjectKey(d.Holder))
-	case d.Unassigned:
-		lines = append(lines, "assigned to nobody")
-	}
-	if d.Properties != nil && len(d.Properties) == 0 {
-		lines = append(lines, "no properties")
-	}
-	if d.Reference != nil && *d.Reference == "" {
-		lines = append(lines, "no reference")
-		return said(lines, d.Properties, "")
-	}
-	if d.Reference != nil {
-		return said(lines, d.Properties, *d.Reference)
-	}
-	return said(lines, d.Properties, "")
+	return ""
 }
 
 func updated(d *events.RoleUpdated, role string) []string {

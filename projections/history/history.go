@@ -127,6 +127,14 @@ func things(d events.Data) []ulid.ULID {
 		return []ulid.ULID{d.Role}
 	case *events.RoleAssigned:
 		return []ulid.ULID{d.Role, d.Subject}
+	case *events.RoleDelegated:
+		return []ulid.ULID{d.Role, d.Subject}
+	case *events.AccessAssigned:
+		return []ulid.ULID{d.Subject}
+	case *events.AccessDelegated:
+		return []ulid.ULID{d.Subject}
+	case *events.AccessUnassigned:
+		return []ulid.ULID{d.Subject}
 	case *events.RoleRevoked:
 		return []ulid.ULID{d.Role, d.Subject}
 	case *events.RolesSet:

@@ -7,6 +7,7 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -70,8 +71,10 @@ type app struct {
 	key    string
 	reason string
 	dryRun bool
+	wallet walletFlags
 
-	made *madeKey // by this command; nil: none
+	made  *madeKey      // by this command; nil: none
+	lines *bufio.Reader // of stdin, once a password was read from it
 }
 
 func build(p Process) (*cobra.Command, *app) {
@@ -109,13 +112,54 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 			root.AddCommand(c)
 		}
 	}
-	add("run", a.devCommand(), a.initCommand(), a.joinCommand(), a.serveCommand(), a.orgCommand(), a.doctorCommand(),
-		a.repairCommand())
-	add("ask", a.checkCommand(), a.explainCommand(), a.whoCanCommand(), a.accessCommand(), a.diffCommand(), a.blameCommand(),
-		a.simulateCommand())
-	add("change", a.permCommand(), a.roleCommand(), a.userCommand(), a.inviteCommand(), a.acceptCommand(), a.keyCommand(), a.grantCommand(), a.revokeCommand(),
-		a.setCommand(), a.documentCommand(), a.importCommand(), a.assignmentsCommand(), a.applyCommand(), a.dumpCommand())
-	add("log", a.historyCommand(), a.showCommand(), a.catCommand(), a.topicCommand(), a.watchCommand(), a.verifyCommand())
+	add("run",
+		a.devCommand(),
+		a.initCommand(),
+		a.joinCommand(),
+		a.serveCommand(),
+		a.orgCommand(),
+		a.doctorCommand(),
+		a.repairCommand(),
+		a.loginCommand(),
+		a.logoutCommand(),
+		a.whoamiCommand(),
+	)
+	add("ask",
+		a.checkCommand(),
+		a.explainCommand(),
+		a.whoCanCommand(),
+		a.accessCommand(),
+		a.diffCommand(),
+		a.blameCommand(),
+		a.simulateCommand(),
+	)
+	add("change",
+		a.permCommand(),
+		a.roleCommand(),
+		a.userCommand(),
+		a.inviteCommand(),
+		a.acceptCommand(),
+		a.keyCommand(),
+		a.grantCommand(),
+		a.revokeCommand(),
+		a.setCommand(),
+		a.documentCommand(),
+		a.importCommand(),
+		a.assignmentsCommand(),
+		a.applyCommand(),
+		a.dumpCommand(),
+		a.walletCommand(),
+		a.submitCommand(),
+	)
+	add("log",
+		a.historyCommand(),
+		a.activityCommand(),
+		a.showCommand(),
+		a.catCommand(),
+		a.topicCommand(),
+		a.watchCommand(),
+		a.verifyCommand(),
+	)
 	root.AddCommand(a.versionCommand())
 	root.AddCommand(topics()...)
 	strict(root)

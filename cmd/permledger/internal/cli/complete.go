@@ -44,7 +44,7 @@ func (a *app) complete(of ...candidates) cobra.CompletionFunc {
 // listening gives a server, if one is there.
 func (a *app) listening() *session {
 	if a.server != "" {
-		if token, err := a.token(); err == nil {
+		if token, err := a.caller(a.server, ""); err == nil {
 			return remote(a.server, token)
 		}
 		return nil
@@ -52,7 +52,7 @@ func (a *app) listening() *session {
 	if a.data == "" {
 		return nil
 	}
-	s, err := running(a.data)
+	s, err := a.asCaller(running(a.data))
 	if err != nil {
 		return nil
 	}

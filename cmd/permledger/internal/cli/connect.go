@@ -30,6 +30,7 @@ import (
 type session struct {
 	*client.Client
 	url   string // of the server; empty where there is none
+	token string // that it is called with
 	org   string // empty where the command is about no organization
 	close func() error
 }
@@ -131,7 +132,7 @@ const (
 // itself. Where another command has it open, that one is waited for, for some seconds.
 func (a *app) connect(ctx context.Context) (*session, error) {
 	if a.server != "" {
-		token, err := a.token()
+		token, err := a.caller(a.server, "")
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +145,7 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 	defer cancel()
 	for {
 		if s, err := running(a.data); s != nil || err != nil {
-			return s, err
+			return a.asCaller(s, err)
 		}
 		s, err := a.directory(ctx)
 		if !errors.Is(err, node.ErrLocked) {
@@ -184,8 +185,20 @@ func (a *app) token() (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
+// asCaller lets a command call the server that runs on the directory in the session of who signed in there.
+func (a *app) asCaller(s *session, err error) (*session, error) {
+	if err != nil || s == nil {
+		return s, err
+	}
+	token, err := a.caller(s.url, s.token)
+	if err != nil {
+		return nil, err
+	}
+	return remote(s.url, token), nil
+}
+
 func remote(url, token string) *session {
-	return &session{Client: client.New(url, token, nil), url: url, close: func() error { return nil }}
+	return &session{Client: client.New(url, token, nil), url: url, token: token, close: func() error { return nil }}
 }
 
 // running gives the server that runs on a directory, or nil where none does: a process that was killed leaves its

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/permledger/permledger/events/didkey"
+	"github.com/permledger/permledger/ledger/secret"
 	"github.com/permledger/permledger/node"
 )
 
@@ -34,9 +35,16 @@ func operatorKeyFile(dir string) string { return filepath.Join(dir, "keys", "ope
 
 // signingKey reads the key that signs what is changed in an organization.
 func (a *app) signingKey(org string) (ed25519.PrivateKey, error) {
-	file := a.key
-	if file == "" {
-		file = a.p.Env("PERMLEDGER_KEY")
+	file := a.keyNamed()
+	if file == "" && a.data == "" && a.tokenFile == "" && isAPIKey(a.p.Env("PERMLEDGER_TOKEN")) {
+		file = a.p.Env("PERMLEDGER_TOKEN")
+	}
+	if isAPIKey(file) {
+		key, err := secret.Parse(secret.APIKey, file)
+		if err != nil {
+			return nil, exit(exitDenied, "read the key to sign with: %w", err)
+		}
+		return key.Key(), nil
 	}
 	if file == "" && a.data == "" {
 		return nil, exit(exitDenied, "no key to sign with: say --key FILE, or set PERMLEDGER_KEY")

@@ -22,7 +22,8 @@ import (
 )
 
 func (a *app) historyCommand() *cobra.Command {
-	return a.reads(&cobra.Command{
+	var more wire.HistoryQuery
+	c := a.reads(&cobra.Command{
 		Use:   "history [role:KEY|user:KEY|perm:NAME] [A..B]",
 		Short: "List what was recorded: of a role, a user, a permission, or all",
 		Args:  cobra.MaximumNArgs(2),
@@ -31,7 +32,7 @@ func (a *app) historyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			q.AsOf = a.asOf
+			q.AsOf, q.Actor, q.Type, q.Since, q.Before = a.asOf, more.Actor, more.Type, more.Since, more.Before
 			return a.with(c.Context(), func(s *session) error {
 				list, err := allHistory(c.Context(), s, q)
 				if err != nil {
@@ -44,6 +45,13 @@ func (a *app) historyCommand() *cobra.Command {
 			})
 		},
 	})
+	f := c.Flags()
+	f.StringVar(&more.Actor, "by", "", "what a user did, by `key`")
+	f.StringVar(&more.Type, "type", "", "events of a `type`, as role.created")
+	f.StringVar(&more.Since, "since", "", "not before a `time` (RFC 3339)")
+	f.StringVar(&more.Before, "before", "", "before a `time` (RFC 3339)")
+	_ = c.RegisterFlagCompletionFunc("by", a.complete(subjects))
+	return c
 }
 
 var positions = regexp.MustCompile(`^([0-9]*)\.\.([0-9]*)$`)

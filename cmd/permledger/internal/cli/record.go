@@ -16,8 +16,9 @@ import (
 // writes adds the flags of a command that changes something.
 func (a *app) writes(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&a.reason, "reason", "", "why, in a few `words`; kept apart from the log, which holds a commitment to it")
-	c.Flags().StringVar(&a.key, "key", "", "the `file` with the key that signs (PERMLEDGER_KEY)")
+	c.Flags().StringVar(&a.key, "key", "", "the `file` with the key that signs, or an API key (PERMLEDGER_KEY)")
 	c.Flags().BoolVar(&a.dryRun, "dry-run", false, "say what would be recorded and who would gain or lose what; record nothing")
+	a.wallet.flags(c)
 	return a.answers(c)
 }
 
@@ -29,14 +30,18 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 
 // changeAnd is change with an answer of its own.
 func (a *app) changeAnd(ctx context.Context, s *session, in wire.Intent, answer func(wire.Prepared, wire.Receipt) error, texts ...wire.Text) error {
-	key, err := a.signingKey(s.org)
-	if err != nil {
-		return err
-	}
-	in.Credential = didOf(key)
 	if a.reason != "" {
 		commitment, text := client.Commit(a.reason)
 		in.Reason, texts = commitment, append(texts, text)
+	}
+	inSession := a.wallet.wallet == "" && a.inSession(s) // the server signs with the session's key; a wallet signs for itself
+	var by author
+	if !inSession {
+		var err error
+		if by, err = a.author(s.org); err != nil {
+			return err
+		}
+		in.Credential, in.Scheme = by.credential, by.scheme
 	}
 	p, err := s.Prepare(ctx, s.org, in)
 	if err != nil {
@@ -45,13 +50,24 @@ func (a *app) changeAnd(ctx context.Context, s *session, in wire.Intent, answer 
 	if a.dryRun {
 		return a.preview(p)
 	}
+	if a.wallet.prepare != "" {
+		if err := a.keepToSign(s.org, p, texts); err != nil {
+			return fmt.Errorf("%s: %w", in.Kind, err)
+		}
+		return nil
+	}
 	made := a.made
 	if made != nil && p.Refusal == nil {
 		if err := made.keep(); err != nil {
 			return fmt.Errorf("%s: keep the new key: %w", in.Kind, err)
 		}
 	}
-	r, err := s.SignAndRecord(ctx, s.org, p, key, texts)
+	var r wire.Receipt
+	if inSession {
+		r, err = s.Do(ctx, s.org, client.Worded(in, texts))
+	} else {
+		r, err = s.Record(ctx, s.org, p, by.sign, texts)
+	}
 	if made != nil && p.Refusal == nil && err != nil && !errors.As(err, new(*client.UnknownError)) {
 		err = errors.Join(err, made.drop())
 	}

@@ -22,10 +22,12 @@ A negative answer is written to stdout like any other; -q leaves it out.`},
 
   PERMLEDGER_DATA    the data directory, as --data
   PERMLEDGER_ORG     the organization, as --org
-  PERMLEDGER_KEY     the file with the key that signs commands, as --key; else DIR/keys/owner.key for main and
-                     DIR/keys/ORG.owner.key for other organizations
+  PERMLEDGER_KEY     the file with the key that signs commands, as --key, or an API key (plk_…) itself; else
+                     DIR/keys/owner.key for main and DIR/keys/ORG.owner.key for other organizations
   PERMLEDGER_SERVER  the URL of a server, as --server
-  PERMLEDGER_TOKEN   the token for that server; --token-file names a file instead
+  PERMLEDGER_TOKEN   the token for that server, or an API key; --token-file names a file instead. Without one a server is
+                     called with the session of who signed in there, else with the API key in PERMLEDGER_KEY
+  PERMLEDGER_SESSIONS the file that sessions are kept in; else ~/.config/permledger/sessions.json
   PERMLEDGER_TIMEOUT how long a server may take to begin an answer, as 60s, which is the default; ` + "`doctor`" + ` waits 5s at most
 
 A server that runs on the data directory is found by DIR/run/server.json. Without one, a command opens the directory

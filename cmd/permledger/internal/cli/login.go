@@ -1,0 +1,217 @@
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+)
+
+func (a *app) loginCommand() *cobra.Command {
+	var file string
+	c := a.answers(&cobra.Command{
+		Use:   "login EMAIL|KEY",
+		Short: "Sign in with a password: what follows is done in your name, until `permledger logout`",
+		Long: `Sign in with a password, at a server that runs. What follows is done in your name: the server signs it with the key
+that the password opens, for 12 hours at most. The session's token is kept in a file of your own
+(PERMLEDGER_SESSIONS, else ~/.config/permledger/sessions.json).
+
+The password is asked for, or read from a file, or from stdin where that is no terminal.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.atServer(c.Context(), "sign in", func(s *session) error {
+				password, err := a.password("Password: ", file)
+				if err != nil {
+					return err
+				}
+				in := wire.SignIn{Password: password}
+				if strings.Contains(args[0], "@") {
+					in.Email = args[0]
+				} else {
+					in.Key = args[0]
+				}
+				got, err := s.As("").SignIn(c.Context(), s.org, in)
+				if err != nil {
+					return fmt.Errorf("sign in: %w", err)
+				}
+				mine := signedIn{Server: strings.TrimSuffix(s.url, "/"), Org: s.org, Subject: got.Subject, Token: got.Token, Expires: got.Expires}
+				err = a.keepSessions(func(all []signedIn) []signedIn {
+					return append(slices.DeleteFunc(all, func(o signedIn) bool { return o.of(mine.Server, mine.Org) }), mine)
+				})
+				if err != nil {
+					return err
+				}
+				got.Token = "" // kept, and not shown
+				return a.answer(got, func(w io.Writer) error {
+					_, err := fmt.Fprintf(w, "signed in as %s until %s\n", got.Subject, when(got.Expires))
+					return err
+				})
+			})
+		},
+	})
+	c.Flags().StringVar(&file, "password-file", "", "read the password from the first line of a `file`")
+	return c
+}
+
+func (a *app) logoutCommand() *cobra.Command {
+	return a.answers(&cobra.Command{
+		Use:   "logout",
+		Short: "Sign out",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.atServer(c.Context(), "sign out", func(s *session) error {
+				all, err := a.readSessions()
+				if err != nil {
+					return err
+				}
+				at := slices.IndexFunc(all, func(o signedIn) bool { return o.of(s.url, s.org) })
+				if at < 0 {
+					return exit(exitConflict, "nobody is signed in at %s", s.url)
+				}
+				out, err := s.As(all[at].Token).SignOut(c.Context(), s.org)
+				if code := client.CodeOf(err); err != nil && code != wire.CodeUnauthenticated { // else it has ended already
+					return fmt.Errorf("sign out: %w", err)
+				}
+				out.Subject = cmp.Or(out.Subject, all[at].Subject)
+				err = a.keepSessions(func(all []signedIn) []signedIn {
+					return slices.DeleteFunc(all, func(o signedIn) bool { return o.of(s.url, s.org) })
+				})
+				if err != nil {
+					return err
+				}
+				return a.answer(out, func(w io.Writer) error {
+					_, err := fmt.Fprintf(w, "%s is signed out\n", out.Subject)
+					return err
+				})
+			})
+		},
+	})
+}
+
+// atServer runs a command that is about a session, which lives in a server that runs. Where the organization is not named,
+// and cannot be asked for by somebody who is nobody yet, it has to be.
+func (a *app) atServer(ctx context.Context, what string, do func(*session) error) error {
+	return a.withServer(ctx, func(s *session) error {
+		if s.url == "" {
+			return exit(exitUnreached, "%s: sessions live in a server, and none runs on %s: start one with `permledger serve --data %s`", what, a.data, a.data)
+		}
+		var err error
+		if s.org, err = a.organization(ctx, s.Client); err != nil {
+			if client.CodeOf(err) == wire.CodeUnauthenticated {
+				return usage("%s: at which organization? Say --org ID", what)
+			}
+			return err
+		}
+		return do(s)
+	})
+}
+
+func (a *app) whoamiCommand() *cobra.Command {
+	return a.answers(&cobra.Command{
+		Use:   "whoami",
+		Short: "Say who you are to the ledger: who asks, and who signs",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				me, err := s.Whoami(c.Context(), s.org)
+				if err != nil {
+					return fmt.Errorf("whoami: %w", err)
+				}
+				if me.Subject == "" { // the operator of the machine is nobody; the key that signs is somebody's
+					if err := a.signer(c.Context(), s, &me); err != nil {
+						return err
+					}
+				}
+				return a.answer(me, func(w io.Writer) error { return writeWhoami(w, me) })
+			})
+		},
+	})
+}
+
+// signer adds to an answer who the key is that changes are signed with; nobody, where there is none.
+func (a *app) signer(ctx context.Context, s *session, me *wire.Whoami) error {
+	key, err := a.signingKey(s.org)
+	if err != nil {
+		return nil //nolint:nilerr // without a key nothing is signed
+	}
+	me.Credential = didOf(key)
+	one, err := s.CredentialOwner(ctx, s.org, me.Credential)
+	if client.CodeOf(err) == "not-found" {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("whoami: %w", err)
+	}
+	me.Subject, me.ID, me.SubjectKind, me.Owner, me.AsOf = one.Item.Key, one.Item.ID, one.Item.Kind, one.Item.Owner, one.AsOf
+	return nil
+}
+
+func writeWhoami(w io.Writer, me wire.Whoami) error {
+	t := table{}
+	subject := cmp.Or(me.Subject, "nobody")
+	if me.Owner {
+		subject += ", the owner"
+	}
+	t.row("user", subject)
+	t.row("calls as", me.Kind)
+	if me.Credential != "" {
+		t.row("signs with", me.Credential)
+	}
+	if len(me.Roles) > 0 {
+		t.row("roles", strings.Join(me.Roles, ", "))
+	}
+	if me.Expires != "" {
+		t.row("until", when(me.Expires))
+	}
+	return t.writeTo(w, "")
+}
+
+// password reads a password: from the first line of a file, from the terminal without showing it, or from the first line
+// of stdin.
+func (a *app) password(prompt, file string) (string, error) {
+	var from io.Reader = a.p.In
+	if file != "" {
+		f, err := os.Open(file)
+		if err != nil {
+			return "", usage("read the password: %w", err)
+		}
+		defer f.Close()
+		from = f
+	} else if f, ok := a.p.In.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(a.p.Err, prompt)
+		b, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(a.p.Err)
+		return string(b), err
+	}
+	if a.lines == nil || file != "" {
+		lines := bufio.NewReader(from)
+		if file == "" {
+			a.lines = lines // a second password is the next line
+		}
+		return firstLine(lines)
+	}
+	return firstLine(a.lines)
+}
+
+func firstLine(in *bufio.Reader) (string, error) {
+	line, err := in.ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
+	if line == "" {
+		return "", usage("read the password: there is none")
+	}
+	return line, nil
+}
