@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -9,6 +10,7 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/projections/access"
 )
 
 // enter finds the organization that a request is for, and who the caller is in it.
@@ -83,6 +85,27 @@ func ofCallerPath(name string) func(*call) bool {
 
 func ofCallerQuery(name string) func(*call) bool {
 	return func(c *call) bool { return c.isCaller(c.query.Get(name)) }
+}
+
+// ofCallersKeys is ofCallerPath, and the way of being about an API key that is assigned to the caller.
+func ofCallersKeys(name string) func(*call) bool {
+	return func(c *call) bool {
+		key := c.PathValue(name)
+		return c.isCaller(key) || slices.ContainsFunc(c.keysOfCaller(c.org.Access.Now(c.now)), func(v access.SubjectView) bool {
+			return v.Key == key || v.ID.String() == key
+		})
+	}
+}
+
+// holdsKeys says whether some API key is assigned to the caller.
+func holdsKeys(c *call) bool { return len(c.keysOfCaller(c.org.Access.Now(c.now))) > 0 }
+
+// keysOfCaller gives the API keys that are assigned to the caller.
+func (c *call) keysOfCaller(a access.AsOf) []access.SubjectView {
+	if c.subject == (ulid.ULID{}) {
+		return nil
+	}
+	return slices.DeleteFunc(c.org.Access.Subjects(a), func(v access.SubjectView) bool { return v.About.Holder != c.subject })
 }
 
 func ofCallerKey(c *call) bool {

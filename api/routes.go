@@ -36,6 +36,7 @@ const (
 	whySignIn    = "nobody has a token before signing in; the password is what is judged"
 	whyDraft     = "nothing is recorded; whoever may not record the change is told so in the answer"
 	whyNode      = "it lists no organization but those that the caller is somebody in"
+	whyInvited   = "whoever has the code of an invitation is nobody yet; the code's own signature is what is judged"
 )
 
 // reads gives the parameters of a route that reads a ledger.
@@ -99,9 +100,15 @@ func Routes() []Route {
 			Summary: "All roles"},
 		{Method: get, Path: org + "/roles/{key}", Action: roles, Query: reads(), endpoint: answer(getRole),
 			Summary: "A role with its permissions"},
+		{Method: get, Path: org + "/invitations/{did}", Open: true, Why: whyInvited, endpoint: answer(getInvitation),
+			Summary: "What an invitation is for"},
+		{Method: post, Path: org + "/join", Open: true, Why: whyInvited, endpoint: handle(acceptInvitation),
+			Summary: "Join with a command that the code of an invitation signed"},
+		{Method: get, Path: org + "/api-keys", Action: rules.ActionAPIKeyRead, own: holdsKeys, Query: reads(), endpoint: answer(listAPIKeys),
+			Summary: "The API keys; to who may not read them all, those that are assigned to it"},
 		{Method: get, Path: org + "/subjects", Action: subjects, Query: reads(), endpoint: answer(listSubjects),
 			Summary: "All subjects"},
-		{Method: get, Path: org + "/subjects/{key}", Action: subjects, own: ofCallerPath("key"), Query: reads(), endpoint: answer(getSubject),
+		{Method: get, Path: org + "/subjects/{key}", Action: subjects, own: ofCallersKeys("key"), Query: reads(), endpoint: answer(getSubject),
 			Summary: "A subject with what it was given"},
 		{Method: get, Path: org + "/credentials/{did}", Action: rules.ActionKeysRead, own: ofCallerKey, Query: atLeast, endpoint: answer(getCredential),
 			Summary: "The subject that signs with a key now"},

@@ -193,6 +193,7 @@ TYPES = {
     ("key.revoked", 1): ("key/{key}", False),
     ("key.rotated", 1): ("key/{new}", True),
     ("key.succeeded", 1): ("key/{key}", False),
+    ("login.changed", 1): ("subject/{subject}", False),
     ("organization.opened", 1): ("organization/{organization}", False),
     ("organization.opened", 2): ("organization/{organization}", False),
     ("permission.granted", 1): ("subject/{user}", False),
@@ -213,7 +214,16 @@ TYPES = {
     ("role.updated", 1): ("role/{role}", True),
     ("roles.set", 1): ("subject/{subject}", True),
     ("subject.added", 1): ("subject/{subject}", False),
+    ("subject.added", 2): ("subject/{subject}", True),
     ("subject.deactivated", 1): ("subject/{subject}", False),
+    ("subject.erased", 1): ("subject/{subject}", False),
+    ("subject.invited", 1): ("subject/{subject}", True),
+    ("subject.joined", 1): ("subject/{subject}", False),
+    ("subject.linked", 1): ("subject/{subject}", False),
+    ("subject.reactivated", 1): ("subject/{subject}", False),
+    ("subject.removed", 1): ("subject/{subject}", True),
+    ("subject.unlinked", 1): ("subject/{subject}", False),
+    ("subject.updated", 1): ("subject/{subject}", False),
 }
 
 

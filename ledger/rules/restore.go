@@ -31,7 +31,7 @@ func ReadSnapshot(b []byte) (*State, error) {
 func (s *State) read(r *snapshot.Reader) {
 	s.time, s.source, s.documents = instant(r.Int()), r.String(), r.Uint()
 	s.opened = readOpened(r)
-	s.owner = r.ID()
+	s.owner, s.defaultRole = r.ID(), r.ID()
 	for _, t := range s.opened.Evidence {
 		s.evidence[events.Type(t)] = true
 	}
@@ -61,6 +61,7 @@ func (s *State) read(r *snapshot.Reader) {
 		}
 		s.keys[did] = k
 	})
+	s.readLives(r)
 	readSorted(r, 2, r.String, func(purpose string) {
 		did := r.String()
 		if s.keys[did] == nil {

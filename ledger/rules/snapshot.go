@@ -16,7 +16,7 @@ import (
 // what Evolve makes of events, gives it another version.
 const (
 	snapshotOf      = "state"
-	snapshotVersion = 2
+	snapshotVersion = 3
 )
 
 // AppendSnapshot appends all that the state is. Equal states give equal bytes. Of what follows from other parts, like who
@@ -30,7 +30,7 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	b = snapshot.AppendInt(b, s.time.UnixMilli())
 	b = snapshot.AppendString(b, s.source)
 	b = snapshot.AppendUint(b, s.documents)
-	b = append(appendOpened(b, s.opened), s.owner[:]...)
+	b = append(append(appendOpened(b, s.opened), s.owner[:]...), s.defaultRole[:]...)
 	b = s.perms.appendSnapshot(b)
 	b = snapshot.AppendCount(b, len(s.catalogues))
 	for _, name := range slices.Sorted(maps.Keys(s.catalogues)) {
@@ -57,6 +57,7 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 		b = snapshot.AppendString(snapshot.AppendString(b, did), k.purpose)
 		b = snapshot.AppendUint(append(b, k.subject[:]...), k.revoked)
 	}
+	b = s.appendLives(b)
 	b = snapshot.AppendCount(b, len(s.current))
 	for _, purpose := range slices.Sorted(maps.Keys(s.current)) {
 		b = snapshot.AppendString(snapshot.AppendString(b, purpose), s.current[purpose])

@@ -42,12 +42,13 @@ func (s *State) ended() *notes {
 
 // head is the part of the state that every event changes, or that is a few words.
 type head struct {
-	position  uint64
-	time      time.Time
-	source    string
-	opened    *events.OrganizationOpened
-	owner     ulid.ULID // who holds every permission now
-	documents uint64    // entries that carry one
+	position    uint64
+	time        time.Time
+	source      string
+	opened      *events.OrganizationOpened
+	owner       ulid.ULID // who holds every permission now
+	defaultRole ulid.ULID // that everybody gets who is added; zero: none
+	documents   uint64    // entries that carry one
 }
 
 // notes say how to undo what was changed since Begin, in the order of the changes; nil notes nothing. All that Evolve

@@ -137,6 +137,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.permCommand(),
 		a.roleCommand(),
 		a.userCommand(),
+		a.inviteCommand(),
+		a.acceptCommand(),
 		a.keyCommand(),
 		a.grantCommand(),
 		a.revokeCommand(),

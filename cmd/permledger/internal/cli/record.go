@@ -23,18 +23,13 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 }
 
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
+// A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
-	r, err := a.record(ctx, s, in, texts...)
-	if err != nil || r == nil {
-		return err
-	}
-	return a.receipt(*r)
+	return a.changeAnd(ctx, s, in, func(_ wire.Prepared, r wire.Receipt) error { return a.receipt(r) }, texts...)
 }
 
-// record is change that leaves it to the caller to say where it stands. Without a receipt there is nothing to say: it was
-// tried only, or written to be signed elsewhere, which was said. A key that was made for it is kept once it is known that
-// the change can be recorded, and before it is.
-func (a *app) record(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (*wire.Receipt, error) {
+// changeAnd is change with an answer of its own.
+func (a *app) changeAnd(ctx context.Context, s *session, in wire.Intent, answer func(wire.Prepared, wire.Receipt) error, texts ...wire.Text) error {
 	if a.reason != "" {
 		commitment, text := client.Commit(a.reason)
 		in.Reason, texts = commitment, append(texts, text)
@@ -44,27 +39,27 @@ func (a *app) record(ctx context.Context, s *session, in wire.Intent, texts ...w
 	if !inSession {
 		var err error
 		if by, err = a.author(s.org); err != nil {
-			return nil, err
+			return err
 		}
 		in.Credential, in.Scheme = by.credential, by.scheme
 	}
 	p, err := s.Prepare(ctx, s.org, in)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", in.Kind, err)
+		return fmt.Errorf("%s: %w", in.Kind, err)
 	}
 	if a.dryRun {
-		return nil, a.preview(p)
+		return a.preview(p)
 	}
 	if a.wallet.prepare != "" {
 		if err := a.keepToSign(s.org, p, texts); err != nil {
-			return nil, fmt.Errorf("%s: %w", in.Kind, err)
+			return fmt.Errorf("%s: %w", in.Kind, err)
 		}
-		return nil, nil
+		return nil
 	}
 	made := a.made
 	if made != nil && p.Refusal == nil {
 		if err := made.keep(); err != nil {
-			return nil, fmt.Errorf("%s: keep the new key: %w", in.Kind, err)
+			return fmt.Errorf("%s: keep the new key: %w", in.Kind, err)
 		}
 	}
 	var r wire.Receipt
@@ -77,9 +72,9 @@ func (a *app) record(ctx context.Context, s *session, in wire.Intent, texts ...w
 		err = errors.Join(err, made.drop())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", in.Kind, err)
+		return fmt.Errorf("%s: %w", in.Kind, err)
 	}
-	return &r, nil
+	return answer(p, r)
 }
 
 func (a *app) receipt(r wire.Receipt) error {
@@ -127,6 +122,9 @@ func writePreview(w io.Writer, r rehearsal) error {
 	}
 	for _, e := range r.Preview.Losses {
 		t.row("− "+e.Subject, e.Permission+onScope(e.Scope))
+	}
+	for _, e := range r.Preview.Erases {
+		t.row("erased", fmt.Sprintf("%s of %d", e.What, e.Seq))
 	}
 	if out.err == nil {
 		out.err = t.writeTo(w, "")
