@@ -21,7 +21,8 @@ type Route struct {
 	Operator bool     // for the operator of the node alone
 	Query    []string // the parameters it knows
 	// own says whether a request is about nobody but the caller, who may then make it whatever it holds; nil: none is.
-	own func(*call) bool
+	own    func(*call) bool
+	anyOrg bool // also for an organization that is not there, of which the answer says nothing
 	endpoint
 }
 
@@ -91,6 +92,10 @@ func Routes() []Route {
 			Summary: "What the API can do, and which permission each operation takes"},
 		{Method: get, Path: org + "/whoami", Why: whySelf, endpoint: answer(whoami),
 			Summary: "Who makes the request"},
+		{Method: post, Path: org + "/sessions", Open: true, anyOrg: true, Why: whySignIn, endpoint: handle(signIn),
+			Summary: "Sign in with a password"},
+		{Method: put, Path: org + "/login", Why: whySelf, endpoint: handle(putLogin),
+			Summary: "Give oneself a password, or another"},
 		{Method: http.MethodDelete, Path: org + "/sessions", Why: whySelf, endpoint: answer(signOut),
 			Summary: "Sign out: end the session that the request is made in"},
 		{Method: get, Path: org + "/commands/{id}", Action: happened, Query: atLeast, endpoint: answer(getRecorded),
