@@ -37,20 +37,26 @@ func (c *call) enter() error {
 		if s := c.caller.session; s != nil && s.org == c.org.ID { // else it is one of another organization, and goes on there
 			c.server.sessions.end(s)
 		}
-		return stranger(c.caller)
-	}
-	var auth string
-	c.org.Fold.Read(func(s *rules.State) {
-		if !proves(s, id, c.caller.Kind) {
-			auth = s.About(id).Auth
-		}
-	})
-	if auth != "" {
-		come := map[CallerKind]string{APIKey: "an API key", Session: "e-mail and password"}[c.caller.Kind]
-		return unauthenticated("The subject proves itself by "+auth+", and not by "+come, "Come in the way that the subject states")
+		return c.otherWay()
 	}
 	c.subject = id
 	return nil
+}
+
+// otherWay refuses a caller who is nobody in the organization, or is somebody who proves itself in another way.
+func (c *call) otherWay() error {
+	var auth string
+	did := c.caller.did()
+	c.org.Fold.Read(func(s *rules.State) {
+		if id, ok := s.KeyOwner(did); ok {
+			auth = s.About(id).Auth
+		}
+	})
+	if c.caller.Kind.proves(auth) {
+		return stranger(c.caller)
+	}
+	come := map[CallerKind]string{APIKey: "an API key", Session: "e-mail and password"}[c.caller.Kind]
+	return unauthenticated("The subject proves itself by "+auth+", and not by "+come, "Come in the way that the subject states")
 }
 
 // demand refuses what the caller may not do. Whoever is a subject may always read itself; everything else takes the

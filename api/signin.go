@@ -134,7 +134,7 @@ func (c *call) loginOf(id ulid.ULID) (candidate, bool) {
 		who.subject = id
 		if commitment, who.did, ok = s.Login(id); ok {
 			owner, active := s.KeyOwner(who.did)
-			ok = active && owner == id && proves(s, id, Session)
+			ok = active && owner == id && Session.proves(s.About(id).Auth)
 		}
 	})
 	if !ok {
@@ -143,19 +143,6 @@ func (c *call) loginOf(id ulid.ULID) (candidate, bool) {
 	t, ok := c.org.Private.Get(commitment)
 	who.wrapped = t.Text
 	return who, ok
-}
-
-// proves says whether a subject proves itself in the way that a caller came: whoever states no way may come in any.
-func proves(s *rules.State, id ulid.ULID, kind CallerKind) bool {
-	switch s.About(id).Auth {
-	case "":
-		return true
-	case events.AuthEmail:
-		return kind == Session
-	case events.AuthAPIKey:
-		return kind == APIKey
-	}
-	return false
 }
 
 // putLogin gives the caller a new password: for the key that its old one opens, or, where it has none yet, for the key that

@@ -88,6 +88,7 @@ func history(t testing.TB, profile events.Profile) *world {
 			w.do(ask{as: fmt.Sprint(scheme, " on ", on), scheme: scheme, on: on, seen: w.seen(11)}, &events.DocumentIssued{Thing: "subject/" + id("bob").String()})
 		}
 	}
+	w.lives()
 	w.do(ask{as: "bob deactivated"}, &events.SubjectDeactivated{Subject: id("bob")})
 	return w
 }

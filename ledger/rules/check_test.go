@@ -228,7 +228,6 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 	}
 	instead := map[string][]string{ // what also allows it
 		"permissions.record": {"role.create", "role.update", "permission.set"},
-		"api-key.add":        {"subject.add"}, "api-key.remove": {"subject.remove"}, "api-key.update": {"subject.update"},
 	}
 	for _, action := range rules.Actions() {
 		st, ok := steps[action]

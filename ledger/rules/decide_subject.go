@@ -33,10 +33,10 @@ func (s *State) needAny(e *events.Event, actions ...string) *Refusal {
 	return s.need(e.Actor, named, "", e.Time)
 }
 
-// ofKeys gives the actions that allow something to be done to a subject: of an API key it is one for API keys too.
+// ofKeys gives the action that allows something to be done to a subject: of an API key it is one of its own.
 func ofKeys(kind, forKeys, action string) []string {
 	if kind == events.KindAPIKey {
-		return []string{forKeys, action}
+		return []string{forKeys}
 	}
 	return []string{action}
 }

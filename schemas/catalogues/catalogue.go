@@ -55,6 +55,10 @@ func Accesses() []string { return slices.Clone(accesses) }
 
 // actions are the ledger's own, each of which needs a permission that guards it.
 var actions = []string{
+	"api-key.add",
+	"api-key.read",
+	"api-key.remove",
+	"api-key.update",
 	"catalogue.publish",
 	"document.issue",
 	"history.read",
@@ -76,6 +80,11 @@ var actions = []string{
 	"roles.read",
 	"subject.add",
 	"subject.deactivate",
+	"subject.invite",
+	"subject.link",
+	"subject.reactivate",
+	"subject.remove",
+	"subject.update",
 	"subjects.read",
 }
 
