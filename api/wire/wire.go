@@ -285,6 +285,19 @@ type Key struct {
 	Purpose string `json:"purpose"`           // event, document, root, operator or credential
 	Subject string `json:"subject,omitempty"` // key of the subject whose credential it is
 	Revoked uint64 `json:"revoked,omitempty"` // position from which it signs nothing more; absent: it may
+
+	// Of an API key.
+	APIKey  bool     `json:"apiKey,omitempty"`
+	Roles   []string `json:"roles,omitempty"`   // keys
+	Holder  string   `json:"holder,omitempty"`  // key of the member that it is assigned to; absent: the organization's
+	Changed *Change  `json:"changed,omitempty"` // the last entry about its subject
+}
+
+// Change says when something changed, and by whom.
+type Change struct {
+	Seq  uint64 `json:"seq"`
+	Time string `json:"time"`
+	By   string `json:"by"` // key of a subject
 }
 
 // Holds is one thing that a subject was given.
