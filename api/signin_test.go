@@ -4,11 +4,14 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/permledger/permledger/api"
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/events"
@@ -258,5 +261,51 @@ func TestAnotherPassword(t *testing.T) {
 	}
 	if who, err := w.As(in.Token).Whoami(t.Context(), "acme"); err != nil || !who.Owner {
 		t.Errorf("%+v, %v", who, err)
+	}
+}
+
+// Given a session and a name that has to wait, when enough time has passed, then the session has ended, and the name may try
+// again.
+func TestSessionsAndWaitsEnd(t *testing.T) {
+	w := newWorld(t)
+	w.open("acme", "plain")
+	w.join("acme", "ben", "ben@acme.example", password)
+	var ahead atomic.Int64
+	srv := httptest.NewServer(api.New(w.node, api.Options{Token: token, Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }}))
+	defer srv.Close()
+	c := client.New(srv.URL, "", srv.Client())
+	signIn := func(password string) (wire.SignedIn, error) {
+		return c.SignIn(t.Context(), "acme", wire.SignIn{Key: "ben", Password: password})
+	}
+	in, err := signIn(password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		if _, err := signIn("wrong"); problemIn(err).Code() != wire.CodeSignIn {
+			t.Fatal(err)
+		}
+	}
+	if _, err := signIn(password); problemIn(err).Code() != wire.CodeTooMany {
+		t.Errorf("after five: %v", err)
+	}
+	ahead.Store(int64(3 * time.Second))
+	if _, err := signIn("wrong"); problemIn(err).Code() != wire.CodeSignIn {
+		t.Errorf("after 3 s: %v", err)
+	}
+	ahead.Store(int64(6 * time.Second)) // the second wait is longer than the first
+	if _, err := signIn(password); problemIn(err).Code() != wire.CodeTooMany {
+		t.Errorf("3 s after the sixth: %v", err)
+	}
+	ahead.Store(int64(12*time.Hour - time.Minute))
+	if _, err := c.As(in.Token).Whoami(t.Context(), "acme"); err != nil {
+		t.Errorf("after almost 12 h: %v", err)
+	}
+	if _, err := signIn(password); err != nil {
+		t.Errorf("long after: %v", err)
+	}
+	ahead.Store(int64(12*time.Hour + time.Second))
+	if _, err := c.As(in.Token).Whoami(t.Context(), "acme"); problemIn(err).Code() != wire.CodeUnauthenticated {
+		t.Errorf("after 12 h: %v", err)
 	}
 }
