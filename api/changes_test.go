@@ -55,7 +55,7 @@ func TestEveryKindOfIntentIsRecorded(t *testing.T) {
 		{in: wire.Intent{Kind: wire.RevokeRole, Role: "minters", Subject: "bob"}, typ: "role.revoked"},
 		{in: wire.Intent{Kind: wire.SetRoles, Subject: "bob", Roles: []string{"empty"}}, typ: "roles.set", lose: gains("bob", "read")},
 		{in: wire.Intent{Kind: wire.SetRoles, Subject: "bob"}, typ: "roles.set"},
-		{in: wire.Intent{Kind: wire.DeleteRole, Role: "empty"}, typ: "role.deleted"},
+		{in: wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: "empty"}, typ: "role.deleted"},
 		{in: wire.Intent{Kind: wire.IssueDocument, About: "role:desk"}, typ: "document.issued"},
 		{in: wire.Intent{Kind: wire.IssueDocument, About: "subject:bob"}, typ: "document.issued"},
 		{in: wire.Intent{Kind: wire.RegisterKey, Purpose: "credential", Subject: "bob", Key: did("bob2")}, typ: "key.registered"},
@@ -154,12 +154,12 @@ func TestRefusals(t *testing.T) {
 		nearest  []string
 		holders  []string
 	}{
-		{name: "unknown role", who: "owner", in: wire.Intent{Kind: wire.DeleteRole, Role: "desc"}, prepared: true, code: "not-found", nearest: []string{"desk"}},
+		{name: "unknown role", who: "owner", in: wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: "desc"}, prepared: true, code: "not-found", nearest: []string{"desk"}},
 		{name: "unknown subject", who: "owner", in: wire.Intent{Kind: wire.AssignRole, Role: "desk", Subject: "rob"}, prepared: true, code: "not-found", nearest: []string{"bob"}},
 		{name: "unknown permission", who: "owner", in: wire.Intent{Kind: wire.GrantPermission, Subject: "bob", Permission: "nope:reed"}, prepared: true, code: "unknown", nearest: []string{"read"}},
 		{name: "unknown catalogue", who: "owner", in: wire.Intent{Kind: wire.PublishCatalogue, Embedded: "stocker"}, prepared: true, code: "not-found", nearest: []string{"guardian", "ipaware", "stokr", "tokeny"}},
-		{name: "in use", who: "owner", in: wire.Intent{Kind: wire.DeleteRole, Role: "desk"}, code: "in-use", holders: []string{"bob"}},
-		{name: "not permitted", who: "bob", in: wire.Intent{Kind: wire.DeleteRole, Role: "desk"}, code: "not-permitted"},
+		{name: "in use", who: "owner", in: wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: "desk"}, code: "in-use", holders: []string{"bob"}},
+		{name: "not permitted", who: "bob", in: wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: "desk"}, code: "not-permitted"},
 		{name: "no change", who: "owner", in: wire.Intent{Kind: wire.AssignRole, Role: "desk", Subject: "bob"}, code: "no-change"},
 		{name: "taken", who: "owner", in: wire.Intent{Kind: wire.CreateRole, Role: "desk"}, code: "taken"},
 		{name: "ended before it begins", who: "owner", in: wire.Intent{Kind: wire.GrantPermission, Subject: "bob", Permission: "read", Until: "2001-01-01T00:00:00Z"}, code: "invalid"},

@@ -154,10 +154,13 @@ func (c *call) anyRole(name string, a access.AsOf) (ulid.ULID, error) {
 func (c *call) anySubject(name string, a access.AsOf) (ulid.ULID, error) {
 	v, err := c.org.Access.Subject(name, a)
 	if err != nil {
-		var own ulid.ULID
-		c.org.Fold.Read(func(s *rules.State) { own = s.Opened().Node })
-		if name == ledgerActor || name == own.String() {
+		var own, operator ulid.ULID
+		c.org.Fold.Read(func(s *rules.State) { own, operator = s.Opened().Node, s.Opened().Operator })
+		switch {
+		case name == ledgerActor || name == own.String():
 			return own, nil
+		case operator != (ulid.ULID{}) && (name == operatorActor || name == operator.String()):
+			return operator, nil
 		}
 	}
 	return v.ID, err

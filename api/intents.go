@@ -42,11 +42,19 @@ func (d *draft) publishCatalogue() (events.Data, error) {
 		return nil, err
 	}
 	data := &events.CataloguePublished{Catalogue: c.Name, Title: c.Title, Permissions: []events.Permission{}}
+	known := rules.ActionsOf(d.state.Rules())
 	for _, p := range c.Permissions {
+		// Older rules do not know all that a catalogue of this release guards.
+		p.Guards = slices.DeleteFunc(p.Guards, func(action string) bool { return d.in.Embedded != "" && !slices.Contains(known, action) })
 		one := events.Permission{
 			Name: p.Name, Category: p.Category, Entity: p.Entity, Action: p.Action, Description: p.Description,
 			DependsOn: sorted(p.DependsOn), Guards: sorted(p.Guards), Reserved: !p.Selectable,
 			Needs: sorted(p.Needs), Access: p.Access,
+		}
+		if d.state.Rules() == 1 { // what came with later rules is not said to a ledger that does not go by them
+			known := rules.ActionsOf(1)
+			one.Guards = slices.DeleteFunc(one.Guards, func(a string) bool { return !slices.Contains(known, a) })
+			one.Needs, one.Access = nil, ""
 		}
 		if p.Level == catalogues.Token {
 			one.Level = events.LevelToken
@@ -62,7 +70,7 @@ func (d *draft) createRole() (events.Data, error) {
 	if d.in.Name != nil {
 		name = *d.in.Name
 	}
-	data := &events.RoleCreated{Role: d.id(), Key: d.in.Role, Name: name}
+	data := &events.RoleCreated{Role: d.id(), Key: d.in.Role, Name: name, System: d.in.System, Managed: d.in.Managed}
 	if d.in.Description != nil {
 		data.Description = *d.in.Description
 	}
@@ -110,6 +118,11 @@ func labelled(labels []events.Label, set map[string]string) []events.Label {
 
 func (d *draft) deleteRole() (events.Data, error) {
 	role, err := d.role(d.in.Role)
+	if err == nil && !d.in.Confirm {
+		r, _ := d.state.Role(role)
+		d.unconfirmed = problemOf(http.StatusPreconditionRequired, wire.CodeNotConfirmed, "Deleting the role "+r.Key+" cannot be undone")
+		d.unconfirmed.Hint = "Say confirm: true"
+	}
 	return &events.RoleDeleted{Role: role}, err
 }
 
@@ -117,7 +130,8 @@ func (d *draft) assignRole() (events.Data, error) {
 	role, err1 := d.role(d.in.Role)
 	subject, err2 := d.subject(d.in.Subject)
 	until, err3 := instant(d.in.Until)
-	return &events.RoleAssigned{Subject: subject, Role: role, Scope: d.in.Scope, Until: until}, cmp.Or(err1, err2, err3)
+	under, err4 := condition(d.in.Condition)
+	return &events.RoleAssigned{Subject: subject, Role: role, Scope: d.in.Scope, Until: until, Condition: under}, cmp.Or(err1, err2, err3, err4)
 }
 
 func (d *draft) revokeRole() (events.Data, error) {
@@ -143,7 +157,8 @@ func (d *draft) grantPermission() (events.Data, error) {
 	permission, err1 := d.permission(d.in.Permission)
 	subject, err2 := d.subject(d.in.Subject)
 	until, err3 := instant(d.in.Until)
-	return &events.PermissionGranted{Subject: subject, Permission: permission, Scope: d.in.Scope, Until: until}, cmp.Or(err1, err2, err3)
+	under, err4 := condition(d.in.Condition)
+	return &events.PermissionGranted{Subject: subject, Permission: permission, Scope: d.in.Scope, Until: until, Condition: under}, cmp.Or(err1, err2, err3, err4)
 }
 
 func (d *draft) revokePermission() (events.Data, error) {

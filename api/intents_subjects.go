@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"cmp"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -25,7 +24,7 @@ func (d *draft) addSubject() (events.Data, error) {
 	roles, err4 := d.roles(d.in.Roles)
 	data := &events.SubjectAdded{
 		Subject: d.id(), Key: d.in.Subject, Kind: d.in.SubjectKind, DID: d.in.DID, Credential: d.in.SubjectKey, DisplayName: name, Email: email,
-		Auth: d.in.Auth, Holder: holder, Properties: properties(d.in.Properties), Roles: roles,
+		Auth: d.in.Auth, Holder: holder, Properties: propertiesOf(d.in.Properties), Roles: roles,
 	}
 	if d.in.Reference != nil {
 		data.Reference = *d.in.Reference
@@ -58,15 +57,6 @@ func (d *draft) roles(names []string) ([]ulid.ULID, error) {
 	return slices.Compact(ids), nil
 }
 
-// properties gives properties in the order of their names; nil for none.
-func properties(m map[string]string) []events.Property {
-	var list []events.Property
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		list = append(list, events.Property{Name: name, Value: m[name]})
-	}
-	return list
-}
-
 // invitationLasts is how long an invitation lasts where nobody says.
 const invitationLasts = 7 * 24 * time.Hour
 
@@ -87,7 +77,7 @@ func (d *draft) inviteSubject() (events.Data, error) {
 	}
 	data := &events.SubjectInvited{
 		Subject: id, Key: d.in.Subject, Kind: cmp.Or(d.in.SubjectKind, events.KindHuman), DisplayName: name, Email: email, Auth: d.in.Auth,
-		Invitation: d.in.Invitation, Properties: properties(d.in.Properties), Roles: roles, Until: until,
+		Invitation: d.in.Invitation, Properties: propertiesOf(d.in.Properties), Roles: roles, Until: until,
 	}
 	if d.in.Reference != nil {
 		data.Reference = *d.in.Reference
@@ -102,7 +92,7 @@ func (d *draft) updateSubject() (events.Data, error) {
 	holder, err4 := d.holder()
 	data := &events.SubjectUpdated{Subject: id, DisplayName: name, Email: email, Holder: holder, Unassigned: d.in.Unassigned, Reference: d.in.Reference}
 	if d.in.Properties != nil {
-		if data.Properties = properties(d.in.Properties); data.Properties == nil {
+		if data.Properties = propertiesOf(d.in.Properties); data.Properties == nil {
 			data.Properties = []events.Property{}
 		}
 	}

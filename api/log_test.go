@@ -165,7 +165,7 @@ func TestActivityHoldsRefusedCommands(t *testing.T) {
 	if err != nil || len(before.Items) != 0 {
 		t.Fatalf("%+v, %v", before, err)
 	}
-	_, _, refused := w.try("acme", "bob", wire.Intent{Kind: wire.DeleteRole, Role: "desk"})
+	_, _, refused := w.try("acme", "bob", wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: "desk"})
 	if client.CodeOf(refused) != "not-permitted" {
 		t.Fatal(refused)
 	}

@@ -56,6 +56,9 @@ func permission(org *node.Org, name string) (canonical string, near []string) {
 // ledgerActor is how the ledger's own actor, which has an id only, is shown.
 const ledgerActor = "ledger"
 
+// operatorActor is how whoever runs the ledger is shown, who has an id only, too.
+const operatorActor = "ledger-operator"
+
 // keyOf gives the key of a subject, or that of the ledger's own actor; what is neither is shown by its id.
 func keyOf(org *node.Org, id ulid.ULID) string {
 	key := id.String()
@@ -65,6 +68,8 @@ func keyOf(org *node.Org, id ulid.ULID) string {
 				key = u.Key
 			} else if o := s.Opened(); o != nil && o.Node == id {
 				key = ledgerActor
+			} else if o != nil && o.Operator == id {
+				key = operatorActor
 			}
 		})
 	}

@@ -7,12 +7,17 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/projections/access"
+	"github.com/permledger/permledger/projections/history"
 )
 
 // health answers 503 when a ledger has stopped, or takes no command now: what asks is a watchdog, which looks at nothing
@@ -77,7 +82,11 @@ func listOrganizations(c *call) (wire.List[wire.Organization], error) {
 		if _, known := c.caller.Subject(o); !known && c.caller.Kind != LocalOperator {
 			continue
 		}
-		one := organization(o)
+		c.org = o
+		one, err := organization(c, o.Access.Now(c.now))
+		if err != nil {
+			return list, err
+		}
 		one.AsOf = head(o, c.now)
 		list.Items = append(list.Items, one)
 	}
@@ -85,25 +94,75 @@ func listOrganizations(c *call) (wire.List[wire.Organization], error) {
 }
 
 func getOrganization(c *call) (wire.Organization, error) {
-	_, asOf, err := c.asOf()
+	a, asOf, err := c.asOf()
 	if err != nil {
 		return wire.Organization{}, err
 	}
-	o := organization(c.org)
+	o, err := organization(c, a)
 	o.AsOf = asOf
-	return o, nil
+	return o, err
 }
 
-// organization says what the first entry of a ledger says; no later one changes it in this version of the rules.
-func organization(o *node.Org) wire.Organization {
-	var w wire.Organization
+// organization says what the first entry of a ledger says, as later ones left it as of then. The DID, the default role and
+// a recovery are of now.
+func organization(c *call, a access.AsOf) (wire.Organization, error) {
+	o := c.org
+	d, err := openedAs(c, a)
+	if err != nil {
+		return wire.Organization{}, err
+	}
+	w := wire.Organization{ID: o.ID, Name: d.Name, Profile: profile(d.Profile), Rules: d.Rules}
+	if owner, ok := o.Access.Owner(a); ok {
+		w.Owner = owner.Key
+	}
+	var to ulid.ULID
 	o.Fold.Read(func(s *rules.State) {
-		d := s.Opened()
-		w = wire.Organization{ID: o.ID, Name: d.Name, Ledger: s.Source(), DID: s.DID(), Profile: profile(d.Profile), Rules: d.Rules, Owner: d.Owner.Key}
+		w.Ledger, w.DID = s.Source(), s.DID()
+		if r, ok := s.Role(s.DefaultRole()); ok {
+			w.DefaultRole = r.Key
+		}
+		if r, ok := s.Recovery(); ok {
+			to, w.Recovery = r.To, &wire.Recovery{At: r.Position, Due: stamp(r.Due)}
+		}
 	})
+	if w.Recovery != nil { // outside Read: it looks at the state, too
+		w.Recovery.To = keyOf(o, to)
+	}
 	first, _ := o.Access.At(1)
 	w.Genesis = first.CID
-	return w
+	return w, nil
+}
+
+// openedAs gives the opening with the name, the rules and the switches as of then.
+func openedAs(c *call, a access.AsOf) (events.OrganizationOpened, error) {
+	if a.Position >= c.org.Access.Head().Position {
+		var o events.OrganizationOpened
+		c.org.Fold.Read(func(s *rules.State) { o = *s.Opened() })
+		return o, nil
+	}
+	positions, _ := c.org.History.Find(history.Query{
+		Types: []events.Type{"organization.opened", "organization.updated", "rules.adopted"}, To: a.Position,
+	})
+	var o events.OrganizationOpened
+	for _, at := range positions {
+		raw, err := c.org.Journal.Read(at)
+		if err != nil {
+			return o, err
+		}
+		en, err := chain.Parse(raw)
+		if err != nil {
+			return o, &chain.BrokenError{Position: at, Check: chain.CheckForm, Err: err}
+		}
+		switch d := en.Event.Data.(type) {
+		case *events.OrganizationOpened:
+			o = *d
+		case *events.OrganizationUpdated:
+			o.Name = d.Name
+		case *events.RulesAdopted:
+			o.Rules, o.Profile = d.Rules, o.Profile.With(d.Switches)
+		}
+	}
+	return o, nil
 }
 
 func profile(p events.Profile) map[string]any {

@@ -43,7 +43,8 @@ type draft struct {
 
 	erases []wire.Erasure // what an erasure names
 
-	refusal error // why the command would not be recorded; nil: it would
+	refusal     error    // why the command would not be recorded; nil: it would
+	unconfirmed *problem // says that what cannot be undone was not confirmed; nil: it was, or can be undone
 }
 
 // intent says of a kind of intent which members it has, and how its data is made. Data that has parts is made twice:
@@ -60,29 +61,43 @@ var intents = map[string]intent{
 	wire.AddSubject:       {[]string{"subject", "subjectKind", "did", "subjectCredential", "displayName", "email", "auth", "holder", "properties", "reference", "roles"}, (*draft).addSubject, nil},
 	wire.InviteSubject: {[]string{"subject", "subjectKind", "displayName", "email", "auth", "invitation", "properties", "reference", "roles", "until"},
 		(*draft).inviteSubject, nil},
-	wire.UpdateSubject:     {[]string{"subject", "displayName", "email", "holder", "unassigned", "properties", "reference"}, (*draft).updateSubject, nil},
-	wire.ReactivateSubject: {[]string{"subject"}, (*draft).reactivateSubject, nil},
-	wire.RemoveSubject:     {[]string{"subject"}, (*draft).removeSubject, nil},
-	wire.LinkSubject:       {[]string{"subject", "to"}, (*draft).linkSubject, nil},
-	wire.UnlinkSubject:     {[]string{"subject", "to"}, (*draft).unlinkSubject, nil},
-	wire.EraseSubject:      {[]string{"subject", "everything"}, (*draft).eraseSubject, nil},
-	wire.ChangeLogin:       {[]string{"subject", "key", "login"}, (*draft).changeLogin, nil},
-	wire.DeactivateSubject: {[]string{"subject"}, (*draft).deactivateSubject, nil},
-	wire.CreateRole:        {[]string{"role", "name", "description", "labels", "permissions"}, (*draft).createRole, (*draft).divideCreated},
-	wire.UpdateRole:        {[]string{"role", "name", "description", "labels", "add", "remove"}, (*draft).updateRole, (*draft).divideUpdated},
-	wire.DeleteRole:        {[]string{"role"}, (*draft).deleteRole, nil},
-	wire.AssignRole:        {[]string{"role", "subject", "scope", "until"}, (*draft).assignRole, nil},
-	wire.RevokeRole:        {[]string{"role", "subject", "scope"}, (*draft).revokeRole, nil},
-	wire.SetRoles:          {[]string{"roles", "subject"}, (*draft).setRoles, nil},
-	wire.GrantPermission:   {[]string{"permission", "subject", "scope", "until"}, (*draft).grantPermission, nil},
-	wire.RevokePermission:  {[]string{"permission", "subject", "scope"}, (*draft).revokePermission, nil},
-	wire.SetPermissions:    {[]string{"permissions", "subject", "scope"}, (*draft).setPermissions, (*draft).divideSet},
-	wire.IssueDocument:     {[]string{"about"}, (*draft).issueDocument, nil},
-	wire.RegisterKey:       {[]string{"key", "purpose", "subject"}, (*draft).registerKey, nil},
-	wire.RotateKey:         {[]string{"key", "old"}, (*draft).rotateKey, nil},
-	wire.SucceedKey:        {[]string{"key", "old"}, (*draft).succeedKey, nil},
-	wire.RevokeKey:         {[]string{"key"}, (*draft).revokeKey, nil},
-	wire.ReportKey:         {[]string{"key", "from"}, (*draft).reportKey, nil},
+	wire.UpdateSubject:      {[]string{"subject", "displayName", "email", "holder", "unassigned", "properties", "reference"}, (*draft).updateSubject, nil},
+	wire.ReactivateSubject:  {[]string{"subject"}, (*draft).reactivateSubject, nil},
+	wire.RemoveSubject:      {[]string{"subject"}, (*draft).removeSubject, nil},
+	wire.LinkSubject:        {[]string{"subject", "to"}, (*draft).linkSubject, nil},
+	wire.UnlinkSubject:      {[]string{"subject", "to"}, (*draft).unlinkSubject, nil},
+	wire.EraseSubject:       {[]string{"subject", "everything"}, (*draft).eraseSubject, nil},
+	wire.ChangeLogin:        {[]string{"subject", "key", "login"}, (*draft).changeLogin, nil},
+	wire.DeactivateSubject:  {[]string{"subject"}, (*draft).deactivateSubject, nil},
+	wire.AdoptRules:         {[]string{"switches"}, (*draft).adoptRules, nil},
+	wire.DefaultRole:        {[]string{"role"}, (*draft).defaultRole, nil},
+	wire.RecoverOwnership:   {[]string{"subject"}, (*draft).recoverOwnership, nil},
+	wire.StartRecovery:      {[]string{"subject"}, (*draft).startRecovery, nil},
+	wire.StopRecovery:       {[]string{"subject"}, (*draft).stopRecovery, nil},
+	wire.TransferOwnership:  {[]string{"subject"}, (*draft).transferOwnership, nil},
+	wire.UpdateOrganization: {[]string{"name"}, (*draft).updateOrganization, nil},
+	wire.CreateRole:         {[]string{"role", "name", "description", "labels", "permissions", "system", "managed"}, (*draft).createRole, (*draft).divideCreated},
+	wire.UpdateRole:         {[]string{"role", "name", "description", "labels", "add", "remove"}, (*draft).updateRole, (*draft).divideUpdated},
+	wire.DeleteRole:         {[]string{"role", "confirm"}, (*draft).deleteRole, nil},
+	wire.AssignRole:         {[]string{"role", "subject", "scope", "until", "condition"}, (*draft).assignRole, nil},
+	wire.RevokeRole:         {[]string{"role", "subject", "scope"}, (*draft).revokeRole, nil},
+	wire.SetRoles:           {[]string{"roles", "subject"}, (*draft).setRoles, nil},
+	wire.GrantPermission:    {[]string{"permission", "subject", "scope", "until", "condition"}, (*draft).grantPermission, nil},
+	wire.RevokePermission:   {[]string{"permission", "subject", "scope"}, (*draft).revokePermission, nil},
+	wire.SetPermissions:     {[]string{"permissions", "subject", "scope"}, (*draft).setPermissions, (*draft).divideSet},
+	wire.DelegateRole:       {[]string{"role", "subject", "scope", "until"}, (*draft).delegateRole, nil},
+	wire.AssignAccess:       {[]string{"resource", "subject"}, (*draft).assignAccess, nil},
+	wire.UnassignAccess:     {[]string{"resource", "subject"}, (*draft).unassignAccess, nil},
+	wire.DelegateAccess:     {[]string{"resource", "subject"}, (*draft).delegateAccess, nil},
+	wire.RegisterResource:   {[]string{"resource", "name", "properties", "publish"}, (*draft).registerResource, nil},
+	wire.UpdateResource:     {[]string{"resource", "name", "properties", "publish", "withdraw"}, (*draft).updateResource, nil},
+	wire.RemoveResource:     {[]string{"resource"}, (*draft).removeResource, nil},
+	wire.IssueDocument:      {[]string{"about"}, (*draft).issueDocument, nil},
+	wire.RegisterKey:        {[]string{"key", "purpose", "subject"}, (*draft).registerKey, nil},
+	wire.RotateKey:          {[]string{"key", "old"}, (*draft).rotateKey, nil},
+	wire.SucceedKey:         {[]string{"key", "old"}, (*draft).succeedKey, nil},
+	wire.RevokeKey:          {[]string{"key"}, (*draft).revokeKey, nil},
+	wire.ReportKey:          {[]string{"key", "from"}, (*draft).reportKey, nil},
 }
 
 // members refuses members that the kind of intent does not use: what was meant by them would be lost.
@@ -183,6 +198,9 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 		d.refusal = err
 		return p, nil
 	}
+	if d.unconfirmed != nil { // without a command that could be signed
+		return wire.Prepared{}, d.unconfirmed
+	}
 	if !other { // a wallet may be somebody's whose account calls, and is not known to be
 		p.Preview = d.preview(&e)
 		p.Preview.Erases = d.erases
@@ -224,6 +242,8 @@ func (d *draft) actor() (ulid.ULID, error) {
 	case in.Kind == wire.SucceedKey,
 		in.Kind == wire.RotateKey && in.Old == in.Credential && (in.Old == d.state.Key(events.PurposeRoot) || in.Old == d.state.Key(events.PurposeOperator)):
 		return owner, nil
+	case in.Credential == d.state.Key(events.PurposeOperator) && d.state.Rules() > 1:
+		return d.state.Opened().Operator, nil
 	}
 	if id, ok := d.state.KeyOwner(d.in.Credential); ok {
 		return id, nil

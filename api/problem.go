@@ -37,6 +37,7 @@ var titles = map[string]string{
 	wire.CodeNoOrganization:   "No such organization",
 	wire.CodeBadRequest:       "The request is not in order",
 	wire.CodeBadAsOf:          "No such point of the history",
+	wire.CodeNotConfirmed:     "Not confirmed",
 	wire.CodeBadCommand:       "Not a signed command",
 	wire.CodeAmbiguous:        "The name means several things",
 	wire.CodeTooLarge:         "The request is too large",

@@ -258,7 +258,7 @@ func TestHistoryOfADeletedRole(t *testing.T) {
 	w := newWorld(t)
 	w.open("acme", "plain")
 	w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "gone"})
-	w.do("acme", wire.Intent{Kind: wire.DeleteRole, Role: "gone"})
+	w.do("acme", wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: "gone"})
 	h, err := w.History(t.Context(), "acme", wire.HistoryQuery{Role: "gone"})
 	if err != nil || len(h.Items) != 2 {
 		t.Errorf("%+v, %v; want two lines", h.Items, err)

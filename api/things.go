@@ -21,8 +21,9 @@ func listRoles(c *call) (wire.List[wire.Role], error) {
 		return list, err
 	}
 	list = wire.List[wire.Role]{Items: []wire.Role{}, AsOf: asOf}
+	may := c.roleActions()
 	for _, v := range c.org.Access.Roles(a) {
-		list.Items = append(list.Items, roleOf(v, permissions))
+		list.Items = append(list.Items, roleOf(v, permissions, may))
 	}
 	return list, nil
 }
@@ -33,7 +34,7 @@ func getRole(c *call) (wire.One[wire.Role], error) {
 		return wire.One[wire.Role]{}, err
 	}
 	v, err := c.org.Access.Role(c.PathValue("key"), a)
-	return wire.One[wire.Role]{Item: roleOf(v, true), AsOf: asOf}, err
+	return wire.One[wire.Role]{Item: roleOf(v, true, c.roleActions()), AsOf: asOf}, err
 }
 
 func listSubjects(c *call) (wire.List[wire.Subject], error) {
@@ -60,13 +61,13 @@ func getSubject(c *call) (wire.One[wire.Subject], error) {
 	}
 	one = wire.One[wire.Subject]{Item: subjectOf(h.Subject), AsOf: asOf}
 	for _, r := range h.Roles {
-		one.Item.Holds = append(one.Item.Holds, holdsOf(r))
+		one.Item.Holds = append(one.Item.Holds, c.holdsOf(r))
 		if n := len(one.Item.Roles); n == 0 || one.Item.Roles[n-1] != r.Role.Key {
 			one.Item.Roles = append(one.Item.Roles, r.Role.Key)
 		}
 	}
 	for _, p := range h.Permissions {
-		one.Item.Holds = append(one.Item.Holds, holdsOf(p))
+		one.Item.Holds = append(one.Item.Holds, c.holdsOf(p))
 	}
 	if holder := h.Subject.About.Holder; holder != (ulid.ULID{}) {
 		one.Item.Holder = keyOf(c.org, holder)
@@ -190,7 +191,7 @@ func bindings(c *call, w http.ResponseWriter) error {
 		}
 		one := wire.Bound{Subject: v.Key, Kind: v.Kind, Holds: []wire.Holds{}}
 		for _, held := range slices.Concat(h.Roles, h.Permissions) {
-			one.Holds = append(one.Holds, holdsOf(held))
+			one.Holds = append(one.Holds, c.holdsOf(held))
 		}
 		if len(one.Holds) == 0 {
 			continue
@@ -208,6 +209,10 @@ func (c *call) permissionName() (name string, known bool, near []string, err err
 	if name, err = c.text("permission"); err != nil {
 		return "", false, nil, err
 	}
+	return c.permissionOf(name)
+}
+
+func (c *call) permissionOf(name string) (_ string, known bool, near []string, err error) {
 	canonical, near := permission(c.org, name)
 	if canonical != "" {
 		return canonical, true, nil, nil

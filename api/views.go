@@ -4,12 +4,13 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/projections/access"
 )
 
-func roleOf(v access.RoleView, permissions bool) wire.Role {
+func roleOf(v access.RoleView, permissions bool, may roleActions) wire.Role {
 	r := wire.Role{
-		ID: v.ID.String(), Key: v.Key, Name: v.Name, Type: v.Type, Description: v.Description,
+		ID: v.ID.String(), Key: v.Key, Name: v.Name, Type: v.Type, Managed: v.Managed, Default: v.Default, Actions: may.on(v), Description: v.Description,
 		Count: v.Count, Holders: v.Holders, Created: v.Created, Changed: v.Changed,
 	}
 	for _, l := range v.Labels {
@@ -22,6 +23,27 @@ func roleOf(v access.RoleView, permissions bool) wire.Role {
 		r.Permissions = append([]string{}, v.Permissions...)
 	}
 	return r
+}
+
+// roleActions says what a caller may do with the roles of an organization.
+type roleActions struct{ edit, delete bool }
+
+// roleActions gives what the caller of a request may do with roles: whoever asks may view them.
+func (c *call) roleActions() roleActions {
+	caller := CallerOf(c.Context())
+	return roleActions{caller.May(c.org, rules.ActionRoleUpdate, c.now), caller.May(c.org, rules.ActionRoleDelete, c.now)}
+}
+
+// on gives the actions on one role: nobody changes or deletes one of the system.
+func (a roleActions) on(v access.RoleView) []string {
+	list := []string{"View"}
+	if a.edit && v.Type == access.TypeCustom {
+		list = append(list, "Edit")
+	}
+	if a.delete && v.Type == access.TypeCustom {
+		list = append(list, "Delete")
+	}
+	return list
 }
 
 func subjectOf(v access.SubjectView) wire.Subject {
@@ -44,8 +66,14 @@ func permissionOf(v access.PermissionView) wire.Permission {
 	}
 }
 
-func holdsOf(h access.Holding) wire.Holds {
-	return wire.Holds{Grant: h.Grant.String(), At: h.At, Role: h.Role.Key, Permission: h.Permission, Scope: h.Scope, Until: stamp(h.Until)}
+func (c *call) holdsOf(h access.Holding) wire.Holds {
+	out := wire.Holds{
+		Grant: h.Grant.String(), At: h.At, Role: h.Role.Key, Permission: h.Permission, Scope: h.Scope, Until: stamp(h.Until), Condition: h.Condition,
+	}
+	if h.Passed {
+		out.Delegated = keyOf(c.org, h.By)
+	}
+	return out
 }
 
 // because gives reasons with the words that people gave for them. The entries are read for these: once each.
@@ -54,7 +82,7 @@ func (c *call) because(reasons []access.Reason) ([]wire.Because, error) {
 	for _, r := range reasons {
 		b := wire.Because{
 			Kind: string(r.Kind), Grant: r.Grant.String(), At: r.At, PermissionAt: r.PermissionAt, Scope: r.Scope, Until: stamp(r.Until),
-			By: keyOf(c.org, r.By),
+			By: keyOf(c.org, r.By), Condition: r.Condition, Delegated: r.Passed,
 		}
 		if r.Role.ID != (ulid.ULID{}) {
 			b.Role, b.RoleID = r.Role.Key, r.Role.ID.String()

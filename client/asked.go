@@ -20,7 +20,13 @@ var types = map[string]events.Type{
 	wire.CreateRole: "role.created", wire.UpdateRole: "role.updated", wire.DeleteRole: "role.deleted",
 	wire.AssignRole: "role.assigned", wire.RevokeRole: "role.revoked", wire.SetRoles: "roles.set",
 	wire.GrantPermission: "permission.granted", wire.RevokePermission: "permission.revoked", wire.SetPermissions: "permissions.set",
-	wire.IssueDocument: "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
+	wire.AdoptRules: "rules.adopted", wire.DefaultRole: "role.defaulted", wire.UpdateOrganization: "organization.updated",
+	wire.TransferOwnership: "ownership.transferred", wire.StartRecovery: "recovery.started", wire.StopRecovery: "recovery.stopped",
+	wire.RecoverOwnership: "ownership.recovered",
+	wire.DelegateRole:     "role.delegated", wire.AssignAccess: "access.assigned", wire.UnassignAccess: "access.unassigned",
+	wire.DelegateAccess: "access.delegated", wire.RegisterResource: "resource.registered", wire.UpdateResource: "resource.updated",
+	wire.RemoveResource: "resource.removed",
+	wire.IssueDocument:  "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
 	wire.SucceedKey: "key.succeeded", wire.RevokeKey: "key.revoked", wire.ReportKey: "key.reported",
 }
 
@@ -66,6 +72,13 @@ func opening(want *wire.Opening, cmd *events.Command, d *events.OrganizationOpen
 	return nil
 }
 
+func switches(p events.Profile) wire.Switches {
+	return wire.Switches{
+		DefaultRoles: p.DefaultRoles, Delegation: p.Delegation, FixedRoles: p.FixedRoles, KeepDelegated: p.KeepDelegated,
+		OneRolePerKey: p.OneRolePerKey, RecoveryDelay: p.RecoveryDelay, WithdrawRoles: p.WithdrawRoles,
+	}
+}
+
 func text(d events.Digest) string {
 	if d == (events.Digest{}) {
 		return ""
@@ -95,17 +108,6 @@ func (d *differs) same(name, want, have string) {
 	}
 }
 
-func (d *differs) properties(want map[string]string, have []events.Property) {
-	same := len(want) == len(have)
-	for _, p := range have {
-		v, ok := want[p.Name]
-		same = same && ok && v == p.Value
-	}
-	if !same {
-		*d = append(*d, "properties")
-	}
-}
-
 // said compares what is said of a new subject.
 func (d *differs) said(in *wire.Intent, auth string, properties []events.Property, reference string, roles int) {
 	d.text("auth", in.Auth, auth)
@@ -126,6 +128,30 @@ func (d *differs) until(want string, have time.Time) {
 		return
 	}
 	*d = append(*d, "until")
+}
+
+func (d *differs) condition(want, have string) {
+	if c, err := events.ParseCondition(want); want != "" && err == nil {
+		want = c.String()
+	}
+	d.text("condition", want, have)
+}
+
+func (d *differs) flag(name string, want, have bool) {
+	if want != have {
+		*d = append(*d, name)
+	}
+}
+
+func (d *differs) properties(want map[string]string, have []events.Property) {
+	same := len(want) == len(have)
+	for _, p := range have {
+		value, ok := want[p.Name]
+		same = same && ok && value == p.Value
+	}
+	if !same {
+		*d = append(*d, "properties")
+	}
 }
 
 // names compares permissions: those asked for may be without catalogue, those in the command have it.
@@ -219,6 +245,19 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		}
 		d.labels(in.Labels, have.Labels, false)
 		d.names("permissions", in.Permissions, have.Permissions, have.Parts, parts)
+		if in.System != have.System || in.Managed != have.Managed {
+			d = append(d, "how it is assigned")
+		}
+	case *events.RoleDefaulted:
+		if (in.Role == "") != have.None {
+			d = append(d, "role")
+		}
+	case *events.OrganizationUpdated:
+		d.optional("name", in.Name, &have.Name)
+	case *events.RulesAdopted:
+		if want := in.Switches; want == nil || *want != switches(have.Switches) {
+			d = append(d, "switches")
+		}
 	case *events.RoleUpdated:
 		d.optional("name", in.Name, have.Name)
 		d.optional("description", in.Description, have.Description)
@@ -228,6 +267,31 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 	case *events.RoleAssigned:
 		d.text("scope", in.Scope, have.Scope)
 		d.until(in.Until, have.Until)
+		d.condition(in.Condition, have.Condition)
+	case *events.RoleDelegated:
+		d.text("scope", in.Scope, have.Scope)
+		d.until(in.Until, have.Until)
+	case *events.AccessAssigned:
+		d.text("resource", in.Resource, have.Resource)
+	case *events.AccessUnassigned:
+		d.text("resource", in.Resource, have.Resource)
+	case *events.AccessDelegated:
+		d.text("resource", in.Resource, have.Resource)
+	case *events.ResourceRegistered:
+		d.text("resource", in.Resource, have.Resource)
+		if in.Name != nil {
+			d.text("name", *in.Name, have.Name)
+		}
+		d.properties(in.Properties, have.Properties)
+		d.flag("publish", in.Publish, have.Published)
+	case *events.ResourceUpdated:
+		d.text("resource", in.Resource, have.Resource)
+		d.optional("name", in.Name, have.Name)
+		d.properties(in.Properties, have.Properties)
+		d.flag("publish", in.Publish, have.Publish)
+		d.flag("withdraw", in.Withdraw, have.Withdraw)
+	case *events.ResourceRemoved:
+		d.text("resource", in.Resource, have.Resource)
 	case *events.RoleRevoked:
 		d.text("scope", in.Scope, have.Scope)
 	case *events.RolesSet:
@@ -238,6 +302,7 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		d.names("permission", []string{in.Permission}, []string{have.Permission}, nil, nil)
 		d.text("scope", in.Scope, have.Scope)
 		d.until(in.Until, have.Until)
+		d.condition(in.Condition, have.Condition)
 	case *events.PermissionRevoked:
 		d.names("permission", []string{in.Permission}, []string{have.Permission}, nil, nil)
 		d.text("scope", in.Scope, have.Scope)

@@ -104,6 +104,31 @@ func (c *Client) Explain(ctx context.Context, org, subject, permission, resource
 	return get[wire.Check](ctx, c, path(org, "explain"), question(r, subject, permission, resource))
 }
 
+// CheckWith is [Client.Check] with what conditions compare, and a wallet that comes along.
+func (c *Client) CheckWith(ctx context.Context, org string, q wire.Question, r Read) (wire.Check, error) {
+	return sendQuery[wire.Check](ctx, c, http.MethodPost, path(org, "check"), r.query(), q)
+}
+
+// ExplainWith is [Client.Explain] with what conditions compare, and a wallet that comes along.
+func (c *Client) ExplainWith(ctx context.Context, org string, q wire.Question, r Read) (wire.Check, error) {
+	return sendQuery[wire.Check](ctx, c, http.MethodPost, path(org, "explain"), r.query(), q)
+}
+
+// Resources gives the resources of a kind, of the empty kind all; with a subject those that it may see, or, with a
+// permission too, those on which it may do what that allows.
+func (c *Client) Resources(ctx context.Context, org, kind, subject, permission string, r Read) (wire.List[wire.Resource], error) {
+	q := r.query()
+	set(q, "kind", kind)
+	set(q, "subject", subject)
+	set(q, "permission", permission)
+	return get[wire.List[wire.Resource]](ctx, c, path(org, "resources"), q)
+}
+
+// Delegable gives what a subject can delegate.
+func (c *Client) Delegable(ctx context.Context, org, subject string, r Read) (wire.One[wire.Delegable], error) {
+	return get[wire.One[wire.Delegable]](ctx, c, path(org, "subjects", subject, "delegable"), r.query())
+}
+
 // WhoCan gives everybody who may do what a permission allows on a resource, and why.
 func (c *Client) WhoCan(ctx context.Context, org, permission, resource string, r Read) (wire.List[wire.Holder], error) {
 	return get[wire.List[wire.Holder]](ctx, c, path(org, "who-can"), question(r, "", permission, resource))

@@ -88,7 +88,14 @@ var examples = map[eventtest.Kind]events.Data{
 		Keys:     events.Keys{Event: did(1), Document: did(2), Root: did(3), Operator: did(4)},
 		Evidence: []string{"key.registered", "key.revoked"},
 	},
-	{Type: "permission.granted", Version: 1}: &events.PermissionGranted{Subject: id(2), Permission: "acme:asset.view"},
+	{Type: "organization.updated", Version: 1}: &events.OrganizationUpdated{Organization: "acme", Name: "ACME \U0001f511 S.A."},
+	{Type: "ownership.recovered", Version: 1}:  &events.OwnershipRecovered{To: id(2), From: id(1), Role: id(7)},
+	{Type: "recovery.started", Version: 1}: &events.RecoveryStarted{
+		To: id(2), From: id(1), Due: at.Add(72 * time.Hour),
+	},
+	{Type: "recovery.stopped", Version: 1}:      &events.RecoveryStopped{To: id(2)},
+	{Type: "ownership.transferred", Version: 1}: &events.OwnershipTransferred{To: id(2), From: id(1), Role: id(7)},
+	{Type: "permission.granted", Version: 1}:    &events.PermissionGranted{Subject: id(2), Permission: "acme:asset.view"},
 	{Type: "permission.granted", Version: 2}: &events.PermissionGranted{
 		Subject: id(2), Permission: "acme:asset.view", Scope: "token/EU-1", Until: at.Add(24 * time.Hour),
 	},
@@ -125,8 +132,14 @@ var examples = map[eventtest.Kind]events.Data{
 		Permissions: []string{"asset.mint"}, Parts: []events.Digest{digest(9)},
 		Included: []string{"asset.view"}, Count: 2, Set: events.SetDigest([]string{"asset.mint", "asset.view"}),
 	},
-	{Type: "role.deleted", Version: 1}: &events.RoleDeleted{Role: id(7)},
-	{Type: "role.revoked", Version: 1}: &events.RoleRevoked{Subject: id(2), Role: id(7), Scope: "token/EU-1", Grant: id(9)},
+	{Type: "role.created", Version: 2}: &events.RoleCreated{
+		Role: id(7), Key: "Minter (EU)", Name: "Minter", Description: text, Labels: []events.Label{{Name: "stage", Value: "BETA"}, {Name: "tier"}},
+		Permissions: []string{"asset.mint"}, Parts: []events.Digest{digest(9)}, System: true, Managed: events.ManagedTokenAgent,
+		Included: []string{"asset.view"}, Count: 2, Set: events.SetDigest([]string{"asset.mint", "asset.view"}),
+	},
+	{Type: "role.defaulted", Version: 1}: &events.RoleDefaulted{Role: id(7), None: true, Former: id(8)},
+	{Type: "role.deleted", Version: 1}:   &events.RoleDeleted{Role: id(7)},
+	{Type: "role.revoked", Version: 1}:   &events.RoleRevoked{Subject: id(2), Role: id(7), Scope: "token/EU-1", Grant: id(9)},
 	{Type: "role.updated", Version: 1}: &events.RoleUpdated{
 		Role: id(7), Name: new("Burner"), Description: new(string), Labels: []events.Label{},
 		Add: []string{"asset.burn"}, AddParts: []events.Digest{digest(9)}, Remove: []string{"asset.mint"}, RemoveParts: []events.Digest{digest(8)},
@@ -134,6 +147,11 @@ var examples = map[eventtest.Kind]events.Data{
 	},
 	{Type: "roles.set", Version: 1}: &events.RolesSet{
 		Subject: id(2), Roles: []ulid.ULID{id(7), id(8)}, Added: []ulid.ULID{id(8)}, Removed: []ulid.ULID{id(6)},
+	},
+	{Type: "rules.adopted", Version: 1}: &events.RulesAdopted{
+		Organization: "acme", Rules: 2, Operator: id(4), From: 1,
+		Switches: events.Profile{DefaultRoles: true, Delegation: true, FixedRoles: true, KeepDelegated: true, OneRolePerKey: true,
+			RecoveryDelay: 259_200, WithdrawRoles: true},
 	},
 	{Type: "subject.added", Version: 1}: &events.SubjectAdded{
 		Subject: id(2), Key: "ben@acme", Kind: events.KindWallet, DID: "did:pkh:eip155:1:0xb9c5714089478a327f09197987f16f9e5d936e8a",

@@ -130,6 +130,24 @@ func (p Profile) first() Profile {
 	}
 }
 
+// later walks over the switches that version 1 did not know.
+func (p *Profile) later(c *canon.Codec) {
+	c.Flag("defaultRoles", &p.DefaultRoles)
+	c.Flag("delegation", &p.Delegation)
+	c.Flag("fixedRoles", &p.FixedRoles)
+	c.Flag("keepDelegated", &p.KeepDelegated)
+	c.Flag("oneRolePerKey", &p.OneRolePerKey)
+	c.Uint("recoveryDelay", &p.RecoveryDelay)
+	c.Flag("withdrawRoles", &p.WithdrawRoles)
+}
+
+// With gives the profile with the switches of another that version 1 did not know.
+func (p Profile) With(later Profile) Profile {
+	later.Name, later.Dependencies, later.DirectGrants, later.Documents = p.Name, p.Dependencies, p.DirectGrants, p.Documents
+	later.EmptyRoles, later.NewPermissions, later.UniqueNames = p.EmptyRoles, p.NewPermissions, p.UniqueNames
+	return later
+}
+
 // CataloguePublished says which permissions there are. A later one of the same catalogue takes the place of the former.
 // Version 1 knew neither needs nor access.
 type CataloguePublished struct {

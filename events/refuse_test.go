@@ -122,7 +122,7 @@ func TestEncodeRefuses(t *testing.T) {
 		{"a position of 17 digits", func(e *events.Event, _ *events.RoleCreated) { e.Sequence = 1e16 }},
 		{"no prev", func(e *events.Event, _ *events.RoleCreated) { e.Prev = "" }},
 		{"a prev in the first", func(e *events.Event, _ *events.RoleCreated) { e.Sequence = 1 }},
-		{"a version that is not known", func(e *events.Event, _ *events.RoleCreated) { e.Version = 2 }},
+		{"a version that is not known", func(e *events.Event, _ *events.RoleCreated) { e.Version = 99 }},
 		{"a version below 1", func(e *events.Event, _ *events.RoleCreated) { e.Version = -1 }},
 		{"no id", func(e *events.Event, _ *events.RoleCreated) { e.ID = [16]byte{} }},
 		{"parts of a millisecond", func(e *events.Event, _ *events.RoleCreated) { e.Time = e.Time.Add(1) }},

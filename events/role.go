@@ -10,6 +10,8 @@ import (
 )
 
 // RoleCreated says that there is a role now, and which permissions it gives.
+//
+// Version 1 knew neither roles of the system nor roles that are assigned in a way of their own.
 type RoleCreated struct {
 	Role        ulid.ULID
 	Key         string // unique among the organization's roles of its time
@@ -18,11 +20,22 @@ type RoleCreated struct {
 	Labels      []Label
 	Permissions []string // sorted
 	Parts       []Digest // of permissions recorded before; they are in the role beside Permissions
+	System      bool     // it can be neither changed nor deleted
+	Managed     string   // how it is assigned, see the Managed constants; empty: by whoever may
 
 	Included []string // names that came in because others depend on them
 	Count    uint64   // of the permissions in the role
 	Set      Digest   // [SetDigest] of the permissions in the role
 }
+
+// Managed says in which way of its own a role is assigned. There is one role of each but for [ManagedOperator].
+const (
+	ManagedOwner       = "owner"        // the owner has it, and nobody else; it gives every permission, future ones too
+	ManagedOperator    = "operator"     // by whoever runs the ledger
+	ManagedTokenOwner  = "token-owner"  // by the deployment and the transfer of a token
+	ManagedTokenAgent  = "token-agent"  // by the owner of a token
+	ManagedTokenHolder = "token-holder" // by qualification for a token
+)
 
 // Label is something else that the source of a role says of it, as its stage.
 type Label struct{ Name, Value string }
@@ -53,14 +66,23 @@ func (d *RoleCreated) asked() Data {
 	return &a
 }
 
-func (d *RoleCreated) command(c *canon.Codec, _ int) {
+func (d *RoleCreated) command(c *canon.Codec, version int) {
+	if version == 1 && !c.Reading() && (d.System || d.Managed != "") {
+		c.Failf("version 1 of role.created knows no roles of the system")
+	}
 	c.OptionalString("description", &d.Description, canon.Text)
 	c.String("key", &d.Key, canon.Key)
 	labels(c, &d.Labels, false)
+	if version > 1 {
+		c.OptionalString("managed", &d.Managed, canon.Token)
+	}
 	c.String("name", &d.Name, canon.Name)
 	c.Digests("parts", &d.Parts)
 	c.Set("permissions", &d.Permissions, canon.Permission)
 	c.ULID("role", &d.Role)
+	if version > 1 {
+		c.Flag("system", &d.System)
+	}
 }
 
 func (d *RoleCreated) effect(c *canon.Codec, _ int) {
@@ -121,6 +143,25 @@ func (d *RoleDeleted) About() string { return about("role", d.Role) }
 func (d *RoleDeleted) asked() Data   { return new(*d) }
 
 func (d *RoleDeleted) command(c *canon.Codec, _ int) { c.ULID("role", &d.Role) }
+
+// RoleDefaulted says which role everybody gets who is added from now on. At most one role is the default.
+type RoleDefaulted struct {
+	Role ulid.ULID
+	None bool // the role is the default no longer, and no other takes its place
+
+	Former ulid.ULID // which one was; zero: none
+}
+
+func (*RoleDefaulted) Type() Type      { return "role.defaulted" }
+func (d *RoleDefaulted) About() string { return about("role", d.Role) }
+func (d *RoleDefaulted) asked() Data   { return &RoleDefaulted{Role: d.Role, None: d.None} }
+
+func (d *RoleDefaulted) command(c *canon.Codec, _ int) {
+	c.Flag("none", &d.None)
+	c.ULID("role", &d.Role)
+}
+
+func (d *RoleDefaulted) effect(c *canon.Codec, _ int) { c.OptionalULID("former", &d.Former) }
 
 // RoleAssigned gives a role to a subject. The id of the event names the grant. Version 1 knew no condition.
 type RoleAssigned struct {

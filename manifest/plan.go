@@ -223,7 +223,7 @@ func (m *maker) prune() error {
 	}
 	for _, r := range m.have.Roles {
 		if !roles[r.Key] && !r.System {
-			m.step(wire.Intent{Kind: wire.DeleteRole, Role: r.Key}, "− role %s", r.Key)
+			m.step(wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: r.Key}, "− role %s", r.Key)
 		}
 	}
 	return nil

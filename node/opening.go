@@ -40,6 +40,12 @@ var profiles = map[string]events.Profile{
 // recoveryDelay is how many seconds everybody has to see that somebody is to become owner in the place of a lost one.
 const recoveryDelay = 72 * 60 * 60
 
+// Profile gives the switches of a profile by its name.
+func Profile(name string) (events.Profile, bool) {
+	p, ok := profiles[name]
+	return p, ok
+}
+
 // Profiles gives the names of the profiles an organization can be opened with.
 func Profiles() []string { return slices.Sorted(maps.Keys(profiles)) }
 

@@ -227,7 +227,7 @@ func integrity() []attack {
 		{name: "another genesis is pinned", tamper: (*world).raws, check: chain.CheckGenesis, at: "opened", options: func(w *world) verify.Options {
 			return verify.Options{Genesis: w.entry("catalogue").CID()}
 		}},
-		{name: "a head beyond the end", tamper: func(w *world) []verify.Raw { return w.raws()[:len(w.entries)-1] }, check: chain.CheckHead, at: "bob deactivated",
+		{name: "a head beyond the end", tamper: func(w *world) []verify.Raw { return w.raws()[:len(w.entries)-1] }, check: chain.CheckHead, at: "the owner again",
 			options: func(w *world) verify.Options { return verify.Options{Head: w.head(uint64(len(w.entries)))} }},
 		{name: "a head with another root", tamper: (*world).raws, check: chain.CheckHead, at: "part", options: func(w *world) verify.Options {
 			h := w.head(w.position("part"))
@@ -286,7 +286,7 @@ func TestRewriting(t *testing.T) {
 	w.do(ask{as: "who saw the report", seen: w.seen(w.position("event reported"))}, &events.RoleCreated{Role: id("seen"), Key: "seen", Name: "Seen", Permissions: []string{"p"}})
 	fails(t, w, []attack{
 		{name: "what an author had seen", tamper: func(w *world) []verify.Raw { return w.resigned("event reported") },
-			check: chain.CheckEvidence, at: "bob deactivated", found: "another history"}, // where "who saw the report" comes to stand
+			check: chain.CheckEvidence, at: "the owner again", found: "another history"}, // where "who saw the report" comes to stand
 	})
 	fails(t, history(t, documenttest.Guardian), []attack{
 		{name: "one with a document", tamper: func(w *world) []verify.Raw { return w.resigned("bob's revoked") }, check: chain.CheckDocument, at: "ann2 registered"}, // where "signed by event" comes to stand

@@ -13,6 +13,7 @@ const (
 	CodeNoOrganization   = "no-organization" // 404
 	CodeBadRequest       = "bad-request"     // 400: the query or the body is not what the route takes
 	CodeBadAsOf          = "bad-as-of"       // 400: as_of names no point of the history
+	CodeNotConfirmed     = "not-confirmed"   // 428: what cannot be undone was asked for without confirming it
 	CodeBadCommand       = "bad-command"     // 422: a submission is not a signed command in canonical form
 	CodeAmbiguous        = "ambiguous"       // 422: several catalogues have the name
 	CodeTooLarge         = "too-large"       // 413

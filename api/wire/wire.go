@@ -42,7 +42,17 @@ type Organization struct {
 	Owner   string         `json:"owner"` // key of the subject
 	Rules   uint64         `json:"rules"`
 	Genesis string         `json:"genesis"` // CID of the first entry
-	AsOf    AsOf           `json:"asOf"`
+	// DefaultRole is the key of the role that everybody gets who is added; Recovery is of a lost owner. Both are of now.
+	DefaultRole string    `json:"defaultRole,omitempty"`
+	Recovery    *Recovery `json:"recovery,omitempty"`
+	AsOf        AsOf      `json:"asOf"`
+}
+
+// Recovery is an announced new owner in the place of a lost one.
+type Recovery struct {
+	To  string `json:"to"`  // key of the subject
+	At  uint64 `json:"at"`  // the entry that announced it
+	Due string `json:"due"` // the first instant at which the owner can be replaced
 }
 
 // Opening asks for the command that opens an organization.
@@ -65,7 +75,10 @@ type Intent struct {
 	Kind       string `json:"kind"`       // see the Intent constants
 	Credential string `json:"credential"` // did:key that will sign, or the wallet
 
-	Role        string   `json:"role,omitempty"` // key or id
+	Role        string   `json:"role,omitempty"`    // key or id
+	System      bool     `json:"system,omitempty"`  // of a new role: it can be neither changed nor deleted
+	Managed     string   `json:"managed,omitempty"` // of a new role: how it is assigned
+	Confirm     bool     `json:"confirm,omitempty"` // of what cannot be undone: it is meant
 	Name        *string  `json:"name,omitempty"`
 	Description *string  `json:"description,omitempty"`
 	Permissions []string `json:"permissions,omitempty"` // of a new role, or a whole set
@@ -95,10 +108,17 @@ type Intent struct {
 
 	Permission string `json:"permission,omitempty"`
 	Scope      string `json:"scope,omitempty"`
-	Until      string `json:"until,omitempty"` // RFC 3339
+	Until      string `json:"until,omitempty"`     // RFC 3339
+	Condition  string `json:"condition,omitempty"` // as resource.properties.country == "LU"
+
+	Resource string `json:"resource,omitempty"` // path
+	Publish  bool   `json:"publish,omitempty"`  // a resource is published
+	Withdraw bool   `json:"withdraw,omitempty"` // a resource is not published any more
 
 	Catalogue json.RawMessage `json:"catalogue,omitempty"` // of schemas/catalogues' form
 	Embedded  string          `json:"embedded,omitempty"`  // or the name of a catalogue the program brings along
+
+	Switches *Switches `json:"switches,omitempty"` // of newer rules
 
 	Key     string `json:"key,omitempty"`     // did:key
 	Old     string `json:"old,omitempty"`     // did:key
@@ -114,6 +134,14 @@ type Intent struct {
 
 // Kinds of intents.
 const (
+	AdoptRules         = "adopt-rules"
+	DefaultRole        = "default-role" // without a role: none is the default any more
+	RecoverOwnership   = "recover-ownership"
+	StartRecovery      = "start-recovery"
+	StopRecovery       = "stop-recovery"
+	TransferOwnership  = "transfer-ownership"
+	UpdateOrganization = "update-organization"
+
 	PublishCatalogue  = "publish-catalogue"
 	AddSubject        = "add-subject"
 	InviteSubject     = "invite-subject"
@@ -135,12 +163,32 @@ const (
 	RevokePermission  = "revoke-permission"
 	SetPermissions    = "set-permissions"
 	IssueDocument     = "issue-document"
-	RegisterKey       = "register-key"
-	RotateKey         = "rotate-key"
-	SucceedKey        = "succeed-key"
-	RevokeKey         = "revoke-key"
-	ReportKey         = "report-key"
+
+	DelegateRole     = "delegate-role"
+	AssignAccess     = "assign-access"
+	UnassignAccess   = "unassign-access"
+	DelegateAccess   = "delegate-access"
+	RegisterResource = "register-resource"
+	UpdateResource   = "update-resource"
+	RemoveResource   = "remove-resource"
+
+	RegisterKey = "register-key"
+	RotateKey   = "rotate-key"
+	SucceedKey  = "succeed-key"
+	RevokeKey   = "revoke-key"
+	ReportKey   = "report-key"
 )
+
+// Switches are those of a profile that version 1 of the rules did not know.
+type Switches struct {
+	DefaultRoles  bool   `json:"defaultRoles,omitempty"`
+	Delegation    bool   `json:"delegation,omitempty"`
+	FixedRoles    bool   `json:"fixedRoles,omitempty"`
+	KeepDelegated bool   `json:"keepDelegated,omitempty"`
+	OneRolePerKey bool   `json:"oneRolePerKey,omitempty"`
+	RecoveryDelay uint64 `json:"recoveryDelay,omitempty"` // seconds
+	WithdrawRoles bool   `json:"withdrawRoles,omitempty"`
+}
 
 // Prepared is a command ready to be signed. Where a set is too big for one entry, Parts come first, in order.
 type Prepared struct {
@@ -245,7 +293,10 @@ type Role struct {
 	ID          string            `json:"id"`
 	Key         string            `json:"key"`
 	Name        string            `json:"name"`
-	Type        string            `json:"type"`
+	Type        string            `json:"type"`              // global: of the system; custom: the organization's own
+	Managed     string            `json:"managed,omitempty"` // how it is assigned, where that is not by whoever may
+	Default     bool              `json:"default,omitempty"` // everybody gets it who is added
+	Actions     []string          `json:"actions"`           // what the caller may do with it: View, Edit, Delete
 	Description string            `json:"description"`
 	Labels      map[string]string `json:"labels,omitempty"`
 	Permissions []string          `json:"permissions"` // left null where they were not asked for
@@ -308,6 +359,8 @@ type Holds struct {
 	Permission string `json:"permission,omitempty"`
 	Scope      string `json:"scope,omitempty"`
 	Until      string `json:"until,omitempty"`
+	Condition  string `json:"condition,omitempty"`
+	Delegated  string `json:"delegated,omitempty"` // key of who delegated it
 }
 
 // Permission is a permission of a catalogue, or of the organization's own.
@@ -342,7 +395,9 @@ type Because struct {
 	PermissionAt uint64 `json:"permissionAt,omitempty"` // the entry that put the permission into the role
 	Scope        string `json:"scope,omitempty"`
 	Until        string `json:"until,omitempty"`
-	By           string `json:"by,omitempty"` // key of who gave it
+	Condition    string `json:"condition,omitempty"` // under which it holds
+	Delegated    bool   `json:"delegated,omitempty"` // By has it itself, and delegated it
+	By           string `json:"by,omitempty"`        // key of who gave it
 	Reason       string `json:"reason,omitempty"`
 }
 

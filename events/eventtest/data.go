@@ -61,6 +61,21 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 			Subject: ID().Draw(t, "subject"), Credential: DIDKey().Draw(t, "credential"), Login: optional(t, "login", Digest()),
 		}
 	},
+	"organization.updated": func(t *rapid.T, _ int) events.Data {
+		return &events.OrganizationUpdated{Organization: Organization().Draw(t, "organization"), Name: Name().Draw(t, "name")}
+	},
+	"ownership.recovered": func(t *rapid.T, _ int) events.Data {
+		return &events.OwnershipRecovered{To: ID().Draw(t, "to"), From: ID().Draw(t, "from"), Role: optional(t, "role", ID())}
+	},
+	"recovery.started": func(t *rapid.T, _ int) events.Data {
+		return &events.RecoveryStarted{To: ID().Draw(t, "to"), From: ID().Draw(t, "from"), Due: Time().Draw(t, "due")}
+	},
+	"recovery.stopped": func(t *rapid.T, _ int) events.Data {
+		return &events.RecoveryStopped{To: ID().Draw(t, "to")}
+	},
+	"ownership.transferred": func(t *rapid.T, _ int) events.Data {
+		return &events.OwnershipTransferred{To: ID().Draw(t, "to"), From: ID().Draw(t, "from"), Role: optional(t, "role", ID())}
+	},
 	"permission.granted": func(t *rapid.T, version int) events.Data {
 		d := &events.PermissionGranted{Subject: ID().Draw(t, "subject"), Permission: Permission().Draw(t, "permission")}
 		if version > 1 {
@@ -119,13 +134,20 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 		}
 		return d
 	},
-	"role.created": func(t *rapid.T, _ int) events.Data {
-		return &events.RoleCreated{
+	"role.created": func(t *rapid.T, version int) events.Data {
+		d := &events.RoleCreated{
 			Role: ID().Draw(t, "role"), Key: Key().Draw(t, "key"), Name: Name().Draw(t, "name"),
 			Description: Text().Draw(t, "description"), Labels: labels(t),
 			Permissions: list(t, "permissions", Permission()), Parts: digests(t, "parts"),
 			Included: set(t, "included", Permission()), Count: Uint().Draw(t, "count"), Set: Digest().Draw(t, "set"),
 		}
+		if version > 1 {
+			d.System, d.Managed = rapid.Bool().Draw(t, "system"), optional(t, "managed", Token())
+		}
+		return d
+	},
+	"role.defaulted": func(t *rapid.T, _ int) events.Data {
+		return &events.RoleDefaulted{Role: ID().Draw(t, "role"), None: rapid.Bool().Draw(t, "none"), Former: optional(t, "former", ID())}
 	},
 	"role.delegated": func(t *rapid.T, _ int) events.Data {
 		return &events.RoleDelegated{
@@ -150,6 +172,14 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 		return d
 	},
 	"subject.added": added,
+	"rules.adopted": func(t *rapid.T, _ int) events.Data {
+		d := &events.RulesAdopted{
+			Organization: Organization().Draw(t, "organization"), Rules: Uint().Draw(t, "rules"), Operator: ID().Draw(t, "operator"),
+			From: Uint().Draw(t, "from"),
+		}
+		switches(t, &d.Switches)
+		return d
+	},
 	"subject.deactivated": func(t *rapid.T, _ int) events.Data {
 		return &events.SubjectDeactivated{Subject: ID().Draw(t, "subject")}
 	},
@@ -238,12 +268,17 @@ func opened(t *rapid.T, version int) *events.OrganizationOpened {
 	}
 	if version > 1 {
 		d.Operator = ID().Draw(t, "operator's actor")
-		p := &d.Profile
-		p.DefaultRoles, p.Delegation, p.FixedRoles = flag("default roles"), flag("delegation"), flag("fixed roles")
-		p.KeepDelegated, p.OneRolePerKey, p.WithdrawRoles = flag("keep delegated"), flag("one role per key"), flag("withdraw roles")
-		p.RecoveryDelay = Uint().Draw(t, "recovery delay")
+		switches(t, &d.Profile)
 	}
 	return d
+}
+
+// switches draws those of a profile that version 1 of the rules did not know.
+func switches(t *rapid.T, p *events.Profile) {
+	flag := func(name string) bool { return rapid.Bool().Draw(t, name) }
+	p.DefaultRoles, p.Delegation, p.FixedRoles = flag("default roles"), flag("delegation"), flag("fixed roles")
+	p.KeepDelegated, p.OneRolePerKey, p.WithdrawRoles = flag("keep delegated"), flag("one role per key"), flag("withdraw roles")
+	p.RecoveryDelay = Uint().Draw(t, "recovery delay")
 }
 
 // updated draws a change of a role: each member is said or not, and may be said to be empty where it can be.

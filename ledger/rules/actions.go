@@ -22,6 +22,7 @@ func ActionsOf(version uint64) []string {
 // recorded is judged by the rules of its ledger.
 var broader = map[string]string{
 	ActionKeysRead: ActionRolesRead, ActionOrganizationRead: ActionRolesRead, ActionPermissionsRead: ActionRolesRead,
-	ActionSubjectsRead: ActionRolesRead, ActionAPIKeyRead: ActionRolesRead,
-	ActionLogRead: ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
+	ActionSubjectsRead: ActionRolesRead, ActionResourcesRead: ActionRolesRead,
+	ActionAPIKeyRead: ActionRolesRead,
+	ActionLogRead:    ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
 }

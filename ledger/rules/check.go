@@ -113,51 +113,54 @@ var forever time.Time
 // Actions of the ledger itself. The permission ledger:<action> allows one, and so does every permission of a catalogue
 // that guards it.
 const (
-	ActionAccessAssign      = "access.assign"
-	ActionAccessDelegate    = "access.delegate"
-	ActionAccessUnassign    = "access.unassign"
-	ActionAPIKeyAdd         = "api-key.add"
-	ActionAPIKeyRead        = "api-key.read"
-	ActionAPIKeyRemove      = "api-key.remove"
-	ActionAPIKeyUpdate      = "api-key.update"
-	ActionCataloguePublish  = "catalogue.publish"
-	ActionDocumentIssue     = "document.issue"
-	ActionHistoryRead       = "history.read"
-	ActionImport            = "import"
-	ActionKeyRegister       = "key.register"
-	ActionKeyReport         = "key.report"
-	ActionKeyRevoke         = "key.revoke"
-	ActionKeyRotate         = "key.rotate"
-	ActionKeysRead          = "keys.read"
-	ActionLogRead           = "log.read"
-	ActionLogSystem         = "log.system"
-	ActionLogUsers          = "log.users"
-	ActionOrganizationRead  = "organization.read"
-	ActionPermissionGrant   = "permission.grant"
-	ActionPermissionRevoke  = "permission.revoke"
-	ActionPermissionSet     = "permission.set"
-	ActionPermissionsRead   = "permissions.read"
-	ActionPermissionsRecord = "permissions.record"
-	ActionResourceRegister  = "resource.register"
-	ActionResourceRemove    = "resource.remove"
-	ActionResourceUpdate    = "resource.update"
-	ActionRoleAssign        = "role.assign"
-	ActionRoleCreate        = "role.create"
-	ActionRoleDelegate      = "role.delegate"
-	ActionRoleDelete        = "role.delete"
-	ActionRoleRevoke        = "role.revoke"
-	ActionRoleSet           = "role.set"
-	ActionRoleUpdate        = "role.update"
-	ActionRolesRead         = "roles.read"
-	ActionSubjectAdd        = "subject.add"
-	ActionSubjectDeactivate = "subject.deactivate"
-	ActionSubjectErase      = "subject.erase"
-	ActionSubjectInvite     = "subject.invite"
-	ActionSubjectLink       = "subject.link"
-	ActionSubjectReactivate = "subject.reactivate"
-	ActionSubjectRemove     = "subject.remove"
-	ActionSubjectUpdate     = "subject.update"
-	ActionSubjectsRead      = "subjects.read"
+	ActionAccessAssign       = "access.assign"
+	ActionAccessDelegate     = "access.delegate"
+	ActionAccessUnassign     = "access.unassign"
+	ActionAPIKeyAdd          = "api-key.add"
+	ActionAPIKeyRead         = "api-key.read"
+	ActionAPIKeyRemove       = "api-key.remove"
+	ActionAPIKeyUpdate       = "api-key.update"
+	ActionCataloguePublish   = "catalogue.publish"
+	ActionDocumentIssue      = "document.issue"
+	ActionHistoryRead        = "history.read"
+	ActionImport             = "import"
+	ActionKeyRegister        = "key.register"
+	ActionKeyReport          = "key.report"
+	ActionKeyRevoke          = "key.revoke"
+	ActionKeyRotate          = "key.rotate"
+	ActionKeysRead           = "keys.read"
+	ActionLogRead            = "log.read"
+	ActionLogSystem          = "log.system"
+	ActionLogUsers           = "log.users"
+	ActionOrganizationRead   = "organization.read"
+	ActionOrganizationUpdate = "organization.update"
+	ActionPermissionGrant    = "permission.grant"
+	ActionPermissionRevoke   = "permission.revoke"
+	ActionPermissionSet      = "permission.set"
+	ActionPermissionsRead    = "permissions.read"
+	ActionPermissionsRecord  = "permissions.record"
+	ActionResourceRegister   = "resource.register"
+	ActionResourceRemove     = "resource.remove"
+	ActionResourceUpdate     = "resource.update"
+	ActionResourcesRead      = "resources.read"
+	ActionRoleAssign         = "role.assign"
+	ActionRoleCreate         = "role.create"
+	ActionRoleDefault        = "role.default"
+	ActionRoleDelegate       = "role.delegate"
+	ActionRoleDelete         = "role.delete"
+	ActionRoleRevoke         = "role.revoke"
+	ActionRoleSet            = "role.set"
+	ActionRoleUpdate         = "role.update"
+	ActionRolesRead          = "roles.read"
+	ActionSubjectAdd         = "subject.add"
+	ActionSubjectDeactivate  = "subject.deactivate"
+	ActionSubjectErase       = "subject.erase"
+	ActionSubjectInvite      = "subject.invite"
+	ActionSubjectLink        = "subject.link"
+	ActionSubjectReactivate  = "subject.reactivate"
+	ActionSubjectRemove      = "subject.remove"
+	ActionSubjectUpdate      = "subject.update"
+	ActionSubjectsRead       = "subjects.read"
 )
 
 // Actions lists them, in the order of their names: those of the newest version of the rules. See [ActionsOf].
@@ -183,6 +186,7 @@ func Actions() []string {
 		ActionLogSystem,
 		ActionLogUsers,
 		ActionOrganizationRead,
+		ActionOrganizationUpdate,
 		ActionPermissionGrant,
 		ActionPermissionRevoke,
 		ActionPermissionSet,
@@ -191,8 +195,10 @@ func Actions() []string {
 		ActionResourceRegister,
 		ActionResourceRemove,
 		ActionResourceUpdate,
+		ActionResourcesRead,
 		ActionRoleAssign,
 		ActionRoleCreate,
+		ActionRoleDefault,
 		ActionRoleDelegate,
 		ActionRoleDelete,
 		ActionRoleRevoke,
@@ -265,7 +271,10 @@ func (s *State) need(subject ulid.ULID, action, resource string, at time.Time) *
 	}
 	r := refuse(NotPermitted, "Don't have %s permission", strings.TrimPrefix(name, s.opened.Profile.Name+":"))
 	r.Permission = name
-	return r.hint("Ask the organization's owner, or somebody who may assign roles, for it")
+	if s.opened.Rules == 1 {
+		return r.hint("Ask the organization's owner, or somebody who may assign roles, for it")
+	}
+	return r.hint("Ask an Owner or Admin for permission")
 }
 
 // guard refuses to let a subject give permissions that it does not hold on the scope itself, or not for as long as it

@@ -149,6 +149,20 @@ func (s *State) decide(e *events.Event) *Refusal {
 		return s.decideKeyRevoked(e, d)
 	case *events.KeyReported:
 		return s.decideKeyReported(e, d)
+	case *events.OrganizationUpdated:
+		return s.decideOrganizationUpdated(e, d)
+	case *events.OwnershipRecovered:
+		return s.decideRecovered(e, d)
+	case *events.OwnershipTransferred:
+		return s.decideTransferred(e, d)
+	case *events.RecoveryStarted:
+		return s.decideRecoveryStarted(e, d)
+	case *events.RecoveryStopped:
+		return s.decideRecoveryStopped(e, d)
+	case *events.RoleDefaulted:
+		return s.decideDefaulted(e, d)
+	case *events.RulesAdopted:
+		return s.decideAdopted(e, d)
 	}
 	return refuse(Invalid, "Version %d of the rules knows no %s", s.opened.Rules, e.Data.Type())
 }
@@ -302,10 +316,13 @@ func (s *State) decideOpen(e *events.Event, d *events.OrganizationOpened) *Refus
 		return refuse(NotProven, "The owner opens the ledger")
 	case e.Auth.Method != events.MethodSignature || e.Auth.Credential != d.Owner.Credential:
 		return refuse(NotProven, "The owner opens the ledger with its own signature")
-	case d.Owner.Kind != events.KindHuman && d.Owner.Kind != events.KindTechnical && d.Owner.Kind != events.KindDID:
+	case !ownerKind(d.Owner.Kind):
 		return refuse(Invalid, "An owner is no %s", d.Owner.Kind)
 	case e.Origin != events.Origin{}:
 		return refuse(Invalid, "A first entry is neither imported nor derived")
+	}
+	if r := delayFits(d.Profile); r != nil {
+		return r
 	}
 	// Evidence may be demanded for types that no release knows yet: the answer must not depend on the release.
 	return s.decideID(e)

@@ -36,6 +36,12 @@ func (s *State) decideRoleDelegated(e *events.Event, d *events.RoleDelegated) *R
 	if ro == nil || ro.deleted != 0 {
 		return refuse(NotFound, "There is no role %s", d.Role).hint(onlyOwnRoles)
 	}
+	if r := s.byHand(e, ro); r != nil {
+		return r
+	}
+	if ro.managed != "" {
+		return refuse(Invalid, "%s is assigned in a way of its own, and not delegated", ro.name)
+	}
 	own := s.ownGrant(s.subjects.get(e.Actor), ro, d.Scope, e.Time)
 	switch {
 	case own == nil:

@@ -23,11 +23,14 @@ func (s *State) decideRoleCreated(e *events.Event, d *events.RoleCreated) *Refus
 	if r := s.roleName(d.Name, ""); r != nil {
 		return r
 	}
+	if r := s.systemRole(e, d); r != nil {
+		return r
+	}
 	asked, r := s.resolve(d.Permissions, d.Parts, e.Time)
 	if r != nil {
 		return r
 	}
-	if len(asked) == 0 && !s.opened.Profile.EmptyRoles {
+	if len(asked) == 0 && !s.opened.Profile.EmptyRoles && d.Managed != events.ManagedOwner {
 		return refuse(Invalid, "No permissions selected").hint("Select at least one permission")
 	}
 	if r := s.admit(e, asked, "", forever, nil); r != nil {
@@ -47,6 +50,9 @@ func (s *State) decideRoleUpdated(e *events.Event, d *events.RoleUpdated) *Refus
 	}
 	ro, r := s.role(d.Role)
 	if r != nil {
+		return r
+	}
+	if r := editable(ro, "System roles cannot be edited"); r != nil {
 		return r
 	}
 	name, description := ro.name, ro.description
@@ -102,9 +108,15 @@ func (s *State) decideRoleDeleted(e *events.Event, d *events.RoleDeleted) *Refus
 	if r != nil {
 		return r
 	}
+	if r := editable(ro, "System roles cannot be deleted"); r != nil {
+		return r
+	}
 	if ro.holders > 0 {
-		r := refuse(InUse, "The role %s is assigned to %d", ro.key, ro.holders).
-			hint("Remove the role from all users and keys first")
+		r := refuse(InUse, "Role is assigned to users or API keys").hint("Remove role from all users and keys first")
+		if s.opened.Rules == 1 {
+			r = refuse(InUse, "The role %s is assigned to %d", ro.key, ro.holders).
+				hint("Remove the role from all users and keys first")
+		}
 		for u := range s.subjects.all() { // who holds a role is asked for here alone, and nowhere kept
 			if u.times(whatRole(ro.number)) > 0 {
 				r.Holders = append(r.Holders, u.id)
@@ -118,7 +130,7 @@ func (s *State) decideRoleDeleted(e *events.Event, d *events.RoleDeleted) *Refus
 
 func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Refusal {
 	if !s.editsKey(e, d.Subject) {
-		if r := s.need(e.Actor, ActionRoleAssign, d.Scope, e.Time); r != nil {
+		if r := s.demand(e, ActionRoleAssign, d.Scope); r != nil {
 			return r
 		}
 	}
@@ -131,6 +143,9 @@ func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Ref
 	}
 	ro, r := s.role(d.Role)
 	if r != nil {
+		return r
+	}
+	if r := s.byHand(e, ro); r != nil {
 		return r
 	}
 	if r := end(e, d.Until); r != nil {
@@ -149,7 +164,7 @@ func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Ref
 func (s *State) decideRoleRevoked(e *events.Event, d *events.RoleRevoked) *Refusal {
 	// Whoever delegated it takes it back without more.
 	if ro := s.roles[d.Role]; ro == nil || !s.delegatedBy(e.Actor, d.Subject, whatRole(ro.number), d.Scope) {
-		if r := s.need(e.Actor, ActionRoleRevoke, d.Scope, e.Time); r != nil {
+		if r := s.demand(e, ActionRoleRevoke, d.Scope); r != nil && !s.withdraws(e, d.Role) {
 			return r
 		}
 	}
@@ -168,7 +183,14 @@ func (s *State) decideRoleRevoked(e *events.Event, d *events.RoleRevoked) *Refus
 		return refuse(NotFound, "%s does not have this role on %s", u.key, scopeText(d.Scope))
 	}
 	d.Grant = g.id
-	return nil
+	return s.byHand(e, s.roles[d.Role])
+}
+
+// withdraws says whether the actor may take a role from its holders because it may delete it, and this organization
+// withdraws roles that are deleted.
+func (s *State) withdraws(e *events.Event, role ulid.ULID) bool {
+	ro := s.roles[role]
+	return s.opened.Profile.WithdrawRoles && ro != nil && !ro.system && s.May(e.Actor, ActionRoleDelete, "", e.Time)
 }
 
 func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
@@ -192,6 +214,9 @@ func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
 		if g := u.get(whatRole(ro.number), ""); g != nil && g.holds(e.Time) && s.alive(g, e.Time) {
 			continue
 		}
+		if r := s.byHand(e, ro); r != nil {
+			return r
+		}
 		if r := s.guardRole(e, ro, "", forever, nil); r != nil {
 			return r
 		}
@@ -199,8 +224,11 @@ func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
 	}
 	for i := range u.grants {
 		if g := &u.grants[i]; g.what.role() && g.scope == "" {
-			if id := s.numbered[g.what.number()].id; !slices.Contains(d.Roles, id) {
-				d.Removed = append(d.Removed, id)
+			if ro := s.numbered[g.what.number()]; !slices.Contains(d.Roles, ro.id) {
+				if r := s.byHand(e, ro); r != nil {
+					return r
+				}
+				d.Removed = append(d.Removed, ro.id)
 			}
 		}
 	}
@@ -231,7 +259,7 @@ func (s *State) roleName(name, had string) *Refusal {
 }
 
 func (s *State) guardRole(e *events.Event, ro *role, scope string, until time.Time, under events.Condition) *Refusal {
-	if e.Actor == s.owner {
+	if e.Actor == s.owner || ro.managed == events.ManagedOperator { // which only the operator assigns
 		return nil
 	}
 	return s.guard(e.Actor, ro.set.names(s.perms), scope, until, e.Time, under)

@@ -153,6 +153,9 @@ func (s *State) firstRoles(e *events.Event, kind string, roles []ulid.ULID) *Ref
 		if r != nil {
 			return r
 		}
+		if r := s.byHand(e, ro); r != nil {
+			return r
+		}
 		if r := s.guardRole(e, ro, "", forever, nil); r != nil {
 			return r
 		}

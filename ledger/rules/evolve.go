@@ -61,9 +61,20 @@ func Evolve(s *State, e *events.Event) {
 		s.addRole(&role{
 			id: d.Role, key: d.Key, name: d.Name, description: d.Description, labels: d.Labels,
 			set: s.change(empty, union(names, d.Included), nil), created: e.Sequence, changed: e.Sequence,
+			system: d.System, managed: d.Managed,
 		})
 		put(s.notes, s.roleKeys, d.Key, d.Role)
 		count(s.notes, s.roleNames, d.Name, 1)
+		if d.Managed != "" && d.Managed != events.ManagedOperator {
+			put(s.notes, s.managed, d.Managed, d.Role)
+		}
+		if d.Managed == events.ManagedOwner {
+			s.giveRole(e, s.owner, d.Role, "", time.Time{}, nil)
+		}
+	case *events.RoleDefaulted:
+		if s.defaultRole = d.Role; d.None {
+			s.defaultRole = ulidZero
+		}
 	case *events.RoleUpdated:
 		s.updateRole(e, d)
 	case *events.RoleDeleted:
@@ -72,6 +83,9 @@ func Evolve(s *State, e *events.Event) {
 		r.deleted, r.changed = e.Sequence, e.Sequence
 		drop(s.notes, s.roleKeys, r.key)
 		count(s.notes, s.roleNames, r.name, -1)
+		if s.defaultRole == d.Role {
+			s.defaultRole = ulidZero
+		}
 	case *events.RoleAssigned:
 		s.giveRole(e, d.Subject, d.Role, d.Scope, d.Until, tieOf(conditionOf(d.Condition), passed{}))
 	case *events.RoleDelegated:
@@ -109,6 +123,18 @@ func Evolve(s *State, e *events.Event) {
 		k := s.keys[d.Key]
 		keep(s.notes, k)
 		k.revoked = e.Sequence
+	case *events.OrganizationUpdated:
+		s.rename(d)
+	case *events.OwnershipTransferred:
+		s.changeOwner(e, d.To, d.Role)
+	case *events.OwnershipRecovered:
+		s.changeOwner(e, d.To, d.Role)
+	case *events.RecoveryStarted:
+		s.recovery = &recovery{d.To, e.Sequence, d.Due}
+	case *events.RecoveryStopped:
+		s.recovery = nil
+	case *events.RulesAdopted:
+		s.adopt(d)
 	case *events.ResourceRegistered:
 		put(s.notes, s.resources, d.Resource, &resource{
 			name: d.Name, properties: d.Properties, published: d.Published, creator: e.Actor, registered: e.Sequence, changed: e.Sequence,
@@ -141,6 +167,7 @@ func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 	}
 	o := d.Owner
 	s.subjects.add(s.notes, subject{id: o.Subject, key: o.Key, kind: o.Kind, did: o.DID, credential: o.Credential, added: e.Sequence})
+	s.founded = s.subjects.count
 	put(s.notes, s.keys, o.Credential, &key{purpose: events.PurposeCredential, subject: o.Subject})
 	for purpose, did := range map[string]string{
 		events.PurposeEvent: d.Keys.Event, events.PurposeDocument: d.Keys.Document,

@@ -63,7 +63,7 @@ func testGoldenHistory(t *testing.T, version uint64) {
 		t.Fatalf("%d events (%v); want 60 at least", len(all), err)
 	}
 	for typ := range events.Types() {
-		if !types[typ] && s.Newest(typ) > 0 {
+		if !types[typ] && s.Newest(typ) > 0 && typ != "rules.adopted" { // that ends one version, and begins none
 			t.Errorf("the history has no %s", typ)
 		}
 	}

@@ -10,7 +10,8 @@ import (
 // goldenSteps is the history of testdata/rules2.jsonl. It makes use of every type of event and of every switch of a
 // profile but one: roles may not be empty. It never changes after a release; a newer version of the rules has its own.
 func goldenSteps() []any {
-	all := events.Profile{Name: "shop", Dependencies: true, DirectGrants: true, Documents: true, NewPermissions: true, UniqueNames: true, Delegation: true}
+	all := events.Profile{Name: "shop", Dependencies: true, DirectGrants: true, Documents: true, NewPermissions: true, UniqueNames: true, Delegation: true,
+		DefaultRoles: true, WithdrawRoles: true, RecoveryDelay: 3600}
 	shop := publish("shop", perm("asset.create", guards("role.create", "role.update")), perm("asset.view"), perm("asset.verify", needs("asset.view")),
 		perm("wallet.freeze", tokenLevel), perm("wallet.pause", tokenLevel, needs("wallet.freeze")), perm("internal", reserved),
 		perm("audit", needs("asset.verify", "internal")))
@@ -26,7 +27,7 @@ func goldenSteps() []any {
 	return given(
 		opening(all).but(func(c *events.Command) {
 			c.Data.(*events.OrganizationOpened).Evidence = []string{"key.rotated", "role.created"}
-		}), shop, bank,
+		}), shop, bank, system("bosses", events.ManagedOwner), system("ops", events.ManagedOperator, "bank:asset.view"),
 		add("ann"), add("bob"), addKind("wal", events.KindWallet), addKind("job", events.KindTechnical),
 		step{data: &events.SubjectAdded{Subject: id("key"), Key: "key 1", Kind: events.KindAPIKey, Email: events.Digest{1}, DisplayName: events.Digest{2}}},
 		step{data: &events.SubjectAdded{Subject: id("reg"), Key: "reg", Kind: events.KindDID, DID: "did:hedera:testnet:abc_0.0.1"}},
@@ -51,8 +52,8 @@ func goldenSteps() []any {
 		part(part1...), part(part2...), byParts(create("big", "own.z"), part1, part2), byParts(addTo("buyer", "own.y"), part1),
 		part("own.b", "own.c"), takeParts("buyer", []string{"own.b", "own.c"}),
 		byParts(set("imp", "own.x"), part1), set("imp", "own.a", "own.x"), set("imp", "own.q").on("asset/1"), set("imp"),
-		ended(16).after(hour.Sub(start)), revoke("bob", "shop:asset.create").on("asset/2"),
-		assign("job", "auditor").until(start.AddDate(0, 3, 0)), ended(17),
+		ended(18).after(hour.Sub(start)), revoke("bob", "shop:asset.create").on("asset/2"),
+		assign("job", "auditor").until(start.AddDate(0, 3, 0)), ended(19),
 		publish("shop2", perm("x")), shop2, addTo("auditor", "shop:list"), takeFrom("auditor", "shop:audit"),
 		register("bob2", events.PurposeCredential, "bob"), revokeKey("bob").by("bob").signedWith(did("bob2")), register("event2", events.PurposeEvent, "").by("node"),
 		rotate("event", "event3").by("node"), rotate("document", "document2"), rotate("root", "root2").signedWith(did("root")),
@@ -66,6 +67,7 @@ func goldenSteps() []any {
 		grant("reg", "ledger:permission.grant").on("asset/1").by("job").until(start.AddDate(0, 1, 0)),
 		with("owner4", tiedSteps()...),
 		goldenLives(),
+		goldenRoles(),
 	)
 }
 

@@ -16,6 +16,7 @@ import (
 // came into a role because others depend on them.
 type oracle struct {
 	owner       ulid.ULID
+	bosses      ulid.ULID // the role that every owner has
 	kind        map[ulid.ULID]string
 	deactivated map[ulid.ULID]bool
 	roles       map[ulid.ULID]map[string]bool
@@ -105,6 +106,14 @@ func (o *oracle) read(e *events.Event) {
 	case *events.RoleCreated:
 		o.roles[d.Role] = map[string]bool{}
 		o.into(d.Role, o.all(d.Permissions, d.Parts), d.Included)
+		if d.Managed == "owner" {
+			o.bosses = d.Role
+			o.give(handed{to: o.owner, role: d.Role})
+		}
+	case *events.OwnershipTransferred:
+		o.own(d.To)
+	case *events.OwnershipRecovered:
+		o.own(d.To)
 	case *events.RoleUpdated:
 		for _, n := range o.all(d.Remove, d.RemoveParts) {
 			delete(o.roles[d.Role], n)
@@ -201,6 +210,15 @@ func (o *oracle) into(role ulid.ULID, lists ...[]string) {
 	for _, n := range slices.Concat(lists...) {
 		o.roles[role][n], o.known[n] = true, true
 	}
+}
+
+// own makes somebody the owner.
+func (o *oracle) own(who ulid.ULID) {
+	if o.bosses != (ulid.ULID{}) {
+		o.take(handed{to: o.owner, role: o.bosses})
+		o.give(handed{to: who, role: o.bosses})
+	}
+	o.owner = who
 }
 
 func (o *oracle) take(g handed) {

@@ -31,7 +31,7 @@ func given(parts ...any) []any { return parts }
 func lacks(permission string) rules.Refusal {
 	return rules.Refusal{
 		Code: rules.NotPermitted, Reason: "Don't have " + permission + " permission", Permission: permission,
-		Hint: "Ask the organization's owner, or somebody who may assign roles, for it",
+		Hint: "Ask an Owner or Admin for permission",
 	}
 }
 

@@ -32,6 +32,10 @@ func (s *State) read(r *snapshot.Reader) {
 	s.time, s.source, s.documents = instant(r.Int()), r.String(), r.Uint()
 	s.opened = readOpened(r)
 	s.owner, s.defaultRole = r.ID(), r.ID()
+	s.founded = int(r.Below(1 << 32))
+	if r.Bool() {
+		s.recovery = &recovery{r.ID(), s.past(r), instant(r.Int())}
+	}
 	for _, t := range s.opened.Evidence {
 		s.evidence[events.Type(t)] = true
 	}
@@ -69,6 +73,10 @@ func (s *State) read(r *snapshot.Reader) {
 		}
 		s.current[purpose] = did
 	})
+	if s.recovery != nil && s.subjects.get(s.recovery.to) == nil || s.defaultRole != ulidZero && s.roles[s.defaultRole] == nil ||
+		s.subjects.get(s.owner) == nil || s.founded > s.subjects.count {
+		r.Fail("the owner, its heir or the default role is not there")
+	}
 	readSorted(r, 34, bytesOf(32), func(digest string) {
 		at := instant(r.Int())
 		s.parts[events.Digest([]byte(digest))] = part{r.Strings(), at}
@@ -165,6 +173,13 @@ func (s *State) readRole(r *snapshot.Reader, id ulid.ULID) *role {
 		ro.labels = append(ro.labels, events.Label{Name: r.String(), Value: r.String()})
 	}
 	ro.created, ro.changed, ro.deleted = s.past(r), s.past(r), s.past(r)
+	ro.system, ro.managed = r.Bool(), r.String()
+	if ro.managed != "" && ro.managed != events.ManagedOperator {
+		if _, have := s.managed[ro.managed]; have {
+			r.Fail("two roles are managed by %.32q", ro.managed)
+		}
+		s.managed[ro.managed] = id
+	}
 	ro.set = s.readSet(r)
 	s.roles[id] = ro
 	if ro.deleted == 0 {

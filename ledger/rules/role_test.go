@@ -39,7 +39,7 @@ func roleRefusals() []refusal {
 	return []refusal{
 		{name: "role/I76", profile: ipaware, given: given(ip, staffed("ann", "ipaware:roles.view")), when: create("r", "ipaware:roles.view").by("ann"),
 			then: rules.Refusal{Code: rules.NotPermitted, Reason: "Don't have roles.create permission", Permission: "ipaware:roles.create",
-				Hint: "Ask the organization's owner, or somebody who may assign roles, for it"}},
+				Hint: "Ask an Owner or Admin for permission"}},
 		{name: "role/I77", profile: ipaware, given: given(ip, named("r", "Reader")), when: named("s", "Reader"), then: exists},
 		{name: "role/I78", profile: ipaware, given: given(ip), when: create("r"),
 			then: hinted(rules.Invalid, "No permissions selected", "Select at least one permission")},
@@ -129,8 +129,8 @@ func roleRefusals() []refusal {
 		{name: "delete/twice", profile: plain, given: given(create("r"), remove("r")), when: remove("r"), then: noRole},
 		{name: "delete/I79", profile: ipaware, given: given(ip, create("r", "ipaware:ip.query"), add("ann"), add("bob"), add("eve"), assign("ann", "r"),
 			assign("ann", "r").on("x/1"), assign("bob", "r"), assign("eve", "r"), revokeRole("bob", "r"), assign("eve", "r").on("x/1"), revokeRole("eve", "r")),
-			when: remove("r"), then: rules.Refusal{Code: rules.InUse, Reason: "The role r is assigned to 2",
-				Hint: "Remove the role from all users and keys first", Holders: ids("ann", "eve")}},
+			when: remove("r"), then: rules.Refusal{Code: rules.InUse, Reason: "Role is assigned to users or API keys",
+				Hint: "Remove role from all users and keys first", Holders: ids("ann", "eve")}},
 	}
 }
 

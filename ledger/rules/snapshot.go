@@ -31,6 +31,11 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	b = snapshot.AppendString(b, s.source)
 	b = snapshot.AppendUint(b, s.documents)
 	b = append(append(appendOpened(b, s.opened), s.owner[:]...), s.defaultRole[:]...)
+	b = snapshot.AppendCount(b, s.founded)
+	if b = snapshot.AppendBool(b, s.recovery != nil); s.recovery != nil {
+		b = snapshot.AppendUint(append(b, s.recovery.to[:]...), s.recovery.position)
+		b = snapshot.AppendInt(b, s.recovery.due.UnixMilli())
+	}
 	b = s.perms.appendSnapshot(b)
 	b = snapshot.AppendCount(b, len(s.catalogues))
 	for _, name := range slices.Sorted(maps.Keys(s.catalogues)) {
@@ -122,6 +127,7 @@ func (r *role) appendSnapshot(b []byte) []byte {
 		b = snapshot.AppendString(snapshot.AppendString(b, l.Name), l.Value)
 	}
 	b = snapshot.AppendUint(snapshot.AppendUint(snapshot.AppendUint(b, r.created), r.changed), r.deleted)
+	b = snapshot.AppendString(snapshot.AppendBool(b, r.system), r.managed)
 	return r.set.appendSnapshot(b)
 }
 

@@ -41,7 +41,8 @@ type State struct {
 	roles      map[ulid.ULID]*role // deleted ones too
 	numbered   []*role             // the same, in the order of their creation, which gives their numbers
 	roleKeys   map[string]ulid.ULID
-	roleNames  map[string]int // how many roles have the name
+	roleNames  map[string]int       // how many roles have the name
+	managed    map[string]ulid.ULID // the one role of each way of assigning, but for the operator's
 	subjects   subjects
 	extras     map[ulid.ULID]*extra   // of some subjects
 	lapses     map[ulid.ULID]lapse    // of those that are invited, or were removed
@@ -79,6 +80,8 @@ type role struct {
 	changed     uint64
 	deleted     uint64 // position; 0: it is not
 	holders     int    // subjects that hold it
+	system      bool   // it can be neither changed nor deleted
+	managed     string // how it is assigned; empty: by whoever may
 }
 
 // endID gives the id of the command that records the end of a grant.
@@ -102,7 +105,8 @@ func New() *State {
 	return &State{
 		perms: newPermissions(), catalogues: map[string]*catalogue{},
 		roles: map[ulid.ULID]*role{}, roleKeys: map[string]ulid.ULID{}, roleNames: map[string]int{},
-		keys: map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
+		managed: map[string]ulid.ULID{},
+		keys:    map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
 		sources: map[string]time.Time{}, ending: map[ulid.ULID]*ending{},
 		ties: map[ulid.ULID]*tie{}, resources: map[string]*resource{},
 		evidence: map[events.Type]bool{},
@@ -122,7 +126,30 @@ func (s *State) Source() string { return s.source }
 // Owner gives the subject that holds every permission now; zero before the first event.
 func (s *State) Owner() ulid.ULID { return s.owner }
 
-// Opened gives what the first event says; nil before it.
+// Recovery is an announced new owner in the place of a lost one.
+type Recovery struct {
+	To       ulid.ULID
+	Position uint64    // of the announcement
+	Due      time.Time // the first instant at which the owner can be replaced
+}
+
+// Recovery gives the recovery that is under way, if one is.
+func (s *State) Recovery() (Recovery, bool) {
+	if s.recovery == nil {
+		return Recovery{}, false
+	}
+	return Recovery{s.recovery.to, s.recovery.position, s.recovery.due}, true
+}
+
+// DefaultRole gives the role that everybody gets who is added; zero: none.
+func (s *State) DefaultRole() ulid.ULID { return s.defaultRole }
+
+// Managed gives the role that is assigned in a way of its own (see events.ManagedOwner); zero: there is none, or there may
+// be several, as of the operator's.
+func (s *State) Managed(tag string) ulid.ULID { return s.managed[tag] }
+
+// Opened gives what the first event says, with the name, the rules and the switches as later events left them; nil before
+// it. It is never changed.
 func (s *State) Opened() *events.OrganizationOpened { return s.opened }
 
 // Key gives the key that now serves a purpose for the whole ledger; empty for credentials.
@@ -172,6 +199,8 @@ type Role struct {
 	Created     uint64 // position
 	Changed     uint64 // position of the last change
 	Deleted     uint64 // position; 0: it is not
+	System      bool   // it can be neither changed nor deleted
+	Managed     string // how it is assigned; empty: by whoever may
 }
 
 // Role gives the role of an id, deleted ones too.
@@ -180,7 +209,16 @@ func (s *State) Role(id ulid.ULID) (Role, bool) {
 	if !ok {
 		return Role{}, false
 	}
-	return Role{r.id, r.key, r.name, r.description, r.labels, r.set.count, r.set.digest(s.perms), r.holders, r.created, r.changed, r.deleted}, true
+	count, digest := r.set.count, events.Digest{}
+	if r.managed == events.ManagedOwner {
+		all := s.everything()
+		count, digest = len(all), events.SetDigest(all)
+	} else {
+		digest = r.set.digest(s.perms)
+	}
+	return Role{
+		r.id, r.key, r.name, r.description, r.labels, count, digest, r.holders, r.created, r.changed, r.deleted, r.system, r.managed,
+	}, true
 }
 
 // RoleByKey gives the id of the role that has the key now.
@@ -191,10 +229,14 @@ func (s *State) RoleByKey(key string) (ulid.ULID, bool) {
 
 // RolePermissions gives the names of the permissions in a role, sorted.
 func (s *State) RolePermissions(id ulid.ULID) []string {
-	if r, ok := s.roles[id]; ok {
-		return r.set.names(s.perms)
+	r, ok := s.roles[id]
+	switch {
+	case !ok:
+		return nil
+	case r.managed == events.ManagedOwner:
+		return s.everything()
 	}
-	return nil
+	return r.set.names(s.perms)
 }
 
 // Subject is a subject as it is.

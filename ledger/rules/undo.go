@@ -47,6 +47,8 @@ type head struct {
 	source      string
 	opened      *events.OrganizationOpened
 	owner       ulid.ULID // who holds every permission now
+	founded     int       // subjects that there were when it was opened, or adopted newer rules
+	recovery    *recovery // of a lost owner; nil: none is under way. It never changes
 	defaultRole ulid.ULID // that everybody gets who is added; zero: none
 	documents   uint64    // entries that carry one
 }

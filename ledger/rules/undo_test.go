@@ -15,7 +15,8 @@ import (
 // busy gives a world of several people with a role and a catalogue, from which random commands go on.
 func busy(t *rapid.T) *world {
 	profile := rapid.SampledFrom([]events.Profile{plain, stokr, ipaware, guardian, strict}).Draw(t, "profile")
-	return open(t, profile, shops[0], add("ann"), add("bob"), addKind("wal", events.KindWallet),
+	profile.DefaultRoles, profile.RecoveryDelay = true, 60
+	return open(t, profile, founding(), add("ann"), add("bob"), addKind("wal", events.KindWallet),
 		create("staff", permissions[2:8]...), assign("ann", "staff"))
 }
 

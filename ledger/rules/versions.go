@@ -23,6 +23,7 @@ var first = map[events.Type]int{
 	"role.revoked":         1,
 	"role.updated":         1,
 	"roles.set":            1,
+	"rules.adopted":        1, // the way out of version 1
 	"subject.added":        1,
 	"subject.deactivated":  1,
 }

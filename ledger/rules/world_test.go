@@ -22,8 +22,9 @@ var (
 	plain    = events.Profile{Name: "plain", EmptyRoles: true, NewPermissions: true, DirectGrants: true, Delegation: true}
 	stokr    = events.Profile{Name: "stokr", DirectGrants: true, UniqueNames: true}
 	ipaware  = events.Profile{Name: "ipaware", UniqueNames: true}
-	guardian = events.Profile{Name: "guardian", Dependencies: true, EmptyRoles: true, Documents: true, Delegation: true, KeepDelegated: true}
-	strict   = events.Profile{Name: "strict", DirectGrants: true, Dependencies: true, Delegation: true}
+	guardian = events.Profile{Name: "guardian", Dependencies: true, EmptyRoles: true, Documents: true, Delegation: true, KeepDelegated: true,
+		DefaultRoles: true, WithdrawRoles: true, RecoveryDelay: 3600}
+	strict = events.Profile{Name: "strict", DirectGrants: true, Dependencies: true, Delegation: true}
 )
 
 const ledger = "test.example/acme"

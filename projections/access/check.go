@@ -29,10 +29,10 @@ const (
 // A Reason is one way in which a subject holds a permission. Each alone is enough.
 type Reason struct {
 	Kind         Kind
-	Grant        ulid.ULID // the event that gave it: the opening, where Kind is ByOwner
+	Grant        ulid.ULID // the event that gave it: the one that made it the owner, where Kind is ByOwner
 	At           uint64    // that event's position
 	By           ulid.ULID // its actor
-	Role         RoleRef   // where Kind is ByRole
+	Role         RoleRef   // where Kind is ByRole; where it is ByOwner, the owner's role, if there is one
 	PermissionAt uint64    // the position that put the permission into the role
 	Scope        string    // what the grant covers; empty: the whole organization
 	Until        time.Time // the first instant it does not hold; zero: it has no end
@@ -93,8 +93,8 @@ func (x *Index) sources(list []Reason, u *subject, n uint32, resource string, v 
 	if !x.active(u, v) || !x.known(n, v) {
 		return list
 	}
-	if u.number == x.owner {
-		list = append(list, x.ownerReason())
+	if x.owns(u, v) {
+		list = append(list, x.ownerReason(v))
 	}
 	if !x.fits(n, u.kind, v) {
 		return list
@@ -124,11 +124,6 @@ func (x *Index) sources(list []Reason, u *subject, n uint32, resource string, v 
 		}
 	}
 	return list
-}
-
-func (x *Index) ownerReason() Reason {
-	at := uint64(x.subjects.at(x.owner).added)
-	return Reason{Kind: ByOwner, Grant: x.entry(at).id, At: at, By: x.actorOf(at)}
 }
 
 func (x *Index) directReason(l *line, o outcome) Reason {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/rules"
 )
 
@@ -40,7 +41,7 @@ func (x *Index) Effective(name string, a AsOf) ([]EffectivePermission, error) {
 	for _, number := range u.roles {
 		l := x.lines.at(number)
 		r, o := x.roles.at(l.thing), x.outcomeOf(l, v)
-		if !o.holds(v.instant) || !x.existed(r, v) || !x.alive(x.tied(o.given), v) {
+		if !o.holds(v.instant) || !x.existed(r, v) || !x.alive(x.tied(o.given), v) || r.managed == events.ManagedOwner {
 			continue
 		}
 		reason := x.roleReason(l, o, 0, v)
@@ -51,8 +52,8 @@ func (x *Index) Effective(name string, a AsOf) ([]EffectivePermission, error) {
 			}
 		})
 	}
-	if u.number == x.owner {
-		reason := x.ownerReason()
+	if x.owns(u, v) {
+		reason := x.ownerReason(v)
 		for n := range x.perms.all {
 			if x.known(n, v) {
 				because[n] = append(because[n], reason)
@@ -145,7 +146,10 @@ func (x *Index) WhoCan(permission, resource string, a AsOf) []Who {
 	if !named || x.subjects.len() == 0 {
 		return nil
 	}
-	maybe := map[uint32]bool{x.owner: true}
+	maybe := map[uint32]bool{}
+	if owner, _ := x.ownedAt(v); owner != nobody {
+		maybe[owner] = true
+	}
 	for _, number := range x.perms.at(n).direct {
 		maybe[x.lines.at(number).subject] = true
 	}
@@ -219,7 +223,7 @@ func (c *collector) names(id ulid.ULID) []string {
 	for _, n := range u.roles {
 		l := x.lines.at(n)
 		r := x.roles.at(l.thing)
-		if o := x.outcomeOf(l, v); !o.holds(v.instant) || !x.existed(r, v) || !x.alive(x.tied(o.given), v) {
+		if o := x.outcomeOf(l, v); !o.holds(v.instant) || !x.existed(r, v) || !x.alive(x.tied(o.given), v) || r.managed == events.ManagedOwner {
 			continue
 		}
 		set, have := c.roles[r.number]
@@ -230,7 +234,7 @@ func (c *collector) names(id ulid.ULID) []string {
 		all.union(set)
 	}
 	all.keepLevel(c.token, x.kinds[u.kind])
-	if u.number == x.owner {
+	if x.owns(u, v) {
 		all.union(c.known)
 	}
 	c.key = all.appendTo(c.key[:0])

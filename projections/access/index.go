@@ -56,8 +56,12 @@ type Index struct {
 	resources map[string]*resource // by path; those that are gone too
 	accesses  []uint32             // permissions that ever gave access to policies
 
-	owner uint32 // of subjects; there is none before the opening
-	parts map[events.Digest]part
+	owner  uint32      // of subjects, at the head; there is none before the opening
+	owners []ownerFrom // in the order of the log
+	bosses []uint32    // the role that every owner has; empty: there is none
+
+	defaults []said[uint32] // the role that everybody gets who is added, or nobody for none
+	parts    map[events.Digest]part
 }
 
 // entry is what is kept of each entry.

@@ -45,6 +45,7 @@ func (x *Index) become(y *Index) {
 	x.subjectKey.become(&y.subjectKey)
 	x.kinds, x.owner, x.parts = y.kinds, y.owner, y.parts
 	x.lives, x.abouts = y.lives, y.abouts
+	x.owners, x.bosses, x.defaults = y.owners, y.bosses, y.defaults
 	x.ties, x.resources, x.accesses = y.ties, y.resources, y.accesses
 	x.lines.become(&y.lines)
 	x.lineNumber.become(&y.lineNumber)

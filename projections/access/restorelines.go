@@ -18,6 +18,9 @@ func (r *restorer) roles() {
 		}
 		o := x.addRole(id, key, r.position())
 		o.deleted = r.maybe()
+		if o.system, o.managed = r.Bool(), r.String(); o.managed == events.ManagedOwner {
+			x.bosses = append(x.bosses, o.number)
+		}
 		o.touched = make([]uint64, r.Count(1))
 		last := uint64(0)
 		for i := range o.touched {
@@ -121,7 +124,20 @@ func (r *restorer) subjects() {
 	if used != len(x.kinds) {
 		r.Fail("no subject is of some of its kinds")
 	}
-	x.owner = r.below(max(1, len(keys)))
+	for range r.Count(2) {
+		o := ownerFrom{r.position(), r.below(len(keys))}
+		if n := len(x.owners); n > 0 && o.position <= x.owners[n-1].position {
+			r.Fail("its owners are out of order")
+		}
+		x.owner, x.owners = o.subject, append(x.owners, o)
+	}
+	for range r.Count(2) {
+		s := said[uint32]{r.position(), r.below(x.roles.len()+1) - 1} // 0 is none, which is nobody
+		if n := len(x.defaults); n > 0 && s.position <= x.defaults[n-1].position {
+			r.Fail("its default roles are out of order")
+		}
+		x.defaults = append(x.defaults, s)
+	}
 }
 
 func (r *restorer) sets(u *subject) {

@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -18,6 +19,8 @@ type role struct {
 	key     string
 	created uint64
 	deleted uint64   // 0: it is not
+	system  bool     // it can be neither changed nor deleted
+	managed string   // how it is assigned; empty: by whoever may
 	touched []uint64 // positions of all events about it
 
 	name        []said[string]
@@ -46,12 +49,17 @@ func (c inRole) in() bool             { return c&1 != 0 }
 func (x *Index) createRole(d *events.RoleCreated, at uint64) {
 	r := x.addRole(d.Role, strings.Clone(d.Key), at)
 	r.touched = []uint64{at}
+	r.system, r.managed = d.System, strings.Clone(d.Managed)
 	r.name = []said[string]{{at, strings.Clone(d.Name)}}
 	r.description = []said[string]{{at, strings.Clone(d.Description)}}
 	r.labels = []said[[]events.Label]{{at, d.Labels}}
 	numbers := x.resolve(d.Permissions, d.Parts, d.Included)
 	r.changes = make(map[uint32][]inRole, len(numbers))
 	r.publish(x.put(r, nil, numbers, at), at)
+	if d.Managed == events.ManagedOwner {
+		x.bosses = []uint32{r.number}
+		x.change(x.roleLine(x.subjects.at(x.owner), r, x.scope("")), given(at, time.Time{}))
+	}
 }
 
 // addRole adds a role that says and holds nothing yet.
@@ -145,6 +153,9 @@ func (x *Index) holdsIn(r *role, n uint32, v view) bool {
 
 // setAt gives the permissions of the role in the view. The caller must not change them.
 func (x *Index) setAt(r *role, v view) bits {
+	if r.managed == events.ManagedOwner {
+		return x.everything(v)
+	}
 	if v.head {
 		return r.now.Load().set
 	}

@@ -117,6 +117,7 @@ func (x *Index) appendRoles(b []byte) []byte {
 	for _, r := range x.roles.all {
 		b = snapshot.AppendString(append(b, r.id[:]...), r.key)
 		b = snapshot.AppendUint(snapshot.AppendUint(b, r.created), r.deleted)
+		b = snapshot.AppendString(snapshot.AppendBool(b, r.system), r.managed)
 		b = snapshot.AppendCount(b, len(r.touched))
 		last := uint64(0)
 		for _, at := range r.touched {
@@ -171,7 +172,15 @@ func (x *Index) appendSubjects(b []byte) []byte {
 			}
 		}
 	}
-	return snapshot.AppendUint(b, uint64(x.owner))
+	b = snapshot.AppendCount(b, len(x.owners))
+	for _, o := range x.owners {
+		b = snapshot.AppendUint(snapshot.AppendUint(b, o.position), uint64(o.subject))
+	}
+	b = snapshot.AppendCount(b, len(x.defaults))
+	for _, s := range x.defaults {
+		b = snapshot.AppendUint(snapshot.AppendUint(b, s.position), (uint64(s.value)+1)&nobody)
+	}
+	return b
 }
 
 func (x *Index) appendLines(b []byte) []byte {

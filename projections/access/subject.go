@@ -155,7 +155,7 @@ type SubjectView struct {
 
 func (x *Index) subjectView(u *subject, v view) SubjectView {
 	s := SubjectView{
-		ID: u.id, Key: u.key, Kind: x.kinds[u.kind], DID: u.did, Owner: u.number == x.owner, Imported: u.imported, Added: uint64(u.added),
+		ID: u.id, Key: u.key, Kind: x.kinds[u.kind], DID: u.did, Owner: x.owns(u, v), Imported: u.imported, Added: uint64(u.added),
 		About: x.aboutOf(u, v),
 	}
 	state, since := x.stateOf(u, v)

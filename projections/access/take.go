@@ -20,6 +20,19 @@ func (x *Index) take(e *events.Event) {
 		x.publishOwn(d.Rules, at)
 		o := d.Owner
 		x.owner = x.addSubject(&events.SubjectAdded{Subject: o.Subject, Key: o.Key, Kind: o.Kind, DID: o.DID, Credential: o.Credential}, at, false)
+		x.owners = []ownerFrom{{at, x.owner}}
+	case *events.OwnershipTransferred:
+		x.changeOwner(d.To, at)
+	case *events.OwnershipRecovered:
+		x.changeOwner(d.To, at)
+	case *events.RoleDefaulted:
+		role := uint32(nobody)
+		if n, ok := x.roleID[d.Role]; ok && !d.None {
+			role = n
+		}
+		x.defaults = append(x.defaults, said[uint32]{at, role})
+	case *events.RulesAdopted:
+		x.publishOwn(d.Rules, at)
 	case *events.CataloguePublished:
 		x.publish(d, at)
 	case *events.PermissionsRecorded:

@@ -14,7 +14,9 @@ type RoleView struct {
 	ID          ulid.ULID
 	Key         string
 	Name        string
-	Type        string // always TypeCustom
+	Type        string // TypeGlobal or TypeCustom
+	Default     bool   // everybody gets it who is added
+	Managed     string // how it is assigned, see events.ManagedOwner; empty: by whoever may
 	Description string
 	Labels      []events.Label // must not be changed
 	Permissions []string       // sorted
@@ -24,8 +26,11 @@ type RoleView struct {
 	Changed     uint64         // position of the last change
 }
 
-// TypeCustom is the type of roles that an organization made itself. There is no other.
-const TypeCustom = "custom"
+// The types of roles.
+const (
+	TypeCustom = "custom" // the organization made it itself
+	TypeGlobal = "global" // it is of the system: it can be neither changed nor deleted
+)
 
 // Role gives the role of an id, or the one that has the key as of then. It gives a [*NotFoundError] where there is none,
 // or where it is deleted by then.
@@ -57,8 +62,12 @@ func (x *Index) Roles(a AsOf) []RoleView {
 
 func (x *Index) roleView(r *role, v view) RoleView {
 	permissions := x.namesOf(x.setAt(r, v))
+	typ := TypeCustom
+	if r.system {
+		typ = TypeGlobal
+	}
 	return RoleView{
-		ID: r.id, Key: r.key, Name: lastSaid(x, r.name, v), Type: TypeCustom, Description: lastSaid(x, r.description, v),
+		ID: r.id, Key: r.key, Name: lastSaid(x, r.name, v), Type: typ, Managed: r.managed, Default: x.defaultAt(v) == r.number, Description: lastSaid(x, r.description, v),
 		Labels: lastSaid(x, r.labels, v), Permissions: permissions, Count: len(permissions), Holders: x.holders(r, v),
 		Created: r.created, Changed: x.changed(r, v),
 	}

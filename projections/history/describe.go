@@ -63,7 +63,15 @@ func Describe(e *events.Event, names Names) []string {
 		}
 		return []string{names.SubjectKey(d.Subject) + " has another login"}
 	case *events.RoleCreated:
-		return list([]string{fmt.Sprintf("role %s created with %s", d.Key, count(d.Count))}, "+ ", d.Permissions)
+		return created(d)
+	case *events.RoleDefaulted:
+		switch {
+		case d.None:
+			return []string{role(d.Role) + " is no longer the default"}
+		case d.Former != ulid.ULID{}:
+			return []string{role(d.Role) + " is the default in the place of " + role(d.Former)}
+		}
+		return []string{role(d.Role) + " is the default: everybody gets it who is added"}
 	case *events.RoleUpdated:
 		return updated(d, role(d.Role))
 	case *events.RoleDeleted:
@@ -125,10 +133,35 @@ func Describe(e *events.Event, names Names) []string {
 		return []string{fmt.Sprintf("lost event key %s succeeded by %s", d.Lost, d.Key)}
 	case *events.KeyRevoked:
 		return []string{"key revoked: " + d.Key}
+	case *events.OrganizationUpdated:
+		return []string{fmt.Sprintf("organization named %q", d.Name)}
+	case *events.OwnershipTransferred:
+		return []string{fmt.Sprintf("ownership transferred from %s to %s", names.SubjectKey(d.From), names.SubjectKey(d.To))}
+	case *events.OwnershipRecovered:
+		return []string{fmt.Sprintf("%s is the owner in the place of %s, who was lost", names.SubjectKey(d.To), names.SubjectKey(d.From))}
+	case *events.RecoveryStarted:
+		return []string{fmt.Sprintf("%s is to become the owner in the place of %s at %s, unless the owner says no",
+			names.SubjectKey(d.To), names.SubjectKey(d.From), d.Due.UTC().Format(time.RFC3339))}
+	case *events.RecoveryStopped:
+		return []string{names.SubjectKey(d.To) + " does not become the owner"}
+	case *events.RulesAdopted:
+		return []string{fmt.Sprintf("version %d of the rules adopted in the place of %d", d.Rules, d.From)}
 	case *events.KeyReported:
 		return []string{fmt.Sprintf("key reported as known to others from %d on: %s", d.From, d.Key)}
 	}
 	return []string{string(e.Data.Type())}
+}
+
+func created(d *events.RoleCreated) []string {
+	what := "role"
+	if d.System {
+		what = "system role"
+	}
+	if d.Managed == events.ManagedOwner {
+		return []string{fmt.Sprintf("%s %s created with every permission; the owner has it", what, d.Key)}
+	}
+	lines := list([]string{fmt.Sprintf("%s %s created with %s", what, d.Key, count(d.Count))}, "+ ", d.Permissions)
+	return list(lines, "+ (needed by another) ", d.Included)
 }
 
 // resource says what is said of a resource.

@@ -150,6 +150,19 @@ func things(d events.Data) []ulid.ULID {
 			return []ulid.ULID{d.Subject}
 		}
 		return []ulid.ULID{d.Role, d.Subject}
+	case *events.OwnershipTransferred:
+		return owners(d.To, d.From, d.Role)
+	case *events.OwnershipRecovered:
+		return owners(d.To, d.From, d.Role)
+	case *events.RecoveryStarted:
+		return []ulid.ULID{d.To, d.From}
+	case *events.RecoveryStopped:
+		return []ulid.ULID{d.To}
+	case *events.RoleDefaulted:
+		if d.Former != (ulid.ULID{}) && d.Former != d.Role {
+			return []ulid.ULID{d.Role, d.Former}
+		}
+		return []ulid.ULID{d.Role}
 	case *events.DocumentIssued:
 		_, id, _ := rules.Thing(d.Thing)
 		return []ulid.ULID{id}
@@ -164,6 +177,14 @@ func things(d events.Data) []ulid.ULID {
 // first gives a subject with what else an event names, but for what it does not.
 func first(subject ulid.ULID, others []ulid.ULID, last ulid.ULID) []ulid.ULID {
 	return slices.DeleteFunc(append(append([]ulid.ULID{subject}, others...), last), func(id ulid.ULID) bool { return id == ulid.ULID{} })
+}
+
+// owners gives whom a change of the owner is about, and the role that goes with it.
+func owners(to, from, role ulid.ULID) []ulid.ULID {
+	if role == (ulid.ULID{}) {
+		return []ulid.ULID{to, from}
+	}
+	return []ulid.ULID{to, from, role}
 }
 
 // named gives the permissions that an event names, and the parts that name more. The result may be appended to. A

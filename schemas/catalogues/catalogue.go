@@ -55,6 +55,9 @@ func Accesses() []string { return slices.Clone(accesses) }
 
 // actions are the ledger's own, each of which needs a permission that guards it.
 var actions = []string{
+	"access.assign",
+	"access.delegate",
+	"access.unassign",
 	"api-key.add",
 	"api-key.read",
 	"api-key.remove",
@@ -71,8 +74,13 @@ var actions = []string{
 	"permission.revoke",
 	"permission.set",
 	"permissions.read",
+	"resource.register",
+	"resource.remove",
+	"resource.update",
+	"resources.read",
 	"role.assign",
 	"role.create",
+	"role.delegate",
 	"role.delete",
 	"role.revoke",
 	"role.set",

@@ -89,15 +89,16 @@ func (a *app) showing(ctx context.Context, s *session, made secret.Secret, out s
 	if out.file == "" {
 		answer.Secret = made.Text()
 	}
-	show := func(_ wire.Prepared, r wire.Receipt) error {
-		answer.Receipt = &r
-		return a.answer(answer, func(w io.Writer) error { return writeSecret(w, answer) })
-	}
-	err := a.changeAnd(ctx, s, in, show, texts...)
-	if errors.As(err, new(*client.UnknownError)) && out.file == "" { // it may be recorded, and this is the only copy there is
+	r, err := a.attempt(ctx, s, in, texts...)
+	switch {
+	case errors.As(err, new(*client.UnknownError)) && out.file == "": // it may be recorded, and this is the only copy there is
 		a.say("the secret of %s, if it is recorded: %s", name, made.Text())
+		return err
+	case err != nil || r == nil:
+		return err
 	}
-	return err
+	answer.Receipt = r
+	return a.answer(answer, func(w io.Writer) error { return writeSecret(w, answer) })
 }
 
 func writeSecret(w io.Writer, s secretShown) error {

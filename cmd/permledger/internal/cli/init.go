@@ -120,7 +120,7 @@ func (a *app) openFirst(ctx context.Context, s *session, o wire.Opening) (wire.R
 	if _, err := openOrganization(ctx, s.Client, a.data, operatorOpening()); err != nil {
 		return wire.Receipt{}, err
 	}
-	return openOrganization(ctx, s.Client, a.data, o)
+	return openComplete(ctx, s.Client, a.data, o)
 }
 
 // operatorOpening opens the organization of whoever runs the node.

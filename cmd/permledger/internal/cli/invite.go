@@ -51,17 +51,19 @@ The code is shown once and kept nowhere: the log holds the public half of its ke
 				return err
 			}
 			return a.with(c.Context(), func(s *session) error {
-				return a.changeAnd(c.Context(), s, in, func(_ wire.Prepared, r wire.Receipt) error {
-					invitation, err := s.Invitation(c.Context(), s.org, code)
-					if err != nil {
-						return fmt.Errorf("invite %s: it is recorded at %d, but does not work: %w", args[0], r.Seq, err)
-					}
-					answer := invited{Receipt: r, Code: code.Text(), Until: invitation.Until}
-					if s.url != "" {
-						answer.Link = strings.TrimSuffix(s.url, "/") + "/v1/orgs/" + s.org + "/join#" + code.Text()
-					}
-					return a.answer(answer, func(w io.Writer) error { return writeInvited(w, answer, s.org, args[0]) })
-				}, texts...)
+				r, err := a.attempt(c.Context(), s, in, texts...)
+				if err != nil || r == nil {
+					return err
+				}
+				invitation, err := s.Invitation(c.Context(), s.org, code)
+				if err != nil {
+					return fmt.Errorf("invite %s: it is recorded at %d, but does not work: %w", args[0], r.Seq, err)
+				}
+				answer := invited{Receipt: *r, Code: code.Text(), Until: invitation.Until}
+				if s.url != "" {
+					answer.Link = strings.TrimSuffix(s.url, "/") + "/v1/orgs/" + s.org + "/join#" + code.Text()
+				}
+				return a.answer(answer, func(w io.Writer) error { return writeInvited(w, answer, s.org, args[0]) })
 			})
 		},
 	})

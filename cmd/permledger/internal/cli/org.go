@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -12,12 +13,13 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 )
 
 func (a *app) orgCommand() *cobra.Command {
-	return group("org", "List, show and open organizations; each has a ledger of its own",
-		a.orgList(), a.orgShow(), a.orgOpen())
+	return group("org", "List, show, open and rename organizations, and change who owns them; each has a ledger of its own",
+		a.orgList(), a.orgShow(), a.orgOpen(), a.orgEdit(), a.orgTransfer(), a.orgRecover(), a.orgAdopt())
 }
 
 func (a *app) orgList() *cobra.Command {
@@ -94,10 +96,22 @@ func (a *app) orgShow() *cobra.Command {
 					t.row("did", o.DID)
 					t.row("profile", profileName(o))
 					t.row("owner", o.Owner)
+					if r := o.Recovery; r != nil {
+						t.row("recovery", fmt.Sprintf("%s becomes the owner at %s or later, announced at %d", r.To, r.Due, r.At))
+					}
+					if o.DefaultRole != "" {
+						t.row("default role", o.DefaultRole)
+					}
 					t.row("rules", fmt.Sprintf("version %d", o.Rules))
 					t.row("genesis", o.Genesis)
 					t.row("head", fmt.Sprintf("%d  %s", o.AsOf.Seq, o.AsOf.CID))
-					return t.writeTo(w, "")
+					if err := t.writeTo(w, ""); err != nil {
+						return err
+					}
+					if _, err := fmt.Fprintln(w); err != nil {
+						return err
+					}
+					return writeSwitches(w, o.Profile)
 				})
 			})
 		},
@@ -105,15 +119,18 @@ func (a *app) orgShow() *cobra.Command {
 }
 
 // profileHelp says what the profiles switch on.
-const profileHelp = `The profile says for ever which rules the organization has beside those that all have:
+const profileHelp = `The profile says which rules the organization has beside those that all have, and what it begins with:
 
-  guardian  permissions bring along those they depend on; signed documents and topic messages; no direct grants
-  ipaware   no two roles have the same name; no role without a permission; no direct grants
-  plain     direct grants; new permissions without a catalogue; roles without a permission
+  guardian  permissions bring along those they depend on; signed documents and topic messages; no direct grants; roles can be
+            passed on, and are withdrawn from their holders when they are deleted; four roles, one of which everybody gets
+  ipaware   no two roles have the same name; no role without a permission; no direct grants; one role for an API key; the
+            roles Organization Owner, Organization Admin and Organization Member
+  plain     direct grants; new permissions without a catalogue; roles without a permission; roles can be passed on
   stokr     direct grants; no two roles have the same name; roles without a permission; signed documents and topic messages
-  tokeny    as ipaware
+  tokeny    no direct grants; there are no roles but Token Owner, Token Agent, Investor, Issuer Admin and Marketplace Admin
 
-A direct grant gives a permission to a user without a role.`
+All but plain begin with the catalogue of their permissions. A direct grant gives a permission to a user without a role.
+` + "`permledger org show`" + ` says every switch in words.`
 
 func (a *app) orgOpen() *cobra.Command {
 	var o wire.Opening
@@ -121,7 +138,8 @@ func (a *app) orgOpen() *cobra.Command {
 		Use:   "open ID",
 		Short: "Open an organization: the first entry of a ledger of its own",
 		Long: `Open an organization: the first entry of a ledger of its own. Its owner's key and its root key are made in DIR/keys,
-where they are not there yet: keep both elsewhere.
+where they are not there yet: keep both elsewhere. Then the profile's catalogue is published and its roles are made; where that
+was interrupted, the same command completes it.
 
 ` + profileHelp,
 		Example: `  permledger org open acme --profile stokr --name "Acme Securities S.A."`,
@@ -135,7 +153,7 @@ where they are not there yet: keep both elsewhere.
 				o.Name = args[0]
 			}
 			return a.withServer(c.Context(), func(s *session) error {
-				r, err := openOrganization(c.Context(), s.Client, a.data, o)
+				r, err := openComplete(c.Context(), s.Client, a.data, o)
 				if err != nil {
 					return err
 				}
@@ -154,6 +172,53 @@ where they are not there yet: keep both elsewhere.
 	_ = c.MarkFlagRequired("profile")
 	_ = c.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions(node.Profiles(), cobra.ShellCompDirectiveNoFileComp))
 	return c
+}
+
+// openComplete opens an organization with all that its profile begins with. Where an opening was interrupted before that was
+// all there, it is completed.
+func openComplete(ctx context.Context, c *client.Client, dir string, o wire.Opening) (wire.Receipt, error) {
+	r, opened := openOrganization(ctx, c, dir, o)
+	if opened != nil && client.CodeOf(opened) != string(rules.AlreadyOpened) {
+		return r, opened
+	}
+	owner, err := keyAt(ownerKeyFile(dir, o.Organization))
+	if err != nil {
+		return r, err
+	}
+	if opened != nil {
+		if r, err = halfOpen(ctx, c, o, didOf(owner)); err != nil {
+			return r, errors.Join(opened, err)
+		}
+		if r.Seq == 0 {
+			return r, opened
+		}
+	}
+	n, err := c.Found(ctx, o.Organization, o.Profile, owner)
+	if err == nil && n == 0 && opened != nil {
+		err = opened
+	}
+	return r, err
+}
+
+// halfOpen gives the receipt of an organization that the same opening has begun, and that nobody was added to yet; an empty
+// one where it is another.
+func halfOpen(ctx context.Context, c *client.Client, o wire.Opening, credential string) (wire.Receipt, error) {
+	have, err := c.Organization(ctx, o.Organization, client.Read{})
+	if err != nil || profileName(have) != o.Profile {
+		return wire.Receipt{}, err
+	}
+	subjects, err := c.Subjects(ctx, o.Organization, client.Read{})
+	if err != nil || len(subjects.Items) != 1 {
+		return wire.Receipt{}, err
+	}
+	if owner, err := c.CredentialOwner(ctx, o.Organization, credential); err != nil || !owner.Item.Owner {
+		return wire.Receipt{}, nil // somebody else's
+	}
+	first, err := c.Entry(ctx, o.Organization, "1")
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	return wire.Receipt{Seq: 1, CID: first.CID, Type: string((*events.OrganizationOpened)(nil).Type()), Repeated: true}, nil
 }
 
 // openOrganization makes the keys that an organization begins with, where they are not there yet, and opens it.

@@ -25,11 +25,47 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
-	return a.changeAnd(ctx, s, in, func(_ wire.Prepared, r wire.Receipt) error { return a.receipt(r) }, texts...)
+	r, err := a.attempt(ctx, s, in, texts...)
+	if err != nil || r == nil {
+		return err
+	}
+	return a.receipt(*r)
 }
 
-// changeAnd is change with an answer of its own.
-func (a *app) changeAnd(ctx context.Context, s *session, in wire.Intent, answer func(wire.Prepared, wire.Receipt) error, texts ...wire.Text) error {
+// attempt is change that leaves it to the caller to say where it stands. Without a receipt there is nothing more to say: it
+// was tried only, or written to be signed elsewhere.
+func (a *app) attempt(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (*wire.Receipt, error) {
+	d, err := a.prepare(ctx, s, in, texts...)
+	if err != nil {
+		return nil, err
+	}
+	if a.dryRun {
+		return nil, a.preview(d.Prepared)
+	}
+	if a.wallet.prepare != "" {
+		if err := a.keepToSign(s.org, d.Prepared, d.texts); err != nil {
+			return nil, fmt.Errorf("%s: %w", in.Kind, err)
+		}
+		return nil, nil
+	}
+	r, err := a.record(ctx, s, d)
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
+}
+
+// drafted is a change that was prepared, and who signs it with what.
+type drafted struct {
+	wire.Prepared
+	in        wire.Intent
+	texts     []wire.Text
+	by        author
+	inSession bool // the server signs with the session's key
+}
+
+// prepare asks for the command of a change.
+func (a *app) prepare(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (drafted, error) {
 	if a.reason != "" {
 		commitment, text := client.Commit(a.reason)
 		in.Reason, texts = commitment, append(texts, text)
@@ -39,42 +75,37 @@ func (a *app) changeAnd(ctx context.Context, s *session, in wire.Intent, answer 
 	if !inSession {
 		var err error
 		if by, err = a.author(s.org); err != nil {
-			return err
+			return drafted{}, err
 		}
 		in.Credential, in.Scheme = by.credential, by.scheme
 	}
 	p, err := s.Prepare(ctx, s.org, in)
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Kind, err)
+		return drafted{}, fmt.Errorf("%s: %w", in.Kind, err)
 	}
-	if a.dryRun {
-		return a.preview(p)
-	}
-	if a.wallet.prepare != "" {
-		if err := a.keepToSign(s.org, p, texts); err != nil {
-			return fmt.Errorf("%s: %w", in.Kind, err)
-		}
-		return nil
-	}
+	return drafted{p, in, texts, by, inSession}, nil
+}
+
+// record signs what was prepared and records it.
+func (a *app) record(ctx context.Context, s *session, d drafted) (r wire.Receipt, err error) {
 	made := a.made
-	if made != nil && p.Refusal == nil {
+	if made != nil && d.Refusal == nil {
 		if err := made.keep(); err != nil {
-			return fmt.Errorf("%s: keep the new key: %w", in.Kind, err)
+			return r, fmt.Errorf("%s: keep the new key: %w", d.in.Kind, err)
 		}
 	}
-	var r wire.Receipt
-	if inSession {
-		r, err = s.Do(ctx, s.org, client.Worded(in, texts))
+	if d.inSession {
+		r, err = s.Do(ctx, s.org, client.Worded(d.in, d.texts))
 	} else {
-		r, err = s.Record(ctx, s.org, p, by.sign, texts)
+		r, err = s.Record(ctx, s.org, d.Prepared, d.by.sign, d.texts)
 	}
-	if made != nil && p.Refusal == nil && err != nil && !errors.As(err, new(*client.UnknownError)) {
+	if made != nil && d.Refusal == nil && err != nil && !errors.As(err, new(*client.UnknownError)) {
 		err = errors.Join(err, made.drop())
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.Kind, err)
+		return r, fmt.Errorf("%s: %w", d.in.Kind, err)
 	}
-	return answer(p, r)
+	return r, nil
 }
 
 func (a *app) receipt(r wire.Receipt) error {

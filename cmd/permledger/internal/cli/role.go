@@ -16,7 +16,7 @@ import (
 
 func (a *app) roleCommand() *cobra.Command {
 	return group("role", "List, show, make, change and remove roles",
-		a.roleList(), a.roleShow(), a.roleCreate(), a.roleEdit(), a.roleRemove())
+		a.roleList(), a.roleShow(), a.roleCreate(), a.roleEdit(), a.roleRemove(), a.roleDefault())
 }
 
 // roleWithPermissions is a row of `role ls --permissions`, in the form that scripts compare.
@@ -78,14 +78,23 @@ func (a *app) fullRoles(roles []wire.Role) error {
 
 func writeRoles(w io.Writer, roles []wire.Role) error {
 	t := table{}
-	t.row("KEY", "NAME", "TYPE", "PERMISSIONS", "HOLDERS", "CHANGED")
+	t.row("KEY", "ROLE NAME", "DESCRIPTION", "PERMISSIONS", "TYPE", "ACTIONS", "HOLDERS", "CHANGED")
 	for _, r := range roles {
-		t.row(r.Key, r.Name, r.Type, strconv.Itoa(r.Count), strconv.Itoa(r.Holders), strconv.FormatUint(r.Changed, 10))
+		t.row(r.Key, r.Name, r.Description, strconv.Itoa(r.Count), typeOf(r), strings.Join(r.Actions, ", "), strconv.Itoa(r.Holders),
+			strconv.FormatUint(r.Changed, 10))
 		for _, p := range r.Permissions {
 			t.row("", p)
 		}
 	}
 	return t.writeTo(w, "")
+}
+
+// typeOf gives the type of a role as people read it.
+func typeOf(r wire.Role) string {
+	if r.Type == "global" {
+		return "Global"
+	}
+	return "Custom"
 }
 
 func (a *app) roleShow() *cobra.Command {
@@ -117,7 +126,13 @@ func writeRole(w io.Writer, r wire.Role, at wire.AsOf) error {
 	t := table{}
 	t.row("key", r.Key)
 	t.row("name", r.Name)
-	t.row("type", r.Type)
+	t.row("type", typeOf(r))
+	if r.Managed != "" {
+		t.row("assigned", managedWords[r.Managed])
+	}
+	if r.Default {
+		t.row("default", "whoever is added gets it")
+	}
 	if r.Description != "" {
 		t.row("description", r.Description)
 	}
@@ -237,20 +252,6 @@ func (a *app) roleEdit() *cobra.Command {
 	_ = c.RegisterFlagCompletionFunc("disallow", a.complete(permissions))
 	more.flags(c)
 	return c
-}
-
-func (a *app) roleRemove() *cobra.Command {
-	return a.writes(&cobra.Command{
-		Use:   "rm KEY",
-		Short: "Remove a role that nobody holds",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.DeleteRole, Role: args[0]})
-			})
-		},
-		ValidArgsFunction: a.complete(roles),
-	})
 }
 
 // set sorts names and leaves out those that are there twice: a set is written in one way.

@@ -140,7 +140,7 @@ func (f *asIf) intents(stdin io.Reader) ([]wire.Intent, error) {
 		list = append(list, wire.Intent{Kind: wire.DeactivateSubject, Subject: who})
 	}
 	for _, role := range f.del {
-		list = append(list, wire.Intent{Kind: wire.DeleteRole, Role: role})
+		list = append(list, wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: role})
 	}
 	if failed == nil && len(list) == 0 {
 		failed = usage("simulate what? Say -f FILE, --role ROLE, or a change as --assign ROLE=SUBJECT")

@@ -9,6 +9,7 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
 )
 
 func (a *app) userAdd() *cobra.Command {
@@ -152,25 +153,28 @@ What stands in the log itself cannot be erased: the user's key, its id, the addr
 			in := wire.Intent{Kind: wire.EraseSubject, Subject: args[0], Everything: everything}
 			return a.with(c.Context(), func(s *session) error {
 				var all erased
-				for {
-					full := false
-					err := a.changeAnd(c.Context(), s, in, func(p wire.Prepared, r wire.Receipt) error {
-						if all.Recorded = append(all.Recorded, r); p.Preview != nil {
-							all.Erased = append(all.Erased, p.Preview.Erases...)
-							full = len(p.Preview.Erases) == events.MaxErased
-						}
-						return nil
-					})
-					if nothing := client.CodeOf(err) == "no-change" && len(all.Recorded) > 0; err != nil && !nothing {
+				for full := true; full; {
+					d, err := a.prepare(c.Context(), s, in)
+					if client.CodeOf(err) == string(rules.NoChange) && len(all.Recorded) > 0 {
+						break
+					}
+					if err != nil {
 						return err
 					}
 					if a.dryRun {
-						return nil
+						return a.preview(d.Prepared)
 					}
-					if !full || err != nil {
-						return a.answer(all, func(w io.Writer) error { return writeErased(w, all) })
+					r, err := a.record(c.Context(), s, d)
+					if err != nil {
+						return err
+					}
+					all.Recorded, full = append(all.Recorded, r), false
+					if d.Preview != nil {
+						all.Erased = append(all.Erased, d.Preview.Erases...)
+						full = len(d.Preview.Erases) == events.MaxErased
 					}
 				}
+				return a.answer(all, func(w io.Writer) error { return writeErased(w, all) })
 			})
 		},
 		ValidArgsFunction: a.complete(subjects),
