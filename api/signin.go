@@ -184,14 +184,14 @@ func putLogin(c *call, in wire.PutLogin) (wire.Receipt, error) {
 	return r, err
 }
 
-// emails finds subjects by their e-mail addresses, which are private texts: entries hold commitments alone. What it keeps
+// emails finds subjects by their e-mail mailboxes, which are private texts: entries hold commitments alone. What it keeps
 // are commitments too, so that an erased address is found no more. Its zero value has read nothing.
 type emails struct {
 	mu   sync.Mutex
-	orgs map[string]*addresses
+	orgs map[string]*mailboxes
 }
 
-type addresses struct {
+type mailboxes struct {
 	upTo uint64
 	of   map[ulid.ULID]events.Digest
 }
@@ -201,11 +201,11 @@ func (x *emails) of(c *call, address string) []ulid.ULID {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.orgs == nil {
-		x.orgs = map[string]*addresses{}
+		x.orgs = map[string]*mailboxes{}
 	}
 	a := x.orgs[c.org.ID]
 	if a == nil {
-		a = &addresses{of: map[ulid.ULID]events.Digest{}}
+		a = &mailboxes{of: map[ulid.ULID]events.Digest{}}
 		x.orgs[c.org.ID] = a
 	}
 	head := c.org.Access.Head().Position
@@ -230,7 +230,7 @@ func (x *emails) of(c *call, address string) []ulid.ULID {
 	return ids
 }
 
-func (a *addresses) take(d events.Data) {
+func (a *mailboxes) take(d events.Data) {
 	var id ulid.ULID
 	var email events.Digest
 	switch d := d.(type) {
