@@ -98,7 +98,7 @@ var intents = map[string]intent{
 	wire.ActOnToken:         {[]string{"token", "permission", "payload"}, (*draft).actOnToken, nil},
 	wire.AddAgent:           {[]string{"token", "wallet"}, (*draft).addAgent, nil},
 	wire.RemoveAgent:        {[]string{"token", "wallet"}, (*draft).removeAgent, nil},
-	wire.QualifyInvestor:    {[]string{"token", "wallet", "investor", "onchainId", "country", "record"}, (*draft).qualifyInvestor, nil},
+	wire.QualifyInvestor:    {[]string{"token", "wallet", "investor", "onchainId", "country", "properties"}, (*draft).qualifyInvestor, nil},
 	wire.DisqualifyInvestor: {[]string{"token", "wallet"}, (*draft).disqualifyInvestor, nil},
 	wire.BlockWallet:        {[]string{"token", "wallet"}, (*draft).blockWallet, nil},
 	wire.UnblockWallet:      {[]string{"token", "wallet"}, (*draft).unblockWallet, nil},
