@@ -103,6 +103,7 @@ func (o *oracle) read(e *events.Event) {
 	case *events.SubjectRemoved:
 		o.deactivated[d.Subject] = true
 		o.given = slices.DeleteFunc(o.given, func(g handed) bool { return g.to == d.Subject })
+		o.assigned = slices.DeleteFunc(o.assigned, func(a handed) bool { return a.to == d.Subject })
 	case *events.RoleCreated:
 		o.roles[d.Role] = map[string]bool{}
 		o.into(d.Role, o.all(d.Permissions, d.Parts), d.Included)
