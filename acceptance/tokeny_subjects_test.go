@@ -9,7 +9,7 @@ import (
 
 const (
 	wallet1 = "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"
-	abc     = "token/eip155:137:0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
+	abcToken     = "token/eip155:137:0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
 )
 
 // systemRole makes a role of the system, which the organization begins with.
@@ -26,11 +26,11 @@ func TestT1TokenLevelPermissionsAreBoundToTheWallet(t *testing.T) {
 	o.As("owner").Do(wire.Intent{Kind: wire.AddSubject, Subject: wallet1, SubjectKind: events.KindWallet, Auth: "wallet"})
 	o.As("owner").Do(wire.Intent{Kind: wire.LinkSubject, Subject: "user1@tokeny.com", To: wallet1})
 	// When the wallet and the account that it is linked with are both given a role of the token level.
-	o.As("owner").Assign("agent", wallet1, abc)
-	o.As("owner").Assign("agent", "user1@tokeny.com", abc)
+	o.As("owner").Assign("agent", wallet1, abcToken)
+	o.As("owner").Assign("agent", "user1@tokeny.com", abcToken)
 	// Then it counts for the wallet alone.
-	o.Allowed(wallet1, "token.agent.add", abc)
-	o.Denied("user1@tokeny.com", "token.agent.add", abc)
+	o.Allowed(wallet1, "token.agent.add", abcToken)
+	o.Denied("user1@tokeny.com", "token.agent.add", abcToken)
 	if u := o.subject("user1@tokeny.com"); len(u.Links) != 1 || u.Links[0] != wallet1 {
 		t.Errorf("the account is shown with %v", u.Links)
 	}

@@ -81,11 +81,18 @@ func check(c *call) (wire.Check, error) {
 }
 
 func checkWith(c *call, w wire.Question) (wire.Check, error) {
+	if w.Record && c.query.Get("as_of") != "" {
+		return wire.Check{}, badRequest("What is recorded is decided now: record goes without as_of")
+	}
 	q, err := posed(c, w)
 	if err != nil {
 		return q.Check, err
 	}
-	return c.check(q)
+	answer, err := c.check(q)
+	if err == nil && w.Record {
+		c.note(answer)
+	}
+	return answer, err
 }
 
 func (c *call) check(q question) (wire.Check, error) {

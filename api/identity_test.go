@@ -57,8 +57,7 @@ func TestEveryRouteDemandsItsAction(t *testing.T) {
 	demanded := map[string]bool{}
 	for _, r := range api.Routes() {
 		path := strings.NewReplacer("{org}", "acme", "{key}", "owner", "{subject}", "owner").Replace(r.Path)
-		path = pathOf(api.Route{Path: path})
-		if r.Method == http.MethodGet {
+		if path = pathOf(api.Route{Path: path}); r.Method == http.MethodGet {
 			path += about[strings.TrimPrefix(r.Path, "/v1/orgs/{org}")]
 		}
 		name := r.Method + " " + r.Path

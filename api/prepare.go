@@ -98,6 +98,18 @@ var intents = map[string]intent{
 	wire.SucceedKey:         {[]string{"key", "old"}, (*draft).succeedKey, nil},
 	wire.RevokeKey:          {[]string{"key"}, (*draft).revokeKey, nil},
 	wire.ReportKey:          {[]string{"key", "from"}, (*draft).reportKey, nil},
+
+	wire.DeployToken:        {[]string{"token", "name", "wallet"}, (*draft).deployToken, nil},
+	wire.TransferToken:      {[]string{"token", "wallet"}, (*draft).transferToken, nil},
+	wire.UpdateToken:        {[]string{"token", "state", "identityRegistry", "compliance", "holderCondition"}, (*draft).updateToken, nil},
+	wire.ActOnToken:         {[]string{"token", "permission", "payload"}, (*draft).actOnToken, nil},
+	wire.AddAgent:           {[]string{"token", "wallet"}, (*draft).addAgent, nil},
+	wire.RemoveAgent:        {[]string{"token", "wallet"}, (*draft).removeAgent, nil},
+	wire.QualifyInvestor:    {[]string{"token", "wallet", "investor", "onchainId", "country", "properties"}, (*draft).qualifyInvestor, nil},
+	wire.DisqualifyInvestor: {[]string{"token", "wallet"}, (*draft).disqualifyInvestor, nil},
+	wire.BlockWallet:        {[]string{"token", "wallet"}, (*draft).blockWallet, nil},
+	wire.UnblockWallet:      {[]string{"token", "wallet"}, (*draft).unblockWallet, nil},
+	wire.ObserveChain:       {[]string{"token", "observed"}, (*draft).observeChain, nil},
 }
 
 // members refuses members that the kind of intent does not use: what was meant by them would be lost.
@@ -226,9 +238,14 @@ func (d *draft) fits(e events.Event, recorded events.Data) error {
 
 func (d *draft) command(actor ulid.ULID, data events.Data) events.Command {
 	proof, _ := d.auth() // of a scheme that is none it proves nothing
-	return events.Command{
+	c := events.Command{
 		ID: d.id(), Ledger: d.state.Source(), Actor: actor, Data: data, Version: d.state.Newest(data.Type()), Auth: proof,
 	}
+	if seen, ok := data.(*events.ChainObserved); ok { // each log of a chain has one id
+		i := seen.Import()
+		c.ID, c.Origin.Import = events.ImportID(i), &i
+	}
+	return c
 }
 
 func (d *draft) id() ulid.ULID { return node.NewID(d.call.now.UnixMilli()) }
@@ -239,6 +256,10 @@ func (d *draft) actor() (ulid.ULID, error) {
 	switch in := d.in; {
 	case in.Credential == "":
 		return ulid.ULID{}, badRequest("credential is missing: the did:key, or the wallet, that will sign")
+	case in.Kind == wire.ObserveChain:
+		if id, ok := d.state.AttestorOf(in.Credential); ok {
+			return id, nil
+		}
 	case in.Kind == wire.SucceedKey,
 		in.Kind == wire.RotateKey && in.Old == in.Credential && (in.Old == d.state.Key(events.PurposeRoot) || in.Old == d.state.Key(events.PurposeOperator)):
 		return owner, nil

@@ -139,6 +139,10 @@ func (r *rehearsal) step(s *rules.State, in wire.Intent, credential string) (wir
 	e.Sequence = s.Position() + 1
 	rules.Evolve(s, &e)
 	r.touch(e.Data)
+	switch e.Data.(type) {
+	case *events.RoleRevoked, *events.RolesSet, *events.SubjectDeactivated, *events.GrantEnded: // whoever they delegated to loses it too
+		r.all = r.all || s.Delegates()
+	}
 	step.Type = string(e.Data.Type())
 	return step, nil
 }

@@ -26,7 +26,11 @@ var types = map[string]events.Type{
 	wire.DelegateRole:     "role.delegated", wire.AssignAccess: "access.assigned", wire.UnassignAccess: "access.unassigned",
 	wire.DelegateAccess: "access.delegated", wire.RegisterResource: "resource.registered", wire.UpdateResource: "resource.updated",
 	wire.RemoveResource: "resource.removed",
-	wire.IssueDocument:  "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
+	wire.DeployToken:    "token.deployed", wire.TransferToken: "token.transferred", wire.UpdateToken: "token.updated", wire.ActOnToken: "token.acted",
+	wire.AddAgent: "agent.added", wire.RemoveAgent: "agent.removed", wire.QualifyInvestor: "investor.qualified",
+	wire.DisqualifyInvestor: "investor.disqualified", wire.BlockWallet: "wallet.blocked", wire.UnblockWallet: "wallet.unblocked",
+	wire.ObserveChain:  "chain.observed",
+	wire.IssueDocument: "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
 	wire.SucceedKey: "key.succeeded", wire.RevokeKey: "key.revoked", wire.ReportKey: "key.reported",
 }
 
@@ -331,6 +335,8 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		if in.From != have.From {
 			d = append(d, "from")
 		}
+	case events.TokenData:
+		d.token(in, have)
 	}
 	if len(d) > 0 {
 		return fmt.Errorf("it differs in %s", strings.Join(d, ", "))

@@ -245,3 +245,29 @@ func (c *Client) FindActivity(ctx context.Context, org string, a wire.ActivityQu
 	setNumber(q, "limit", uint64(a.Limit))
 	return get[wire.List[wire.Activity]](ctx, c, path(org, "activity"), q)
 }
+
+// Tokens gives all tokens; those of a wallet, or those that an account sees, where one of them is named.
+func (c *Client) Tokens(ctx context.Context, org, wallet, account string, r Read) (wire.List[wire.Token], error) {
+	q := r.query()
+	set(q, "wallet", wallet)
+	set(q, "account", account)
+	return get[wire.List[wire.Token]](ctx, c, path(org, "tokens"), q)
+}
+
+// Token gives a token.
+func (c *Client) Token(ctx context.Context, org, token string, r Read) (wire.One[wire.Token], error) {
+	return get[wire.One[wire.Token]](ctx, c, path(org, "tokens", token), r.query())
+}
+
+// Investors gives holder records: of a token, of an investor, or all, where one is not named.
+func (c *Client) Investors(ctx context.Context, org, token, investor string, r Read) (wire.List[wire.HolderRecord], error) {
+	q := r.query()
+	set(q, "token", token)
+	set(q, "investor", investor)
+	return get[wire.List[wire.HolderRecord]](ctx, c, path(org, "investors"), q)
+}
+
+// Guide says of each role its type, how it is proven, its abilities and who grants it.
+func (c *Client) Guide(ctx context.Context, org string, r Read) (wire.List[wire.RoleGuide], error) {
+	return get[wire.List[wire.RoleGuide]](ctx, c, path(org, "guide"), r.query())
+}

@@ -14,6 +14,7 @@ const (
 	PurposeOperator   = "operator"   // whoever runs the ledger
 	PurposeCredential = "credential" // a subject signs its commands with it
 	PurposeInvitation = "invitation" // signs that whoever was invited joins, once
+	PurposeAttestor   = "attestor"   // a subject signs with it what it saw on a chain, and nothing else
 )
 
 // KeyRegistered makes a key known: a further event key, or a credential of a subject.

@@ -6,7 +6,8 @@ type Question struct {
 	Permission string             `json:"permission"`
 	Resource   string             `json:"resource,omitempty"`
 	Properties QuestionProperties `json:"properties,omitzero"`
-	With       string             `json:"with,omitempty"` // key or id of a wallet that comes with the subject
+	With       string             `json:"with,omitempty"`   // key or id of a wallet that comes with the subject
+	Record     bool               `json:"record,omitempty"` // note the answer, which is then of now, in the activity stream
 }
 
 // QuestionProperties are what conditions compare, on the word of whoever asks. What the ledger knows goes before it.

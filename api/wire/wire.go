@@ -120,6 +120,8 @@ type Intent struct {
 
 	Switches *Switches `json:"switches,omitempty"` // of newer rules
 
+	AtToken
+
 	Key     string `json:"key,omitempty"`     // did:key
 	Old     string `json:"old,omitempty"`     // did:key
 	Purpose string `json:"purpose,omitempty"` // of a key

@@ -1,6 +1,10 @@
 package rules
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/permledger/permledger/events"
+)
 
 // firstActions are those that version 1 of the rules knows.
 var firstActions = []string{
@@ -26,3 +30,34 @@ var broader = map[string]string{
 	ActionAPIKeyRead: ActionRolesRead,
 	ActionLogRead:    ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
 }
+
+// actionOf says which action recording a type of event takes. What takes none, or depends on the case, is not there: what
+// the ledger records itself, what root keys do, and a key's own affairs.
+var actionOf = map[events.Type]string{
+	"catalogue.published":  ActionCataloguePublish,
+	"document.issued":      ActionDocumentIssue,
+	"key.registered":       ActionKeyRegister,
+	"key.reported":         ActionKeyReport,
+	"key.revoked":          ActionKeyRevoke,
+	"key.rotated":          ActionKeyRotate,
+	"permission.granted":   ActionPermissionGrant,
+	"permission.revoked":   ActionPermissionRevoke,
+	"permissions.recorded": ActionPermissionsRecord,
+	"permissions.set":      ActionPermissionSet,
+	"role.assigned":        ActionRoleAssign,
+	"role.created":         ActionRoleCreate,
+	"role.deleted":         ActionRoleDelete,
+	"role.revoked":         ActionRoleRevoke,
+	"role.updated":         ActionRoleUpdate,
+	"roles.set":            ActionRoleSet,
+	"subject.added":        ActionSubjectAdd,
+	"subject.deactivated":  ActionSubjectDeactivate,
+	"subject.erased":       ActionSubjectErase,
+	"subject.invited":      ActionSubjectInvite,
+	"subject.linked":       ActionSubjectLink,
+	"subject.reactivated":  ActionSubjectReactivate,
+	"subject.unlinked":     ActionSubjectLink,
+}
+
+// ActionOf gives the action that recording a type of event takes; empty where there is none, or none that is always the same.
+func ActionOf(t events.Type) string { return actionOf[t] }

@@ -123,6 +123,8 @@ func Evolve(s *State, e *events.Event) {
 		k := s.keys[d.Key]
 		keep(s.notes, k)
 		k.revoked = e.Sequence
+	case events.TokenData:
+		s.evolveToken(e, d)
 	case *events.OrganizationUpdated:
 		s.rename(d)
 	case *events.OwnershipTransferred:

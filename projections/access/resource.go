@@ -230,7 +230,7 @@ func (x *Index) lacks(u *subject, n uint32, path string, v view, in *rules.Conte
 		return ""
 	}
 	for _, need := range i.says.Needs {
-		met := false // what these rules do not know is never met
+		met := x.meets(need, u, path, v, in)
 		if need == events.NeedAccess {
 			policy := events.PolicyOf(path)
 			met = policy == "" || x.reaches(u, x.resources[policy], v, in)

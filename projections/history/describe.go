@@ -148,6 +148,8 @@ func Describe(e *events.Event, names Names) []string {
 		return []string{fmt.Sprintf("version %d of the rules adopted in the place of %d", d.Rules, d.From)}
 	case *events.KeyReported:
 		return []string{fmt.Sprintf("key reported as known to others from %d on: %s", d.From, d.Key)}
+	case events.TokenData:
+		return describeToken(d, names)
 	}
 	return []string{string(e.Data.Type())}
 }

@@ -147,8 +147,19 @@ func TestGuards(t *testing.T) {
 			"PROFILES_USER_UPDATE":            {"subject.update"},
 		},
 		"tokeny": {
-			"token.agent.add":    {"role.assign"},
-			"token.agent.remove": {"role.revoke"},
+			"investor.disqualify":         {"investor.disqualify"},
+			"investor.qualify":            {"investor.qualify"},
+			"platform.token.deploy":       {"token.deploy"},
+			"token.agent.add":             {"agent.add"},
+			"token.agent.remove":          {"agent.remove"},
+			"token.block":                 {"wallet.block"},
+			"token.compliance.manage":     {"token.condition"},
+			"token.compliance.set":        {"token.compliance"},
+			"token.identity_registry.set": {"token.registry"},
+			"token.ownership.transfer":    {"token.transfer"},
+			"token.pause":                 {"token.pause"},
+			"token.unblock":               {"wallet.unblock"},
+			"token.unpause":               {"token.unpause"},
 		},
 	}
 	for _, name := range Names() {
@@ -203,7 +214,7 @@ func TestSamples(t *testing.T) {
 		}},
 		{"tokeny", Permission{
 			Name: "token.agent.add", Category: "token", Entity: "agent", Action: "add", Level: Token, Selectable: true,
-			Description: "Set an agent to administer the token", Guards: []string{"role.assign"},
+			Description: "Set an agent to administer the token", Guards: []string{"agent.add"},
 		}},
 		{"ipaware", Permission{
 			Name: "api.key.create", Category: "API Keys", Entity: "api.key", Action: "create", Level: Platform, Selectable: true,

@@ -21,7 +21,7 @@ func third(args []string) string {
 }
 
 func (a *app) checkCommand() *cobra.Command {
-	var quiet bool
+	var quiet, record bool
 	var beside aside
 	c := a.reads(&cobra.Command{
 		Use:   "check SUBJECT PERMISSION [RESOURCE]",
@@ -34,7 +34,11 @@ func (a *app) checkCommand() *cobra.Command {
 			}
 			return a.with(c.Context(), func(s *session) error {
 				var answer wire.Check
-				if more {
+				if record && a.asOf != "" {
+					return usage("check: what is recorded is decided now: --record goes without --as-of")
+				}
+				if more || record {
+					q.Record = record
 					answer, err = s.CheckWith(c.Context(), s.org, q, a.read())
 				} else {
 					answer, err = s.Check(c.Context(), s.org, args[0], args[1], third(args), a.read())
@@ -53,6 +57,7 @@ func (a *app) checkCommand() *cobra.Command {
 		ValidArgsFunction: a.complete(subjects, permissions),
 	})
 	beside.flags(c)
+	c.Flags().BoolVar(&record, "record", false, "note the answer in the activity stream: it counts as use in `permledger report unused`")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "write nothing; the exit code answers")
 	return c
 }

@@ -133,6 +133,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.diffCommand(),
 		a.blameCommand(),
 		a.simulateCommand(),
+		a.reportCommand(),
 	)
 	add("change",
 		a.permCommand(),
@@ -140,6 +141,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.userCommand(),
 		a.inviteCommand(),
 		a.acceptCommand(),
+		a.tokenCommand(),
+		a.investorCommand(),
 		a.keyCommand(),
 		a.grantCommand(),
 		a.delegateCommand(),
