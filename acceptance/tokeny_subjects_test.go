@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	wallet1 = "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"
-	abcToken     = "token/eip155:137:0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
+	wallet1  = "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"
+	abcToken = "token/eip155:137:0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
 )
 
 // systemRole makes a role of the system, which the organization begins with.
@@ -41,7 +41,6 @@ func TestT1TokenLevelPermissionsAreBoundToTheWallet(t *testing.T) {
 
 func TestT8PlatformLevelPermissionsAreBoundToTheAccount(t *testing.T) {
 	o := open(t, "tokeny")
-	o.As("owner").Do(systemRole("Marketplace Admin", events.ManagedOperator, "marketplace.project.remove"))
 	o.Add("user1@tokeny.com")
 	o.As("owner").Do(wire.Intent{Kind: wire.AddSubject, Subject: wallet1, SubjectKind: events.KindWallet})
 	o.As("owner").Do(wire.Intent{Kind: wire.LinkSubject, Subject: "user1@tokeny.com", To: wallet1})
@@ -53,7 +52,6 @@ func TestT8PlatformLevelPermissionsAreBoundToTheAccount(t *testing.T) {
 
 func TestT11WhatTheChainDoesLeavesAnIssuerAdminAsItIs(t *testing.T) {
 	o := open(t, "tokeny")
-	o.As("owner").Do(systemRole("Issuer Admin", events.ManagedOperator, "platform.token.deploy"))
 	o.Add("admin of ABC ISSUER")
 	o.As("operator").Assign("issuer-admin", "admin of ABC ISSUER")
 	o.Allowed("admin of ABC ISSUER", "platform.token.deploy")
