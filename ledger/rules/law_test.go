@@ -454,7 +454,7 @@ func lawOfCheck(t *rapid.T, w *world) {
 		}
 	}
 	held := 0
-	for _, who := range append(people, "new", "newer") {
+	for _, who := range append(people, "new", "newer", "late") {
 		held += len(w.s.Held(id(who), w.s.Time()))
 	}
 	still := 0
