@@ -5,11 +5,12 @@ import (
 	"strconv"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/projections/access"
 )
 
 // ties says what a subject has of a permission and what does not hold: the condition that is not met and why, who delegated
-// it and has it no more, and the access to a policy.
+// it and has it no more, and what the permission needs beside.
 func ties(q *wire.Check, e *access.Explanation) (list []wire.Missing) {
 	for _, u := range e.Unmet {
 		value := "there is none"
@@ -33,10 +34,23 @@ func ties(q *wire.Check, e *access.Explanation) (list []wire.Missing) {
 		}
 		list = append(list, m)
 	}
-	if e.Access != nil {
+	switch {
+	case e.Access != nil:
 		list = append(list, wire.Missing{Kind: "access", Scope: e.Access.Policy, Text: lacksAccess(q, e.Access)})
+	case e.Needs != "":
+		list = append(list, wire.Missing{Kind: "need", Text: fmt.Sprintf("%s needs more than to be held: %s", q.Permission, needs[e.Needs])})
 	}
 	return list
+}
+
+// needs says in words what a permission needs.
+var needs = map[string]string{
+	events.NeedAccess:    "access to the policy",
+	events.NeedCompliant: "compliance with the token's rules",
+	events.NeedQualified: "a qualified investor",
+	events.NeedTokenRole: "a wallet that owns the token or is its agent, to come with the subject",
+	events.NeedUnblocked: "a wallet that is not blocked",
+	events.NeedUnpaused:  "a token that is not paused",
 }
 
 func bywhat(r access.Reason) string {
