@@ -90,3 +90,29 @@ func TestWallet(t *testing.T) {
 		}
 	}
 }
+
+// Given people, services and wallets, when any of them is named as the actor of a command that is proven in any way with
+// anything, then it is authentic in just these cases: a wallet's by its own signature, an account's by a key of its own.
+func TestWhoSpeaksForWhom(t *testing.T) {
+	w := open(t, stokr, add("ann"), addKind("job", events.KindTechnical), addKind("wal", events.KindWallet), addWallet(everywhere), addWallet(polygon),
+		step{data: &events.SubjectAdded{Subject: id("posing"), Key: "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", Kind: events.KindHuman, Credential: did("posing")}})
+	actors := []string{"owner", "ann", "job", "wal", "posing", everywhere, polygon, "node", "platform", "nobody"}
+	credentials := []string{did("owner"), did("ann"), did("job"), did("wal"), did("posing"), did("event"), did("root"), everywhere, polygon, "wal", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", ""}
+	wallets := map[string]bool{events.MethodEIP712: true, events.MethodEIP191: true, events.MethodEIP4361: true}
+	for _, actor := range actors {
+		for _, credential := range credentials {
+			for _, method := range []string{events.MethodSignature, events.MethodNode, events.MethodEIP712, events.MethodEIP191, events.MethodEIP4361, "password", ""} {
+				want := wallets[method] && actor == credential && (actor == everywhere || actor == polygon)
+				for _, account := range []string{"owner", "ann", "job", "posing"} {
+					want = want || method == events.MethodSignature && actor == account && credential == did(account)
+				}
+				c, at := w.command(add("joe").by(actor).but(func(c *events.Command) {
+					c.Auth = events.Auth{Method: method, Credential: credential}
+				}))
+				if got := w.s.Authentic(c, at); got != want {
+					t.Errorf("%s, by %q with %q: authentic %v", actor, method, credential, got)
+				}
+			}
+		}
+	}
+}
