@@ -162,7 +162,11 @@ func someStep(t *rapid.T, w *world) step {
 			return decideOf(id("q1"), rules.ReviewItem{Subject: id(who), Role: id(role)}, true)
 		},
 		"review.closed": func() step {
-			return closeReview(one([]string{"q1", "q2"}, "review"), rapid.Bool().Draw(t, "keep the rest"))
+			st := closeReview(one([]string{"q1", "q2"}, "review"), rapid.IntRange(0, 3).Draw(t, "keep the rest") > 0)
+			if open := w.s.Reviews(); len(open) > 0 {
+				st.data.(*events.ReviewClosed).Review = open[0]
+			}
+			return st
 		},
 		"resource.registered": func() step {
 			return step{data: &events.ResourceRegistered{Resource: one(append(policies, "x/1"), "resource"), Properties: country(), Published: rapid.Bool().Draw(t, "published")}}
