@@ -119,6 +119,9 @@ type Intent struct {
 	Purpose string `json:"purpose,omitempty"` // of a key
 	From    uint64 `json:"from,omitempty"`    // position
 
+	Review   string `json:"review,omitempty"`   // id, or title of one that is not closed
+	Decision string `json:"decision,omitempty"` // keep or revoke; of close-review keep: what nobody decided of stays
+
 	About  string `json:"about,omitempty"`  // role:<key> or subject:<key>, of a document
 	Reason string `json:"reason,omitempty"` // commitment, base64url
 
@@ -149,6 +152,11 @@ const (
 	RevokePermission  = "revoke-permission"
 	SetPermissions    = "set-permissions"
 	IssueDocument     = "issue-document"
+
+	ReviewRole   = "review-role"
+	StartReview  = "start-review"
+	DecideReview = "decide-review"
+	CloseReview  = "close-review"
 
 	DelegateRole     = "delegate-role"
 	AssignAccess     = "assign-access"

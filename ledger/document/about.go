@@ -11,6 +11,7 @@ import (
 const (
 	KindRole    = "role"
 	KindSubject = "subject"
+	KindReview  = "review"
 )
 
 // A Thing is what a document speaks of.
@@ -48,6 +49,8 @@ func About(d events.Data) (Thing, bool) {
 		return Thing{KindSubject, d.Subject}, true
 	case *events.PermissionsSet:
 		return Thing{KindSubject, d.Subject}, true
+	case *events.ReviewClosed:
+		return Thing{KindReview, d.Review}, true
 	case *events.DocumentIssued:
 		kind, id, ok := rules.Thing(d.Thing)
 		return Thing{kind, id}, ok && (kind == KindRole || kind == KindSubject)

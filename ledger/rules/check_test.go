@@ -183,7 +183,8 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 		profile.DefaultRoles = true
 		return open(t, profile, create("r", "a"), create("free", "a"), add("bob"), assign("bob", "r"), grant("bob", "a").on("x/1"), add("ann"), grant("ann", "a"),
 			grant("ann", "ledger:resource.register"), registered("policy/1").by("ann"), registered("policy/2").by("ann"),
-			revoke("ann", "ledger:resource.register"), assignTo("bob", "policy/1"), create("own", "a"), assign("ann", "own"))
+			revoke("ann", "ledger:resource.register"), assignTo("bob", "policy/1"), create("own", "a"), assign("ann", "own"),
+			startReview("q", "subject/"+id("bob").String()))
 	}
 	others := map[string][]string{"import": {"subject.add"}} // an import is of something
 	none := map[string]bool{                                 // reading is no command
@@ -197,6 +198,10 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 		"resource.register":   registered("policy/3"),
 		"resource.remove":     {data: &events.ResourceRemoved{Resource: "policy/2"}},
 		"resource.update":     {data: &events.ResourceUpdated{Resource: "policy/2", Publish: true}},
+		"review.close":        closeReview("q", true),
+		"review.decide":       decided("q", "bob", "r", false),
+		"review.start":        startReview("q2", events.ReviewAll),
+		"role.review":         reviewRole("r"),
 		"role.delegate":       delegate("bob", "own"),
 		"catalogue.publish":   publish("shop", perm("x")),
 		"document.issue":      issue("role/" + id("r").String()),

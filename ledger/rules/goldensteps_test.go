@@ -66,6 +66,7 @@ func goldenSteps() []any {
 			grant("job", "ledger:permission.grant").until(start.AddDate(0, 3, 0))),
 		grant("reg", "ledger:permission.grant").on("asset/1").by("job").until(start.AddDate(0, 1, 0)),
 		with("owner4", tiedSteps()...),
+		with("owner4", reviewSteps()...),
 		goldenRoles(),
 	)
 }
@@ -92,6 +93,16 @@ func tiedSteps() []step {
 		step{data: &events.ResourceRemoved{Resource: "asset/9"}},
 	}
 	return append(slices.Concat(staff, passedOn, assigned), delegateAccess("ned", "policy/1").by("lou"))
+}
+
+// reviewSteps are of reviews: one of everything that is given up to its end, and one of a subject whose rest is kept.
+func reviewSteps() []step {
+	return []step{
+		add("pam"), create("temp", "own.a"), assign("pam", "temp"), grant("pam", "own.b").on("asset/1"),
+		reviewRole("temp"), startReview("pam's", "subject/"+id("pam").String()), startReview("everything", events.ReviewAll),
+		decided("pam's", "pam", "temp", false), revoke("pam", "own.b").on("asset/1"), decided("pam's", "pam", "own.b", true),
+		closeReview("pam's", false), decided("everything", "pam", "temp", false), closeReview("everything", true),
+	}
 }
 
 // with signs steps with a credential other than the owner's first.

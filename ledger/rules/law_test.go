@@ -148,6 +148,22 @@ func someStep(t *rapid.T, w *world) step {
 			}
 			return until(st)
 		},
+		"role.reviewed": func() step { return reviewRole(role) },
+		"review.started": func() step {
+			return startReview(one([]string{"q1", "q2"}, "review"), one([]string{events.ReviewAll, "role/" + id(role).String(), "subject/" + id(who).String()}, "of"))
+		},
+		"review.decided": func() step {
+			for _, review := range w.s.Reviews() {
+				v, _ := w.s.Review(review)
+				if i := v.Items[rapid.IntRange(0, len(v.Items)-1).Draw(t, "item")]; rapid.Bool().Draw(t, "of this review") {
+					return decideOf(review, i, rapid.Bool().Draw(t, "revoke"))
+				}
+			}
+			return decideOf(id("q1"), rules.ReviewItem{Subject: id(who), Role: id(role)}, true)
+		},
+		"review.closed": func() step {
+			return closeReview(one([]string{"q1", "q2"}, "review"), rapid.Bool().Draw(t, "keep the rest"))
+		},
 		"resource.registered": func() step {
 			return step{data: &events.ResourceRegistered{Resource: one(append(policies, "x/1"), "resource"), Properties: country(), Published: rapid.Bool().Draw(t, "published")}}
 		},
@@ -202,7 +218,7 @@ func someStep(t *rapid.T, w *world) step {
 		"subject.added":       func() step { return add(one([]string{"new", "newer"}, "key")) },
 		"subject.deactivated": func() step { return deactivate(one([]string{"bob", "new"}, "whom")) },
 	}
-	often := []events.Type{"role.delegated", "role.delegated", "role.assigned", "access.delegated", "access.assigned", "resource.registered", "role.created", "role.updated", "role.assigned", "permission.granted", "roles.set", "permissions.set", "permissions.recorded", "grant.ended"}
+	often := []events.Type{"role.delegated", "role.delegated", "role.assigned", "access.delegated", "access.assigned", "resource.registered", "review.started", "review.decided", "review.decided", "role.created", "role.updated", "role.assigned", "permission.granted", "roles.set", "permissions.set", "permissions.recorded", "grant.ended"}
 	all := append(slices.Clone(often), often...)
 	for typ := range kinds {
 		all = append(all, typ)
