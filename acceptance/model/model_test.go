@@ -345,7 +345,8 @@ func TestModel(t *testing.T) {
 
 // given are the types that are no random command: what opens a ledger or makes an old one newer, and what changes nothing
 // of who may do what.
-var given = []string{"chain.observed", "document.issued", "key.reported", "key.succeeded", "organization.opened", "rules.adopted"}
+var given = []string{"chain.observed", "document.issued", "key.reported", "key.succeeded", "organization.opened", "review.closed", "review.decided",
+	"review.started", "role.reviewed", "rules.adopted"}
 
 // codes are the refusals that the commands meet.
 var codes = []string{
