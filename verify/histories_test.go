@@ -111,6 +111,7 @@ func history(t testing.TB, profile events.Profile) *world {
 		Review: id("review"), Grant: w.entries[w.position("viewer to bob")-1].Event.ID, Subject: id("bob"), Role: id("viewer"),
 	})
 	w.do(ask{}, &events.ReviewClosed{Review: id("review"), KeepRest: true})
+	w.lives()
 	w.do(ask{as: "bob deactivated"}, &events.SubjectDeactivated{Subject: id("bob")})
 	w.do(ask{as: "renamed"}, &events.OrganizationUpdated{Organization: "acme", Name: "Acme S.A."})
 	w.do(ask{as: "default role"}, &events.RoleDefaulted{Role: id("readers")})
