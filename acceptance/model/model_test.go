@@ -274,6 +274,10 @@ func (l *ledger) justified(who ulid.ULID, permission string, b access.Reason) {
 		ok = d.Subject == who && d.Role == b.Role.ID && d.Scope == b.Scope
 	case *events.RoleDelegated:
 		ok = d.Subject == who && d.Role == b.Role.ID && d.Scope == b.Scope
+	case *events.SubjectAdded:
+		ok = d.Subject == who && (slices.Contains(d.Roles, b.Role.ID) || d.DefaultRole == b.Role.ID) && b.Scope == ""
+	case *events.SubjectInvited:
+		ok = d.Subject == who && (slices.Contains(d.Roles, b.Role.ID) || d.DefaultRole == b.Role.ID) && b.Scope == ""
 	case *events.RolesSet:
 		ok = d.Subject == who && slices.Contains(d.Roles, b.Role.ID) && b.Scope == ""
 	case *events.PermissionGranted:
