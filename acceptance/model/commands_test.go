@@ -79,7 +79,7 @@ var profiles = []events.Profile{
 	{Name: "guardian", Dependencies: true, EmptyRoles: true, Delegation: true, KeepDelegated: true, DefaultRoles: true, WithdrawRoles: true},
 	{Name: "plain", EmptyRoles: true, NewPermissions: true, DirectGrants: true},
 	{Name: "stokr", DirectGrants: true, UniqueNames: true},
-	{Name: "ipaware", UniqueNames: true, RecoveryDelay: 3600},
+	{Name: "ipaware", UniqueNames: true, RecoveryDelay: 3600, OneRolePerKey: true},
 	{Name: "strict", DirectGrants: true, Dependencies: true},
 }
 
@@ -196,7 +196,7 @@ func (d *drawing) who(label string) ulid.ULID {
 // there gives the people who are there and active, or those who are not.
 func (d *drawing) there(are bool) (list []string) {
 	for _, n := range people {
-		if u := d.subjects[idOf(n)]; are == (u != nil && !u.off) {
+		if u := d.subjects[idOf(n)]; are == (u != nil && u.state == "") {
 			list = append(list, n)
 		}
 	}
@@ -254,6 +254,33 @@ func (d *drawing) token() string {
 }
 
 func (d *drawing) address() string { return d.one(addresses, "address") }
+
+// said draws what is said of a subject.
+func (d *drawing) said() []events.Property {
+	return rapid.SampledFrom([][]events.Property{nil, nil, {{Name: "desk", Value: "retail"}}, {{Name: "desk", Value: "head"}}}).Draw(d.T, "said")
+}
+
+// first draws the roles that a subject begins with: none, mostly.
+func (d *drawing) first() []ulid.ULID {
+	if !d.rarely(3, "with a role") {
+		return nil
+	}
+	return []ulid.ULID{d.roleID("first role")}
+}
+
+func (d *drawing) days(of ...int) time.Duration {
+	return time.Duration(rapid.SampledFrom(of).Draw(d.T, "days")) * 24 * time.Hour
+}
+
+// invited gives the people who are invited and have not joined.
+func (d *drawing) invited() (list []string) {
+	for _, n := range people {
+		if u := d.subjects[idOf(n)]; u != nil && u.state == "invited" {
+			list = append(list, n)
+		}
+	}
+	return list
+}
 
 // announced draws who was announced as the owner, mostly.
 func (d *drawing) announced() ulid.ULID {
@@ -450,9 +477,64 @@ func (d *drawing) kinds(at time.Time) []kind {
 			}
 			return &events.PermissionRevoked{Subject: d.who("from"), Permission: d.one(rights, "permission"), Scope: d.one(places, "scope")}
 		}},
-		{"subject.added", 1, func() events.Data {
+		{"subject.added", 2, func() events.Data {
 			who := mostly(d, d.there(false), people, "new")
-			return &events.SubjectAdded{Subject: idOf(who), Key: keyOf(mostly(d, []string{who}, people, "key")), Kind: d.one([]string{"human", "technical", "wallet"}, "kind of subject"), Credential: didOf(who + d.one([]string{"", "'s other", "'s third"}, "credential"))}
+			add := &events.SubjectAdded{
+				Subject: idOf(who), Key: keyOf(mostly(d, []string{who}, people, "key")), Kind: d.one([]string{"human", "technical", "api-key", "wallet", "none"}, "kind of subject"),
+				Credential: didOf(who + d.one([]string{"", "'s other", "'s third"}, "credential")), Auth: d.one([]string{"", "", "", "email", "wallet"}, "auth"),
+				Properties: d.said(), Roles: d.first(),
+			}
+			if add.Kind == "wallet" && !strings.HasPrefix(add.Key, "0x") {
+				add.Kind = "api-key"
+			}
+			if add.Kind == "api-key" && d.flip("assigned") {
+				add.Holder = d.who("holder")
+			}
+			return add
+		}},
+		{"subject.invited", 3, func() events.Data {
+			who := d.one([]string{"new", "key", "new", "bob"}, "invited")
+			return &events.SubjectInvited{
+				Subject: idOf(who), Key: mostly(d, []string{who}, people, "key"), Kind: d.one([]string{"technical", "human", "did", "api-key"}, "kind of subject"),
+				Invitation: didOf(who + d.one([]string{" code", " code 2", " code 3", ""}, "code")), Roles: d.first(), Properties: d.said(),
+				Until: at.Add(d.days(7, 7, 0, 1, 40)),
+			}
+		}},
+		{"subject.joined", when(len(d.invited()) > 0, 8), func() events.Data {
+			who := mostly(d, d.invited(), people, "who joins")
+			return &events.SubjectJoined{Subject: idOf(who), Credential: didOf(who + d.one([]string{"'s own", "'s next", ""}, "credential"))}
+		}},
+		{"subject.reactivated", 2, func() events.Data {
+			return &events.SubjectReactivated{Subject: idOf(mostly(d, d.there(false), people, "whom"))}
+		}},
+		{"subject.removed", 1, func() events.Data {
+			return &events.SubjectRemoved{Subject: idOf(mostly(d, []string{"new", "key"}, people, "whom"))}
+		}},
+		{"subject.updated", 3, func() events.Data {
+			u := &events.SubjectUpdated{Subject: d.who("whom"), Properties: d.said()}
+			switch {
+			case d.rarely(4, "assigned"):
+				u.Holder = d.who("holder")
+			case d.rarely(8, "to nobody"):
+				u.Unassigned = true
+			case d.rarely(8, "reference"):
+				text := d.one([]string{"A-1", "A-2"}, "reference")
+				u.Reference = &text
+			}
+			return u
+		}},
+		{"subject.linked", 1, func() events.Data {
+			return &events.SubjectLinked{Subject: d.who("whom"), To: d.one(addresses[:3], "wallet")}
+		}},
+		{"subject.unlinked", 1, func() events.Data {
+			return &events.SubjectUnlinked{Subject: d.who("whom"), To: d.one(addresses[:3], "wallet")}
+		}},
+		{"login.changed", 1, func() events.Data {
+			who := d.one(people, "whose")
+			return &events.LoginChanged{Subject: idOf(who), Credential: didOf(who + d.one([]string{"", "'s other"}, "credential")), Login: events.Digest{byte(len(who))}}
+		}},
+		{"subject.erased", 1, func() events.Data {
+			return &events.SubjectErased{Subject: d.who("whose"), Texts: []events.Digest{{1}}}
 		}},
 		{"resource.updated", 1, func() events.Data {
 			u := &events.ResourceUpdated{Resource: d.place(things, true, "resource"), Properties: d.properties()}
@@ -505,6 +587,7 @@ func (d *drawing) command() (events.Command, time.Time) {
 	at := d.last.Add(time.Second + rapid.SampledFrom([]time.Duration{0, 0, time.Minute, time.Minute, 2 * time.Hour, 25 * time.Hour}).Draw(d.T, "wait"))
 	d.made++
 	actor := mostly(d, []string{nameOf(d.owner), "ann", "bob", "ann", "owner", "wal"}, append([]string{"platform", "stranger"}, people...), "actor")
+	var joining ulid.ULID
 	c := events.Command{Ledger: source, Actor: idOf(actor), Data: d.data(at)}
 	switch c.Data.(type) {
 	case *events.RecoveryStarted, *events.RecoveryStopped, *events.OwnershipRecovered:
@@ -520,12 +603,19 @@ func (d *drawing) command() (events.Command, time.Time) {
 		if !d.rarely(6, "not a wallet") {
 			actor = d.walletOf(c.Data.(events.TokenData).Of())
 		}
+	case *events.SubjectJoined:
+		if !d.rarely(8, "not with the code") {
+			joining = c.Data.(*events.SubjectJoined).Subject
+		}
 	case *events.OwnershipTransferred:
 		if !d.rarely(3, "not the owner") {
 			actor = nameOf(d.owner)
 		}
 	}
 	c.Actor = idOf(actor)
+	if joining != nobody {
+		c.Actor = joining
+	}
 	if d.flip("for a reason") {
 		c.Reason = events.Digest{1}
 	}
@@ -536,11 +626,14 @@ func (d *drawing) command() (events.Command, time.Time) {
 			own = append(own, did)
 		}
 	}
+	if u := d.subjects[joining]; u != nil && u.invitation != "" && !d.rarely(6, "with a key") {
+		own = []string{u.invitation}
+	}
 	if actor == "platform" {
 		own = []string{didOf("operator")}
 	}
 	slices.Sort(own)
-	c.Auth = events.Auth{Method: "signature", Credential: mostly(d, own, []string{didOf(actor), didOf("bob"), didOf("operator"), didOf("event")}, "credential")}
+	c.Auth = events.Auth{Method: "signature", Credential: mostly(d, own, []string{didOf(actor), didOf("new code"), didOf("bob"), didOf("operator"), didOf("event")}, "credential")}
 	if slices.Contains(addresses, actor) {
 		if u := d.wallet(tokens[0], actor); u != nil {
 			c.Actor = u.id

@@ -274,6 +274,10 @@ func (l *ledger) justified(who ulid.ULID, permission string, b access.Reason) {
 		ok = d.Subject == who && d.Role == b.Role.ID && d.Scope == b.Scope
 	case *events.RoleDelegated:
 		ok = d.Subject == who && d.Role == b.Role.ID && d.Scope == b.Scope
+	case *events.SubjectAdded:
+		ok = d.Subject == who && (slices.Contains(d.Roles, b.Role.ID) || d.DefaultRole == b.Role.ID) && b.Scope == ""
+	case *events.SubjectInvited:
+		ok = d.Subject == who && (slices.Contains(d.Roles, b.Role.ID) || d.DefaultRole == b.Role.ID) && b.Scope == ""
 	case *events.RolesSet:
 		ok = d.Subject == who && slices.Contains(d.Roles, b.Role.ID) && b.Scope == ""
 	case *events.PermissionGranted:
@@ -345,7 +349,8 @@ func TestModel(t *testing.T) {
 
 // given are the types that are no random command: what opens a ledger or makes an old one newer, and what changes nothing
 // of who may do what.
-var given = []string{"chain.observed", "document.issued", "key.reported", "key.succeeded", "organization.opened", "rules.adopted"}
+var given = []string{"chain.observed", "document.issued", "key.reported", "key.succeeded", "organization.opened", "review.closed", "review.decided",
+	"review.started", "role.reviewed", "rules.adopted"}
 
 // codes are the refusals that the commands meet.
 var codes = []string{

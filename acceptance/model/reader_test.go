@@ -45,8 +45,8 @@ type subject struct {
 	id         ulid.ULID
 	key        string
 	kind       string
-	off        bool
 	properties []events.Property
+	life
 }
 
 type role struct {
@@ -121,11 +121,9 @@ func (r *reader) read(e *events.Event) {
 		r.open(e, d)
 	case *events.CataloguePublished:
 		r.publish(d)
-	case *events.SubjectAdded:
-		r.add(d.Subject, d.Key, d.Kind, d.Credential)
-		r.added = true
-	case *events.SubjectDeactivated:
-		r.subjects[d.Subject].off = true
+	case *events.SubjectAdded, *events.SubjectInvited, *events.SubjectJoined, *events.SubjectDeactivated, *events.SubjectReactivated,
+		*events.SubjectRemoved, *events.SubjectUpdated, *events.SubjectLinked, *events.SubjectUnlinked, *events.LoginChanged:
+		r.readLife(e)
 	case *events.RoleCreated:
 		r.roles[d.Role] = &role{key: d.Key, title: d.Name, text: d.Description, has: map[string]bool{}, system: d.System, managed: d.Managed}
 		r.into(d.Role, r.all(d.Permissions, d.Parts), d.Included)
@@ -314,7 +312,7 @@ func covers(scope, resource string) bool {
 // sources gives all by which somebody has a permission, wherever and under whatever condition, of which nothing has ended.
 func (r *reader) sources(who ulid.ULID, permission string, at time.Time) (list []gift) {
 	u, n := r.subjects[who], r.names[permission]
-	if u == nil || u.off || n == nil {
+	if u == nil || u.state != "" || n == nil {
 		return nil
 	}
 	if who == r.owner {
@@ -351,7 +349,7 @@ func (r *reader) may(who ulid.ULID, permission, resource string, at time.Time) b
 func (r *reader) mayGive(who ulid.ULID, permission, scope, under string, until, at time.Time) bool {
 	u, n := r.subjects[who], r.names[permission]
 	switch {
-	case u == nil || u.off || n == nil:
+	case u == nil || u.state != "" || n == nil:
 		return false
 	case who == r.owner:
 		return true

@@ -19,7 +19,7 @@ func (r *reader) refusal(c events.Command, at time.Time) string {
 	if code := r.refusedID(c, at); code != "" {
 		return code
 	}
-	if code := r.refusedAuthor(c); code != "" {
+	if code := r.refusedAuthor(c, at); code != "" {
 		return code
 	}
 	ask := asker{r, c, at}
@@ -28,6 +28,24 @@ func (r *reader) refusal(c events.Command, at time.Time) string {
 		return ask.publish(d)
 	case *events.SubjectAdded:
 		return ask.add(d)
+	case *events.SubjectInvited:
+		return ask.invite(d)
+	case *events.SubjectJoined:
+		return ask.join(d)
+	case *events.SubjectReactivated:
+		return ask.reactivate(d)
+	case *events.SubjectRemoved:
+		return ask.removeSubject(d)
+	case *events.SubjectUpdated:
+		return ask.updateSubject(d)
+	case *events.SubjectLinked:
+		return ask.link(d)
+	case *events.SubjectUnlinked:
+		return ask.unlink(d)
+	case *events.SubjectErased:
+		return ask.erase(d)
+	case *events.LoginChanged:
+		return ask.changeLogin(d)
 	case *events.SubjectDeactivated:
 		return ask.deactivate(d)
 	case *events.RoleCreated:
@@ -131,14 +149,17 @@ func (r *reader) refusedID(c events.Command, at time.Time) string {
 }
 
 // refusedAuthor judges whether the author is who it says it is.
-func (r *reader) refusedAuthor(c events.Command) string {
+func (r *reader) refusedAuthor(c events.Command, at time.Time) string {
 	k, u := r.keys[c.Auth.Credential], r.subjects[c.Actor]
+	if k != nil && k.purpose == "invitation" && c.Auth.Method == "signature" && c.Actor != r.opened.Operator {
+		return r.byCode(c, at, k)
+	}
 	switch {
 	case c.Auth.Method == "eip712": // the key of a wallet is its address
 		if u == nil || u.kind != "wallet" || u.key != c.Auth.Credential {
 			return "not-proven"
 		}
-		return unless(!u.off, "inactive")
+		return unless(u.state == "", "inactive")
 	case k == nil || k.revoked:
 		return "not-proven"
 	case c.Auth.Method == "node":
@@ -160,7 +181,7 @@ func (r *reader) refusedAuthor(c events.Command) string {
 		return "not-permitted"
 	case k.purpose != "credential" || k.of != c.Actor:
 		return "not-proven"
-	case u.off:
+	case u.state != "":
 		return "inactive"
 	}
 	return unless(u.kind != "wallet", "not-proven")
@@ -245,9 +266,9 @@ func (a asker) known(names []string) string {
 
 func (a asker) exists(id ulid.ULID) string { return unless(a.subjects[id] != nil, "not-found") }
 
-// taker judges somebody who is to be given something.
+// taker judges somebody who is to be given something: it may be invited, and not have joined yet.
 func (a asker) taker(id ulid.ULID) string {
-	if u := a.subjects[id]; u != nil && u.off {
+	if u := a.subjects[id]; u != nil && u.state != "" && u.state != "invited" {
 		return "inactive"
 	}
 	return a.exists(id)
@@ -332,24 +353,4 @@ func alike(a, b *events.CataloguePublished) bool {
 	return a.Title == b.Title && slices.EqualFunc(a.Permissions, b.Permissions, func(p, q events.Permission) bool {
 		return p.Name == q.Name && p.Level == q.Level && p.Reserved == q.Reserved && slices.Equal(p.DependsOn, q.DependsOn) && slices.Equal(p.Guards, q.Guards)
 	})
-}
-
-func (a asker) add(d *events.SubjectAdded) string {
-	taken := d.Subject == a.opened.Node || d.Subject == a.opened.Operator || a.keys[d.Credential] != nil || a.subjects[d.Subject] != nil
-	for _, u := range a.subjects {
-		taken = taken || u.key == d.Key
-	}
-	return first(
-		func() string { return a.need("subject.add", "") },
-		func() string { return unless(!taken, "taken") },
-	)
-}
-
-func (a asker) deactivate(d *events.SubjectDeactivated) string {
-	return first(
-		func() string { return a.need("subject.deactivate", "") },
-		func() string { return a.exists(d.Subject) },
-		func() string { return unless(d.Subject != a.owner, "in-use") },
-		func() string { return unless(!a.subjects[d.Subject].off, "no-change") },
-	)
 }

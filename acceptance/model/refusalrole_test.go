@@ -162,8 +162,17 @@ func (a asker) passesRole(id ulid.ULID, scope string, until time.Time, under str
 
 func (a asker) assign(d *events.RoleAssigned) string {
 	return first(
-		func() string { return a.demand("role.assign", d.Scope) },
+		func() string {
+			if a.editsKey(d.Subject) {
+				return ""
+			}
+			return a.demand("role.assign", d.Scope)
+		},
 		func() string { return a.taker(d.Subject) },
+		func() string {
+			has := slices.ContainsFunc(a.gifts, func(g gift) bool { return g.to == d.Subject && g.perm == "" })
+			return unless(!has || !a.hasOne(d.Subject), "invalid")
+		},
 		func() string { return a.role(d.Role) },
 		func() string { return a.byHand(d.Role) },
 		func() string { return a.later(d.Until) },
@@ -190,13 +199,24 @@ func (a asker) revokeRole(d *events.RoleRevoked) string {
 			return a.demand("role.revoke", d.Scope)
 		},
 		func() string { return a.exists(d.Subject) },
+		func() string { return unless(!a.hasOne(d.Subject), "invalid") },
 		func() string { return unless(slices.ContainsFunc(a.gifts, g.same), "not-found") },
 		func() string { return a.byHand(d.Role) },
 	)
 }
 
 func (a asker) setRoles(d *events.RolesSet) string {
-	if code := first(func() string { return a.need("role.set", "") }, func() string { return a.taker(d.Subject) }); code != "" {
+	code := first(
+		func() string {
+			if a.editsKey(d.Subject) {
+				return ""
+			}
+			return a.need("role.set", "")
+		},
+		func() string { return a.taker(d.Subject) },
+		func() string { return unless(!a.hasOne(d.Subject) || len(d.Roles) == 1, "invalid") },
+	)
+	if code != "" {
 		return code
 	}
 	changes := false
@@ -307,12 +327,29 @@ func (a asker) passesAll(of ulid.ULID) string {
 	return ""
 }
 
+// toKeys judges what is done to the credentials of a subject. To those of an API key that is assigned to it the actor may
+// do all, and is not asked for more.
+func (a asker) toKeys(id ulid.ULID, action string, more ...func() string) string {
+	u := a.subjects[id]
+	if u != nil && u.holder == a.c.Actor {
+		return first(more[:len(more)-1]...)
+	}
+	actions := []string{action}
+	if u != nil && u.kind == "api-key" {
+		actions = append(actions, "api-key.update")
+	}
+	return first(append([]func() string{func() string { return a.any(actions...) }}, more...)...)
+}
+
 func (a asker) registerKey(d *events.KeyRegistered) string {
 	return first(
-		func() string { return a.need("key.register", "") },
-		func() string { return a.taker(d.Subject) },
-		func() string { return unless(d.Subject != a.owner || a.c.Actor == a.owner, "not-permitted") },
-		func() string { return a.passesAll(d.Subject) },
+		func() string {
+			return a.toKeys(d.Subject, "key.register",
+				func() string { return a.active(d.Subject) },
+				func() string { return unless(d.Subject != a.owner || a.c.Actor == a.owner, "not-permitted") },
+				func() string { return a.passesAll(d.Subject) },
+			)
+		},
 		func() string { return unless(a.keys[d.Key] == nil, "taken") },
 	)
 }
@@ -326,10 +363,19 @@ func (a asker) rotateKey(d *events.KeyRotated) string {
 	if a.c.Auth.Credential == d.Old {
 		return fresh()
 	}
+	if k.purpose == "invitation" {
+		return "invalid"
+	}
+	if u := a.subjects[k.of]; u != nil && u.holder == a.c.Actor {
+		return fresh()
+	}
 	return first(
-		func() string { return a.need("key.rotate", "") },
-		func() string { return unless(k.of != a.owner || a.c.Actor == a.owner, "not-permitted") },
-		func() string { return a.passesAll(k.of) },
+		func() string {
+			return a.toKeys(k.of, "key.rotate",
+				func() string { return unless(k.of != a.owner || a.c.Actor == a.owner, "not-permitted") },
+				func() string { return a.passesAll(k.of) },
+			)
+		},
 		fresh,
 	)
 }
@@ -351,6 +397,6 @@ func (a asker) revokeKey(d *events.KeyRevoked) string {
 			return a.need("key.revoke", "")
 		},
 		func() string { return unless(k.of != a.owner || a.c.Actor == a.owner, "not-permitted") },
-		func() string { return unless(!last, "in-use") },
+		func() string { return unless(!last && k.purpose != "invitation", "in-use") },
 	)
 }

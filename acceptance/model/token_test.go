@@ -180,7 +180,7 @@ func (a asker) address(token, address string) string {
 		return "invalid"
 	}
 	if u := a.wallet(token, address); u != nil {
-		return unless(!u.off, "inactive")
+		return unless(u.state == "", "inactive")
 	}
 	for _, u := range a.subjects {
 		if u.key == address {

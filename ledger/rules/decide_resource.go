@@ -132,6 +132,9 @@ func (s *State) assignedBy(r *resource, a assignment) int {
 	n := 0
 	for a.by != ulidZero && !a.keep && n <= maxPassed {
 		n++
+		if a.from == ulidZero { // whoever passed it on has access without being assigned: what it was passed back counts for nothing
+			break
+		}
 		a = r.assigned[a.by]
 	}
 	return n

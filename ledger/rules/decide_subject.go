@@ -231,7 +231,7 @@ func (s *State) spent(e *events.Event, k *key) *Refusal {
 }
 
 func (s *State) decideSubjectJoined(e *events.Event, d *events.SubjectJoined) *Refusal {
-	if k := s.keys[e.Auth.Credential]; k.purpose != events.PurposeInvitation {
+	if k := s.keys[e.Auth.Credential]; k == nil || k.purpose != events.PurposeInvitation { // a wallet signs with no key of the ledger
 		return refuse(NotProven, "Who was invited joins with the code of the invitation")
 	}
 	if r := s.mayLogIn(d.Subject, d.Login); r != nil {
