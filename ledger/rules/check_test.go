@@ -239,6 +239,9 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 		"permissions.record": {"role.create", "role.update", "permission.set"},
 	}
 	for _, action := range rules.Actions() {
+		if atTokens[action] {
+			continue
+		}
 		st, ok := steps[action]
 		if ok == none[action] {
 			t.Fatalf("%s: has a step: %v", action, ok)
@@ -271,4 +274,12 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 			}
 		})
 	}
+}
+
+// atTokens are the actions at tokens, which the permissions of wallets guard: see token_test.go.
+var atTokens = map[string]bool{
+	rules.ActionAgentAdd: true, rules.ActionAgentRemove: true, rules.ActionChainAttest: true, rules.ActionInvestorDisqualify: true,
+	rules.ActionInvestorQualify: true, rules.ActionTokenCompliance: true, rules.ActionTokenCondition: true, rules.ActionTokenDeploy: true,
+	rules.ActionTokenPause: true, rules.ActionTokenRegistry: true, rules.ActionTokenTransfer: true, rules.ActionTokenUnpause: true,
+	rules.ActionWalletBlock: true, rules.ActionWalletUnblock: true,
 }
