@@ -111,6 +111,7 @@ func (o *org) until(what string, holds func() bool) {
 func (o *org) only(permission string, resource ...string) {
 	o.t.Helper()
 	o.Add("with", "without")
+	_ = o.As("owner").Try(setRoles("without")) // where a profile has a default role
 	o.Give("with", permission)
 	o.Allowed("with", permission, resource...)
 	if c := o.Denied("without", permission, resource...); !strings.HasSuffix(c.Permission, permission) {
