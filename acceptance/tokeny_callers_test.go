@@ -52,10 +52,19 @@ func (o *org) signIn(email, password string) (*client.Client, error) {
 	return o.Client.As(in.Token), err
 }
 
+// deploy is the deployment of a token on Polygon that the wallet of user1@tokeny.com is to own.
+func deploy(reason string) wire.Intent {
+	return wire.Intent{
+		Kind: wire.DeployToken, Reason: reason,
+		AtToken: wire.AtToken{Token: "eip155:137:0x000000000000000000000000000000000000dEaD", Wallet: "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"},
+	}
+}
+
 func TestT9PlatformActionsAreProvenByEmailAndPassword(t *testing.T) {
 	// given an account with permissions of the platform
-	o := openLoosely(t)
-	o.account("user1@tokeny.com", "platform.token.deploy", "ledger:subject.add")
+	o := open(t, "tokeny")
+	o.account("user1@tokeny.com")
+	o.As("operator").Assign("issuer-admin", "user1@tokeny.com")
 
 	// when the user signs in with e-mail and password
 	me, err := o.signIn("user1@tokeny.com", password)
@@ -67,10 +76,10 @@ func TestT9PlatformActionsAreProvenByEmailAndPassword(t *testing.T) {
 	if who, err := me.Whoami(t.Context(), o.ID); err != nil || who.Subject != "user1@tokeny.com" || who.Kind != "session" {
 		t.Errorf("it is %+v, %v", who, err)
 	}
-	if _, err := me.Do(t.Context(), o.ID, wire.Intent{Kind: wire.AddSubject, Subject: "colleague", SubjectKind: "human", Reason: "joins"}); err != nil {
+	if _, err := me.Do(t.Context(), o.ID, deploy("first issue")); err != nil {
 		t.Error(err)
 	}
-	o.Recorded("user1@tokeny.com", "subject.added", "colleague", "joins")
+	o.Recorded("user1@tokeny.com", "token.deployed", "first issue")
 	if c, err := me.Check(t.Context(), o.ID, "user1@tokeny.com", "platform.token.deploy", "", client.Read{}); err != nil || !c.Allowed {
 		t.Errorf("to deploy: %+v, %v", c, err)
 	}
@@ -81,34 +90,37 @@ func TestT9PlatformActionsAreProvenByEmailAndPassword(t *testing.T) {
 }
 
 func TestT10AWalletSignatureProvesNoPlatformAction(t *testing.T) {
-	// given an account with permissions of the platform, and a wallet to which a role gives the same
-	o := openLoosely(t)
-	o.account("user1@tokeny.com", "platform.token.deploy", "ledger:subject.add")
+	// given an issuer admin, who is an account, and a wallet, which is to be one too
+	o := open(t, "tokeny")
+	o.account("user1@tokeny.com")
+	o.As("operator").Assign("issuer-admin", "user1@tokeny.com")
 	key, err := wallet.ParseKey("0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318")
 	if err != nil {
 		t.Fatal(err)
 	}
 	address := wallet.ID{Address: key.Address()}.String()
 	o.As("owner").Do(wire.Intent{Kind: wire.AddSubject, Subject: address, SubjectKind: events.KindWallet})
-	o.Give(address, "platform.token.deploy", "ledger:subject.add")
+	o.As("operator").Assign("issuer-admin", address)
 
 	// when only the wallet's signature is given
-	in := wire.Intent{Kind: wire.AddSubject, Subject: "colleague", SubjectKind: "human", Credential: address, Scheme: events.MethodEIP712}
+	in := deploy("")
+	in.Credential, in.Scheme = address, events.MethodEIP712
 	p, err := o.Prepare(t.Context(), o.ID, in)
 	if err == nil {
 		_, err = o.Record(t.Context(), o.ID, p, client.WalletSigner(key, 0, chain.AlgorithmEIP712), nil)
 	}
 
 	// then it is denied, for a platform permission is an account's
-	o.Refused(err, "not-permitted", "subject.add", "")
+	o.Refused(err, "not-permitted", "platform.token.deploy", "")
 	o.Denied(address, "platform.token.deploy")
 	o.Allowed("user1@tokeny.com", "platform.token.deploy")
 }
 
 func TestT14OutsideThePlatformAnIssuerAdminIsDenied(t *testing.T) {
 	// given an issuer admin, who signed in on its platform
-	o := openLoosely(t)
-	o.account("user1@tokeny.com", "platform.servicing.access", "platform.token.deploy", "ledger:subject.add")
+	o := open(t, "tokeny")
+	o.account("user1@tokeny.com")
+	o.As("operator").Assign("issuer-admin", "user1@tokeny.com")
 	me, err := o.signIn("user1@tokeny.com", password)
 	if err != nil {
 		t.Fatal(err)
@@ -118,12 +130,11 @@ func TestT14OutsideThePlatformAnIssuerAdminIsDenied(t *testing.T) {
 	}
 
 	// when it acts on another platform, or without its credentials
-	elsewhere := openLoosely(t)
-	add := wire.Intent{Kind: wire.AddSubject, Subject: "colleague", SubjectKind: "human"}
-	_, err1 := me.Do(t.Context(), elsewhere.ID, add)
-	_, err2 := o.Client.As("").Do(t.Context(), o.ID, add)
+	elsewhere := open(t, "tokeny")
+	_, err1 := me.Do(t.Context(), elsewhere.ID, deploy(""))
+	_, err2 := o.Client.As("").Do(t.Context(), o.ID, deploy(""))
 	_, err3 := me.SignOut(t.Context(), o.ID)
-	_, err4 := me.Do(t.Context(), o.ID, add)
+	_, err4 := me.Do(t.Context(), o.ID, deploy(""))
 
 	// then it is denied
 	if err3 != nil {
@@ -134,7 +145,7 @@ func TestT14OutsideThePlatformAnIssuerAdminIsDenied(t *testing.T) {
 	o.Refused(err4, "unauthenticated", "has ended", "Sign in again")
 }
 
-func TestSigningInTheOtherWayIsDenied(t *testing.T) {
+func TestS5SigningInTheOtherWayIsDenied(t *testing.T) {
 	// given a person who signs in by e-mail, and a system that has an API key
 	o := open(t, "stokr")
 	o.account("dora@stokr.com")
@@ -245,11 +256,4 @@ func TestTheProgramMakesAPIKeys(t *testing.T) {
 	if r := o.CLI("owner", "key", "create", "ci2", "--role", "read-only", "--out", file); r.Code != 2 {
 		t.Errorf("over a file that is there: %+v", r)
 	}
-}
-
-// openLoosely opens an organization with Tokeny's permissions in which roles can be made, to give single ones.
-func openLoosely(t *testing.T) *org {
-	o := open(t, "plain")
-	o.As("owner").Do(wire.Intent{Kind: wire.PublishCatalogue, Embedded: "tokeny"})
-	return o
 }

@@ -10,7 +10,7 @@ const (
 // Private gives the members of an intent that are commitments to private texts. To the route do an intent comes with the
 // words themselves in their place; to prepare with the commitments.
 func (in *Intent) Private() []*string {
-	return []*string{&in.Reason, &in.DisplayName, &in.Email, &in.Login}
+	return []*string{&in.Reason, &in.DisplayName, &in.Email, &in.Login, &in.Payload}
 }
 
 // PutPermissions is all that a subject is to be given without a role, on one scope.

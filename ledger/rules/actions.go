@@ -63,6 +63,11 @@ var actionOf = map[events.Type]string{
 	"roles.set":            ActionRoleSet,
 	"subject.added":        ActionSubjectAdd,
 	"subject.deactivated":  ActionSubjectDeactivate,
+	"subject.erased":       ActionSubjectErase,
+	"subject.invited":      ActionSubjectInvite,
+	"subject.linked":       ActionSubjectLink,
+	"subject.reactivated":  ActionSubjectReactivate,
+	"subject.unlinked":     ActionSubjectLink,
 }
 
 // ActionOf gives the action that recording a type of event takes; empty where there is none, or none that is always the same.

@@ -74,6 +74,11 @@ func (s *State) removeSubject(e *events.Event, d *events.SubjectRemoved) {
 		g := u.grants[len(u.grants)-1]
 		s.take(u, g.what, g.scope)
 	}
+	for _, r := range s.resources {
+		if _, is := r.assigned[u.id]; is {
+			drop(s.notes, r.assigned, u.id)
+		}
+	}
 	s.revokeKey(s.lapses[u.id].invitation, e.Sequence)
 	for _, did := range s.credentialsOf(u) {
 		s.revokeKey(did, e.Sequence)

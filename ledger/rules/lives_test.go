@@ -174,3 +174,21 @@ func TestAbout(t *testing.T) {
 		t.Error("the secret is not the key's")
 	}
 }
+
+// Who is removed loses what it was assigned to, too, and does not find it again when it comes back.
+func TestRemovedFromResources(t *testing.T) {
+	w := open(t, plain, publish("shop", perm("read", func(p *events.Permission) { p.Access = "assigned" }),
+		perm("use", func(p *events.Permission) { p.Needs = []string{events.NeedAccess} })), add("ann"), registered("policy/1"), assignTo("ann", "policy/1"),
+		create("r", "shop:read", "shop:use"), assign("ann", "r"))
+	if !w.check("ann", "shop:use", "policy/1") {
+		t.Fatal("ann may not use what it is assigned to")
+	}
+	w.do(removeSubject("ann"), inviteBy("ann", "second", "r"), joinBy("ann", "second", "ann2"))
+	if w.check("ann", "shop:use", "policy/1") {
+		t.Error("ann, who was removed, is assigned still")
+	}
+	w.do(assignTo("ann", "policy/1"))
+	if !w.check("ann", "shop:use", "policy/1") {
+		t.Error("ann cannot be assigned again")
+	}
+}

@@ -227,6 +227,11 @@ func (x *Index) removeSubject(u *subject, at uint64) {
 			x.change(n, taken(at)) // what is not held at the head may be where less counts
 		}
 	}
+	for _, r := range x.resources {
+		if list := r.assigned[u.number]; len(list) > 0 && !list[len(list)-1].taken {
+			r.assigned[u.number] = append(list, assigned{position: at, taken: true})
+		}
+	}
 	x.enterState(u, removed, at)
 	if x.aboutOf(u, view{position: at, head: true}).Until != (time.Time{}) {
 		x.say(u, at, func(a *About) { a.Until = time.Time{} })
