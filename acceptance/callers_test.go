@@ -57,7 +57,7 @@ func (o *org) Give(who string, permissions ...string) {
 // takes checks that a request for reading takes a permission: with it alone it is answered, without it is refused, and noted.
 func (o *org) takes(path, permission string) {
 	o.t.Helper()
-	o.Add("without", "with")
+	o.AddBare("without", "with")
 	o.Give("with", permission)
 	if a := o.GetAs("with", path); a.Status != http.StatusOK {
 		o.t.Errorf("with %s, %s answers %d %s", permission, path, a.Status, a.Body)
@@ -110,8 +110,7 @@ func (o *org) until(what string, holds func() bool) {
 // already are.
 func (o *org) only(permission string, resource ...string) {
 	o.t.Helper()
-	o.Add("with", "without")
-	_ = o.As("owner").Try(setRoles("without")) // where a profile has a default role
+	o.AddBare("with", "without")
 	o.Give("with", permission)
 	o.Allowed("with", permission, resource...)
 	if c := o.Denied("without", permission, resource...); !strings.HasSuffix(c.Permission, permission) {

@@ -67,7 +67,7 @@ func (o *org) sees(who string, want ...string) {
 func registry(t *testing.T) *org {
 	t.Helper()
 	o := open(t, "guardian")
-	o.Add("anna")
+	o.AddBare("anna")
 	o.policies("policy/assigned", "policy/both", "policy/none", "policy/published")
 	for _, p := range []string{"policy/both", "policy/published"} {
 		o.As("owner").Do(wire.Intent{Kind: wire.UpdateResource, Resource: p, Publish: true})
@@ -157,7 +157,7 @@ func TestG20APolicyOfAnotherRegistryIsNotAvailable(t *testing.T) {
 func TestG29AnAssignedPolicyCanBeUsedUntilItIsUnassigned(t *testing.T) {
 	// given a user with ACCESS_POLICY_ASSIGNED, and an administrator of users
 	o := open(t, "guardian")
-	o.Add("anna", "admin")
+	o.AddBare("anna", "admin")
 	o.policies("policy/P")
 	o.reach("anna", "ACCESS_POLICY_ASSIGNED")
 	o.reach("admin", "ACCESS_POLICY_ALL")
@@ -184,7 +184,7 @@ func TestG29AnAssignedPolicyCanBeUsedUntilItIsUnassigned(t *testing.T) {
 func TestAccessIsNotAssignedByWhoLacksIt(t *testing.T) {
 	// given an administrator of users without access to a policy
 	o := open(t, "guardian")
-	o.Add("anna", "admin")
+	o.AddBare("anna", "admin")
 	o.policies("policy/P")
 	o.As("owner").CreateRole("Administrator", "PERMISSIONS_ROLE_MANAGE")
 	o.As("owner").Assign("administrator", "admin")

@@ -37,7 +37,7 @@ func TestG6TokensTokenManageManagesTokens(t *testing.T) {
 func TestG7WithRoleCreateARoleIsCreated(t *testing.T) {
 	// given a Standard Registry's user with PERMISSIONS_ROLE_CREATE, and what the role needs
 	o := open(t, "guardian")
-	o.Add("user")
+	o.AddBare("user")
 	o.Give("user", "PERMISSIONS_ROLE_CREATE", "POLICIES_POLICY_READ")
 
 	// when it creates a role
@@ -58,7 +58,7 @@ func TestG7WithRoleCreateARoleIsCreated(t *testing.T) {
 func TestG8WithoutRoleCreateItIsDenied(t *testing.T) {
 	// given a user without PERMISSIONS_ROLE_CREATE, when it creates a role
 	o := open(t, "guardian")
-	o.Add("user")
+	o.AddBare("user")
 	o.Give("user", "POLICIES_POLICY_READ")
 	_, err := o.DoAs("user", createRole("Policy Reader", "POLICIES_POLICY_READ"))
 
@@ -71,7 +71,7 @@ func TestG8WithoutRoleCreateItIsDenied(t *testing.T) {
 // actor's log holds, as somebody sees it.
 func logged(t *testing.T) (o *org, sees func(who string) (history, activity []string)) {
 	o = open(t, "guardian")
-	o.Add("user", "other")
+	o.AddBare("user", "other")
 	for _, who := range []string{"user", "other"} {
 		o.Give(who, "PERMISSIONS_ROLE_CREATE", "POLICIES_POLICY_READ")
 		if _, err := o.DoAs(who, createRole("Reader of "+who, "POLICIES_POLICY_READ")); err != nil {
@@ -136,7 +136,7 @@ func TestG30LogLevelReadShowsOnesOwn(t *testing.T) {
 func TestG31LogLevelReadIsOnByDefault(t *testing.T) {
 	// given a new user, who was given nothing
 	o, sees := logged(t)
-	o.Add("newcomer")
+	o.AddBare("newcomer")
 
 	// when it views logs, then it sees its own, which is empty yet
 	h, a := sees("newcomer")

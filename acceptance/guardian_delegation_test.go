@@ -15,7 +15,7 @@ import (
 func delegator(t *testing.T, profile string) *org {
 	t.Helper()
 	o := open(t, profile)
-	o.Add("anna", "bert", "carl")
+	o.AddBare("anna", "bert", "carl")
 	sr := o.As("owner")
 	sr.CreateRole("Delegator", "DELEGATION_ROLE_MANAGE")
 	sr.CreateRole("Role R1", "POLICIES_POLICY_READ", "POLICIES_POLICY_EXECUTE")
@@ -182,7 +182,7 @@ func TestDelegationKeptInTheGuardianProfile(t *testing.T) {
 func TestDelegationCascadesElsewhere(t *testing.T) {
 	// given a role that was delegated on and on, in a profile that keeps nothing
 	o := open(t, "plain")
-	o.Add("anna", "bert", "carl")
+	o.AddBare("anna", "bert", "carl")
 	sr := o.As("owner")
 	sr.Do(wire.Intent{Kind: wire.CreateRole, Role: "desk", Permissions: []string{"investor.verify", "ledger:role.delegate"}})
 	sr.Assign("desk", "anna")
@@ -220,7 +220,7 @@ func TestDelegationEndsWithTheDelegatorsOwn(t *testing.T) {
 	// given a role that its holder has until an instant
 	c := newClock(time.Now().UTC().Truncate(time.Millisecond))
 	o := openAt(t, "plain", c)
-	o.Add("anna", "bert")
+	o.AddBare("anna", "bert")
 	sr := o.As("owner")
 	end := c.Now().Add(48 * time.Hour).Format(time.RFC3339)
 	sr.Do(wire.Intent{Kind: wire.CreateRole, Role: "desk", Permissions: []string{"investor.verify", "ledger:role.delegate"}})
@@ -250,7 +250,7 @@ func TestDelegationIsTakenBackByTheDelegator(t *testing.T) {
 func TestDelegatedRolesAreGivenOnNotAway(t *testing.T) {
 	// given somebody who may assign roles, and has one by a delegation that cascades
 	o := open(t, "plain")
-	o.Add("anna", "bert", "carl")
+	o.AddBare("anna", "bert", "carl")
 	sr := o.As("owner")
 	sr.Do(wire.Intent{Kind: wire.CreateRole, Role: "desk", Permissions: []string{"investor.verify"}})
 	sr.Assign("desk", "anna")

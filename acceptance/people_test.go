@@ -17,6 +17,17 @@ func (o *org) Add(keys ...string) {
 	}
 }
 
+// AddBare is Add, and takes from each what new people get by default.
+func (o *org) AddBare(keys ...string) {
+	o.t.Helper()
+	o.Add(keys...)
+	for _, key := range keys {
+		if s, err := o.Subject(o.t.Context(), o.ID, key, client.Read{}); err == nil && len(s.Item.Roles) > 0 {
+			o.As("owner").Do(setRoles(key))
+		}
+	}
+}
+
 // addSubject adds somebody with a key of their own.
 func addSubject(o *org, key, kind string) wire.Intent {
 	return wire.Intent{Kind: wire.AddSubject, Subject: key, SubjectKind: kind, SubjectKey: o.DID(key)}

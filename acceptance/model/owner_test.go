@@ -53,7 +53,7 @@ func (a asker) mayOwn(id ulid.ULID) string {
 		},
 		func() string {
 			for _, k := range a.keys {
-				if k.of == id && !k.revoked {
+				if k.of == id && !k.revoked && k.purpose == "credential" {
 					return ""
 				}
 			}
