@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +21,9 @@ func (c *call) enter() error {
 		c.org, err = c.server.node.Org(c.PathValue("org"))
 	}
 	if c.route.Open || c.caller.Kind == LocalOperator {
+		if c.route.anyOrg && errors.Is(err, node.ErrNoOrganization) {
+			c.org, err = nil, nil
+		}
 		return err
 	}
 	if err != nil {
@@ -30,11 +34,29 @@ func (c *call) enter() error {
 	}
 	id, ok := c.caller.Subject(c.org)
 	if !ok {
-		c.server.sessions.end(c.caller.session)
-		return stranger(c.caller)
+		if s := c.caller.session; s != nil && s.org == c.org.ID { // else it is one of another organization, and goes on there
+			c.server.sessions.end(s)
+		}
+		return c.otherWay()
 	}
 	c.subject = id
 	return nil
+}
+
+// otherWay refuses a caller who is nobody in the organization, or is somebody who proves itself in another way.
+func (c *call) otherWay() error {
+	var auth string
+	did := c.caller.did()
+	c.org.Fold.Read(func(s *rules.State) {
+		if id, ok := s.KeyOwner(did); ok {
+			auth = s.About(id).Auth
+		}
+	})
+	if c.caller.Kind.proves(auth) {
+		return stranger(c.caller)
+	}
+	come := map[CallerKind]string{APIKey: "an API key", Session: "e-mail and password"}[c.caller.Kind]
+	return unauthenticated("The subject proves itself by "+auth+", and not by "+come, "Come in the way that the subject states")
 }
 
 // demand refuses what the caller may not do. Whoever is a subject may always read itself; everything else takes the

@@ -152,7 +152,8 @@ func (r *rehearsal) touch(data events.Data) {
 	switch d := data.(type) {
 	case *events.RoleUpdated:
 		r.roles[d.Role] = true
-	case *events.RoleCreated, *events.RoleDeleted, *events.DocumentIssued, *events.PermissionsRecorded, *events.KeyRegistered,
+	case *events.RoleReviewed, *events.ReviewStarted, *events.ReviewDecided, *events.ReviewClosed,
+		*events.RoleCreated, *events.RoleDeleted, *events.DocumentIssued, *events.PermissionsRecorded, *events.KeyRegistered,
 		*events.KeyRotated, *events.KeySucceeded, *events.KeyRevoked, *events.KeyReported: // nobody holds it; or nobody's
 	case *events.RoleDelegated:
 		r.subjects[d.Subject] = true

@@ -98,6 +98,9 @@ func listKeys(c *call) (wire.List[wire.Key], error) {
 		one := wire.Key{DID: k.DID, Purpose: k.Purpose, Revoked: k.Revoked}
 		if k.Subject != (ulid.ULID{}) {
 			one.Subject = keyOf(c.org, k.Subject)
+			if err := c.apiKey(&one, k.Subject); err != nil {
+				return list, err
+			}
 		}
 		list.Items = append(list.Items, one)
 	}

@@ -20,6 +20,7 @@ var types = map[string]events.Type{
 	wire.CreateRole: "role.created", wire.UpdateRole: "role.updated", wire.DeleteRole: "role.deleted",
 	wire.AssignRole: "role.assigned", wire.RevokeRole: "role.revoked", wire.SetRoles: "roles.set",
 	wire.GrantPermission: "permission.granted", wire.RevokePermission: "permission.revoked", wire.SetPermissions: "permissions.set",
+	wire.ReviewRole: "role.reviewed", wire.StartReview: "review.started", wire.DecideReview: "review.decided", wire.CloseReview: "review.closed",
 	wire.AdoptRules: "rules.adopted", wire.DefaultRole: "role.defaulted", wire.UpdateOrganization: "organization.updated",
 	wire.TransferOwnership: "ownership.transferred", wire.StartRecovery: "recovery.started", wire.StopRecovery: "recovery.stopped",
 	wire.RecoverOwnership: "ownership.recovered",
@@ -313,6 +314,23 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 	case *events.PermissionsSet:
 		d.names("permissions", in.Permissions, have.Permissions, have.Parts, parts)
 		d.text("scope", in.Scope, have.Scope)
+	case *events.ReviewStarted:
+		if in.Name != nil {
+			d.text("title", *in.Name, have.Title)
+		}
+		if (in.About == "" || in.About == events.ReviewAll) != (have.Scope == events.ReviewAll) {
+			d = append(d, "scope")
+		}
+		d.until(in.Until, have.Due)
+	case *events.ReviewDecided:
+		d.text("scope", in.Scope, have.Scope)
+		if (in.Decision == "revoke") != have.Revoke {
+			d = append(d, "decision")
+		}
+	case *events.ReviewClosed:
+		if (in.Decision == "keep") != have.KeepRest {
+			d = append(d, "decision")
+		}
 	case *events.KeyRegistered:
 		d.text("purpose", in.Purpose, have.Purpose)
 		if in.Key != "" {

@@ -122,6 +122,14 @@ var examples = map[eventtest.Kind]events.Data{
 	{Type: "resource.registered", Version: 1}: &events.ResourceRegistered{
 		Resource: "asset/4711/investor/A", Name: "Investor 🔑 A", Properties: []events.Property{{Name: "country", Value: "LU"}, {Name: "note"}}, Published: true,
 	},
+	{Type: "review.closed", Version: 1}: &events.ReviewClosed{Review: id(2), KeepRest: true, Scope: "role/" + id(3).String(), Kept: 1, Revoked: 2, Rest: 3},
+	{Type: "review.decided", Version: 1}: &events.ReviewDecided{
+		Review: id(2), Grant: id(9), Subject: id(3), Permission: "acme:asset.mint", Scope: "asset/7", Revoke: true,
+	},
+	{Type: "review.started", Version: 1}: &events.ReviewStarted{
+		Review: id(2), Title: "Second quarter", Scope: events.ReviewAll, Due: at.AddDate(0, 1, 0), Items: 7,
+	},
+	{Type: "role.reviewed", Version: 1}:    &events.RoleReviewed{Role: id(2)},
 	{Type: "resource.removed", Version: 1}: &events.ResourceRemoved{Resource: "policy/7"},
 	{Type: "resource.updated", Version: 1}: &events.ResourceUpdated{Resource: "policy/7", Name: new("Policy"), Properties: []events.Property{}, Publish: true},
 	{Type: "role.delegated", Version: 1}: &events.RoleDelegated{

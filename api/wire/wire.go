@@ -127,6 +127,9 @@ type Intent struct {
 	Purpose string `json:"purpose,omitempty"` // of a key
 	From    uint64 `json:"from,omitempty"`    // position
 
+	Review   string `json:"review,omitempty"`   // id, or title of one that is not closed
+	Decision string `json:"decision,omitempty"` // keep or revoke; of close-review keep: what nobody decided of stays
+
 	About  string `json:"about,omitempty"`  // role:<key> or subject:<key>, of a document
 	Reason string `json:"reason,omitempty"` // commitment, base64url
 
@@ -165,6 +168,11 @@ const (
 	RevokePermission  = "revoke-permission"
 	SetPermissions    = "set-permissions"
 	IssueDocument     = "issue-document"
+
+	ReviewRole   = "review-role"
+	StartReview  = "start-review"
+	DecideReview = "decide-review"
+	CloseReview  = "close-review"
 
 	DelegateRole     = "delegate-role"
 	AssignAccess     = "assign-access"
@@ -338,6 +346,19 @@ type Key struct {
 	Purpose string `json:"purpose"`           // event, document, root, operator or credential
 	Subject string `json:"subject,omitempty"` // key of the subject whose credential it is
 	Revoked uint64 `json:"revoked,omitempty"` // position from which it signs nothing more; absent: it may
+
+	// Of an API key.
+	APIKey  bool     `json:"apiKey,omitempty"`
+	Roles   []string `json:"roles,omitempty"`   // keys
+	Holder  string   `json:"holder,omitempty"`  // key of the member that it is assigned to; absent: the organization's
+	Changed *Change  `json:"changed,omitempty"` // the last entry about its subject
+}
+
+// Change says when something changed, and by whom.
+type Change struct {
+	Seq  uint64 `json:"seq"`
+	Time string `json:"time"`
+	By   string `json:"by"` // key of a subject
 }
 
 // Holds is one thing that a subject was given.

@@ -104,6 +104,32 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 			Before: extent(t), After: extent(t), Added: set(t, "added", Permission()), Removed: set(t, "removed", Permission()),
 		}
 	},
+	"review.closed": func(t *rapid.T, _ int) events.Data {
+		return &events.ReviewClosed{
+			Review: ID().Draw(t, "review"), KeepRest: rapid.Bool().Draw(t, "keepRest"), Scope: reviewScope(t),
+			Kept: Uint().Draw(t, "kept"), Revoked: Uint().Draw(t, "revoked"), Rest: Uint().Draw(t, "rest"),
+		}
+	},
+	"review.decided": func(t *rapid.T, _ int) events.Data {
+		d := &events.ReviewDecided{
+			Review: ID().Draw(t, "review"), Grant: ID().Draw(t, "grant"), Subject: ID().Draw(t, "subject"),
+			Scope: optional(t, "scope", Scope()), Revoke: rapid.Bool().Draw(t, "revoke"),
+		}
+		if rapid.Bool().Draw(t, "of a role") {
+			d.Role = ID().Draw(t, "role")
+		} else {
+			d.Permission = Permission().Draw(t, "permission")
+		}
+		return d
+	},
+	"review.started": func(t *rapid.T, _ int) events.Data {
+		return &events.ReviewStarted{
+			Review: ID().Draw(t, "review"), Title: Name().Draw(t, "title"), Scope: reviewScope(t), Due: optional(t, "due", Time()), Items: Uint().Draw(t, "items"),
+		}
+	},
+	"role.reviewed": func(t *rapid.T, _ int) events.Data {
+		return &events.RoleReviewed{Role: ID().Draw(t, "role")}
+	},
 	"resource.registered": func(t *rapid.T, _ int) events.Data {
 		return &events.ResourceRegistered{
 			Resource: Scope().Draw(t, "resource"), Name: optional(t, "name", Name()), Properties: properties(t),
@@ -300,4 +326,14 @@ func updated(t *rapid.T) *events.RoleUpdated {
 		d.Description = &text
 	}
 	return d
+}
+
+func reviewScope(t *rapid.T) string {
+	switch rapid.SampledFrom([]string{events.ReviewAll, "role", "subject"}).Draw(t, "of") {
+	case "role":
+		return "role/" + ID().Draw(t, "role").String()
+	case "subject":
+		return "subject/" + ID().Draw(t, "subject").String()
+	}
+	return events.ReviewAll
 }

@@ -50,7 +50,7 @@ type Store struct {
 	mu      sync.RWMutex
 	texts   map[events.Digest]Text
 	erased  map[events.Digest]struct{} // for ever: see Erase
-	damaged [][]byte // lines that fit no commitment, as they stand in the file
+	damaged [][]byte                   // lines that fit no commitment, as they stand in the file
 	f       *os.File
 	broken  error
 }

@@ -143,11 +143,15 @@ const (
 	ActionResourceRemove     = "resource.remove"
 	ActionResourceUpdate     = "resource.update"
 	ActionResourcesRead      = "resources.read"
+	ActionReviewClose        = "review.close"
+	ActionReviewDecide       = "review.decide"
+	ActionReviewStart        = "review.start"
 	ActionRoleAssign         = "role.assign"
 	ActionRoleCreate         = "role.create"
 	ActionRoleDefault        = "role.default"
 	ActionRoleDelegate       = "role.delegate"
 	ActionRoleDelete         = "role.delete"
+	ActionRoleReview         = "role.review"
 	ActionRoleRevoke         = "role.revoke"
 	ActionRoleSet            = "role.set"
 	ActionRoleUpdate         = "role.update"
@@ -196,11 +200,15 @@ func Actions() []string {
 		ActionResourceRemove,
 		ActionResourceUpdate,
 		ActionResourcesRead,
+		ActionReviewClose,
+		ActionReviewDecide,
+		ActionReviewStart,
 		ActionRoleAssign,
 		ActionRoleCreate,
 		ActionRoleDefault,
 		ActionRoleDelegate,
 		ActionRoleDelete,
+		ActionRoleReview,
 		ActionRoleRevoke,
 		ActionRoleSet,
 		ActionRoleUpdate,

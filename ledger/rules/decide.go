@@ -111,6 +111,14 @@ func (s *State) decide(e *events.Event) *Refusal {
 		return s.decideRoleAssigned(e, d)
 	case *events.RoleDelegated:
 		return s.decideRoleDelegated(e, d)
+	case *events.RoleReviewed:
+		return s.decideRoleReviewed(e, d)
+	case *events.ReviewStarted:
+		return s.decideReviewStarted(e, d)
+	case *events.ReviewDecided:
+		return s.decideReviewDecided(e, d)
+	case *events.ReviewClosed:
+		return s.decideReviewClosed(e, d)
 	case *events.ResourceRegistered:
 		return s.decideResourceRegistered(e, d)
 	case *events.ResourceUpdated:

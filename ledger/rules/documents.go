@@ -8,9 +8,10 @@ import (
 const MaxMessage = 1024
 
 // Documented says whether an event carries a signed document: each one about a role or about what a user holds, where
-// the profile asks for documents, and each document that was asked for.
+// the profile asks for documents, each document that was asked for, and each review that is closed.
 func (s *State) Documented(d events.Data) bool {
-	if _, ok := d.(*events.DocumentIssued); ok {
+	switch d.(type) {
+	case *events.DocumentIssued, *events.ReviewClosed:
 		return true
 	}
 	return s.opened != nil && s.opened.Profile.Documents && Announced(d)

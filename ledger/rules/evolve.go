@@ -14,7 +14,7 @@ var ulidZero ulid.ULID
 
 // Evolve takes an event into the state, which it changes. It cannot fail: what is in the log has happened.
 func Evolve(s *State, e *events.Event) {
-	s.position, s.time = e.Sequence, e.Time
+	s.position, s.time, s.closed = e.Sequence, e.Time, nil
 	if i := e.Origin.Import; i != nil && !i.Occurred.IsZero() {
 		put(s.notes, s.sources, i.Format+" "+i.Source, i.Occurred)
 	}
@@ -123,6 +123,12 @@ func Evolve(s *State, e *events.Event) {
 		k := s.keys[d.Key]
 		keep(s.notes, k)
 		k.revoked = e.Sequence
+	case *events.ReviewStarted:
+		s.startReview(e, d)
+	case *events.ReviewDecided:
+		s.decideItem(e, d)
+	case *events.ReviewClosed:
+		s.closeReview(d)
 	case events.TokenData:
 		s.evolveToken(e, d)
 	case *events.OrganizationUpdated:
@@ -151,7 +157,7 @@ func Evolve(s *State, e *events.Event) {
 		s.assign(e, d.Resource, d.Subject, passed{by: e.Actor, from: d.From, keep: d.Keep})
 	case *events.AccessUnassigned:
 		drop(s.notes, s.resources[d.Resource].assigned, d.Subject)
-	case *events.KeyReported, *events.DocumentIssued, *events.SubjectErased:
+	case *events.KeyReported, *events.DocumentIssued, *events.RoleReviewed, *events.SubjectErased:
 		// None changes what is so.
 	}
 	if s.Documented(e.Data) {

@@ -55,6 +55,7 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	}
 	b = s.appendTies(b)
 	b = s.appendResources(b)
+	b = s.appendReviews(b)
 	b = s.appendReplaced(b, rank)
 	b = snapshot.AppendCount(b, len(s.keys))
 	for _, did := range slices.Sorted(maps.Keys(s.keys)) {

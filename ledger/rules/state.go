@@ -51,11 +51,12 @@ type State struct {
 	keys       map[string]*key        // those that were replaced too: a key has one purpose for ever
 	current    map[string]string
 	parts      map[events.Digest]part
-	live       commands             // those whose time may still be decided on
-	kept       commands             // imported and derived ones, for ever
-	sources    map[string]time.Time // of imports: the last occurred time
-	ties       map[ulid.ULID]*tie   // by the grant
-	resources  map[string]*resource // by path
+	live       commands              // those whose time may still be decided on
+	kept       commands              // imported and derived ones, for ever
+	sources    map[string]time.Time  // of imports: the last occurred time
+	ties       map[ulid.ULID]*tie    // by the grant
+	resources  map[string]*resource  // by path
+	reviews    map[ulid.ULID]*review // that are not closed
 	ending     map[ulid.ULID]*ending
 	due        dueHeap
 
@@ -109,7 +110,7 @@ func New() *State {
 		managed: map[string]ulid.ULID{}, tokens: map[string]*token{},
 		keys: map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
 		sources: map[string]time.Time{}, ending: map[ulid.ULID]*ending{},
-		ties: map[ulid.ULID]*tie{}, resources: map[string]*resource{},
+		ties: map[ulid.ULID]*tie{}, resources: map[string]*resource{}, reviews: map[ulid.ULID]*review{},
 		evidence: map[events.Type]bool{},
 		extras:   map[ulid.ULID]*extra{}, lapses: map[ulid.ULID]lapse{}, further: map[ulid.ULID][]string{},
 	}

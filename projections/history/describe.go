@@ -7,6 +7,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
 )
 
 // Names gives the keys people know roles and subjects by.
@@ -123,6 +124,25 @@ func Describe(e *events.Event, names Names) []string {
 			what = role(d.Role)
 		}
 		return []string{fmt.Sprintf("%s − %s%s: it ended", names.SubjectKey(d.Subject), what, on(d.Scope))}
+	case *events.RoleReviewed:
+		return []string{role(d.Role) + " reviewed"}
+	case *events.ReviewStarted:
+		return []string{fmt.Sprintf("review %q of %s started: %s", d.Title, reviewScope(d.Scope, names), plural(d.Items, "item"))}
+	case *events.ReviewDecided:
+		what, verb := d.Permission, "kept"
+		if what == "" {
+			what = role(d.Role)
+		}
+		if d.Revoke {
+			verb = "revoked"
+		}
+		return []string{fmt.Sprintf("review: %s %s %s%s", names.SubjectKey(d.Subject), what, verb, on(d.Scope))}
+	case *events.ReviewClosed:
+		lines := []string{fmt.Sprintf("review of %s closed: %d kept, %d revoked", reviewScope(d.Scope, names), d.Kept, d.Revoked)}
+		if d.Rest > 0 {
+			lines = append(lines, fmt.Sprintf("%s kept that nobody decided of", plural(d.Rest, "item")))
+		}
+		return lines
 	case *events.DocumentIssued:
 		return []string{"document issued about " + d.Thing}
 	case *events.KeyRegistered:
@@ -196,6 +216,18 @@ func kept(keep bool) string {
 		return "; it stays"
 	}
 	return ""
+}
+
+// reviewScope says what a review is of.
+func reviewScope(scope string, names Names) string {
+	kind, id, one := rules.Thing(scope)
+	switch {
+	case one && kind == "role":
+		return "role " + names.RoleKey(id)
+	case one:
+		return names.SubjectKey(id)
+	}
+	return "everything"
 }
 
 func updated(d *events.RoleUpdated, role string) []string {

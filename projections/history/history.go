@@ -150,6 +150,17 @@ func things(d events.Data) []ulid.ULID {
 			return []ulid.ULID{d.Subject}
 		}
 		return []ulid.ULID{d.Role, d.Subject}
+	case *events.RoleReviewed:
+		return []ulid.ULID{d.Role}
+	case *events.ReviewStarted:
+		return reviewed(d.Review, d.Scope)
+	case *events.ReviewDecided:
+		if d.Permission != "" {
+			return []ulid.ULID{d.Review, d.Subject}
+		}
+		return []ulid.ULID{d.Review, d.Subject, d.Role}
+	case *events.ReviewClosed:
+		return reviewed(d.Review, d.Scope)
 	case *events.OwnershipTransferred:
 		return owners(d.To, d.From, d.Role)
 	case *events.OwnershipRecovered:
@@ -174,6 +185,14 @@ func things(d events.Data) []ulid.ULID {
 		return wallets(d)
 	}
 	return nil
+}
+
+// reviewed gives a review, and the role or subject that it is of.
+func reviewed(review ulid.ULID, scope string) []ulid.ULID {
+	if _, id, one := rules.Thing(scope); one {
+		return []ulid.ULID{review, id}
+	}
+	return []ulid.ULID{review}
 }
 
 // first gives a subject with what else an event names, but for what it does not.
@@ -215,6 +234,10 @@ func named(d events.Data) ([]string, []events.Digest) {
 			return slices.Clone(d.Permissions), d.Parts
 		}
 		return slices.Concat(d.Added, d.Removed), nil
+	case *events.ReviewDecided:
+		if d.Permission != "" {
+			return []string{d.Permission}, nil
+		}
 	case *events.GrantEnded:
 		if d.Permission != "" {
 			return []string{d.Permission}, nil
