@@ -27,7 +27,8 @@ func ActionsOf(version uint64) []string {
 var broader = map[string]string{
 	ActionKeysRead: ActionRolesRead, ActionOrganizationRead: ActionRolesRead, ActionPermissionsRead: ActionRolesRead,
 	ActionSubjectsRead: ActionRolesRead, ActionResourcesRead: ActionRolesRead,
-	ActionLogRead: ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
+	ActionAPIKeyRead: ActionRolesRead,
+	ActionLogRead:    ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
 }
 
 // actionOf says which action recording a type of event takes. What takes none, or depends on the case, is not there: what

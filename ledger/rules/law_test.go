@@ -214,9 +214,28 @@ func someStep(t *rapid.T, w *world) step {
 				d.Remove = some(append(have, "a"), "remove")
 			})
 		},
-		"roles.set":           func() step { return setRoles(who, some(roles, "roles")...) },
-		"subject.added":       func() step { return add(one([]string{"new", "newer"}, "key")) },
+		"roles.set": func() step { return setRoles(who, some(roles, "roles")...) },
+		"subject.added": func() step {
+			return addWith(one([]string{"new", "newer"}, "key"), func(d *events.SubjectAdded) {
+				if rapid.Bool().Draw(t, "with roles") {
+					d.Roles = ids(some(roles, "roles")...)
+				}
+			})
+		},
 		"subject.deactivated": func() step { return deactivate(one([]string{"bob", "new"}, "whom")) },
+		"subject.erased":      func() step { return erase(who, events.Digest{1}) },
+		"subject.invited":     func() step { return inviteBy("new", "code "+scope, some(roles, "roles")...) },
+		"subject.joined":      func() step { return joinBy("new", "code "+scope, "joined "+scope) },
+		"subject.linked":      func() step { return link(who, "did:web:"+one([]string{"a", "b"}, "link")) },
+		"subject.reactivated": func() step { return reactivate(one([]string{"bob", "new"}, "whom")) },
+		"subject.removed":     func() step { return removeSubject(one([]string{"bob", "new"}, "whom")) },
+		"subject.unlinked":    func() step { return unlink(who, "did:web:"+one([]string{"a", "b"}, "link")) },
+		"subject.updated": func() step {
+			return updateSubject(who, func(d *events.SubjectUpdated) {
+				d.Properties = []events.Property{{Name: one([]string{"x", "y"}, "property")}}
+			})
+		},
+		"login.changed": func() step { return changeLogin(who, who, events.Digest{byte(len(scope))}).by(who) },
 	}
 	often := []events.Type{"role.delegated", "role.delegated", "role.assigned", "access.delegated", "access.assigned", "resource.registered", "review.started", "review.decided", "review.decided", "role.created", "role.updated", "role.assigned", "permission.granted", "roles.set", "permissions.set", "permissions.recorded", "grant.ended"}
 	all := append(slices.Clone(often), often...)
@@ -225,7 +244,7 @@ func someStep(t *rapid.T, w *world) step {
 	}
 	slices.Sort(all)
 	st := kinds[rapid.SampledFrom(all).Draw(t, "kind")]()
-	if st.actor == "" && rapid.IntRange(0, 2).Draw(t, "not the owner") == 0 {
+	if _, joins := st.data.(*events.SubjectJoined); !joins && st.actor == "" && rapid.IntRange(0, 2).Draw(t, "not the owner") == 0 {
 		st.actor = one(people[1:3], "actor")
 	}
 	if st.actor == "" {
@@ -269,7 +288,7 @@ func (w *world) holdings(at time.Time) map[[4]string]bool {
 
 // What holds of every command, whatever came before it.
 func TestLaws(t *testing.T) {
-	recorded, asked := map[events.Type]int{}, map[events.Type]bool{}
+	recorded := map[events.Type]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		profile := rapid.SampledFrom([]events.Profile{plain, stokr, ipaware, guardian, strict}).Draw(t, "profile")
 		profile.DefaultRoles, profile.RecoveryDelay = true, 60
@@ -277,7 +296,6 @@ func TestLaws(t *testing.T) {
 			create("staff", append(slices.Clone(permissions[2:8]), "ledger:role.delegate", "ledger:access.delegate", "ledger:access.assign", "ledger:resource.register")...), assign("ann", "staff"))
 		for range rapid.IntRange(30, 60).Draw(t, "commands") {
 			c, at := w.command(someStep(t, w))
-			asked[c.Data.Type()] = true
 			if rapid.IntRange(0, 15).Draw(t, "again") == 0 {
 				used := rapid.SampledFrom(w.events).Draw(t, "id of")
 				c.ID = used.ID
@@ -291,7 +309,8 @@ func TestLaws(t *testing.T) {
 		}
 		lawOfCheck(t, w)
 	})
-	if most := len(asked) * 3 / 4; len(recorded) < most && !t.Failed() {
+	// Those about tokens, eleven, have tests of their own.
+	if most := (len(events.Types()) - 11) * 3 / 4; len(recorded) < most && !t.Failed() {
 		t.Errorf("random commands were recorded as %d types of events only, %v; want %d at least", len(recorded), recorded, most)
 	}
 }
@@ -341,7 +360,7 @@ func lawOfDecide(t *rapid.T, w *world, c events.Command, at time.Time) *events.E
 	var before []map[[4]string]bool
 	// Catalogues and what is said of resources change what grants mean; they give nothing.
 	typ, owner := c.Data.Type(), w.s.Owner()
-	judged := c.Actor != owner && c.Actor != id("platform") && typ != "catalogue.published" && !strings.HasPrefix(string(typ), "resource.")
+	judged := c.Actor != owner && c.Actor != id("platform") && typ != "catalogue.published" && typ != "subject.joined" && !strings.HasPrefix(string(typ), "resource.")
 	for _, then := range instants {
 		if judged {
 			before = append(before, w.holdings(then))
@@ -438,7 +457,7 @@ func lawOfCheck(t *rapid.T, w *world) {
 		}
 	}
 	held := 0
-	for _, who := range append(people, "new") {
+	for _, who := range append(people, "new", "newer") {
 		held += len(w.s.Held(id(who), w.s.Time()))
 	}
 	still := 0
