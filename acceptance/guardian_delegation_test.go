@@ -14,7 +14,7 @@ import (
 // delegator makes an organization of a Standard Registry with two users who may delegate, and two roles.
 func delegator(t *testing.T, profile string) *org {
 	t.Helper()
-	o := open(t, profile)
+	o := withoutDefault(t, profile)
 	o.Add("anna", "bert", "carl")
 	sr := o.As("owner")
 	sr.CreateRole("Delegator", "DELEGATION_ROLE_MANAGE")
