@@ -103,7 +103,9 @@ func editRole(role string, add, remove []string) wire.Intent {
 	return wire.Intent{Kind: wire.UpdateRole, Role: role, Add: add, Remove: remove}
 }
 
-func deleteRole(role string) wire.Intent { return wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: role} }
+func deleteRole(role string) wire.Intent {
+	return wire.Intent{Kind: wire.DeleteRole, Confirm: true, Role: role}
+}
 
 // assign gives a role, on a scope where one is named.
 func assign(role, subject string, scope ...string) wire.Intent {

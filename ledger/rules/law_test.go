@@ -130,14 +130,6 @@ func someStep(t *rapid.T, w *world) step {
 			}
 			return set(who, some(permissions, "permissions")...).on(scope)
 		},
-		"recovery.started": func() step { return recoverTo(who) },
-		"recovery.stopped": func() step { return stopRecovery(who) },
-		"role.assigned": func() step {
-			if rapid.IntRange(0, 9).Draw(t, "by the operator") == 0 {
-				return until(assign(who, "ops").on(scope)).byOperator()
-			}
-			return under(until(assign(who, one(append(roles, "bosses", "ops"), "role")).on(scope)))
-		},
 		"role.delegated": func() step {
 			by := one(people[1:], "delegator")
 			st := delegate(who, role).on(scope).by(by)
@@ -164,6 +156,14 @@ func someStep(t *rapid.T, w *world) step {
 		"access.unassigned": func() step {
 			return unassign(who, one(policies, "policy"))
 		},
+		"recovery.started": func() step { return recoverTo(who) },
+		"recovery.stopped": func() step { return stopRecovery(who) },
+		"role.assigned": func() step {
+			if rapid.IntRange(0, 9).Draw(t, "by the operator") == 0 {
+				return until(assign(who, "ops").on(scope)).byOperator()
+			}
+			return under(until(assign(who, one(append(roles, "bosses", "ops"), "role")).on(scope)))
+		},
 		"role.created": func() step {
 			st := create(role, some(permissions, "permissions")...)
 			if rapid.Bool().Draw(t, "by parts") {
@@ -171,12 +171,7 @@ func someStep(t *rapid.T, w *world) step {
 			}
 			return st
 		},
-		"role.defaulted": func() step {
-			if rapid.IntRange(0, 3).Draw(t, "no default") == 0 {
-				return noDefault(role)
-			}
-			return defaulted(role)
-		},
+		"role.defaulted": func() step { return defaulted(one(append(roles, ""), "default")) },
 		"role.deleted": func() step {
 			for _, name := range roles {
 				if r, ok := w.s.Role(id(name)); ok && r.Deleted == 0 && r.Holders == 0 && rapid.Bool().Draw(t, "this one") {

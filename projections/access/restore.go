@@ -44,8 +44,8 @@ func (x *Index) become(y *Index) {
 	x.subjectID.become(&y.subjectID)
 	x.subjectKey.become(&y.subjectKey)
 	x.kinds, x.owner, x.parts = y.kinds, y.owner, y.parts
-	x.owners, x.bosses, x.defaults = y.owners, y.bosses, y.defaults
 	x.ties, x.resources, x.accesses = y.ties, y.resources, y.accesses
+	x.owners, x.bosses, x.defaults = y.owners, y.bosses, y.defaults
 	x.lines.become(&y.lines)
 	x.lineNumber.become(&y.lineNumber)
 	x.head.Store(y.head.Load())

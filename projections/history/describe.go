@@ -35,10 +35,10 @@ func Describe(e *events.Event, names Names) []string {
 	case *events.RoleCreated:
 		return created(d)
 	case *events.RoleDefaulted:
-		switch {
-		case d.None:
-			return []string{role(d.Role) + " is no longer the default"}
-		case d.Former != ulid.ULID{}:
+		switch none := (ulid.ULID{}); {
+		case d.Role == none:
+			return []string{role(d.Former) + " is no longer the default"}
+		case d.Former != none:
 			return []string{role(d.Role) + " is the default in the place of " + role(d.Former)}
 		}
 		return []string{role(d.Role) + " is the default: everybody gets it who is added"}
@@ -122,18 +122,6 @@ func Describe(e *events.Event, names Names) []string {
 	return []string{string(e.Data.Type())}
 }
 
-func created(d *events.RoleCreated) []string {
-	what := "role"
-	if d.System {
-		what = "system role"
-	}
-	if d.Managed == events.ManagedOwner {
-		return []string{fmt.Sprintf("%s %s created with every permission; the owner has it", what, d.Key)}
-	}
-	lines := list([]string{fmt.Sprintf("%s %s created with %s", what, d.Key, count(d.Count))}, "+ ", d.Permissions)
-	return list(lines, "+ (needed by another) ", d.Included)
-}
-
 // resource says what is said of a resource.
 func resource(line, name string, properties []events.Property, published, withdrawn bool) []string {
 	lines := []string{line}
@@ -164,6 +152,18 @@ func kept(keep bool) string {
 		return "; it stays"
 	}
 	return ""
+}
+
+func created(d *events.RoleCreated) []string {
+	what := "role"
+	if d.System {
+		what = "system role"
+	}
+	if d.Managed == events.ManagedOwner {
+		return []string{fmt.Sprintf("%s %s created with every permission; the owner has it", what, d.Key)}
+	}
+	lines := list([]string{fmt.Sprintf("%s %s created with %s", what, d.Key, count(d.Count))}, "+ ", d.Permissions)
+	return list(lines, "+ (needed by another) ", d.Included)
 }
 
 func updated(d *events.RoleUpdated, role string) []string {

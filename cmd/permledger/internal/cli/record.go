@@ -26,12 +26,13 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
 	d, err := a.prepare(ctx, s, in, texts...)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case a.dryRun:
+	}
+	if a.dryRun {
 		return a.preview(d.Prepared)
-	case a.wallet.prepare != "":
+	}
+	if a.wallet.prepare != "" {
 		if err := a.keepToSign(s.org, d.Prepared, d.texts); err != nil {
 			return fmt.Errorf("%s: %w", in.Kind, err)
 		}
@@ -44,13 +45,13 @@ func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...w
 	return a.receipt(r)
 }
 
-// drafted is a change that was prepared, and who signs it with what.
+// drafted is a change that was prepared, with what records it.
 type drafted struct {
 	wire.Prepared
-	in        wire.Intent
+	intent    wire.Intent
+	by        author // where it is not recorded in a session
+	inSession bool   // the server signs it, with the session's key
 	texts     []wire.Text
-	by        author
-	inSession bool // the server signs with the session's key
 }
 
 // prepare asks for the command of a change.
@@ -59,20 +60,19 @@ func (a *app) prepare(ctx context.Context, s *session, in wire.Intent, texts ...
 		commitment, text := client.Commit(a.reason)
 		in.Reason, texts = commitment, append(texts, text)
 	}
-	inSession := a.wallet.wallet == "" && a.inSession(s) // the server signs with the session's key; a wallet signs for itself
-	var by author
-	if !inSession {
-		var err error
-		if by, err = a.author(s.org); err != nil {
+	d := drafted{inSession: a.wallet.wallet == "" && a.inSession(s), texts: texts} // a wallet signs for itself
+	var err error
+	if !d.inSession {
+		if d.by, err = a.author(s.org); err != nil {
 			return drafted{}, err
 		}
-		in.Credential, in.Scheme = by.credential, by.scheme
+		in.Credential, in.Scheme = d.by.credential, d.by.scheme
 	}
-	p, err := s.Prepare(ctx, s.org, in)
-	if err != nil {
+	d.intent = in
+	if d.Prepared, err = s.Prepare(ctx, s.org, in); err != nil {
 		return drafted{}, fmt.Errorf("%s: %w", in.Kind, err)
 	}
-	return drafted{p, in, texts, by, inSession}, nil
+	return d, nil
 }
 
 // record signs what was prepared and records it.
@@ -80,11 +80,11 @@ func (a *app) record(ctx context.Context, s *session, d drafted) (r wire.Receipt
 	made := a.made
 	if made != nil && d.Refusal == nil {
 		if err := made.keep(); err != nil {
-			return r, fmt.Errorf("%s: keep the new key: %w", d.in.Kind, err)
+			return wire.Receipt{}, fmt.Errorf("%s: keep the new key: %w", d.intent.Kind, err)
 		}
 	}
 	if d.inSession {
-		r, err = s.Do(ctx, s.org, client.Worded(d.in, d.texts))
+		r, err = s.Do(ctx, s.org, client.Worded(d.intent, d.texts))
 	} else {
 		r, err = s.Record(ctx, s.org, d.Prepared, d.by.sign, d.texts)
 	}
@@ -92,7 +92,7 @@ func (a *app) record(ctx context.Context, s *session, d drafted) (r wire.Receipt
 		err = errors.Join(err, made.drop())
 	}
 	if err != nil {
-		return r, fmt.Errorf("%s: %w", d.in.Kind, err)
+		return wire.Receipt{}, fmt.Errorf("%s: %w", d.intent.Kind, err)
 	}
 	return r, nil
 }
