@@ -55,6 +55,9 @@ func Accesses() []string { return slices.Clone(accesses) }
 
 // actions are the ledger's own, each of which needs a permission that guards it.
 var actions = []string{
+	"access.assign",
+	"access.delegate",
+	"access.unassign",
 	"catalogue.publish",
 	"document.issue",
 	"history.read",
@@ -63,12 +66,18 @@ var actions = []string{
 	"log.system",
 	"log.users",
 	"organization.read",
+	"organization.update",
 	"permission.grant",
 	"permission.revoke",
 	"permission.set",
 	"permissions.read",
+	"resource.register",
+	"resource.remove",
+	"resource.update",
 	"role.assign",
 	"role.create",
+	"role.default",
+	"role.delegate",
 	"role.delete",
 	"role.revoke",
 	"role.set",
