@@ -1,6 +1,7 @@
 package acceptance_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/permledger/permledger/api/wire"
@@ -36,3 +37,5 @@ func (o *org) whole() wire.Organization {
 	}
 	return have
 }
+
+func itoa(n uint64) string { return strconv.FormatUint(n, 10) }
