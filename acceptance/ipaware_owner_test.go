@@ -185,7 +185,7 @@ func TestI22AMemberHasLimitedManagementCapabilities(t *testing.T) {
 }
 
 // A lost owner is replaced by whoever runs the ledger, and not before everybody had the time to see it.
-func TestI12LostOwnerIsRecoveredAfterTheDelay(t *testing.T) {
+func TestALostOwnerIsRecoveredAfterTheDelay(t *testing.T) {
 	c := newClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
 	o := found(openAt(t, "ipaware", c))
 	o.Add("b", "admin")

@@ -57,7 +57,9 @@ func Evolve(s *State, e *events.Event) {
 			s.giveRole(e, s.owner, d.Role, "", time.Time{}, nil)
 		}
 	case *events.RoleDefaulted:
-		s.defaultRole = d.Role
+		if s.defaultRole = d.Role; d.None {
+			s.defaultRole = ulidZero
+		}
 	case *events.RoleUpdated:
 		s.updateRole(e, d)
 	case *events.RoleDeleted:

@@ -171,7 +171,12 @@ func someStep(t *rapid.T, w *world) step {
 			}
 			return st
 		},
-		"role.defaulted": func() step { return defaulted(one(append(roles, ""), "default")) },
+		"role.defaulted": func() step {
+			if rapid.IntRange(0, 3).Draw(t, "no default") == 0 {
+				return noDefault(role)
+			}
+			return defaulted(role)
+		},
 		"role.deleted": func() step {
 			for _, name := range roles {
 				if r, ok := w.s.Role(id(name)); ok && r.Deleted == 0 && r.Holders == 0 && rapid.Bool().Draw(t, "this one") {

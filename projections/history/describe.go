@@ -35,10 +35,10 @@ func Describe(e *events.Event, names Names) []string {
 	case *events.RoleCreated:
 		return created(d)
 	case *events.RoleDefaulted:
-		switch none := (ulid.ULID{}); {
-		case d.Role == none:
-			return []string{role(d.Former) + " is no longer the default"}
-		case d.Former != none:
+		switch {
+		case d.None:
+			return []string{role(d.Role) + " is no longer the default"}
+		case d.Former != ulid.ULID{}:
 			return []string{role(d.Role) + " is the default in the place of " + role(d.Former)}
 		}
 		return []string{role(d.Role) + " is the default: everybody gets it who is added"}
