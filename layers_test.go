@@ -17,7 +17,8 @@ var layers = map[string][]string{
 	"acceptance/...":               {}, // tests of the whole
 	"events/canon":                 {"events/didkey"},
 	"events/didkey":                {},
-	"events":                       {"events/canon"},
+	"events/eip155":                {},
+	"events":                       {"events/canon", "events/eip155"},
 	"events/eventtest":             {"events/..."},
 	"docs":                         {}, // its tests hold the documents to the code
 	"schemas":                      {},
@@ -41,7 +42,8 @@ var layers = map[string][]string{
 	"ledger":                       {"events/...", "ledger/..."},
 	"projections":                  {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot"},
 	"projections/projectionstest":  {"events/...", "ledger/...", "projections"},
-	"projections/access":           {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "projections"},
+	"projections/access":           {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "projections", "projections/tokens"},
+	"projections/tokens":           {"events/...", "ledger/snapshot"},
 	"projections/history":          {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "projections"},
 	"projections/topic":            {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "ledger/document", "projections"},
 	"projections/documents":        {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "ledger/document", "ledger/credential", "projections"},

@@ -14,8 +14,8 @@ func TestG2PoliciesPolicyRead(t *testing.T) { open(t, "guardian").only("POLICIES
 
 func TestG3PoliciesPolicyExecuteRunsAsUser(t *testing.T) {
 	o := open(t, "guardian")
-	o.only("POLICIES_POLICY_EXECUTE", "policy/P1")
-	o.Denied("with", "POLICIES_POLICY_MANAGE", "policy/P1")
+	o.only("POLICIES_POLICY_EXECUTE")
+	o.Denied("with", "POLICIES_POLICY_MANAGE")
 }
 
 func TestG4TokensTokenExecuteViewsTokens(t *testing.T) {
@@ -26,7 +26,7 @@ func TestG4TokensTokenExecuteViewsTokens(t *testing.T) {
 
 func TestG5PoliciesPolicyManageRunsAsOwner(t *testing.T) {
 	o := open(t, "guardian")
-	o.only("POLICIES_POLICY_MANAGE", "policy/P1")
+	o.only("POLICIES_POLICY_MANAGE")
 }
 
 func TestG6TokensTokenManageManagesTokens(t *testing.T) {

@@ -139,7 +139,7 @@ type org struct {
 
 var opened atomic.Int64
 
-// open opens an organization of a profile with the profile's catalogue, for one test. Its owner is "owner".
+// open opens an organization of a profile with the profile's catalogue and roles, for one test. Its owner is "owner".
 func open(t *testing.T, profile string) *org {
 	t.Helper()
 	return openWith(t, wire.Opening{Profile: profile})
@@ -183,8 +183,12 @@ func (w *world) open(t *testing.T, in wire.Opening) *org {
 	if _, err := o.record(p, o.Key(in.OwnerKey), nil); err != nil {
 		t.Fatalf("open %s: %v", in.Profile, err)
 	}
-	if in.Profile != "plain" {
-		o.As(in.OwnerKey).Do(wire.Intent{Kind: wire.PublishCatalogue, Embedded: in.Profile})
+	founding, err := client.Founding(in.Profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, first := range founding {
+		o.As(in.OwnerKey).Do(first)
 	}
 	return o
 }

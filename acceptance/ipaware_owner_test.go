@@ -13,7 +13,7 @@ import (
 
 func TestI9TheCreatorIsOrganizationOwner(t *testing.T) {
 	// given a new organization, then its creator has the role
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	u := read[wire.One[wire.Subject]](o, o.HTTP("GET", "/subjects/owner", nil)).Item
 	if !u.Owner || !slices.Equal(u.Roles, []string{"organization-owner"}) {
 		t.Errorf("the creator is %+v", u)
@@ -26,7 +26,7 @@ func TestI9TheCreatorIsOrganizationOwner(t *testing.T) {
 }
 
 func TestI10OrganizationOwnerHasEveryPermissionNewOnesToo(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	r := o.role("organization-owner")
 	if r.Type != "global" || r.Description != "Full control over the organization" || r.Holders != 1 {
 		t.Errorf("the role is %+v", r)
@@ -48,7 +48,7 @@ func TestI10OrganizationOwnerHasEveryPermissionNewOnesToo(t *testing.T) {
 }
 
 func TestI11OneOrganizationOwner(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("b")
 	o.Refused(o.As("owner").Try(assign("organization-owner", "b")), "in-use", "One Organization Owner per organization", "Transfer the ownership")
 	o.Refused(o.As("owner").Try(setRoles("b", "organization-owner")), "in-use", "One Organization Owner per organization", "")
@@ -59,7 +59,7 @@ func TestI11OneOrganizationOwner(t *testing.T) {
 }
 
 func TestI12OwnershipIsTransferred(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("b")
 	before := o.Head()
 	o.Run("owner", "org", "transfer", "b", "--reason", "founder leaves")
@@ -89,7 +89,7 @@ func TestI12OwnershipIsTransferred(t *testing.T) {
 }
 
 func TestI13TheOwnerRoleIsNotRevoked(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("admin")
 	o.As("owner").Assign("organization-admin", "admin")
 	for _, who := range []string{"owner", "admin"} {
@@ -111,7 +111,7 @@ func TestI13TheOwnerRoleIsNotRevoked(t *testing.T) {
 }
 
 func TestI14AnAdminManagesTheOrganizationsSettings(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("admin", "member")
 	o.As("owner").Assign("organization-admin", "admin")
 	o.As("owner").Assign("organization-member", "member")
@@ -126,7 +126,7 @@ func TestI14AnAdminManagesTheOrganizationsSettings(t *testing.T) {
 }
 
 func TestI17AnAdminViewsBilling(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("admin", "member")
 	o.As("owner").Assign("organization-admin", "admin")
 	o.As("owner").Assign("organization-member", "member")
@@ -138,7 +138,7 @@ func TestI17AnAdminViewsBilling(t *testing.T) {
 }
 
 func TestI18AnAdminDoesNotTransferOwnership(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("admin")
 	o.As("owner").Assign("organization-admin", "admin")
 	o.Refused(o.As("admin").Try(wire.Intent{Kind: wire.TransferOwnership, Subject: "admin"}), "not-permitted", "Only the owner transfers the ownership", "owner")
@@ -149,7 +149,7 @@ func TestI18AnAdminDoesNotTransferOwnership(t *testing.T) {
 }
 
 func TestI19AMemberViewsTheOrganizationsResources(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member", "stranger")
 	o.As("owner").Assign("organization-member", "member")
 	for _, p := range []string{"organization.view", "organization.whitelist.view"} {
@@ -160,7 +160,7 @@ func TestI19AMemberViewsTheOrganizationsResources(t *testing.T) {
 
 func TestI21MembershipIsEnoughForUsageStatistics(t *testing.T) {
 	// no permission of that name exists: what a member sees is the history of the organization's resources it may view
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member")
 	o.As("owner").Assign("organization-member", "member")
 	for _, p := range read[wire.List[wire.Permission]](o, o.HTTP("GET", "/permissions", nil)).Items {
@@ -172,7 +172,7 @@ func TestI21MembershipIsEnoughForUsageStatistics(t *testing.T) {
 }
 
 func TestI22AMemberHasLimitedManagementCapabilities(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member", "other")
 	o.As("owner").Assign("organization-member", "member")
 	for _, p := range []string{"organization.invite", "organization.remove", "api.key.create", "roles.create", "roles.update", "roles.assign"} {
@@ -187,7 +187,7 @@ func TestI22AMemberHasLimitedManagementCapabilities(t *testing.T) {
 // A lost owner is replaced by whoever runs the ledger, and not before everybody had the time to see it.
 func TestALostOwnerIsRecoveredAfterTheDelay(t *testing.T) {
 	c := newClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC))
-	o := found(openAt(t, "ipaware", c))
+	o := openAt(t, "ipaware", c)
 	o.Add("b", "admin")
 	o.As("owner").Assign("organization-admin", "admin")
 	start := wire.Intent{Kind: wire.StartRecovery, Subject: "b"}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestI2ARoleIsANamedCollectionOfPermissions(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Read-only", "organization.view", "roles.view")
 	if r := o.role("read-only"); r.Name != "Read-only" || !slices.Equal(r.Permissions, []string{"ipaware:organization.view", "ipaware:roles.view"}) {
 		t.Errorf("the role is %+v", r)
@@ -20,7 +20,7 @@ func TestI2ARoleIsANamedCollectionOfPermissions(t *testing.T) {
 }
 
 func TestI3APermissionIsOneSpecificAction(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member")
 	o.As("owner").CreateRole("Inviter", "organization.invite")
 	o.As("owner").Assign("inviter", "member")
@@ -29,7 +29,7 @@ func TestI3APermissionIsOneSpecificAction(t *testing.T) {
 }
 
 func TestI4ARoleAssignedToAMemberGivesItsPermissions(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member")
 	o.Denied("member", "ip.query")
 	o.As("owner").Assign("organization-member", "member")
@@ -37,7 +37,7 @@ func TestI4ARoleAssignedToAMemberGivesItsPermissions(t *testing.T) {
 }
 
 func TestI6SeveralRolesAreCombined(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member")
 	o.As("owner").CreateRole("Billing", "billing.checkout", "billing.portal")
 	o.As("owner").CreateRole("Viewer", "billing.portal", "roles.view")
@@ -47,7 +47,7 @@ func TestI6SeveralRolesAreCombined(t *testing.T) {
 }
 
 func TestI7ASystemRoleIsNotEdited(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	err := o.As("owner").Try(editRole("organization-admin", []string{"billing.cancel"}, nil))
 	o.Refused(err, "not-permitted", "Organization Admin is a system role", "System roles cannot be edited")
 	o.Turned("owner", "role.updated", "not-permitted")
@@ -57,7 +57,7 @@ func TestI7ASystemRoleIsNotEdited(t *testing.T) {
 }
 
 func TestI8ASystemRoleIsNotDeleted(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	for _, role := range []string{"organization-owner", "organization-admin", "organization-member"} {
 		o.Refused(o.As("owner").Try(deleteRole(role)), "not-permitted", "is a system role", "System roles cannot be deleted")
 	}
@@ -68,7 +68,7 @@ func TestI8ASystemRoleIsNotDeleted(t *testing.T) {
 
 func TestI24ACustomRoleIsMadeAndAppearsInTheTable(t *testing.T) {
 	// given somebody with roles.create, and what goes into the role
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("admin", "member")
 	o.As("owner").Assign("organization-admin", "admin")
 	// when it gives a name, a description and permissions
@@ -85,7 +85,7 @@ func TestI24ACustomRoleIsMadeAndAppearsInTheTable(t *testing.T) {
 }
 
 func TestI25TheDescriptionIsOptional(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Bare", "ip.query")
 	if r := o.role("bare"); r.Description != "" {
 		t.Errorf("the role is %+v", r)
@@ -93,7 +93,7 @@ func TestI25TheDescriptionIsOptional(t *testing.T) {
 }
 
 func TestI26ACustomRoleChangesNameDescriptionAndPermissions(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	o.Run("owner", "role", "edit", "analyst", "--name", "Senior Analyst", "--description", "Asks more", "--allow", "billing.portal", "--disallow", "ip.query")
 	r := o.role("analyst")
@@ -104,7 +104,7 @@ func TestI26ACustomRoleChangesNameDescriptionAndPermissions(t *testing.T) {
 }
 
 func TestI27AnEditAppliesToAllUsersAndKeysAtOnce(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member")
 	o.As("owner").Do(addSubject(o, "key-1", events.KindAPIKey))
 	o.As("owner").CreateRole("Analyst", "ip.query")
@@ -118,7 +118,7 @@ func TestI27AnEditAppliesToAllUsersAndKeysAtOnce(t *testing.T) {
 
 func TestI28UsersAreNotNotified(t *testing.T) {
 	// given a role that somebody has
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	o.As("owner").Assign("analyst", "member")
@@ -150,7 +150,7 @@ func (o *org) groups(role string) map[string]int {
 }
 
 func TestI29ASystemRoleIsViewedByCategoryAndNotEdited(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	r := o.role("organization-admin")
 	if !slices.Equal(r.Actions, []string{"View"}) || r.Type != "global" {
 		t.Errorf("the role is %+v", r)
@@ -164,7 +164,7 @@ func TestI29ASystemRoleIsViewedByCategoryAndNotEdited(t *testing.T) {
 }
 
 func TestI30ACustomRoleIsShownByCategoryToBeEdited(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Analyst", "ip.query", "billing.portal")
 	if r := o.role("analyst"); !slices.Equal(r.Actions, []string{"View", "Edit", "Delete"}) || r.Type != "custom" {
 		t.Errorf("the role is %+v", r)
@@ -175,7 +175,7 @@ func TestI30ACustomRoleIsShownByCategoryToBeEdited(t *testing.T) {
 }
 
 func TestI31ACustomRoleThatNobodyHasIsDeletedForGood(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	o.Run("owner", "role", "rm", "analyst", "--yes")
 	if a := o.HTTP("GET", "/roles/analyst", nil); a.Status != http.StatusNotFound || !strings.Contains(a.Body, "was deleted") {
@@ -184,7 +184,7 @@ func TestI31ACustomRoleThatNobodyHasIsDeletedForGood(t *testing.T) {
 }
 
 func TestI32ADeletedRoleDoesNotComeBackAndItsPastStays(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	id := o.role("analyst").ID
@@ -199,7 +199,7 @@ func TestI32ADeletedRoleDoesNotComeBackAndItsPastStays(t *testing.T) {
 }
 
 func TestI33ARoleAssignedToAUserIsNotDeleted(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	o.As("owner").Assign("analyst", "member")
@@ -212,7 +212,7 @@ func TestI33ARoleAssignedToAUserIsNotDeleted(t *testing.T) {
 }
 
 func TestI34ARoleAssignedToAnAPIKeyIsNotDeleted(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").Do(addSubject(o, "key-1", events.KindAPIKey))
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	o.As("owner").Assign("analyst", "key-1")
@@ -223,7 +223,7 @@ func TestI34ARoleAssignedToAnAPIKeyIsNotDeleted(t *testing.T) {
 }
 
 func TestI35WithoutConfirmationNothingIsDeleted(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	// over HTTP: without the member confirm there is no command to sign
 	in := deleteRole("analyst")
@@ -244,7 +244,7 @@ func TestI35WithoutConfirmationNothingIsDeleted(t *testing.T) {
 }
 
 func TestI59TheCatalogueHasSixGroups(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	groups := map[string]int{}
 	for _, p := range read[wire.List[wire.Permission]](o, o.HTTP("GET", "/permissions", nil)).Items {
 		if p.Catalogue == "ipaware" {
@@ -263,7 +263,7 @@ func TestI59TheCatalogueHasSixGroups(t *testing.T) {
 }
 
 func TestI60TheRolesTableHasItsColumns(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Analyst", "ip.query", "roles.view")
 	lines := strings.Split(o.Run("owner", "role", "ls"), "\n")
 	for _, column := range []string{"ROLE NAME", "DESCRIPTION", "PERMISSIONS", "TYPE", "ACTIONS"} {
@@ -281,7 +281,7 @@ func TestI60TheRolesTableHasItsColumns(t *testing.T) {
 }
 
 func TestI61TypesAreGlobalAndCustom(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	for key, want := range map[string]string{"organization-owner": "global", "organization-member": "global", "analyst": "custom"} {
 		r := o.role(key)
@@ -292,7 +292,7 @@ func TestI61TypesAreGlobalAndCustom(t *testing.T) {
 }
 
 func TestI63ARoleHasAName(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	for _, name := range []string{" ", "\u00a0"} {
 		in := createRole("x", "ip.query")
 		in.Name = &name
@@ -304,7 +304,7 @@ func TestI63ARoleHasAName(t *testing.T) {
 }
 
 func TestI65NothingIsPreselected(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	if r := o.role("analyst"); !slices.Equal(r.Permissions, []string{"ipaware:ip.query"}) {
 		t.Errorf("the role has %v", r.Permissions)
@@ -318,7 +318,7 @@ func TestI65NothingIsPreselected(t *testing.T) {
 }
 
 func TestI76WithoutRolesCreate(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("member")
 	o.As("owner").Assign("organization-member", "member")
 	p := o.Refused(o.As("member").Try(createRole("Analyst", "ip.query")), "not-permitted", "Don't have roles.create permission", "Ask an Owner or Admin for permission")
@@ -329,7 +329,7 @@ func TestI76WithoutRolesCreate(t *testing.T) {
 }
 
 func TestI77ANameThatExists(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	in := createRole("Analyst", "ip.query")
 	in.Role = "another"
@@ -343,7 +343,7 @@ func TestI77ANameThatExists(t *testing.T) {
 }
 
 func TestI78NoPermissionSelected(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	p := o.Refused(o.As("owner").Try(createRole("Analyst")), "invalid", "", "")
 	if p.Detail != "No permissions selected" || p.Hint != "Select at least one permission" {
 		t.Errorf("the problem is %+v", p)
@@ -351,7 +351,7 @@ func TestI78NoPermissionSelected(t *testing.T) {
 }
 
 func TestI79ARoleInUseListsWhoHasIt(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	o.Add("ann", "bob")
 	o.As("owner").Do(addSubject(o, "key-1", events.KindAPIKey))
 	o.As("owner").CreateRole("Analyst", "ip.query")
@@ -372,7 +372,7 @@ func TestI79ARoleInUseListsWhoHasIt(t *testing.T) {
 }
 
 func TestI80SystemRolesCannotBeDeleted(t *testing.T) {
-	o := founded(t, "ipaware")
+	o := open(t, "ipaware")
 	p := o.Refused(o.As("owner").Try(deleteRole("organization-member")), "not-permitted", "", "")
 	if p.Hint != "System roles cannot be deleted" || p.Status != http.StatusForbidden {
 		t.Errorf("the problem is %+v", p)

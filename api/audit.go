@@ -193,7 +193,7 @@ func (c *call) activity(seq uint64, r node.ActivityRecord) wire.Activity {
 	}
 	one := wire.Activity{
 		Seq: seq, Time: r.Time, Kind: r.Kind, ID: r.ID, Type: r.Type, Request: r.Request, Actor: actor,
-		Credential: r.Credential, Code: string(r.Code), Reason: r.Reason, Permission: r.Permission,
+		Credential: r.Credential, Code: string(r.Code), Reason: r.Reason, Permission: r.Permission, Resource: r.Resource,
 	}
 	if r.About != "" || r.Request == "" {
 		one.About = about(c.org, r.About)

@@ -60,8 +60,10 @@ func (c *call) text(name string) (string, error) {
 	if v := c.query.Get(name); v != "" {
 		return v, nil
 	}
-	return "", badRequest("The parameter " + name + " is missing")
+	return "", missingParameter(name)
 }
+
+func missingParameter(name string) error { return badRequest("The parameter " + name + " is missing") }
 
 // number gives a parameter that is a whole number; otherwise is for where it is absent.
 func (c *call) number(name string, otherwise uint64) (uint64, error) {

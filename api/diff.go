@@ -63,7 +63,7 @@ func (c *call) difference(d *wire.Difference, have access.Difference) error {
 					return err
 				}
 				note(ch.Causes...)
-				*side.out = append(*side.out, wire.Changed{Permission: ch.Permission, Scope: ch.Scope, Because: because, Causes: append([]uint64{}, ch.Causes...)})
+				*side.out = append(*side.out, wire.Changed{Permission: ch.Permission, Scope: ch.Scope, Condition: ch.Condition, Because: because, Causes: append([]uint64{}, ch.Causes...)})
 			}
 		}
 		d.Subjects = append(d.Subjects, one)

@@ -14,12 +14,26 @@ import (
 )
 
 func explainCheck(c *call) (wire.Check, error) {
-	q, a, err := asked(c)
+	q, err := asked(c)
 	if err != nil {
-		return q, err
+		return q.Check, err
 	}
-	e := c.org.Access.Explain(q.Subject, q.Permission, q.Resource, a)
+	return c.explain(q)
+}
+
+func explainWith(c *call, w wire.Question) (wire.Check, error) {
+	q, err := posed(c, w)
+	if err != nil {
+		return q.Check, err
+	}
+	return c.explain(q)
+}
+
+func (c *call) explain(asked question) (wire.Check, error) {
+	q, a := asked.Check, asked.at
+	e := c.org.Access.ExplainIn(q.Subject, q.Permission, q.Resource, asked.in, a)
 	q.Allowed = e.Allowed
+	var err error
 	if q.Because, err = c.because(e.Because); err != nil {
 		return q, err
 	}
@@ -147,12 +161,18 @@ func (c *call) missing(q *wire.Check, e *access.Explanation, a access.AsOf) ([]w
 	if e.UnknownPermission {
 		add(wire.Missing{Kind: "unknown-permission", Nearest: e.Nearest}, 0, nobody, "no permission is called %s%s", clip(q.Permission), didYouMean(e.Nearest))
 	}
+	if e.Needs != "" && e.Needs != events.NeedAccess {
+		add(wire.Missing{Kind: "need"}, 0, ulid.ULID{}, "%s holds it, and %s", q.Subject, rules.NeedText(e.Needs))
+	}
 	if e.Level != "" {
 		whom := "accounts"
 		if e.Level == events.LevelToken {
 			whom = "wallets"
 		}
 		add(wire.Missing{Kind: "level"}, 0, nobody, "%s is of the %s level, which counts for %s only; %s is a %s", q.Permission, e.Level, whom, q.Subject, e.Subject.Kind)
+	}
+	for _, m := range ties(q, e) {
+		add(m, m.LostAt, nobody, "%s", m.Text)
 	}
 	for _, r := range e.Elsewhere {
 		by := "given without a role"

@@ -51,6 +51,11 @@ func (d *draft) publishCatalogue() (events.Data, error) {
 			DependsOn: sorted(p.DependsOn), Guards: sorted(p.Guards), Reserved: !p.Selectable,
 			Needs: sorted(p.Needs), Access: p.Access,
 		}
+		if d.state.Rules() == 1 { // what came with later rules is not said to a ledger that does not go by them
+			known := rules.ActionsOf(1)
+			one.Guards = slices.DeleteFunc(one.Guards, func(a string) bool { return !slices.Contains(known, a) })
+			one.Needs, one.Access = nil, ""
+		}
 		if p.Level == catalogues.Token {
 			one.Level = events.LevelToken
 		}
@@ -138,7 +143,8 @@ func (d *draft) assignRole() (events.Data, error) {
 	role, err1 := d.role(d.in.Role)
 	subject, err2 := d.subject(d.in.Subject)
 	until, err3 := instant(d.in.Until)
-	return &events.RoleAssigned{Subject: subject, Role: role, Scope: d.in.Scope, Until: until}, cmp.Or(err1, err2, err3)
+	under, err4 := condition(d.in.Condition)
+	return &events.RoleAssigned{Subject: subject, Role: role, Scope: d.in.Scope, Until: until, Condition: under}, cmp.Or(err1, err2, err3, err4)
 }
 
 func (d *draft) revokeRole() (events.Data, error) {
@@ -164,7 +170,8 @@ func (d *draft) grantPermission() (events.Data, error) {
 	permission, err1 := d.permission(d.in.Permission)
 	subject, err2 := d.subject(d.in.Subject)
 	until, err3 := instant(d.in.Until)
-	return &events.PermissionGranted{Subject: subject, Permission: permission, Scope: d.in.Scope, Until: until}, cmp.Or(err1, err2, err3)
+	under, err4 := condition(d.in.Condition)
+	return &events.PermissionGranted{Subject: subject, Permission: permission, Scope: d.in.Scope, Until: until, Condition: under}, cmp.Or(err1, err2, err3, err4)
 }
 
 func (d *draft) revokePermission() (events.Data, error) {

@@ -68,18 +68,37 @@ var intents = map[string]intent{
 	wire.CreateRole:         {[]string{"role", "name", "description", "labels", "permissions", "system", "managed"}, (*draft).createRole, (*draft).divideCreated},
 	wire.UpdateRole:         {[]string{"role", "name", "description", "labels", "add", "remove"}, (*draft).updateRole, (*draft).divideUpdated},
 	wire.DeleteRole:         {[]string{"role", "confirm"}, (*draft).deleteRole, nil},
-	wire.AssignRole:         {[]string{"role", "subject", "scope", "until"}, (*draft).assignRole, nil},
+	wire.AssignRole:         {[]string{"role", "subject", "scope", "until", "condition"}, (*draft).assignRole, nil},
 	wire.RevokeRole:         {[]string{"role", "subject", "scope"}, (*draft).revokeRole, nil},
 	wire.SetRoles:           {[]string{"roles", "subject"}, (*draft).setRoles, nil},
-	wire.GrantPermission:    {[]string{"permission", "subject", "scope", "until"}, (*draft).grantPermission, nil},
+	wire.GrantPermission:    {[]string{"permission", "subject", "scope", "until", "condition"}, (*draft).grantPermission, nil},
 	wire.RevokePermission:   {[]string{"permission", "subject", "scope"}, (*draft).revokePermission, nil},
 	wire.SetPermissions:     {[]string{"permissions", "subject", "scope"}, (*draft).setPermissions, (*draft).divideSet},
+	wire.DelegateRole:       {[]string{"role", "subject", "scope", "until"}, (*draft).delegateRole, nil},
+	wire.AssignAccess:       {[]string{"resource", "subject"}, (*draft).assignAccess, nil},
+	wire.UnassignAccess:     {[]string{"resource", "subject"}, (*draft).unassignAccess, nil},
+	wire.DelegateAccess:     {[]string{"resource", "subject"}, (*draft).delegateAccess, nil},
+	wire.RegisterResource:   {[]string{"resource", "name", "properties", "publish"}, (*draft).registerResource, nil},
+	wire.UpdateResource:     {[]string{"resource", "name", "properties", "publish", "withdraw"}, (*draft).updateResource, nil},
+	wire.RemoveResource:     {[]string{"resource"}, (*draft).removeResource, nil},
 	wire.IssueDocument:      {[]string{"about"}, (*draft).issueDocument, nil},
 	wire.RegisterKey:        {[]string{"key", "purpose", "subject"}, (*draft).registerKey, nil},
 	wire.RotateKey:          {[]string{"key", "old"}, (*draft).rotateKey, nil},
 	wire.SucceedKey:         {[]string{"key", "old"}, (*draft).succeedKey, nil},
 	wire.RevokeKey:          {[]string{"key"}, (*draft).revokeKey, nil},
 	wire.ReportKey:          {[]string{"key", "from"}, (*draft).reportKey, nil},
+
+	wire.DeployToken:        {[]string{"token", "name", "wallet"}, (*draft).deployToken, nil},
+	wire.TransferToken:      {[]string{"token", "wallet"}, (*draft).transferToken, nil},
+	wire.UpdateToken:        {[]string{"token", "state", "identityRegistry", "compliance", "holderCondition"}, (*draft).updateToken, nil},
+	wire.ActOnToken:         {[]string{"token", "permission", "payload"}, (*draft).actOnToken, nil},
+	wire.AddAgent:           {[]string{"token", "wallet"}, (*draft).addAgent, nil},
+	wire.RemoveAgent:        {[]string{"token", "wallet"}, (*draft).removeAgent, nil},
+	wire.QualifyInvestor:    {[]string{"token", "wallet", "investor", "onchainId", "country", "record"}, (*draft).qualifyInvestor, nil},
+	wire.DisqualifyInvestor: {[]string{"token", "wallet"}, (*draft).disqualifyInvestor, nil},
+	wire.BlockWallet:        {[]string{"token", "wallet"}, (*draft).blockWallet, nil},
+	wire.UnblockWallet:      {[]string{"token", "wallet"}, (*draft).unblockWallet, nil},
+	wire.ObserveChain:       {[]string{"token", "observed"}, (*draft).observeChain, nil},
 }
 
 // members refuses members that the kind of intent does not use: what was meant by them would be lost.
@@ -207,9 +226,14 @@ func (d *draft) fits(e events.Event, recorded events.Data) error {
 
 func (d *draft) command(actor ulid.ULID, data events.Data) events.Command {
 	proof, _ := d.auth() // of a scheme that is none it proves nothing
-	return events.Command{
+	c := events.Command{
 		ID: d.id(), Ledger: d.state.Source(), Actor: actor, Data: data, Version: d.state.Newest(data.Type()), Auth: proof,
 	}
+	if seen, ok := data.(*events.ChainObserved); ok { // each log of a chain has one id
+		i := seen.Import()
+		c.ID, c.Origin.Import = events.ImportID(i), &i
+	}
+	return c
 }
 
 func (d *draft) id() ulid.ULID { return node.NewID(d.call.now.UnixMilli()) }
@@ -220,6 +244,10 @@ func (d *draft) actor() (ulid.ULID, error) {
 	switch in := d.in; {
 	case in.Credential == "":
 		return ulid.ULID{}, badRequest("credential is missing: the did:key, or the wallet, that will sign")
+	case in.Kind == wire.ObserveChain:
+		if id, ok := d.state.AttestorOf(in.Credential); ok {
+			return id, nil
+		}
 	case in.Kind == wire.SucceedKey,
 		in.Kind == wire.RotateKey && in.Old == in.Credential && (in.Old == d.state.Key(events.PurposeRoot) || in.Old == d.state.Key(events.PurposeOperator)):
 		return owner, nil

@@ -41,6 +41,10 @@ func (d *draft) preview(e *events.Event) *wire.Preview {
 		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
 			return append(held, rules.Held{Role: data.Role, Scope: data.Scope})
 		})
+	case *events.RoleDelegated:
+		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
+			return append(held, rules.Held{Role: data.Role, Scope: data.Scope})
+		})
 	case *events.RoleRevoked:
 		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
 			return slices.DeleteFunc(held, func(h rules.Held) bool { return h.Role == data.Role && h.Scope == data.Scope })

@@ -150,6 +150,8 @@ func (r *rehearsal) touch(data events.Data) {
 		r.roles[d.Role] = true
 	case *events.RoleCreated, *events.RoleDeleted, *events.DocumentIssued, *events.PermissionsRecorded, *events.KeyRegistered,
 		*events.KeyRotated, *events.KeySucceeded, *events.KeyRevoked, *events.KeyReported: // nobody holds it; or nobody's
+	case *events.RoleDelegated:
+		r.subjects[d.Subject] = true
 	case *events.RoleAssigned:
 		r.subjects[d.Subject] = true
 	case *events.RoleRevoked:

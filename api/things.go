@@ -62,13 +62,13 @@ func getSubject(c *call) (wire.One[wire.Subject], error) {
 	}
 	one = wire.One[wire.Subject]{Item: subjectOf(h.Subject), AsOf: asOf}
 	for _, r := range h.Roles {
-		one.Item.Holds = append(one.Item.Holds, holdsOf(r))
+		one.Item.Holds = append(one.Item.Holds, c.holdsOf(r))
 		if n := len(one.Item.Roles); n == 0 || one.Item.Roles[n-1] != r.Role.Key {
 			one.Item.Roles = append(one.Item.Roles, r.Role.Key)
 		}
 	}
 	for _, p := range h.Permissions {
-		one.Item.Holds = append(one.Item.Holds, holdsOf(p))
+		one.Item.Holds = append(one.Item.Holds, c.holdsOf(p))
 	}
 	en, err := c.entry(h.Subject.Added)
 	if err != nil {
@@ -192,7 +192,7 @@ func bindings(c *call, w http.ResponseWriter) error {
 		}
 		one := wire.Bound{Subject: v.Key, Kind: v.Kind, Holds: []wire.Holds{}}
 		for _, held := range slices.Concat(h.Roles, h.Permissions) {
-			one.Holds = append(one.Holds, holdsOf(held))
+			one.Holds = append(one.Holds, c.holdsOf(held))
 		}
 		if len(one.Holds) == 0 {
 			continue
@@ -210,6 +210,10 @@ func (c *call) permissionName() (name string, known bool, near []string, err err
 	if name, err = c.text("permission"); err != nil {
 		return "", false, nil, err
 	}
+	return c.permissionOf(name)
+}
+
+func (c *call) permissionOf(name string) (_ string, known bool, near []string, err error) {
 	canonical, near := permission(c.org, name)
 	if canonical != "" {
 		return canonical, true, nil, nil

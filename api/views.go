@@ -58,8 +58,14 @@ func permissionOf(v access.PermissionView) wire.Permission {
 	}
 }
 
-func holdsOf(h access.Holding) wire.Holds {
-	return wire.Holds{Grant: h.Grant.String(), At: h.At, Role: h.Role.Key, Permission: h.Permission, Scope: h.Scope, Until: stamp(h.Until)}
+func (c *call) holdsOf(h access.Holding) wire.Holds {
+	out := wire.Holds{
+		Grant: h.Grant.String(), At: h.At, Role: h.Role.Key, Permission: h.Permission, Scope: h.Scope, Until: stamp(h.Until), Condition: h.Condition,
+	}
+	if h.Passed {
+		out.Delegated = keyOf(c.org, h.By)
+	}
+	return out
 }
 
 // because gives reasons with the words that people gave for them. The entries are read for these: once each.
@@ -68,7 +74,7 @@ func (c *call) because(reasons []access.Reason) ([]wire.Because, error) {
 	for _, r := range reasons {
 		b := wire.Because{
 			Kind: string(r.Kind), Grant: r.Grant.String(), At: r.At, PermissionAt: r.PermissionAt, Scope: r.Scope, Until: stamp(r.Until),
-			By: keyOf(c.org, r.By),
+			By: keyOf(c.org, r.By), Condition: r.Condition, Delegated: r.Passed,
 		}
 		if r.Role.ID != (ulid.ULID{}) {
 			b.Role, b.RoleID = r.Role.Key, r.Role.ID.String()

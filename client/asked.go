@@ -20,7 +20,14 @@ var types = map[string]events.Type{
 	wire.AdoptRules: "rules.adopted", wire.DefaultRole: "role.defaulted", wire.UpdateOrganization: "organization.updated",
 	wire.TransferOwnership: "ownership.transferred", wire.StartRecovery: "recovery.started", wire.StopRecovery: "recovery.stopped",
 	wire.RecoverOwnership: "ownership.recovered",
-	wire.IssueDocument:    "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
+	wire.DelegateRole:     "role.delegated", wire.AssignAccess: "access.assigned", wire.UnassignAccess: "access.unassigned",
+	wire.DelegateAccess: "access.delegated", wire.RegisterResource: "resource.registered", wire.UpdateResource: "resource.updated",
+	wire.RemoveResource: "resource.removed",
+	wire.DeployToken:    "token.deployed", wire.TransferToken: "token.transferred", wire.UpdateToken: "token.updated", wire.ActOnToken: "token.acted",
+	wire.AddAgent: "agent.added", wire.RemoveAgent: "agent.removed", wire.QualifyInvestor: "investor.qualified",
+	wire.DisqualifyInvestor: "investor.disqualified", wire.BlockWallet: "wallet.blocked", wire.UnblockWallet: "wallet.unblocked",
+	wire.ObserveChain:  "chain.observed",
+	wire.IssueDocument: "document.issued", wire.RegisterKey: "key.registered", wire.RotateKey: "key.rotated",
 	wire.SucceedKey: "key.succeeded", wire.RevokeKey: "key.revoked", wire.ReportKey: "key.reported",
 }
 
@@ -101,6 +108,30 @@ func (d *differs) until(want string, have time.Time) {
 		return
 	}
 	*d = append(*d, "until")
+}
+
+func (d *differs) condition(want, have string) {
+	if c, err := events.ParseCondition(want); want != "" && err == nil {
+		want = c.String()
+	}
+	d.text("condition", want, have)
+}
+
+func (d *differs) flag(name string, want, have bool) {
+	if want != have {
+		*d = append(*d, name)
+	}
+}
+
+func (d *differs) properties(want map[string]string, have []events.Property) {
+	same := len(want) == len(have)
+	for _, p := range have {
+		value, ok := want[p.Name]
+		same = same && ok && value == p.Value
+	}
+	if !same {
+		*d = append(*d, "properties")
+	}
 }
 
 // names compares permissions: those asked for may be without catalogue, those in the command have it.
@@ -188,6 +219,31 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 	case *events.RoleAssigned:
 		d.text("scope", in.Scope, have.Scope)
 		d.until(in.Until, have.Until)
+		d.condition(in.Condition, have.Condition)
+	case *events.RoleDelegated:
+		d.text("scope", in.Scope, have.Scope)
+		d.until(in.Until, have.Until)
+	case *events.AccessAssigned:
+		d.text("resource", in.Resource, have.Resource)
+	case *events.AccessUnassigned:
+		d.text("resource", in.Resource, have.Resource)
+	case *events.AccessDelegated:
+		d.text("resource", in.Resource, have.Resource)
+	case *events.ResourceRegistered:
+		d.text("resource", in.Resource, have.Resource)
+		if in.Name != nil {
+			d.text("name", *in.Name, have.Name)
+		}
+		d.properties(in.Properties, have.Properties)
+		d.flag("publish", in.Publish, have.Published)
+	case *events.ResourceUpdated:
+		d.text("resource", in.Resource, have.Resource)
+		d.optional("name", in.Name, have.Name)
+		d.properties(in.Properties, have.Properties)
+		d.flag("publish", in.Publish, have.Publish)
+		d.flag("withdraw", in.Withdraw, have.Withdraw)
+	case *events.ResourceRemoved:
+		d.text("resource", in.Resource, have.Resource)
 	case *events.RoleRevoked:
 		d.text("scope", in.Scope, have.Scope)
 	case *events.RolesSet:
@@ -198,6 +254,7 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		d.names("permission", []string{in.Permission}, []string{have.Permission}, nil, nil)
 		d.text("scope", in.Scope, have.Scope)
 		d.until(in.Until, have.Until)
+		d.condition(in.Condition, have.Condition)
 	case *events.PermissionRevoked:
 		d.names("permission", []string{in.Permission}, []string{have.Permission}, nil, nil)
 		d.text("scope", in.Scope, have.Scope)
@@ -226,6 +283,8 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		if in.From != have.From {
 			d = append(d, "from")
 		}
+	case events.TokenData:
+		d.token(in, have)
 	}
 	if len(d) > 0 {
 		return fmt.Errorf("it differs in %s", strings.Join(d, ", "))

@@ -254,12 +254,16 @@ func post[T any](ctx context.Context, c *Client, path string, body any) (T, erro
 }
 
 func send[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
+	return sendQuery[T](ctx, c, method, path, nil, body)
+}
+
+func sendQuery[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (T, error) {
 	var out T
 	b, err := encode(body)
 	if err != nil {
 		return out, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	resp, err := c.request(ctx, method, path, nil, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(b))
+	resp, err := c.request(ctx, method, path, query, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(b))
 	if err != nil {
 		return out, err
 	}

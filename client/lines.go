@@ -92,30 +92,12 @@ func (c *Client) Topic(ctx context.Context, org string, from uint64) iter.Seq2[[
 // Assignments gives, by subject, what every active subject may use. The list is read as the caller goes on; it must be
 // gone through, in whole or in part.
 func (c *Client) Assignments(ctx context.Context, org string, r Read) (wire.AsOf, iter.Seq2[wire.Assignment, error], error) {
-	resp, err := c.request(ctx, http.MethodGet, path(org, "assignments"), r.query(), nil, nil)
-	if err != nil {
-		return wire.AsOf{}, nil, err
-	}
-	var asOf wire.AsOf
-	if err := json.Unmarshal([]byte(resp.Header.Get(wire.AsOfHeader)), &asOf); err != nil {
-		resp.Body.Close()
-		return wire.AsOf{}, nil, fmt.Errorf("assignments of %s: the answer does not say as of when it is: %w", org, err)
-	}
-	return asOf, decoded[wire.Assignment](ctx, c, resp.Body), nil
+	return streamed[wire.Assignment](ctx, c, org, path(org, "assignments"), r)
 }
 
 // Bindings gives, by subject, what every subject was given; see [Client.Assignments] for how it is read.
 func (c *Client) Bindings(ctx context.Context, org string, r Read) (wire.AsOf, iter.Seq2[wire.Bound, error], error) {
-	resp, err := c.request(ctx, http.MethodGet, path(org, "bindings"), r.query(), nil, nil)
-	if err != nil {
-		return wire.AsOf{}, nil, err
-	}
-	var asOf wire.AsOf
-	if err := json.Unmarshal([]byte(resp.Header.Get(wire.AsOfHeader)), &asOf); err != nil {
-		resp.Body.Close()
-		return wire.AsOf{}, nil, fmt.Errorf("bindings of %s: the answer does not say as of when it is: %w", org, err)
-	}
-	return asOf, decoded[wire.Bound](ctx, c, resp.Body), nil
+	return streamed[wire.Bound](ctx, c, org, path(org, "bindings"), r)
 }
 
 // Entries yields the exact bytes of the entries from one position to another, both included; from 0 is the first, to 0

@@ -104,6 +104,31 @@ func (c *Client) Explain(ctx context.Context, org, subject, permission, resource
 	return get[wire.Check](ctx, c, path(org, "explain"), question(r, subject, permission, resource))
 }
 
+// CheckWith is [Client.Check] with what conditions compare, and a wallet that comes along.
+func (c *Client) CheckWith(ctx context.Context, org string, q wire.Question, r Read) (wire.Check, error) {
+	return sendQuery[wire.Check](ctx, c, http.MethodPost, path(org, "check"), r.query(), q)
+}
+
+// ExplainWith is [Client.Explain] with what conditions compare, and a wallet that comes along.
+func (c *Client) ExplainWith(ctx context.Context, org string, q wire.Question, r Read) (wire.Check, error) {
+	return sendQuery[wire.Check](ctx, c, http.MethodPost, path(org, "explain"), r.query(), q)
+}
+
+// Resources gives the resources of a kind, of the empty kind all; with a subject those that it may see, or, with a
+// permission too, those on which it may do what that allows.
+func (c *Client) Resources(ctx context.Context, org, kind, subject, permission string, r Read) (wire.List[wire.Resource], error) {
+	q := r.query()
+	set(q, "kind", kind)
+	set(q, "subject", subject)
+	set(q, "permission", permission)
+	return get[wire.List[wire.Resource]](ctx, c, path(org, "resources"), q)
+}
+
+// Delegable gives what a subject can delegate.
+func (c *Client) Delegable(ctx context.Context, org, subject string, r Read) (wire.One[wire.Delegable], error) {
+	return get[wire.One[wire.Delegable]](ctx, c, path(org, "subjects", subject, "delegable"), r.query())
+}
+
 // WhoCan gives everybody who may do what a permission allows on a resource, and why.
 func (c *Client) WhoCan(ctx context.Context, org, permission, resource string, r Read) (wire.List[wire.Holder], error) {
 	return get[wire.List[wire.Holder]](ctx, c, path(org, "who-can"), question(r, "", permission, resource))
@@ -219,4 +244,30 @@ func (c *Client) FindActivity(ctx context.Context, org string, a wire.ActivityQu
 	set(q, "before", a.Before)
 	setNumber(q, "limit", uint64(a.Limit))
 	return get[wire.List[wire.Activity]](ctx, c, path(org, "activity"), q)
+}
+
+// Tokens gives all tokens; those of a wallet, or those that an account sees, where one of them is named.
+func (c *Client) Tokens(ctx context.Context, org, wallet, account string, r Read) (wire.List[wire.Token], error) {
+	q := r.query()
+	set(q, "wallet", wallet)
+	set(q, "account", account)
+	return get[wire.List[wire.Token]](ctx, c, path(org, "tokens"), q)
+}
+
+// Token gives a token.
+func (c *Client) Token(ctx context.Context, org, token string, r Read) (wire.One[wire.Token], error) {
+	return get[wire.One[wire.Token]](ctx, c, path(org, "tokens", token), r.query())
+}
+
+// Investors gives holder records: of a token, of an investor, or all, where one is not named.
+func (c *Client) Investors(ctx context.Context, org, token, investor string, r Read) (wire.List[wire.HolderRecord], error) {
+	q := r.query()
+	set(q, "token", token)
+	set(q, "investor", investor)
+	return get[wire.List[wire.HolderRecord]](ctx, c, path(org, "investors"), q)
+}
+
+// Guide says of each role its type, how it is proven, its abilities and who grants it.
+func (c *Client) Guide(ctx context.Context, org string, r Read) (wire.List[wire.RoleGuide], error) {
+	return get[wire.List[wire.RoleGuide]](ctx, c, path(org, "guide"), r.query())
 }

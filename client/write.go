@@ -142,7 +142,7 @@ func read(org string, p wire.Prepared) ([]events.Command, error) {
 			return nil, fmt.Errorf("%w: it is for the ledger %s", ErrNotAsked, cmd.Ledger)
 		case !signed.Expires.IsZero() || signed.Seen != nil:
 			return nil, fmt.Errorf("%w: it says already until when it holds", ErrNotAsked)
-		case cmd.Origin != events.Origin{}:
+		case cmd.Origin != events.Origin{} && !observation(&cmd):
 			return nil, fmt.Errorf("%w: it says that it was imported or follows from another", ErrNotAsked)
 		}
 		commands = append(commands, cmd)
@@ -158,4 +158,10 @@ func read(org string, p wire.Prepared) ([]events.Command, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNotAsked, err)
 	}
 	return commands, nil
+}
+
+// observation says whether a command is of a log of a chain, and its origin just that log.
+func observation(c *events.Command) bool {
+	o, ok := c.Data.(*events.ChainObserved)
+	return ok && c.Origin.Derived == nil && c.Origin.Import != nil && *c.Origin.Import == o.Import() && c.ID == events.ImportID(o.Import())
 }

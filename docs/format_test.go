@@ -23,6 +23,7 @@ var strs = []struct {
 	{"token", canon.Token}, {"organization", canon.Organization}, {"scope", canon.Scope}, {"source", canon.Source},
 	{"thing", canon.About}, {"did", canon.DID}, {"did:key", canon.DIDKey}, {"credential", canon.Credential}, {"cid", canon.CID}, {"decimal", canon.Decimal},
 	{"schema", canon.EventSchema}, {"path", canon.Path}, {"condition (3.6)", events.ConditionText},
+	{"address", events.Address}, {"contract", events.Contract}, {"hash", events.Hash}, {"country", events.Country}, {"fact", events.Fact},
 }
 
 // others are the sorts of values of section 1.4 that a schema tells by their pattern.

@@ -6,6 +6,7 @@ package docs_test
 import (
 	"cmp"
 	"flag"
+	"fmt"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/permledger/permledger/events/eventtest"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/wallet"
 )
 
 // -rewrite writes the generated parts of the document and the vectors anew. Bytes that a release has published never
@@ -70,7 +72,23 @@ type command struct {
 	reason  events.Digest
 	origin  events.Origin
 	version int
+	wallet  string // algorithm of a wallet that asks, instead of the owner
+	on      uint64 // chain of that wallet; 0: all
 }
+
+// cow is the key of the wallets: that of the example in EIP-712.
+var cow = func() *wallet.Key {
+	sum := wallet.Keccak256([]byte("cow"))
+	k, err := wallet.KeyOf(sum[:])
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()
+
+// walletOn names cow's wallet on a chain, or on all, and walletID gives its id.
+func walletOn(on uint64) string    { return wallet.ID{Chain: on, Address: cow.Address()}.String() }
+func walletID(on uint64) ulid.ULID { return id(start, byte(5+on%251)) }
 
 // do decides a command one second after the one before, and seals its event.
 func (l *ledger) do(c command) {
@@ -82,6 +100,9 @@ func (l *ledger) do(c command) {
 	}
 	if c.proof == 0 {
 		cmd.Actor, cmd.Auth = node, events.Auth{Method: events.MethodNode, Credential: did(c.signer)}
+	}
+	if c.wallet != "" {
+		cmd.Actor, cmd.Auth = walletID(c.on), events.Auth{Method: chain.MethodOf(c.wallet), Credential: walletOn(c.on)}
 	}
 	switch {
 	case c.origin.Import != nil:
@@ -102,8 +123,13 @@ func (l *ledger) do(c command) {
 		l.t.Fatal(err)
 	}
 	var ev *chain.Evidence
-	if c.proof != 0 {
-		back := events.CommandOf(&e)
+	back := events.CommandOf(&e)
+	switch {
+	case c.wallet != "":
+		if ev, err = chain.SignWallet(c.wallet, c.on, &back, events.Signed{Expires: l.time.Add(time.Hour), Seen: c.seen}, cow); err != nil {
+			l.t.Fatal(err)
+		}
+	case c.proof != 0:
 		if ev, err = chain.SignCommand(&back, events.Signed{Expires: l.time.Add(time.Hour), Seen: c.seen}, eventtest.PrivateKey(c.proof)); err != nil {
 			l.t.Fatal(err)
 		}
@@ -146,6 +172,28 @@ func small(t testing.TB) *ledger {
 	l.do(command{signer: eventKey, data: &events.KeyRotated{Old: did(eventKey), New: did(nextEventKey)}})
 	return l
 }
+
+// wallets is a ledger of version 2 of the rules in which wallets of all chains and of one sign, in each scheme.
+func wallets(t testing.TB) *ledger {
+	l := newLedger(t)
+	open := opening().data.(*events.OrganizationOpened)
+	open.Rules, open.Operator = 2, id(start, 3)
+	l.do(command{version: 2, signer: eventKey, proof: ownerKey, data: open})
+	l.do(command{version: 1, signer: eventKey, proof: ownerKey, data: &events.CataloguePublished{Catalogue: "chain", Title: "Chain", Permissions: []events.Permission{
+		{Name: "name", Category: "TOKEN", Entity: "ROLE", Action: "CREATE", Level: events.LevelToken, Guards: []string{rules.ActionRoleCreate}}}}})
+	for _, on := range []uint64{0, 137} {
+		l.do(command{version: 1, signer: eventKey, proof: ownerKey, data: &events.SubjectAdded{Subject: walletID(on), Key: walletOn(on), Kind: events.KindWallet}})
+		l.do(command{version: 2, signer: eventKey, proof: ownerKey, data: &events.PermissionGranted{Subject: walletID(on), Permission: "chain:name"}})
+		for i, scheme := range walletSchemes {
+			key := fmt.Sprintf("r%d-%d", on, i)
+			l.do(command{version: 1, signer: eventKey, wallet: scheme, on: on, seen: &events.Seen{Size: 2, Root: root(l.raws()[:2])}, reason: events.Commit([32]byte{31: 9}, "asked for"),
+				data: &events.RoleCreated{Role: id(start, byte(100+2*i)+byte(on%2)), Key: key, Name: "Ä \"<&>\" " + key, Description: "One line.\nAnother."}})
+		}
+	}
+	return l
+}
+
+var walletSchemes = []string{chain.AlgorithmEIP712, chain.AlgorithmEIP191, chain.AlgorithmEIP4361}
 
 // until is when the grant in the history of keys ends.
 var until = start.Add(5 * time.Second)

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"github.com/permledger/permledger/events/eventtest"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/tree"
+	"github.com/permledger/permledger/ledger/wallet"
 )
 
 // tampered is a journal with which something is wrong.
@@ -182,6 +184,7 @@ func tamperings(t testing.TB) []tampered {
 		e.Auth.Method = "passkey"
 		return signed(t, e, ev.Signed, ownerKey)
 	}))
+	walletTamperings(t, func(name string, position int, entries [][]byte) { add(name, position, chain.CheckEvidence, entries) })
 	text("a type that is not known, an unknown member of the entry", 2, `"event":{`, `"epoch":1,"event":{`,
 		`urn:permledger:subject.added:1`, `urn:permledger:subject.renamed:1`, `"type":"subject.added"`, `"type":"subject.renamed"`)
 	text("a version that is not known", 2, `urn:permledger:subject.added:1`, `urn:permledger:subject.added:2`)
@@ -193,6 +196,78 @@ func tamperings(t testing.TB) []tampered {
 	text("evidence with a signature that has bits to spare", 2, `"sig":"`+evidenceSig(honest.entries[1]), `"sig":"AB`)
 	text("evidence with a signature of 513 bytes", 2, `"sig":"`+evidenceSig(honest.entries[1]), `"sig":"`+strings.Repeat("A", 684))
 	return all
+}
+
+// walletTamperings are changes of entries that wallets signed.
+func walletTamperings(t testing.TB, add func(name string, position int, entries [][]byte)) {
+	t.Helper()
+	honest := wallets(t)
+	again := func(e *events.Event, s events.Signed, algorithm string, on uint64) *chain.Evidence {
+		c := events.CommandOf(e)
+		ev, err := chain.SignWallet(algorithm, on, &c, s, cow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ev
+	}
+	for position, en := range honest.entries {
+		if en.Evidence == nil || en.Evidence.Algorithm == chain.AlgorithmEd25519 {
+			continue
+		}
+		how := en.Evidence.Algorithm
+		put := func(name string, edit func(*events.Event, *chain.Evidence) *chain.Evidence) {
+			raws := honest.raws()[:position+1]
+			raws[position] = proven(t, en, eventKey, edit)
+			add(how+": "+name, position+1, raws)
+		}
+		put("another command", func(e *events.Event, ev *chain.Evidence) *chain.Evidence { e.Reason[0] ^= 1; return ev })
+		put("another wallet", func(e *events.Event, ev *chain.Evidence) *chain.Evidence {
+			ev.Key = "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"
+			e.Auth.Credential = ev.Key
+			return ev
+		})
+		put("the wallet in lower case", func(e *events.Event, ev *chain.Evidence) *chain.Evidence {
+			ev.Key = strings.ToLower(ev.Key)
+			e.Auth.Credential = ev.Key
+			return ev
+		})
+		put("the same wallet on another chain", func(e *events.Event, ev *chain.Evidence) *chain.Evidence {
+			ev.Key = walletOn(10)
+			e.Auth.Credential = ev.Key
+			return ev
+		})
+		put("v of 0 or 1", func(_ *events.Event, ev *chain.Evidence) *chain.Evidence { ev.Signature[64] -= 27; return ev })
+		put("a signature in which s is not the lower one", func(_ *events.Event, ev *chain.Evidence) *chain.Evidence {
+			n, _ := new(big.Int).SetString("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141", 16)
+			n.Sub(n, new(big.Int).SetBytes(ev.Signature[32:64])).FillBytes(ev.Signature[32:64])
+			ev.Signature[64] = 55 - ev.Signature[64]
+			return ev
+		})
+		put("a signature cut off", func(_ *events.Event, ev *chain.Evidence) *chain.Evidence { ev.Signature = ev.Signature[:64]; return ev })
+		put("the method of a key", func(e *events.Event, ev *chain.Evidence) *chain.Evidence {
+			e.Auth = events.Auth{Method: events.MethodSignature, Credential: did(ownerKey)}
+			return ev
+		})
+		put("the method of another scheme", func(e *events.Event, ev *chain.Evidence) *chain.Evidence {
+			for _, other := range walletSchemes {
+				if other != how {
+					e.Auth.Method = chain.MethodOf(other)
+				}
+			}
+			return ev
+		})
+		put("signed for another ledger", func(e *events.Event, ev *chain.Evidence) *chain.Evidence {
+			other := *e
+			other.Source = "ledger.example/other"
+			id, _ := wallet.ParseID(ev.Key)
+			return again(&other, ev.Signed, how, id.Chain)
+		})
+		put("recorded when it was void", func(e *events.Event, ev *chain.Evidence) *chain.Evidence {
+			ev.Signed.Expires = e.Time
+			id, _ := wallet.ParseID(ev.Key)
+			return again(e, ev.Signed, how, id.Chain)
+		})
+	}
 }
 
 // signed signs the command of an event.

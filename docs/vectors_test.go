@@ -168,6 +168,7 @@ var ledgers = map[string]struct {
 	"small": {"The worked example of format.md: three entries. Every string is exact; seeds, hashes and roots are in hexadecimal.", small},
 	"keys": {"A ledger in which event keys are registered, rotated, succeeded and revoked, the root key is rotated, and ids are live, imported " +
 		"and derived. Entry 12 is of version 1 of its type. Every string is exact.", keys},
+	"wallets": {"A ledger in which a wallet of all chains, and one of Polygon alone, sign commands by EIP-712, EIP-191 and EIP-4361. Every string is exact.", wallets},
 }
 
 // Given the published ledgers, then they are, byte for byte, what the code makes of their commands.

@@ -103,6 +103,89 @@ def public_key(did):
     return b[2:]
 
 
+# ---- wallets: Keccak-256, and recovery on secp256k1 (SEC 1, section 4.1.6): section 5.5 ------------------------------------
+
+ROUNDS = (0x0000000000000001, 0x0000000000008082, 0x800000000000808a, 0x8000000080008000, 0x000000000000808b, 0x0000000080000001,
+          0x8000000080008081, 0x8000000000008009, 0x000000000000008a, 0x0000000000000088, 0x0000000080008009, 0x000000008000000a,
+          0x000000008000808b, 0x800000000000008b, 0x8000000000008089, 0x8000000000008003, 0x8000000000008002, 0x8000000000000080,
+          0x000000000000800a, 0x800000008000000a, 0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008)
+
+
+def keccak(b):
+    """Gives Keccak-256: SHA3-256 with the padding it had before it was a standard."""
+    b = bytearray(b + b"\x01" + bytes(-(len(b) + 1) % 136))
+    b[-1] |= 0x80
+    a = [0] * 25  # a[x + 5y]
+    for at in range(0, len(b), 136):
+        for i in range(17):
+            a[i] ^= int.from_bytes(b[at + 8 * i:at + 8 * i + 8], "little")
+        for constant in ROUNDS:
+            c = [a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20] for x in range(5)]
+            a = [v ^ c[(i + 4) % 5] ^ rotated(c[(i + 1) % 5], 1) for i, v in enumerate(a)]
+            x, y, v = 1, 0, a[1]
+            for t in range(24):
+                x, y = y, (2 * x + 3 * y) % 5
+                v, a[x + 5 * y] = a[x + 5 * y], rotated(v, (t + 1) * (t + 2) // 2 % 64)
+            a = [v ^ ~a[i // 5 * 5 + (i + 1) % 5] & a[i // 5 * 5 + (i + 2) % 5] for i, v in enumerate(a)]
+            a[0] ^= constant
+    return b"".join(v.to_bytes(8, "little") for v in a[:4])
+
+
+def rotated(v, n):
+    return (v << n | v >> 64 - n) & (1 << 64) - 1
+
+
+Q = 2**256 - 2**32 - 977
+N = 0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141
+G = (0x79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798, 0x483ada7726a3c4655da4fbfc0e1108a8fd17b448a68554199c47d08ffb10d4b8)
+
+
+def plus(p, q):
+    """Adds points (x, y) of secp256k1; None is the neutral one."""
+    if p is None or q is None:
+        return p or q
+    if p[0] == q[0] and (p[1] + q[1]) % Q == 0:
+        return None
+    slope = 3 * p[0] * p[0] * pow(2 * p[1], Q - 2, Q) if p == q else (q[1] - p[1]) * pow(q[0] - p[0], Q - 2, Q)
+    x = (slope * slope - p[0] - q[0]) % Q
+    return (x, (slope * (p[0] - x) - p[1]) % Q)
+
+
+def times(n, p):
+    sum = None
+    while n:
+        if n & 1:
+            sum = plus(sum, p)
+        p, n = plus(p, p), n >> 1
+    return sum
+
+
+@functools.lru_cache(maxsize=65536)
+def signer(digest, signature):
+    """Gives the address whose signature r, s, v this is, None where it is none in its one spelling."""
+    if len(signature) != 65:
+        return None
+    r, s, v = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big"), signature[64]
+    if not 0 < r < N or not 0 < s <= N // 2 or v not in (27, 28):
+        return None
+    yy = (r * r * r + 7) % Q
+    y = pow(yy, (Q + 1) // 4, Q)
+    if y * y % Q != yy:
+        return None
+    if y & 1 != v - 27:
+        y = Q - y
+    inverse, h = pow(r, N - 2, N), int.from_bytes(digest, "big")
+    key = plus(times(s * inverse % N, (r, y)), times(-h * inverse % N, G))
+    return None if key is None else address(keccak(key[0].to_bytes(32, "big") + key[1].to_bytes(32, "big"))[12:])
+
+
+@functools.lru_cache(maxsize=4096)
+def address(b):
+    """Writes 20 bytes with the checksum of EIP-55."""
+    digits = b.hex()
+    return "0x" + "".join(d.upper() if int(n, 16) > 7 else d for d, n in zip(digits, keccak(digits.encode()).hex()))
+
+
 # ---- canonical JSON: section 1 ----------------------------------------------------------------------------------------
 
 FORBIDDEN = re.compile(
@@ -181,13 +264,18 @@ TEXT = re.compile(".{64,96}", re.DOTALL)
 
 # Type and version, what the event is about, and whether it has an effect: section 4.
 TYPES = {
+    ("agent.added", 1): ("token/{token}", True),
+    ("agent.removed", 1): ("token/{token}", True),
     ("access.assigned", 1): ("subject/{subject}", False),
     ("access.delegated", 1): ("subject/{subject}", True),
     ("access.unassigned", 1): ("subject/{subject}", True),
     ("catalogue.published", 1): ("catalogue/{catalogue}", True),
+    ("chain.observed", 1): ("token/{token}", True),
     ("catalogue.published", 2): ("catalogue/{catalogue}", True),
     ("document.issued", 1): ("{about}", False),
     ("grant.ended", 1): ("grant/{grant}", True),
+    ("investor.disqualified", 1): ("token/{token}", True),
+    ("investor.qualified", 1): ("token/{token}", True),
     ("key.registered", 1): ("key/{key}", False),
     ("key.reported", 1): ("key/{key}", False),
     ("key.revoked", 1): ("key/{key}", False),
@@ -204,17 +292,17 @@ TYPES = {
     ("permission.revoked", 1): ("subject/{subject}", True),
     ("permissions.recorded", 1): ("permissions/part", True),
     ("permissions.set", 1): ("subject/{subject}", True),
-    ("recovery.started", 1): ("subject/{to}", True),
-    ("recovery.stopped", 1): ("subject/{to}", False),
     ("resource.registered", 1): ("resource/{resource}", False),
     ("resource.removed", 1): ("resource/{resource}", False),
     ("resource.updated", 1): ("resource/{resource}", False),
+    ("recovery.started", 1): ("subject/{to}", True),
+    ("recovery.stopped", 1): ("subject/{to}", False),
     ("role.assigned", 1): ("subject/{subject}", False),
     ("role.assigned", 2): ("subject/{subject}", False),
     ("role.created", 1): ("role/{role}", True),
+    ("role.delegated", 1): ("subject/{subject}", True),
     ("role.created", 2): ("role/{role}", True),
     ("role.defaulted", 1): ("role/{role}", True),
-    ("role.delegated", 1): ("subject/{subject}", True),
     ("role.deleted", 1): ("role/{role}", False),
     ("role.revoked", 1): ("subject/{subject}", True),
     ("role.updated", 1): ("role/{role}", True),
@@ -222,6 +310,12 @@ TYPES = {
     ("rules.adopted", 1): ("organization/{organization}", True),
     ("subject.added", 1): ("subject/{subject}", False),
     ("subject.deactivated", 1): ("subject/{subject}", False),
+    ("token.acted", 1): ("token/{token}", True),
+    ("token.deployed", 1): ("token/{token}", True),
+    ("token.transferred", 1): ("token/{token}", True),
+    ("token.updated", 1): ("token/{token}", True),
+    ("wallet.blocked", 1): ("token/{token}", True),
+    ("wallet.unblocked", 1): ("token/{token}", True),
 }
 
 
@@ -277,11 +371,15 @@ def instant(s):
     return at
 
 
-def id_time(ulid):
+def id_ms(ulid):
     ms = 0
     for c in ulid[:10]:
         ms = ms * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(c)
-    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=min(ms, 253402300799999))
+    return ms
+
+
+def id_time(ulid):
+    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(milliseconds=min(id_ms(ulid), 253402300799999))
 
 
 def check_entry(entry):
@@ -388,17 +486,92 @@ def command_bytes(e, ev):
 def check_evidence(entry):
     e, ev = entry["event"], entry.get("evidence")
     auth = e["data"]["auth"]
-    need(auth["method"] in ("signature", "node"), "the method %s is of a later release", auth["method"])
-    need((auth["method"] == "signature") == (ev is not None), "evidence is there where it must not be, or not where it must")
+    need(auth["method"] in ("signature", "node", *METHODS.values()), "the method %s is of a later release", auth["method"])
+    need((auth["method"] != "node") == (ev is not None), "evidence is there where it must not be, or not where it must")
     if ev is None:
         return
     need(ev["key"] == auth["credential"], "it is of another key than the event says")
-    need(ev["algorithm"] == "Ed25519", "the algorithm %s is of a later release", ev["algorithm"])
-    need(SIGNATURE.fullmatch(ev["sig"]), "it is no Ed25519 signature")
+    need(ev["algorithm"] in METHODS, "the algorithm %s is of a later release", ev["algorithm"])
+    need(METHODS[ev["algorithm"]] == auth["method"], "it is by %s, and the event says %s", ev["algorithm"], auth["method"])
     need(instant(e["time"]) < instant(ev["expires"]), "the command had expired")
     if "import" not in e["data"].get("origin", {}):
         need(instant(ev["expires"]) - id_time(e["id"]) <= timedelta(hours=24), "it expires more than 24 h after the id's time")
-    need(signed(public_key(ev["key"]), pae(COMMAND, command_bytes(e, ev)), octets(ev["sig"])), "%s did not sign this command", ev["key"])
+    if ev["algorithm"] == "Ed25519":
+        need(SIGNATURE.fullmatch(ev["sig"]), "it is no Ed25519 signature")
+        need(signed(public_key(ev["key"]), pae(COMMAND, command_bytes(e, ev)), octets(ev["sig"])), "%s did not sign this command", ev["key"])
+        return
+    digest, wallet = wallet_digest(e, ev)
+    need(signer(digest, octets(ev["sig"])) == wallet, "%s did not sign this command", ev["key"])
+
+
+# ---- what wallets sign of a command: section 5.5 --------------------------------------------------------------------------
+
+METHODS = {"Ed25519": "signature", "EIP-712": "eip712", "EIP-191": "eip191", "EIP-4361": "eip4361"}
+WALLET = re.compile("(?:did:pkh:eip155:([1-9][0-9]{0,15}):)?(0x[0-9A-Fa-f]{40})")
+TOKEN_OF = re.compile("token/eip155:([1-9][0-9]{0,15}):(0x[0-9A-Fa-f]{40})(?:/.*)?")
+ACTION = "Action(address actor,string ledger,string action,string resource,string command,bytes32 payloadHash,string nonce,string issuedAt,string expiresAt)"
+
+
+def spelled(match):
+    """Says whether a chain id and an address are in their one spelling."""
+    return match is not None and int(match[1] or 1) < 1 << 53 and address(bytes.fromhex(match[2][2:])) == match[2]
+
+
+def wallet_digest(e, ev):
+    """Gives the hash that a wallet signs of a command, and the wallet's address."""
+    wallet, token = WALLET.fullmatch(ev["key"]), TOKEN_OF.fullmatch(e["subject"])
+    need(spelled(wallet), "%s is no wallet in its one spelling", ev["key"])
+    chain, contract = int(wallet[1] or 0), None
+    if spelled(token):
+        need(chain in (0, int(token[1])), "the wallet is of another chain than the token")
+        chain, contract = int(token[1]), token[2]
+    at = id_time(e["id"])
+    need(id_ms(e["id"]) < 253402300800000, "the time in the id is beyond the year 9999")
+    c = command_bytes(e, ev)
+    said = {"ledger": e["source"], "action": e["type"], "resource": e["subject"], "command": canonical(e["data"]["command"]).decode(),
+            "hash": keccak(c), "nonce": e["id"], "issued": at.strftime("%Y-%m-%dT%H:%M:%S.") + "%03dZ" % (at.microsecond // 1000), "expires": ev["expires"]}
+    if ev["algorithm"] == "EIP-712":
+        return keccak(b"\x19\x01" + domain(chain, contract) + action(wallet[2], said)), wallet[2]
+    text = (plain_text if ev["algorithm"] == "EIP-191" else sign_in)(wallet, chain, said).encode()
+    return keccak(b"\x19Ethereum Signed Message:\n%d" % len(text) + text), wallet[2]
+
+
+def hashed(text):
+    return keccak(text.encode())
+
+
+def domain(chain, contract):
+    typ, data = "string name,string version", hashed("Permission Ledger") + hashed("1")
+    if chain:
+        typ, data = typ + ",uint256 chainId", data + chain.to_bytes(32, "big")
+    if contract:
+        typ, data = typ + ",address verifyingContract", data + bytes(12) + bytes.fromhex(contract[2:])
+    return keccak(hashed("EIP712Domain(" + typ + ")") + data)
+
+
+def action(wallet, said):
+    return keccak(hashed(ACTION) + bytes(12) + bytes.fromhex(wallet[2:]) + hashed(said["ledger"]) + hashed(said["action"]) + hashed(said["resource"])
+                  + hashed(said["command"]) + said["hash"] + hashed(said["nonce"]) + hashed(said["issued"]) + hashed(said["expires"]))
+
+
+def plain_text(wallet, _, said):
+    return ("Permission Ledger: sign a command\n\nLedger: %s\nAction: %s\nResource: %s\nCommand: %s\nWallet: %s\nNonce: %s\nIssued At: %s\n"
+            "Expiration Time: %s\nHash: 0x%s") % (said["ledger"], said["action"], said["resource"], said["command"], wallet[0], said["nonce"],
+                                                 said["issued"], said["expires"], said["hash"].hex())
+
+
+def sign_in(wallet, chain, said):
+    ledger = said["ledger"]
+    return ("%s wants you to sign in with your Ethereum account:\n%s\n\n"
+            "Sign the command %s for the permission ledger %s. It is written out below.\n\n"
+            "URI: https://%s\nVersion: 1\nChain ID: %d\nNonce: %s\nIssued At: %s\nExpiration Time: %s\nRequest ID: %s\nResources:\n"
+            "- https://%s#%s\n- data:application/json,%s\n- urn:permledger:keccak256:%s") % (
+        ledger.rpartition("/")[0], wallet[2], said["action"], ledger, ledger, chain or 1, said["nonce"], said["issued"], said["expires"], said["nonce"],
+        ledger, escaped(said["resource"]), escaped(said["command"]), said["hash"].hex())
+
+
+def escaped(s):
+    return "".join(chr(b) if re.match("[A-Za-z0-9._~:/@!$&'()*+,;=-]", chr(b)) else "%%%02X" % b for b in s.encode())
 
 
 # ---- the chain: sections 6 and 7 -------------------------------------------------------------------------------------------

@@ -175,6 +175,12 @@ func importTime(i Import) uint64 {
 	return uint64(i.Occurred.UnixMilli())
 }
 
+// WalletID gives the id of a wallet that becomes a subject by a command: of the command's time, and one that nobody can
+// have taken before.
+func WalletID(command ulid.ULID, address string) ulid.ULID {
+	return hashedID(command.Time(), "wallet", command.String(), address)
+}
+
 // hashedID puts each part behind its length, so that no two lists of parts hash alike.
 func hashedID(ms uint64, parts ...string) ulid.ULID {
 	h := sha256.New()

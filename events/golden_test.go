@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -157,6 +158,42 @@ var examples = map[eventtest.Kind]events.Data{
 		Credential: did(6), DisplayName: events.Commit([32]byte{1}, "Ben"), Email: events.Commit([32]byte{2}, "ben@acme.example"),
 	},
 	{Type: "subject.deactivated", Version: 1}: &events.SubjectDeactivated{Subject: id(2)},
+}
+
+// Names on chains that examples use. The wallets are of nobody.
+const (
+	contract = "eip155:137:0x000000000000000000000000000000000000dEaD"
+	wallet1  = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+	wallet2  = "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"
+)
+
+func init() {
+	for typ, d := range map[events.Type]events.Data{
+		"agent.added":   &events.AgentAdded{Token: contract, Agent: wallet1, Subject: id(2), Added: true, Role: id(7)},
+		"agent.removed": &events.AgentRemoved{Token: contract, Agent: wallet1, Subject: id(2), Role: id(7)},
+		"chain.observed": &events.ChainObserved{
+			Token: contract, Fact: events.FactOwnershipTransferred, Account: wallet1, Previous: wallet2,
+			Block: events.Block{Hash: "0x" + strings.Repeat("ab", 32), Number: 63_000_000}, Tx: "0x" + strings.Repeat("cd", 32), Index: 7,
+			Subject: id(2), Added: true, Role: id(7), From: id(3),
+		},
+		"investor.disqualified": &events.InvestorDisqualified{Token: contract, Wallet: wallet1, Subject: id(2), Role: id(7), OnBehalfOf: id(3)},
+		"investor.qualified": &events.InvestorQualified{
+			Token: contract, Wallet: wallet1, Investor: "INV-1", OnchainID: wallet2, Country: "LU",
+			Properties: []events.Property{{Name: "class", Value: "professional"}, {Name: "tier", Value: ""}},
+			Subject:    id(2), Added: true, Role: id(7), OnBehalfOf: id(3),
+		},
+		"token.acted":       &events.TokenActed{Token: contract, Permission: "tokeny:token.mint", Payload: digest(4), OnBehalfOf: id(3)},
+		"token.deployed":    &events.TokenDeployed{Token: contract, Name: "ABC TOKEN", Owner: wallet1, Subject: id(2), Added: true, Role: id(7)},
+		"token.transferred": &events.TokenTransferred{Token: contract, To: wallet1, Subject: id(2), Added: true, From: id(3), Role: id(7)},
+		"token.updated": &events.TokenUpdated{
+			Token: contract, State: events.TokenPaused, IdentityRegistry: wallet1, Compliance: wallet2,
+			Condition: new(`subject.properties.class == "professional" && subject.properties.country != "US"`), OnBehalfOf: id(3),
+		},
+		"wallet.blocked":   &events.WalletBlocked{Token: contract, Wallet: wallet1, Subject: id(2), Added: true, OnBehalfOf: id(3)},
+		"wallet.unblocked": &events.WalletUnblocked{Token: contract, Wallet: wallet1, Subject: id(2), OnBehalfOf: id(3)},
+	} {
+		examples[eventtest.Kind{Type: typ, Version: 1}] = d
+	}
 }
 
 // turn gives the turn of a kind. Those that were there first stand in their order, so that their golden files stay.

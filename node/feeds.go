@@ -27,6 +27,7 @@ const (
 	activityRefused = "refused" // a command was refused
 	activityMended  = "mended"  // a start or a repair mended a copy of the ledger
 
+	ActivityDecided     = "decided"         // a check was answered, and its asker wanted that recorded
 	ActivityDenied      = "denied"          // a request for something else was refused
 	ActivitySignedIn    = "signed-in"       // somebody signed in with a password
 	ActivitySignedOut   = "signed-out"      //
@@ -47,7 +48,8 @@ type ActivityRecord struct {
 	Code       rules.Code `json:"code,omitempty"`
 	Reason     string     `json:"reason"`
 	Permission string     `json:"permission,omitempty"`
-	Prev       string     `json:"prev,omitempty"` // SHA-256 of the record before, base64url
+	Resource   string     `json:"resource,omitempty"` // of a check
+	Prev       string     `json:"prev,omitempty"`     // SHA-256 of the record before, base64url
 }
 
 const (

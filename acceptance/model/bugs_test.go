@@ -155,7 +155,7 @@ func withBug(t *testing.T, dir, root, file, content string) (string, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	run := exec.CommandContext(t.Context(), binary, "-test.run", "^TestModel$", "-test.timeout", "2m", "-rapid.nofailfile", "-rapid.shrinktime", "1s")
+	run := exec.CommandContext(t.Context(), binary, "-test.run", "^TestModel$", "-test.timeout", "2m", "-rapid.nofailfile", "-rapid.shrinktime", "1s", "-rapid.checks", "400")
 	run.Dir, run.Env = filepath.Join(root, "acceptance", "model"), append(os.Environ(), "PERMLEDGER_LONG=")
 	out, err := run.CombinedOutput()
 	if err == nil {

@@ -3,7 +3,9 @@ package model_test
 import (
 	"crypto/ed25519"
 	"crypto/sha256"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -19,10 +21,13 @@ var (
 	titles = []string{"Desk", "Staff", "Compliance Officer", "Auditor", "Head", " "}
 	rights = []string{
 		"a", "b", "ledger:role.create", "ledger:role.assign", "ledger:permission.grant", "ledger:permission.set", "ledger:subject.add",
-		"ledger:key.register", "shop:t", "shop:v", "shop:x", "shop:y", "shop:z",
+		"ledger:key.register", "ledger:role.delegate", "ledger:access.delegate", "shop:t", "shop:v", "shop:x", "shop:y", "shop:z",
+		"shop:read", "shop:all", "shop:assigned", "shop:published", "shop:both",
 	}
-	places = []string{"", "x/1", "x/1/y/2", "x/2"}
-	asked  = []string{"", "x/1", "x/1/y/2", "x/1/y/3", "x/11", "x/2"}
+	places   = []string{"", "x/1", "x/1/y/2", "x/2", "policy/p"}
+	asked    = []string{"", "x/1", "x/1/y/2", "x/1/y/3", "x/11", "x/2", "policy/p", "policy/q/y/2"}
+	policies = []string{"policy/p", "policy/q"}
+	things   = []string{"policy/p", "policy/q", "x/1", "x/1/y/2"}
 )
 
 const source = "test.example/acme"
@@ -45,17 +50,30 @@ func didOf(thing string) string {
 	return didkey.Encode(ed25519.NewKeyFromSeed(seed[:]).Public().(ed25519.PublicKey))
 }
 
+// wallet is the address that wal has; its name in the ledger too.
+const wallet = "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"
+
+// keyOf gives the key that somebody has in the ledger.
+func keyOf(name string) string {
+	if name == "wal" {
+		return wallet
+	}
+	return name
+}
+
 // roleIDs are the roles that commands speak of; of each two have the same key.
-var roleIDs = []string{"r1", "r2", "r3", "r1 again", "r2 again"}
+var roleIDs = []string{"r1", "r2", "r3", "r1 again", "r2 again", "r0", "so", "sp", "st"}
 
 func roleKeyOf(name string) string { return name[:2] }
 
 // profiles are the ways in which organizations go by the rules; each switch is on in one and off in another.
 var profiles = []events.Profile{
+	{Name: "cascade", DirectGrants: true, EmptyRoles: true, NewPermissions: true, Delegation: true},
+	{Name: "guardian", Dependencies: true, EmptyRoles: true, Delegation: true, KeepDelegated: true, DefaultRoles: true, WithdrawRoles: true},
 	{Name: "plain", EmptyRoles: true, NewPermissions: true, DirectGrants: true},
 	{Name: "stokr", DirectGrants: true, UniqueNames: true},
-	{Name: "ipaware", UniqueNames: true},
-	{Name: "guardian", Dependencies: true, EmptyRoles: true},
+	{Name: "ipaware", UniqueNames: true, RecoveryDelay: 3600},
+	{Name: "tokeny", UniqueNames: true, FixedRoles: true, RecoveryDelay: 60},
 	{Name: "strict", DirectGrants: true, Dependencies: true},
 }
 
@@ -69,15 +87,29 @@ func opening(p events.Profile) *events.OrganizationOpened {
 
 // shops are versions of a catalogue: permissions come, go, and change their level, what they need and what they open.
 var shops = [][]events.Permission{
-	{perm("t", token), perm("v"), perm("x", opens("role.set", "subject.add")), perm("y", needs("x")), perm("z", needs("t", "y"))},
-	{perm("t", token), perm("v", reserved), perm("x"), perm("y", needs("v", "x"))},
-	{perm("t"), perm("x", opens("role.assign")), perm("z", needs("x"))},
-	{perm("t"), perm("x", needs("gone"))},
-	{perm("t"), perm("x", opens("no.action"))},
+	sorted(perm("t", token), perm("v"), perm("x", opens("role.set", "subject.add")), perm("y", needs("x"), opens("resource.register", "resource.update")), perm("z", needs("t", "y")),
+		perm("read", besides("access")), perm("all", reach("all")), perm("assigned", reach("assigned")), perm("published", reach("published")), perm("both", reach("assigned-and-published"))),
+	sorted(perm("t", token), perm("v", reserved), perm("x"), perm("y", needs("v", "x")), perm("read", besides("access")), perm("assigned", reach("assigned"))),
+	sorted(perm("t"), perm("x", opens("role.assign")), perm("z", needs("x")), perm("read"), perm("all", reach("published")), perm("both", reach("assigned-and-published"))),
+	sorted(perm("t"), perm("x", needs("gone"))),
+	sorted(perm("t"), perm("x", opens("no.action"))),
+}
+
+func sorted(list ...events.Permission) []events.Permission {
+	slices.SortFunc(list, func(a, b events.Permission) int { return strings.Compare(a.Name, b.Name) })
+	return list
+}
+
+func besides(needs ...string) func(*events.Permission) {
+	return func(p *events.Permission) { p.Needs = needs }
+}
+
+func reach(access string) func(*events.Permission) {
+	return func(p *events.Permission) { p.Access = access }
 }
 
 func perm(name string, more ...func(*events.Permission)) events.Permission {
-	p := events.Permission{Name: name, Category: "shop", Entity: "thing", Action: name}
+	p := events.Permission{Name: name, Category: "shop", Entity: "X", Action: name}
 	for _, f := range more {
 		f(&p)
 	}
@@ -164,6 +196,36 @@ func (d *drawing) until(at time.Time) time.Time {
 	return at.Add(time.Duration(minutes) * time.Minute)
 }
 
+// under draws a condition: none, mostly.
+func (d *drawing) under() string {
+	if !d.rarely(4, "with a condition") {
+		return ""
+	}
+	return d.one([]string{
+		`resource.properties.country == "LU"`, `resource.properties.country != "LU"`, `subject.properties.desk == "retail"`,
+		`resource.properties.country == "LU" && resource.properties.size == "big"`,
+	}, "condition")
+}
+
+func (d *drawing) properties() []events.Property {
+	return rapid.SampledFrom([][]events.Property{
+		nil, {{Name: "country", Value: "LU"}}, {{Name: "country", Value: "FR"}}, {{Name: "country", Value: "LU"}, {Name: "size", Value: "big"}},
+	}).Draw(d.T, "properties")
+}
+
+// place draws the path of a thing, mostly of one that is there, or is not.
+func (d *drawing) place(of []string, there bool, label string) string {
+	return mostly(d, slices.DeleteFunc(slices.Clone(of), func(path string) bool { return (d.things[path] != nil) != there }), of, label)
+}
+
+// announced draws who was announced as the owner, mostly.
+func (d *drawing) announced() ulid.ULID {
+	if d.recovery != nil && !d.rarely(4, "another") {
+		return d.recovery.to
+	}
+	return d.who("to")
+}
+
 // given draws something that somebody has, a role or not; false where there is nothing.
 func (d *drawing) given(role bool) (gift, bool) {
 	var all []gift
@@ -197,7 +259,7 @@ func (d *drawing) data(at time.Time) events.Data {
 	for _, k := range kinds {
 		names = append(names, slices.Repeat([]string{k.name}, k.often)...)
 	}
-	name := d.one(names, "kind")
+	name := rapid.Permutation(names).Draw(d.T, "kinds")[0] // of a permutation each is first as often
 	return kinds[slices.IndexFunc(kinds, func(k kind) bool { return k.name == name })].draw()
 }
 
@@ -207,13 +269,20 @@ type kind struct {
 	draw  func() events.Data
 }
 
-// kinds are what is asked for, what is worth most first: rapid draws the first of a list more often than the last.
+// kinds are what is asked for.
 func (d *drawing) kinds(at time.Time) []kind {
+	p := d.opened.Profile
+	when := func(on bool, often int) int { // what an organization refuses altogether is asked for rarely
+		if !on && !d.rarely(20, "in vain") {
+			return 0
+		}
+		return often
+	}
 	return []kind{
 		{"role.assigned", 3, func() events.Data {
-			return &events.RoleAssigned{Subject: d.who("to"), Role: d.roleID("role"), Scope: d.one(places, "scope"), Until: d.until(at)}
+			return &events.RoleAssigned{Subject: d.who("to"), Role: d.roleID("role"), Scope: d.one(places, "scope"), Until: d.until(at), Condition: d.under()}
 		}},
-		{"role.created", 6, func() events.Data {
+		{"role.created", when(!p.FixedRoles, 6), func() events.Data {
 			var free []string
 			for _, n := range roleIDs {
 				if d.roles[idOf(n)] == nil {
@@ -221,7 +290,7 @@ func (d *drawing) kinds(at time.Time) []kind {
 				}
 			}
 			name := mostly(d, free, roleIDs, "role")
-			return &events.RoleCreated{Role: idOf(name), Key: roleKeyOf(name), Name: d.one(titles, "title"), Permissions: d.some(rights, "permissions"), Parts: d.parts()}
+			return &events.RoleCreated{Role: idOf(name), Key: roleKeyOf(name), Name: d.one(titles, "title"), Permissions: d.some(rights, "permissions"), Parts: d.parts(), System: d.rarely(20, "of the system")}
 		}},
 		{"role.updated", 5, func() events.Data {
 			u := &events.RoleUpdated{Role: d.roleID("role"), AddParts: d.parts()}
@@ -242,10 +311,10 @@ func (d *drawing) kinds(at time.Time) []kind {
 			}
 			return u
 		}},
-		{"permission.granted", 4, func() events.Data {
-			return &events.PermissionGranted{Subject: d.who("to"), Permission: d.one(rights, "permission"), Scope: d.one(places, "scope"), Until: d.until(at)}
+		{"permission.granted", when(p.DirectGrants, 4), func() events.Data {
+			return &events.PermissionGranted{Subject: d.who("to"), Permission: d.one(rights, "permission"), Scope: d.one(places, "scope"), Until: d.until(at), Condition: d.under()}
 		}},
-		{"permissions.set", 4, func() events.Data {
+		{"permissions.set", when(p.DirectGrants, 4), func() events.Data {
 			return &events.PermissionsSet{Subject: d.who("whose"), Scope: d.one(places, "scope"), Permissions: d.some(rights, "permissions"), Parts: d.parts()}
 		}},
 		{"roles.set", 2, func() events.Data {
@@ -256,6 +325,31 @@ func (d *drawing) kinds(at time.Time) []kind {
 			slices.SortFunc(set.Roles, byID)
 			set.Roles = slices.Compact(set.Roles)
 			return set
+		}},
+		{"role.delegated", when(p.Delegation, 4), func() events.Data {
+			return &events.RoleDelegated{Subject: d.who("to"), Role: d.roleID("role"), Scope: d.one(places, "scope"), Until: d.until(at)}
+		}},
+		{"resource.registered", 1, func() events.Data {
+			return &events.ResourceRegistered{Resource: d.place(things, false, "resource"), Properties: d.properties(), Published: d.flip("published")}
+		}},
+		{"access.assigned", 2, func() events.Data {
+			return &events.AccessAssigned{Subject: d.who("to"), Resource: d.place(things, true, "policy")}
+		}},
+		{"access.delegated", when(p.Delegation, 3), func() events.Data {
+			return &events.AccessDelegated{Subject: d.who("to"), Resource: d.place(policies, true, "policy")}
+		}},
+		{"ownership.transferred", 1, func() events.Data { return &events.OwnershipTransferred{To: d.who("to")} }},
+		{"recovery.started", when(p.RecoveryDelay > 0, 3), func() events.Data { return &events.RecoveryStarted{To: d.who("to")} }},
+		{"recovery.stopped", when(d.recovery != nil, 2), func() events.Data { return &events.RecoveryStopped{To: d.announced()} }},
+		{"ownership.recovered", when(d.recovery != nil, 8), func() events.Data { return &events.OwnershipRecovered{To: d.announced()} }},
+		{"organization.updated", 1, func() events.Data {
+			return &events.OrganizationUpdated{Organization: d.one([]string{"acme", "acme", "other"}, "organization"), Name: d.one(titles[:3], "name")}
+		}},
+		{"role.defaulted", when(p.DefaultRoles, 2), func() events.Data {
+			if d.rarely(4, "none") {
+				return &events.RoleDefaulted{}
+			}
+			return &events.RoleDefaulted{Role: d.roleID("role")}
 		}},
 		{"role.revoked", 2, func() events.Data {
 			if g, ok := d.given(true); ok {
@@ -271,13 +365,33 @@ func (d *drawing) kinds(at time.Time) []kind {
 		}},
 		{"subject.added", 1, func() events.Data {
 			who := mostly(d, d.there(false), people, "new")
-			return &events.SubjectAdded{Subject: idOf(who), Key: mostly(d, []string{who}, people, "key"), Kind: d.one([]string{"human", "technical", "wallet"}, "kind of subject"), Credential: didOf(who + d.one([]string{"", "'s other", "'s third"}, "credential"))}
+			return &events.SubjectAdded{Subject: idOf(who), Key: keyOf(mostly(d, []string{who}, people, "key")), Kind: d.one([]string{"human", "technical", "wallet"}, "kind of subject"), Credential: didOf(who + d.one([]string{"", "'s other", "'s third"}, "credential"))}
+		}},
+		{"resource.updated", 1, func() events.Data {
+			u := &events.ResourceUpdated{Resource: d.place(things, true, "resource"), Properties: d.properties()}
+			switch d.one([]string{"publish", "withdraw", ""}, "publish") {
+			case "publish":
+				u.Publish = true
+			case "withdraw":
+				u.Withdraw = true
+			}
+			return u
+		}},
+		{"access.unassigned", 2, func() events.Data {
+			u := &events.AccessUnassigned{Subject: d.who("whom"), Resource: d.place(policies, true, "policy")}
+			if t := d.things[u.Resource]; t != nil && len(t.assigned) > 0 {
+				u.Subject = mostly(d, slices.SortedFunc(maps.Keys(t.assigned), byID), []ulid.ULID{u.Subject}, "assigned")
+			}
+			return u
+		}},
+		{"resource.removed", 1, func() events.Data {
+			return &events.ResourceRemoved{Resource: d.place(things, true, "resource")}
 		}},
 		{"role.deleted", 2, func() events.Data { return &events.RoleDeleted{Role: d.roleID("role")} }},
 		{"key.registered", 1, func() events.Data {
 			return &events.KeyRegistered{Key: didOf(d.one(people, "key") + "'s other"), Purpose: "credential", Subject: d.who("whose")}
 		}},
-		{"grant.ended", 2, func() events.Data {
+		{"grant.ended", when(len(d.ends) > 0, 2), func() events.Data {
 			if len(d.ends) == 0 {
 				return &events.GrantEnded{Grant: idOf("no grant")}
 			}
@@ -303,8 +417,26 @@ func (d *drawing) kinds(at time.Time) []kind {
 func (d *drawing) command() (events.Command, time.Time) {
 	at := d.last.Add(time.Second + rapid.SampledFrom([]time.Duration{0, 0, 0, time.Minute, time.Hour, 25 * time.Hour}).Draw(d.T, "wait"))
 	d.made++
-	actor := mostly(d, []string{"owner", "owner", "owner", "ann", "ann", "bob"}, append([]string{"platform", "stranger"}, people...), "actor")
+	actor := mostly(d, []string{nameOf(d.owner), "ann", "bob", "ann", "owner", "wal"}, append([]string{"platform", "stranger"}, people...), "actor")
 	c := events.Command{Ledger: source, Actor: idOf(actor), Data: d.data(at)}
+	switch c.Data.(type) {
+	case *events.RecoveryStarted, *events.RecoveryStopped, *events.OwnershipRecovered:
+		if !d.rarely(5, "not the operator") {
+			actor = "platform"
+		}
+	case *events.RoleAssigned, *events.RoleRevoked:
+		if d.rarely(8, "the operator") {
+			actor = "platform"
+		}
+	case *events.OwnershipTransferred:
+		if !d.rarely(3, "not the owner") {
+			actor = nameOf(d.owner)
+		}
+	}
+	c.Actor = idOf(actor)
+	if d.flip("for a reason") {
+		c.Reason = events.Digest{1}
+	}
 	// The command is signed with a key of the actor's that holds, mostly.
 	var own []string
 	for did, k := range d.keys {
@@ -312,8 +444,14 @@ func (d *drawing) command() (events.Command, time.Time) {
 			own = append(own, did)
 		}
 	}
+	if actor == "platform" {
+		own = []string{didOf("operator")}
+	}
 	slices.Sort(own)
 	c.Auth = events.Auth{Method: "signature", Credential: mostly(d, own, []string{didOf(actor), didOf("bob"), didOf("operator"), didOf("event")}, "credential")}
+	if actor == "wal" && !d.rarely(12, "not as a wallet") || d.rarely(30, "as a wallet") {
+		c.Auth = events.Auth{Method: "eip712", Credential: wallet}
+	}
 	c.ID = idOf("command " + time.Duration(d.made).String())
 	_ = c.ID.SetTime(uint64(at.UnixMilli()))
 	switch {

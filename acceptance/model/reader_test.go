@@ -31,26 +31,39 @@ type reader struct {
 	parts      map[events.Digest]part
 	gifts      []gift
 	ends       []gift // those with an end that is not recorded yet
+	things     map[string]*thing
+	in         map[string]string // what a question says of properties beside: of.name to value
+	called     string            // the organization
+	managed    map[string]ulid.ULID
+	standard   ulid.ULID // the default role
+	recovery   *recovery
+	added      bool // somebody was, since the opening
 }
 
 type subject struct {
-	id   ulid.ULID
-	key  string
-	kind string
-	off  bool
+	id         ulid.ULID
+	key        string
+	kind       string
+	off        bool
+	properties []events.Property
 }
 
 type role struct {
 	key, title, text string
 	has              map[string]bool
 	gone             bool
+	system           bool
+	managed          string
 }
 
 // name is a permission.
 type name struct {
 	token, reserved, retired bool
-	needs                    []string
+	needs                    []string // names
 	opens                    []string // actions of the ledger
+	of                       string   // the kind of things that it is about
+	besides                  []string // what must be so beside holding it
+	reach                    string   // the access to policies that it gives
 }
 
 type key struct {
@@ -72,6 +85,8 @@ type gift struct {
 	scope string
 	until time.Time
 	by    ulid.ULID // the event
+	under string    // the condition
+	passed
 }
 
 func (g gift) over(at time.Time) bool { return !g.until.IsZero() && !at.Before(g.until) }
@@ -89,7 +104,8 @@ var actions []string
 func readAll(history []*events.Event) *reader {
 	r := &reader{
 		ids: map[ulid.ULID]bool{}, subjects: map[ulid.ULID]*subject{}, roles: map[ulid.ULID]*role{}, names: map[string]*name{},
-		catalogues: map[string]*events.CataloguePublished{}, keys: map[string]*key{}, parts: map[events.Digest]part{},
+		catalogues: map[string]*events.CataloguePublished{}, keys: map[string]*key{}, parts: map[events.Digest]part{}, things: map[string]*thing{},
+		managed: map[string]ulid.ULID{},
 	}
 	for _, e := range history {
 		r.ids[e.ID], r.last = true, e.Time
@@ -106,11 +122,18 @@ func (r *reader) read(e *events.Event) {
 		r.publish(d)
 	case *events.SubjectAdded:
 		r.add(d.Subject, d.Key, d.Kind, d.Credential)
+		r.added = true
 	case *events.SubjectDeactivated:
 		r.subjects[d.Subject].off = true
 	case *events.RoleCreated:
-		r.roles[d.Role] = &role{key: d.Key, title: d.Name, text: d.Description, has: map[string]bool{}}
+		r.roles[d.Role] = &role{key: d.Key, title: d.Name, text: d.Description, has: map[string]bool{}, system: d.System, managed: d.Managed}
 		r.into(d.Role, r.all(d.Permissions, d.Parts), d.Included)
+		if d.Managed != "" && d.Managed != "operator" {
+			r.managed[d.Managed] = d.Role
+		}
+		if d.Managed == "owner" {
+			r.give(gift{to: r.owner, role: d.Role, by: e.ID})
+		}
 	case *events.RoleUpdated:
 		o := r.roles[d.Role]
 		if d.Name != nil {
@@ -125,8 +148,16 @@ func (r *reader) read(e *events.Event) {
 		r.into(d.Role, r.all(d.Add, d.AddParts), d.Included)
 	case *events.RoleDeleted:
 		r.roles[d.Role].gone = true
+		if r.standard == d.Role {
+			r.standard = nobody
+		}
+	case *events.RoleDefaulted, *events.OrganizationUpdated, *events.OwnershipTransferred, *events.OwnershipRecovered, *events.RecoveryStarted,
+		*events.RecoveryStopped:
+		r.readOwner(e)
 	case *events.RoleAssigned:
-		r.give(gift{to: d.Subject, role: d.Role, scope: d.Scope, until: d.Until, by: e.ID})
+		r.give(gift{to: d.Subject, role: d.Role, scope: d.Scope, until: d.Until, by: e.ID, under: d.Condition})
+	case *events.RoleDelegated:
+		r.delegate(e, d)
 	case *events.RoleRevoked:
 		r.take(gift{to: d.Subject, role: d.Role, scope: d.Scope})
 	case *events.RolesSet:
@@ -137,7 +168,7 @@ func (r *reader) read(e *events.Event) {
 		r.replace(e.Time, wanted, func(g gift) bool { return g.to == d.Subject && g.perm == "" && g.scope == "" })
 	case *events.PermissionGranted:
 		r.know(d.Permission)
-		r.give(gift{to: d.Subject, perm: d.Permission, scope: d.Scope, until: d.Until, by: e.ID})
+		r.give(gift{to: d.Subject, perm: d.Permission, scope: d.Scope, until: d.Until, by: e.ID, under: d.Condition})
 	case *events.PermissionRevoked:
 		r.take(gift{to: d.Subject, perm: d.Permission, scope: d.Scope})
 	case *events.PermissionsSet:
@@ -156,6 +187,9 @@ func (r *reader) read(e *events.Event) {
 				r.ends = slices.DeleteFunc(r.ends, func(have gift) bool { return have == g })
 			}
 		}
+	case *events.ResourceRegistered, *events.ResourceUpdated, *events.ResourceRemoved, *events.AccessAssigned, *events.AccessUnassigned,
+		*events.AccessDelegated:
+		r.readThing(e)
 	case *events.KeyRegistered:
 		r.keys[d.Key] = &key{purpose: d.Purpose, of: d.Subject}
 	case *events.KeyRotated:
@@ -168,7 +202,7 @@ func (r *reader) read(e *events.Event) {
 }
 
 func (r *reader) open(e *events.Event, d *events.OrganizationOpened) {
-	r.opened, r.source, r.owner = d, e.Source, d.Owner.Subject
+	r.opened, r.source, r.owner, r.called = d, e.Source, d.Owner.Subject, d.Name
 	for _, a := range actions {
 		r.know("ledger:" + a).opens = []string{a}
 	}
@@ -188,7 +222,7 @@ func (r *reader) publish(d *events.CataloguePublished) {
 	}
 	for _, p := range d.Permissions {
 		is := r.know(d.Catalogue + ":" + p.Name)
-		*is = name{token: p.Level == "token", reserved: p.Reserved, opens: p.Guards}
+		*is = name{token: p.Level == "token", reserved: p.Reserved, opens: p.Guards, of: strings.ToLower(p.Entity), besides: p.Needs, reach: p.Access}
 		for _, other := range p.DependsOn {
 			is.needs = append(is.needs, d.Catalogue+":"+other)
 		}
@@ -252,7 +286,7 @@ func (r *reader) replace(at time.Time, wanted []gift, of func(gift) bool) {
 		}
 	}
 	for _, w := range wanted {
-		if i := slices.IndexFunc(r.gifts, w.same); i < 0 || r.gifts[i].over(at) {
+		if i := slices.IndexFunc(r.gifts, w.same); i < 0 || !r.there(r.gifts[i], at) {
 			r.give(w)
 		}
 	}
@@ -274,8 +308,8 @@ func covers(scope, resource string) bool {
 	return scope == "" || strings.HasPrefix(resource+"/", scope+"/")
 }
 
-// why gives what lets somebody do something, and has not ended.
-func (r *reader) why(who ulid.ULID, permission, resource string, at time.Time) (list []gift) {
+// sources gives all by which somebody has a permission, wherever and under whatever condition, of which nothing has ended.
+func (r *reader) sources(who ulid.ULID, permission string, at time.Time) (list []gift) {
 	u, n := r.subjects[who], r.names[permission]
 	if u == nil || u.off || n == nil {
 		return nil
@@ -287,7 +321,17 @@ func (r *reader) why(who ulid.ULID, permission, resource string, at time.Time) (
 		return list
 	}
 	for _, g := range r.gifts {
-		if g.to == who && !g.over(at) && covers(g.scope, resource) && (g.perm == permission || g.perm == "" && r.roles[g.role].has[permission]) {
+		if g.to == who && r.there(g, at) && (g.perm == permission || g.perm == "" && r.roles[g.role].has[permission]) {
+			list = append(list, g)
+		}
+	}
+	return list
+}
+
+// why gives what lets somebody do something to a resource, whatever the permission needs beside.
+func (r *reader) why(who ulid.ULID, permission, resource string, at time.Time) (list []gift) {
+	for _, g := range r.sources(who, permission, at) {
+		if covers(g.scope, resource) && r.meets(g, resource) {
 			list = append(list, g)
 		}
 	}
@@ -296,27 +340,37 @@ func (r *reader) why(who ulid.ULID, permission, resource string, at time.Time) (
 
 // may says whether somebody may do something.
 func (r *reader) may(who ulid.ULID, permission, resource string, at time.Time) bool {
-	return len(r.why(who, permission, resource, at)) > 0
+	return len(r.why(who, permission, resource, at)) > 0 && r.besides(who, permission, resource, at)
 }
 
-// mayUntil says whether somebody may do something at least until an instant; zero: for ever.
-func (r *reader) mayUntil(who ulid.ULID, permission, resource string, until, at time.Time) bool {
-	return slices.ContainsFunc(r.why(who, permission, resource, at), func(g gift) bool {
-		return g.until.IsZero() || !until.IsZero() && !until.After(g.until)
+// mayGive says whether somebody may do something at least until an instant, zero: for ever, and in all cases that meet a
+// condition; and has it for itself, and not only while somebody else does.
+func (r *reader) mayGive(who ulid.ULID, permission, scope, under string, until, at time.Time) bool {
+	u, n := r.subjects[who], r.names[permission]
+	switch {
+	case u == nil || u.off || n == nil:
+		return false
+	case who == r.owner:
+		return true
+	case n.token != (u.kind == "wallet"):
+		return false
+	}
+	return slices.ContainsFunc(r.gifts, func(g gift) bool {
+		return g.to == who && !g.over(at) && covers(g.scope, scope) && (g.perm == permission || g.perm == "" && r.roles[g.role].has[permission]) &&
+			(g.from == nobody || g.keep) && within(under, g.under) &&
+			(g.until.IsZero() || !until.IsZero() && !until.After(g.until))
 	})
 }
 
 // held is a permission on a scope.
 type held struct{ permission, scope string }
 
-// effective gives all that somebody may use, sorted.
+// effective gives all that somebody may use somewhere, sorted.
 func (r *reader) effective(who ulid.ULID, at time.Time) []held {
 	var list []held
 	for n := range r.names {
-		for _, scope := range r.scopes(who) {
-			for _, g := range r.why(who, n, scope, at) {
-				list = append(list, held{n, g.scope})
-			}
+		for _, g := range r.sources(who, n, at) {
+			list = append(list, held{n, g.scope})
 		}
 	}
 	slices.SortFunc(list, byText)
@@ -325,18 +379,6 @@ func (r *reader) effective(who ulid.ULID, at time.Time) []held {
 
 func byText(a, b held) int {
 	return cmp.Or(strings.Compare(a.permission, b.permission), strings.Compare(a.scope, b.scope))
-}
-
-// scopes gives every scope on which somebody was given something.
-func (r *reader) scopes(who ulid.ULID) []string {
-	all := []string{""}
-	for _, g := range r.gifts {
-		if g.to == who {
-			all = append(all, g.scope)
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 func byID(a, b ulid.ULID) int { return a.Compare(b) }

@@ -38,6 +38,32 @@ func (r *reader) refusal(c events.Command, at time.Time) string {
 		return ask.deleteRole(d)
 	case *events.RoleAssigned:
 		return ask.assign(d)
+	case *events.OwnershipTransferred:
+		return ask.transfer(d)
+	case *events.RecoveryStarted:
+		return ask.recover(d)
+	case *events.RecoveryStopped:
+		return ask.stop(d)
+	case *events.OwnershipRecovered:
+		return ask.recovered(d)
+	case *events.OrganizationUpdated:
+		return ask.rename(d)
+	case *events.RoleDefaulted:
+		return ask.makeDefault(d)
+	case *events.RoleDelegated:
+		return ask.delegate(d)
+	case *events.ResourceRegistered:
+		return ask.register(d)
+	case *events.ResourceUpdated:
+		return ask.updateThing(d)
+	case *events.ResourceRemoved:
+		return ask.removeThing(d)
+	case *events.AccessAssigned:
+		return ask.assignAccess(d)
+	case *events.AccessUnassigned:
+		return ask.unassignAccess(d)
+	case *events.AccessDelegated:
+		return ask.delegateAccess(d)
 	case *events.RoleRevoked:
 		return ask.revokeRole(d)
 	case *events.RolesSet:
@@ -78,7 +104,7 @@ func (r *reader) refusedID(c events.Command, at time.Time) string {
 		return ""
 	}
 	old := at.Sub(c.ID.Timestamp())
-	if old < -5*time.Minute || old > 24*time.Hour || old > 5*time.Minute && c.Auth.Method != "signature" {
+	if old < -5*time.Minute || old > 24*time.Hour || old > 5*time.Minute && c.Auth.Method == "node" {
 		return "stale"
 	}
 	return ""
@@ -86,8 +112,13 @@ func (r *reader) refusedID(c events.Command, at time.Time) string {
 
 // refusedAuthor judges whether the author is who it says it is.
 func (r *reader) refusedAuthor(c events.Command) string {
-	k := r.keys[c.Auth.Credential]
+	k, u := r.keys[c.Auth.Credential], r.subjects[c.Actor]
 	switch {
+	case c.Auth.Method == "eip712": // the key of a wallet is its address
+		if u == nil || u.kind != "wallet" || u.key != c.Auth.Credential {
+			return "not-proven"
+		}
+		return unless(!u.off, "inactive")
 	case k == nil || k.revoked:
 		return "not-proven"
 	case c.Auth.Method == "node":
@@ -102,13 +133,17 @@ func (r *reader) refusedAuthor(c events.Command) string {
 		if c.Auth.Credential != r.operator {
 			return "not-proven"
 		}
+		switch c.Data.(type) {
+		case *events.RoleAssigned, *events.RoleRevoked, *events.RecoveryStarted, *events.RecoveryStopped, *events.OwnershipRecovered:
+			return ""
+		}
 		return "not-permitted"
 	case k.purpose != "credential" || k.of != c.Actor:
 		return "not-proven"
-	case r.subjects[c.Actor].off:
+	case u.off:
 		return "inactive"
 	}
-	return ""
+	return unless(u.kind != "wallet", "not-proven")
 }
 
 // asker is one command, by one actor, at one instant.
@@ -135,10 +170,11 @@ func unless(ok bool, code string) string {
 	return code
 }
 
-// allows are the permissions that let their holder do an action.
-func (r *reader) allows(action string) (list []string) {
+// allows are the permissions that let their holder do an action. What is done to a thing is allowed by permissions about
+// things of its kind, and by the ledger's own.
+func (r *reader) allows(action, on string) (list []string) {
 	for n, is := range r.names {
-		if slices.Contains(is.opens, action) {
+		if slices.Contains(is.opens, action) && (strings.HasPrefix(n, "ledger:") || !strings.HasPrefix(action, "resource.") || is.of == kindOf(on)) {
 			list = append(list, n)
 		}
 	}
@@ -146,23 +182,25 @@ func (r *reader) allows(action string) (list []string) {
 	return list
 }
 
-func (a asker) may(action, scope string) bool { return a.mayFor(action, scope, a.at) }
-
-// mayFor says whether the actor may do an action until some instant at least; zero: for ever.
-func (a asker) mayFor(action, scope string, until time.Time) bool {
-	return slices.ContainsFunc(a.allows(action), func(n string) bool {
-		return a.mayUntil(a.c.Actor, n, scope, until, a.at)
-	})
+func (a asker) may(action, scope string) bool {
+	return slices.ContainsFunc(a.allows(action, scope), func(n string) bool { return a.reader.may(a.c.Actor, n, scope, a.at) })
 }
 
 func (a asker) need(action, scope string) string {
 	return unless(a.may(action, scope), "not-permitted")
 }
 
-// passes says whether the actor holds names on a scope itself, for as long as it gives them.
-func (a asker) passes(names []string, scope string, until time.Time) string {
+// opensForEver says whether the actor may do an action for ever, on the whole organization.
+func (a asker) opensForEver(action string) bool {
+	return slices.ContainsFunc(a.allows(action, ""), func(n string) bool {
+		return a.mayGive(a.c.Actor, n, "", "", time.Time{}, a.at)
+	})
+}
+
+// passes says whether the actor holds names on a scope itself, for as long and in all cases as it gives them.
+func (a asker) passes(names []string, scope string, until time.Time, under string) string {
 	for _, n := range names {
-		if a.c.Actor != a.owner && !a.mayUntil(a.c.Actor, n, scope, until, a.at) {
+		if a.c.Actor != a.owner && !a.mayGive(a.c.Actor, n, scope, under, until, a.at) {
 			return "escalation"
 		}
 	}
@@ -185,14 +223,14 @@ func (a asker) known(names []string) string {
 	return ""
 }
 
-func (a asker) there(id ulid.ULID) string { return unless(a.subjects[id] != nil, "not-found") }
+func (a asker) exists(id ulid.ULID) string { return unless(a.subjects[id] != nil, "not-found") }
 
 // taker judges somebody who is to be given something.
 func (a asker) taker(id ulid.ULID) string {
 	if u := a.subjects[id]; u != nil && u.off {
 		return "inactive"
 	}
-	return a.there(id)
+	return a.exists(id)
 }
 
 func (a asker) role(id ulid.ULID) string {
@@ -214,9 +252,24 @@ func (a asker) partsThere(parts []events.Digest) string {
 	return ""
 }
 
-// has says whether somebody has just this, and not until an instant that has passed.
+// has says whether somebody has just this, and not until an instant that has passed, or only from somebody who lost it.
 func (a asker) has(g gift) bool {
-	return slices.ContainsFunc(a.gifts, func(have gift) bool { return have.same(g) && !have.over(a.at) })
+	return slices.ContainsFunc(a.gifts, func(have gift) bool { return have.same(g) && a.there(have, a.at) })
+}
+
+// again judges giving somebody what it may have already: it is not given what it has, and what it has in other cases, or
+// for longer, is not lost by it.
+func (a asker) again(g gift) string {
+	for _, have := range a.gifts {
+		switch {
+		case !have.same(g) || !a.there(have, a.at):
+		case have.from == nobody && have.under == g.under:
+			return "no-change"
+		case !within(have.under, g.under), !g.until.IsZero() && (have.until.IsZero() || have.until.After(g.until)):
+			return "taken"
+		}
+	}
+	return ""
 }
 
 func (a asker) publish(d *events.CataloguePublished) string {
@@ -244,7 +297,7 @@ func (a asker) publish(d *events.CataloguePublished) string {
 			case had != nil && slices.Contains(had.opens, action):
 			case !a.may(action, ""):
 				return "not-permitted"
-			case !a.mayFor(action, "", time.Time{}):
+			case !a.opensForEver(action):
 				return "escalation"
 			}
 		}
@@ -275,7 +328,7 @@ func (a asker) add(d *events.SubjectAdded) string {
 func (a asker) deactivate(d *events.SubjectDeactivated) string {
 	return first(
 		func() string { return a.need("subject.deactivate", "") },
-		func() string { return a.there(d.Subject) },
+		func() string { return a.exists(d.Subject) },
 		func() string { return unless(d.Subject != a.owner, "in-use") },
 		func() string { return unless(!a.subjects[d.Subject].off, "no-change") },
 	)

@@ -64,11 +64,11 @@ func (a asker) createRole(d *events.RoleCreated) string {
 			return "taken"
 		}
 	}
-	if code := first(func() string { return a.title(d.Name, d.Role) }, func() string { return a.partsThere(d.Parts) }); code != "" {
+	if code := first(func() string { return a.title(d.Name, d.Role) }, func() string { return a.system(d) }, func() string { return a.partsThere(d.Parts) }); code != "" {
 		return code
 	}
 	asked := a.all(d.Permissions, d.Parts)
-	if len(asked) == 0 && !a.opened.Profile.EmptyRoles {
+	if len(asked) == 0 && !a.opened.Profile.EmptyRoles && d.Managed != "owner" {
 		return "invalid"
 	}
 	return a.fill(map[string]bool{}, asked, nil)
@@ -76,7 +76,7 @@ func (a asker) createRole(d *events.RoleCreated) string {
 
 // fill judges what a role is to have beside what is in it.
 func (a asker) fill(in map[string]bool, add, remove []string) string {
-	if code := first(func() string { return a.known(add) }, func() string { return a.passes(add, "", time.Time{}) }); code != "" {
+	if code := first(func() string { return a.known(add) }, func() string { return a.passes(add, "", time.Time{}, "") }); code != "" {
 		return code
 	}
 	for _, n := range add {
@@ -89,7 +89,7 @@ func (a asker) fill(in map[string]bool, add, remove []string) string {
 	if code != "" {
 		return code
 	}
-	return a.passes(included, "", time.Time{})
+	return a.passes(included, "", time.Time{}, "")
 }
 
 func (a asker) updateRole(d *events.RoleUpdated) string {
@@ -97,6 +97,9 @@ func (a asker) updateRole(d *events.RoleUpdated) string {
 		return code
 	}
 	o := a.roles[d.Role]
+	if o.system {
+		return "not-permitted"
+	}
 	title, text := o.title, o.text
 	if d.Name != nil {
 		title = *d.Name
@@ -142,6 +145,7 @@ func (a asker) deleteRole(d *events.RoleDeleted) string {
 	return first(
 		func() string { return a.need("role.delete", "") },
 		func() string { return a.role(d.Role) },
+		func() string { return unless(!a.roles[d.Role].system, "not-permitted") },
 		func() string {
 			return unless(!slices.ContainsFunc(a.gifts, func(g gift) bool { return g.role == d.Role }), "in-use")
 		},
@@ -149,27 +153,45 @@ func (a asker) deleteRole(d *events.RoleDeleted) string {
 }
 
 // passesRole says whether the actor holds all that a role gives.
-func (a asker) passesRole(id ulid.ULID, scope string, until time.Time) string {
-	return a.passes(slices.Sorted(maps.Keys(a.roles[id].has)), scope, until)
+func (a asker) passesRole(id ulid.ULID, scope string, until time.Time, under string) string {
+	if a.roles[id].managed == "operator" { // which the operator alone gives, who holds nothing
+		return ""
+	}
+	return a.passes(slices.Sorted(maps.Keys(a.roles[id].has)), scope, until, under)
 }
 
 func (a asker) assign(d *events.RoleAssigned) string {
 	return first(
-		func() string { return a.need("role.assign", d.Scope) },
+		func() string { return a.demand("role.assign", d.Scope) },
 		func() string { return a.taker(d.Subject) },
 		func() string { return a.role(d.Role) },
+		func() string { return a.byHand(d.Role) },
 		func() string { return a.later(d.Until) },
-		func() string { return unless(!a.has(gift{to: d.Subject, role: d.Role, scope: d.Scope}), "no-change") },
-		func() string { return a.passesRole(d.Role, d.Scope, d.Until) },
+		func() string {
+			return a.again(gift{to: d.Subject, role: d.Role, scope: d.Scope, until: d.Until, under: d.Condition})
+		},
+		func() string { return a.passesRole(d.Role, d.Scope, d.Until, d.Condition) },
 	)
 }
 
 func (a asker) revokeRole(d *events.RoleRevoked) string {
 	g := gift{to: d.Subject, role: d.Role, scope: d.Scope}
 	return first(
-		func() string { return a.need("role.revoke", d.Scope) },
-		func() string { return a.there(d.Subject) },
+		func() string {
+			for _, have := range a.gifts {
+				if have.same(g) && have.from == a.c.Actor { // what one passed on one takes back
+					return ""
+				}
+			}
+			o := a.roles[d.Role]
+			if a.opened.Profile.WithdrawRoles && o != nil && !o.system && a.may("role.delete", "") { // to delete it then
+				return ""
+			}
+			return a.demand("role.revoke", d.Scope)
+		},
+		func() string { return a.exists(d.Subject) },
 		func() string { return unless(slices.ContainsFunc(a.gifts, g.same), "not-found") },
+		func() string { return a.byHand(d.Role) },
 	)
 }
 
@@ -184,7 +206,7 @@ func (a asker) setRoles(d *events.RolesSet) string {
 		}
 		if !a.has(gift{to: d.Subject, role: id}) {
 			changes = true
-			if code := a.passesRole(id, "", time.Time{}); code != "" {
+			if code := first(func() string { return a.byHand(id) }, func() string { return a.passesRole(id, "", time.Time{}, "") }); code != "" {
 				return code
 			}
 		}
@@ -192,6 +214,9 @@ func (a asker) setRoles(d *events.RolesSet) string {
 	for _, g := range a.gifts {
 		if g.to == d.Subject && g.perm == "" && g.scope == "" && !slices.Contains(d.Roles, g.role) {
 			changes = true
+			if code := a.byHand(g.role); code != "" {
+				return code
+			}
 		}
 	}
 	return unless(changes, "no-change")
@@ -206,9 +231,9 @@ func (a asker) grant(d *events.PermissionGranted) string {
 		func() string { return a.taker(d.Subject) },
 		func() string { return a.later(d.Until) },
 		func() string { return a.known([]string{d.Permission}) },
-		func() string { return a.passes([]string{d.Permission}, d.Scope, d.Until) },
+		func() string { return a.passes([]string{d.Permission}, d.Scope, d.Until, d.Condition) },
 		func() string {
-			return unless(!a.has(gift{to: d.Subject, perm: d.Permission, scope: d.Scope}), "no-change")
+			return a.again(gift{to: d.Subject, perm: d.Permission, scope: d.Scope, until: d.Until, under: d.Condition})
 		},
 	)
 }
@@ -217,7 +242,7 @@ func (a asker) revoke(d *events.PermissionRevoked) string {
 	g := gift{to: d.Subject, perm: d.Permission, scope: d.Scope}
 	return first(
 		func() string { return a.need("permission.revoke", d.Scope) },
-		func() string { return a.there(d.Subject) },
+		func() string { return a.exists(d.Subject) },
 		func() string { return unless(slices.ContainsFunc(a.gifts, g.same), "not-found") },
 	)
 }
@@ -245,7 +270,7 @@ func (a asker) setPermissions(d *events.PermissionsSet) string {
 	return first(
 		func() string { return unless(len(added) > 0 || removes, "no-change") },
 		func() string { return a.known(added) },
-		func() string { return a.passes(added, d.Scope, time.Time{}) },
+		func() string { return a.passes(added, d.Scope, time.Time{}, "") },
 	)
 }
 
@@ -275,7 +300,7 @@ func (a asker) passesAll(of ulid.ULID) string {
 		if g.perm == "" {
 			names = slices.Collect(maps.Keys(a.roles[g.role].has))
 		}
-		if code := a.passes(names, g.scope, time.Time{}); code != "" {
+		if code := a.passes(names, g.scope, time.Time{}, ""); code != "" {
 			return code
 		}
 	}

@@ -22,8 +22,9 @@ type SubjectChange struct {
 type Changed struct {
 	Permission string    `json:"permission"`
 	Scope      string    `json:"scope,omitempty"`
-	Because    []Because `json:"because,omitempty"` // what gives it now, or gave it
-	Causes     []uint64  `json:"causes"`            // positions; none: an end has come that is not recorded yet
+	Condition  string    `json:"condition,omitempty"` // under which alone it is held
+	Because    []Because `json:"because,omitempty"`   // what gives it now, or gave it
+	Causes     []uint64  `json:"causes"`              // positions; none: an end has come that is not recorded yet
 }
 
 // RoleChange is how one role changed.

@@ -91,6 +91,7 @@ type Activity struct {
 	Code       string `json:"code"`
 	Reason     string `json:"reason"`
 	Permission string `json:"permission,omitempty"`
+	Resource   string `json:"resource,omitempty"` // of a check
 }
 
 // HistoryQuery selects lines of history. All that is named must hold.

@@ -98,12 +98,21 @@ type Intent struct {
 
 	Permission string `json:"permission,omitempty"`
 	Scope      string `json:"scope,omitempty"`
-	Until      string `json:"until,omitempty"` // RFC 3339
+	Until      string `json:"until,omitempty"`     // RFC 3339
+	Condition  string `json:"condition,omitempty"` // as resource.properties.country == "LU"
+
+	Resource string `json:"resource,omitempty"` // path
+	Publish  bool   `json:"publish,omitempty"`  // a resource is published
+	Withdraw bool   `json:"withdraw,omitempty"` // a resource is not published any more
+
+	Properties map[string]string `json:"properties,omitzero"` // all there are; {} takes them away
 
 	Catalogue json.RawMessage `json:"catalogue,omitempty"` // of schemas/catalogues' form
 	Embedded  string          `json:"embedded,omitempty"`  // or the name of a catalogue the program brings along
 
 	Switches *Switches `json:"switches,omitempty"` // of newer rules
+
+	AtToken
 
 	Key     string `json:"key,omitempty"`     // did:key
 	Old     string `json:"old,omitempty"`     // did:key
@@ -140,11 +149,20 @@ const (
 	RevokePermission  = "revoke-permission"
 	SetPermissions    = "set-permissions"
 	IssueDocument     = "issue-document"
-	RegisterKey       = "register-key"
-	RotateKey         = "rotate-key"
-	SucceedKey        = "succeed-key"
-	RevokeKey         = "revoke-key"
-	ReportKey         = "report-key"
+
+	DelegateRole     = "delegate-role"
+	AssignAccess     = "assign-access"
+	UnassignAccess   = "unassign-access"
+	DelegateAccess   = "delegate-access"
+	RegisterResource = "register-resource"
+	UpdateResource   = "update-resource"
+	RemoveResource   = "remove-resource"
+
+	RegisterKey = "register-key"
+	RotateKey   = "rotate-key"
+	SucceedKey  = "succeed-key"
+	RevokeKey   = "revoke-key"
+	ReportKey   = "report-key"
 )
 
 // Switches are those of a profile that version 1 of the rules did not know.
@@ -286,6 +304,8 @@ type Holds struct {
 	Permission string `json:"permission,omitempty"`
 	Scope      string `json:"scope,omitempty"`
 	Until      string `json:"until,omitempty"`
+	Condition  string `json:"condition,omitempty"`
+	Delegated  string `json:"delegated,omitempty"` // key of who delegated it
 }
 
 // Permission is a permission of a catalogue, or of the organization's own.
@@ -320,7 +340,9 @@ type Because struct {
 	PermissionAt uint64 `json:"permissionAt,omitempty"` // the entry that put the permission into the role
 	Scope        string `json:"scope,omitempty"`
 	Until        string `json:"until,omitempty"`
-	By           string `json:"by,omitempty"` // key of who gave it
+	Condition    string `json:"condition,omitempty"` // under which it holds
+	Delegated    bool   `json:"delegated,omitempty"` // By has it itself, and delegated it
+	By           string `json:"by,omitempty"`        // key of who gave it
 	Reason       string `json:"reason,omitempty"`
 }
 

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/events/eventtest"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/wallet"
@@ -290,4 +291,33 @@ func TestWalletShows(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Given any evidence that can be read, in whatever scheme, then it holds for a command only as it stands: its algorithm is
+// known, its wallet and its signature are in their one spelling, and whoever holds the wallet's key signed just this.
+func FuzzWalletEvidence(f *testing.F) {
+	h := newHistory(f).add(firstKey, ownerKey, opened())
+	e := h.event(ownerKey, firstKey, &events.SubjectDeactivated{Subject: id(start, 102)})
+	c := events.CommandOf(e)
+	good := map[string]bool{}
+	for _, algorithm := range schemes {
+		for _, on := range []uint64{0, 137} {
+			b, err := canon.Encode(walletEvidence(f, e, algorithm, on, cow).Members)
+			if err != nil {
+				f.Fatal(err)
+			}
+			good[string(b)] = true
+			f.Add(b)
+		}
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		ev := new(chain.Evidence)
+		if canon.Decode(b, ev.Members) != nil || ev.Check(&c) != nil || good[string(b)] {
+			return
+		}
+		// Whoever changes bytes can at most make another wallet's valid signature, and only with that wallet's key.
+		if strings.Contains(ev.Key, cow.Address().String()) {
+			t.Errorf("%s holds, and the wallet did not sign it", b)
+		}
+	})
 }

@@ -1,6 +1,10 @@
 package rules
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/permledger/permledger/events"
+)
 
 // firstActions are those that version 1 of the rules knows.
 var firstActions = []string{
@@ -22,6 +26,32 @@ func ActionsOf(version uint64) []string {
 // recorded is judged by the rules of its ledger.
 var broader = map[string]string{
 	ActionKeysRead: ActionRolesRead, ActionOrganizationRead: ActionRolesRead, ActionPermissionsRead: ActionRolesRead,
-	ActionSubjectsRead: ActionRolesRead,
-	ActionLogRead:      ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
+	ActionSubjectsRead: ActionRolesRead, ActionResourcesRead: ActionRolesRead,
+	ActionLogRead: ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
 }
+
+// actionOf says which action recording a type of event takes. What takes none, or depends on the case, is not there: what
+// the ledger records itself, what root keys do, and a key's own affairs.
+var actionOf = map[events.Type]string{
+	"catalogue.published":  ActionCataloguePublish,
+	"document.issued":      ActionDocumentIssue,
+	"key.registered":       ActionKeyRegister,
+	"key.reported":         ActionKeyReport,
+	"key.revoked":          ActionKeyRevoke,
+	"key.rotated":          ActionKeyRotate,
+	"permission.granted":   ActionPermissionGrant,
+	"permission.revoked":   ActionPermissionRevoke,
+	"permissions.recorded": ActionPermissionsRecord,
+	"permissions.set":      ActionPermissionSet,
+	"role.assigned":        ActionRoleAssign,
+	"role.created":         ActionRoleCreate,
+	"role.deleted":         ActionRoleDelete,
+	"role.revoked":         ActionRoleRevoke,
+	"role.updated":         ActionRoleUpdate,
+	"roles.set":            ActionRoleSet,
+	"subject.added":        ActionSubjectAdd,
+	"subject.deactivated":  ActionSubjectDeactivate,
+}
+
+// ActionOf gives the action that recording a type of event takes; empty where there is none, or none that is always the same.
+func ActionOf(t events.Type) string { return actionOf[t] }

@@ -138,6 +138,7 @@ const (
 	ActionResourceRegister   = "resource.register"
 	ActionResourceRemove     = "resource.remove"
 	ActionResourceUpdate     = "resource.update"
+	ActionResourcesRead      = "resources.read"
 	ActionRoleAssign         = "role.assign"
 	ActionRoleCreate         = "role.create"
 	ActionRoleDefault        = "role.default"
@@ -154,7 +155,7 @@ const (
 
 // Actions lists them, in the order of their names: those of the newest version of the rules. See [ActionsOf].
 func Actions() []string {
-	return []string{
+	all := append([]string{
 		ActionAccessAssign,
 		ActionAccessDelegate,
 		ActionAccessUnassign,
@@ -180,6 +181,7 @@ func Actions() []string {
 		ActionResourceRegister,
 		ActionResourceRemove,
 		ActionResourceUpdate,
+		ActionResourcesRead,
 		ActionRoleAssign,
 		ActionRoleCreate,
 		ActionRoleDefault,
@@ -192,7 +194,9 @@ func Actions() []string {
 		ActionSubjectAdd,
 		ActionSubjectDeactivate,
 		ActionSubjectsRead,
-	}
+	}, tokenActions...)
+	slices.Sort(all)
+	return all
 }
 
 // Own is the catalogue of the ledger's own actions. Every organization has it; nobody can publish another.
@@ -247,12 +251,18 @@ func (s *State) need(subject ulid.ULID, action, resource string, at time.Time) *
 	if guards := s.guarding(action, resource); len(guards) > 0 {
 		name = guards[0]
 	}
-	r := refuse(NotPermitted, "Don't have %s permission", strings.TrimPrefix(name, s.opened.Profile.Name+":"))
-	r.Permission = name
+	r := s.without(name)
 	if s.opened.Rules == 1 {
 		return r.hint("Ask the organization's owner, or somebody who may assign roles, for it")
 	}
 	return r.hint("Ask an Owner or Admin for permission")
+}
+
+// without refuses for want of a permission.
+func (s *State) without(name string) *Refusal {
+	r := refuse(NotPermitted, "Don't have %s permission", strings.TrimPrefix(name, s.opened.Profile.Name+":"))
+	r.Permission = name
+	return r
 }
 
 // guard refuses to let a subject give permissions that it does not hold on the scope itself, or not for as long as it

@@ -188,12 +188,16 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 	others := map[string][]string{"import": {"subject.add"}} // an import is of something
 	none := map[string]bool{                                 // reading is no command
 		rules.ActionHistoryRead: true, rules.ActionKeysRead: true, rules.ActionLogRead: true, rules.ActionLogSystem: true, rules.ActionLogUsers: true,
-		rules.ActionOrganizationRead: true, rules.ActionPermissionsRead: true, rules.ActionRolesRead: true, rules.ActionSubjectsRead: true,
+		rules.ActionOrganizationRead: true, rules.ActionPermissionsRead: true, rules.ActionRolesRead: true, rules.ActionResourcesRead: true, rules.ActionSubjectsRead: true,
 	}
 	steps := map[string]step{
 		"access.assign":       assignTo("bob", "policy/2"),
 		"access.delegate":     delegateAccess("bob", "policy/2"),
 		"access.unassign":     unassign("bob", "policy/1"),
+		"resource.register":   registered("policy/3"),
+		"resource.remove":     {data: &events.ResourceRemoved{Resource: "policy/2"}},
+		"resource.update":     {data: &events.ResourceUpdated{Resource: "policy/2", Publish: true}},
+		"role.delegate":       delegate("bob", "own"),
 		"catalogue.publish":   publish("shop", perm("x")),
 		"document.issue":      issue("role/" + id("r").String()),
 		"import":              add("new").imported(record("old", "1", 0)),
@@ -201,24 +205,20 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 		"key.report":          report("event", 1),
 		"key.revoke":          revokeKey("bob"),
 		"key.rotate":          rotate("bob", "bob2"),
-		"organization.update": nameOrganization("Other"),
 		"permission.grant":    grant("bob", "a"),
 		"permission.revoke":   revoke("bob", "a").on("x/1"),
 		"permission.set":      set("bob", "a"),
 		"permissions.record":  part("a"),
-		"resource.register":   registered("policy/3"),
-		"resource.remove":     {data: &events.ResourceRemoved{Resource: "policy/2"}},
-		"resource.update":     {data: &events.ResourceUpdated{Resource: "policy/2", Publish: true}},
 		"role.assign":         assign("bob", "free"),
 		"role.create":         create("new", "a"),
-		"role.default":        defaulted("free"),
-		"role.delegate":       delegate("bob", "own"),
 		"role.delete":         remove("free"),
 		"role.revoke":         revokeRole("bob", "r"),
 		"role.set":            setRoles("bob", "r", "free"),
 		"role.update":         takeFrom("r", "a"),
 		"subject.add":         add("new"),
 		"subject.deactivate":  deactivate("bob"),
+		"organization.update": nameOrganization("Other"),
+		"role.default":        defaulted("free"),
 	}
 	instead := []string{"role.create", "role.update", "permission.set"} // of permissions.record
 	for _, action := range rules.Actions() {

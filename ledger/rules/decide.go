@@ -71,7 +71,7 @@ func (s *State) decide(e *events.Event) *Refusal {
 	if s.evidence[e.Data.Type()] && !events.Signs(e.Auth.Method) && e.Actor != s.opened.Node {
 		return refuse(NotProven, "The ledger demands its author's signature on a command for %s", e.Data.Type())
 	}
-	if e.Origin.Import != nil {
+	if _, observed := e.Data.(*events.ChainObserved); e.Origin.Import != nil && !observed {
 		if r := s.need(e.Actor, ActionImport, "", e.Time); r != nil {
 			return r
 		}
@@ -131,6 +131,28 @@ func (s *State) decide(e *events.Event) *Refusal {
 		return s.decideKeyRevoked(e, d)
 	case *events.KeyReported:
 		return s.decideKeyReported(e, d)
+	case *events.TokenDeployed:
+		return s.decideDeployed(e, d)
+	case *events.TokenTransferred:
+		return s.decideTokenTransferred(e, d)
+	case *events.TokenUpdated:
+		return s.decideTokenUpdated(e, d)
+	case *events.TokenActed:
+		return s.decideActed(e, d)
+	case *events.AgentAdded:
+		return s.decideAgentAdded(e, d)
+	case *events.AgentRemoved:
+		return s.decideAgentRemoved(e, d)
+	case *events.InvestorQualified:
+		return s.decideQualified(e, d)
+	case *events.InvestorDisqualified:
+		return s.decideDisqualified(e, d)
+	case *events.WalletBlocked:
+		return s.decideBlocked(e, d)
+	case *events.WalletUnblocked:
+		return s.decideUnblocked(e, d)
+	case *events.ChainObserved:
+		return s.decideObserved(e, d)
 	case *events.OrganizationUpdated:
 		return s.decideOrganizationUpdated(e, d)
 	case *events.OwnershipRecovered:
@@ -241,7 +263,7 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 		}
 		return nil
 	}
-	if k.purpose != events.PurposeCredential || k.subject != e.Actor {
+	if k.purpose != signsWith(e.Data) || k.subject != e.Actor {
 		return refuse(NotProven, "%s is not a credential of %s", e.Auth.Credential, e.Actor)
 	}
 	u := s.subjects.get(e.Actor)

@@ -21,7 +21,7 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 		if p.Level != "" && p.Level != events.LevelToken {
 			return refuse(Invalid, "There is no level %q", p.Level)
 		}
-		if r := s.needs(&p); r != nil {
+		if r := s.knownNeeds(&p); r != nil {
 			return r
 		}
 		names[p.Name] = true
@@ -75,8 +75,8 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 	return nil
 }
 
-// needs judges what a permission needs beside who holds it, and the access that it gives.
-func (s *State) needs(p *events.Permission) *Refusal {
+// knownNeeds judges what a permission needs beside who holds it, and the access that it gives.
+func (s *State) knownNeeds(p *events.Permission) *Refusal {
 	for _, need := range p.Needs {
 		if !slices.Contains(events.Needs(), need) {
 			return refuse(Unknown, "%s needs %s, which is nothing that a permission can need", p.Name, need)

@@ -39,6 +39,9 @@ func (s *State) decideRoleDelegated(e *events.Event, d *events.RoleDelegated) *R
 	if r := s.byHand(e, ro); r != nil {
 		return r
 	}
+	if ro.managed != "" {
+		return refuse(Invalid, "%s is assigned in a way of its own, and not delegated", ro.name)
+	}
 	own := s.ownGrant(s.subjects.get(e.Actor), ro, d.Scope, e.Time)
 	switch {
 	case own == nil:

@@ -37,6 +37,10 @@ func (s *State) decideKeyRegistered(e *events.Event, d *events.KeyRegistered) *R
 		if d.Subject != (ulidZero) {
 			return refuse(Invalid, "An event key is no subject's")
 		}
+	case events.PurposeAttestor:
+		if r := s.attestor(e, d); r != nil {
+			return r
+		}
 	default:
 		return refuse(Invalid, "A key for %q is rotated, not registered beside the one there is", d.Purpose)
 	}
@@ -104,6 +108,7 @@ func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal
 		case k.subject == owner && s.credentials(owner) < 2:
 			return refuse(InUse, "The owner's last credential cannot be revoked").hint("Rotate it")
 		}
+	case events.PurposeAttestor:
 	case events.PurposeEvent:
 		if d.Key == s.current[events.PurposeEvent] {
 			return refuse(InUse, "The event key in use cannot be revoked").hint("Rotate it")

@@ -289,15 +289,20 @@ func (s *State) admit(e *events.Event, names []string, scope string, until time.
 		case known && p.reserved:
 			return refuse(Invalid, "The permission %s cannot be given", name)
 		case !known && (indexColon(name) || !s.opened.Profile.NewPermissions):
-			r := refuse(Unknown, "There is no permission %q", name)
-			r.Permission, r.Nearest = name, Nearest(name, slices.Values(s.perms.names))
-			if len(r.Nearest) > 0 {
-				r.Hint = "Did you mean " + strings.Join(r.Nearest, " or ") + "?"
-			}
-			return r
+			return s.unknownPermission(name)
 		}
 	}
 	return s.guard(e.Actor, names, scope, until, e.Time, under)
+}
+
+// unknownPermission refuses a name that nobody knows, with those near it.
+func (s *State) unknownPermission(name string) *Refusal {
+	r := refuse(Unknown, "There is no permission %q", name)
+	r.Permission, r.Nearest = name, Nearest(name, slices.Values(s.perms.names))
+	if len(r.Nearest) > 0 {
+		r.Hint = "Did you mean " + strings.Join(r.Nearest, " or ") + "?"
+	}
+	return r
 }
 
 // include gives the names that come into a role because others depend on them, sorted. Reserved ones are among them on

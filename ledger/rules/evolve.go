@@ -105,6 +105,20 @@ func Evolve(s *State, e *events.Event) {
 		k := s.keys[d.Key]
 		keep(s.notes, k)
 		k.revoked = e.Sequence
+	case events.TokenData:
+		s.evolveToken(e, d)
+	case *events.OrganizationUpdated:
+		s.rename(d)
+	case *events.OwnershipTransferred:
+		s.changeOwner(e, d.To, d.Role)
+	case *events.OwnershipRecovered:
+		s.changeOwner(e, d.To, d.Role)
+	case *events.RecoveryStarted:
+		s.recovery = &recovery{d.To, e.Sequence, d.Due}
+	case *events.RecoveryStopped:
+		s.recovery = nil
+	case *events.RulesAdopted:
+		s.adopt(d)
 	case *events.ResourceRegistered:
 		put(s.notes, s.resources, d.Resource, &resource{
 			name: d.Name, properties: d.Properties, published: d.Published, creator: e.Actor, registered: e.Sequence, changed: e.Sequence,
@@ -119,18 +133,6 @@ func Evolve(s *State, e *events.Event) {
 		s.assign(e, d.Resource, d.Subject, passed{by: e.Actor, from: d.From, keep: d.Keep})
 	case *events.AccessUnassigned:
 		drop(s.notes, s.resources[d.Resource].assigned, d.Subject)
-	case *events.OrganizationUpdated:
-		s.rename(d)
-	case *events.OwnershipTransferred:
-		s.changeOwner(e, d.To, d.Role)
-	case *events.OwnershipRecovered:
-		s.changeOwner(e, d.To, d.Role)
-	case *events.RecoveryStarted:
-		s.recovery = &recovery{d.To, e.Sequence, d.Due}
-	case *events.RecoveryStopped:
-		s.recovery = nil
-	case *events.RulesAdopted:
-		s.adopt(d)
 	case *events.KeyReported, *events.DocumentIssued:
 		// Neither changes what is so.
 	}

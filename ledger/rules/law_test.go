@@ -130,6 +130,14 @@ func someStep(t *rapid.T, w *world) step {
 			}
 			return set(who, some(permissions, "permissions")...).on(scope)
 		},
+		"recovery.started": func() step { return recoverTo(who) },
+		"recovery.stopped": func() step { return stopRecovery(who) },
+		"role.assigned": func() step {
+			if rapid.IntRange(0, 9).Draw(t, "by the operator") == 0 {
+				return until(assign(who, "ops").on(scope)).byOperator()
+			}
+			return under(until(assign(who, one(append(roles, "bosses", "ops"), "role")).on(scope)))
+		},
 		"role.delegated": func() step {
 			by := one(people[1:], "delegator")
 			st := delegate(who, role).on(scope).by(by)
@@ -155,14 +163,6 @@ func someStep(t *rapid.T, w *world) step {
 		"access.delegated": func() step { return delegateAccess(who, one(policies, "policy")).by(one(people[1:], "delegator")) },
 		"access.unassigned": func() step {
 			return unassign(who, one(policies, "policy"))
-		},
-		"recovery.started": func() step { return recoverTo(who) },
-		"recovery.stopped": func() step { return stopRecovery(who) },
-		"role.assigned": func() step {
-			if rapid.IntRange(0, 9).Draw(t, "by the operator") == 0 {
-				return until(assign(who, "ops").on(scope)).byOperator()
-			}
-			return under(until(assign(who, one(append(roles, "bosses", "ops"), "role")).on(scope)))
 		},
 		"role.created": func() step {
 			st := create(role, some(permissions, "permissions")...)

@@ -25,7 +25,7 @@ type permission struct {
 	reserved  bool
 	token     bool // of the token level
 	dependsOn []string
-	kind      string   // of the resources that it is about: its entity in small letters
+	kind      string   // of the resources that it is about: its entity as scopes spell it
 	needs     []string // of the events.Need constants, sorted; nil: only somebody who holds it
 	access    string   // of the events.Reach constants; empty: it gives none
 }
@@ -90,7 +90,7 @@ func (p *permissions) publish(ns *notes, d *events.CataloguePublished) {
 	}
 	for _, one := range d.Permissions {
 		is := permission{reserved: one.Reserved, token: one.Level == events.LevelToken, needs: one.Needs, access: one.Access,
-			kind: strings.ToLower(one.Entity)}
+			kind: strings.ReplaceAll(strings.ToLower(one.Entity), "_", "-")}
 		for _, other := range one.DependsOn {
 			is.dependsOn = append(is.dependsOn, Qualified(d.Catalogue, other))
 		}

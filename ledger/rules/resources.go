@@ -88,7 +88,7 @@ func (s *State) lets(u *subject, policy string, r *resource, at time.Time, in *C
 // lacks gives the first thing that a permission needs beside somebody holding it, and that is not so; empty: nothing.
 func (s *State) lacks(u *subject, n uint32, resource string, at time.Time, in *Context) string {
 	for _, need := range s.perms.info[n].needs {
-		met := false // what these rules do not know is never met
+		met := s.meetsNeed(u, need, resource, in.With)
 		if need == events.NeedAccess {
 			policy := events.PolicyOf(resource)
 			met = policy == "" || s.reaches(u, policy, at, in)

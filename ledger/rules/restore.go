@@ -81,6 +81,7 @@ func (s *State) read(r *snapshot.Reader) {
 		s.parts[events.Digest([]byte(digest))] = part{r.Strings(), at}
 	})
 	readSorted(r, 2, r.String, func(source string) { s.sources[source] = instant(r.Int()) })
+	s.readTokens(r)
 	s.live.read(r, s.position)
 	s.kept.read(r, s.position)
 }

@@ -16,7 +16,7 @@ import (
 // what Evolve makes of events, gives it another version.
 const (
 	snapshotOf      = "state"
-	snapshotVersion = 3
+	snapshotVersion = 4
 )
 
 // AppendSnapshot appends all that the state is. Equal states give equal bytes. Of what follows from other parts, like who
@@ -75,6 +75,7 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	for _, source := range slices.Sorted(maps.Keys(s.sources)) {
 		b = snapshot.AppendInt(snapshot.AppendString(b, source), s.sources[source].UnixMilli())
 	}
+	b = s.appendTokens(b)
 	return s.kept.appendSnapshot(s.live.appendSnapshot(b))
 }
 

@@ -42,6 +42,7 @@ type State struct {
 	roleKeys   map[string]ulid.ULID
 	roleNames  map[string]int       // how many roles have the name
 	managed    map[string]ulid.ULID // the one role of each way of assigning, but for the operator's
+	tokens     map[string]*token    // by their CAIP-10 ids
 	subjects   subjects
 	keys       map[string]*key // those that were replaced too: a key has one purpose for ever
 	current    map[string]string
@@ -101,8 +102,8 @@ func New() *State {
 	return &State{
 		perms: newPermissions(), catalogues: map[string]*catalogue{},
 		roles: map[ulid.ULID]*role{}, roleKeys: map[string]ulid.ULID{}, roleNames: map[string]int{},
-		managed: map[string]ulid.ULID{},
-		keys:    map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
+		managed: map[string]ulid.ULID{}, tokens: map[string]*token{},
+		keys: map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
 		sources: map[string]time.Time{}, ending: map[ulid.ULID]*ending{},
 		ties: map[ulid.ULID]*tie{}, resources: map[string]*resource{},
 		evidence: map[events.Type]bool{},

@@ -76,7 +76,7 @@ func TestWallet(t *testing.T) {
 			w.do(openingBut(func(d *events.OrganizationOpened, c *events.Command) {
 				d.Evidence, d.Rules, c.Version = []string{"permissions.recorded"}, version, int(version)
 				if version == 1 {
-					d.Operator, d.Profile.Delegation = [16]byte{}, false
+					d.Operator, d.Profile = [16]byte{}, events.Profile{Name: "plain", EmptyRoles: true, NewPermissions: true, DirectGrants: true}
 				}
 			}))
 			w.do(step{data: &events.CataloguePublished{Catalogue: "chain", Title: "Chain", Permissions: []events.Permission{

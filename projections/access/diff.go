@@ -25,6 +25,7 @@ type SubjectChange struct {
 type Changed struct {
 	Permission string
 	Scope      string
+	Condition  string   // under which alone it is held; empty: none
 	Because    []Reason // what gives it at the later moment, or gave it at the earlier one
 	// Causes are the positions between the moments that made the difference, ascending. There is none where only an end
 	// has come that is not recorded by then.
@@ -141,19 +142,39 @@ func (c *comparison) differs(u *subject) bool {
 	}
 	for _, n := range u.roles {
 		l := c.x.lines.at(n)
-		before, after := c.x.outcomeOf(l, c.a), c.x.outcomeOf(l, c.b)
-		if has := after.holds(c.b.instant); has != before.holds(c.a.instant) || has && c.sets[l.thing] {
+		if is := c.given(l, c.b); is != c.given(l, c.a) || is != 0 && c.sets[l.thing] {
 			return true
 		}
 	}
 	for _, n := range u.direct {
 		l := c.x.lines.at(n)
-		before, after := c.x.outcomeOf(l, c.a), c.x.outcomeOf(l, c.b)
-		if before.holds(c.a.instant) != after.holds(c.b.instant) {
+		if c.given(l, c.b) != c.given(l, c.a) {
 			return true
 		}
 	}
 	return false
+}
+
+// given gives the position by which a line is held; 0 where it is not.
+func (c *comparison) given(l *line, v view) uint64 {
+	if o := c.x.outcomeOf(l, v); o.holds(v.instant) && c.x.alive(c.x.tied(o.given), v) {
+		return o.given
+	}
+	return 0
+}
+
+// A thing is a permission on a scope, under a condition or none.
+type thing struct {
+	permission, scope uint32
+	condition         string
+}
+
+func (c *comparison) thing(permission uint32, l *line, given uint64) thing {
+	t := thing{permission: permission, scope: l.scope}
+	if tied := c.x.tied(given); tied != nil {
+		t.condition = tied.condition.String()
+	}
+	return t
 }
 
 // A way is one thing by which a subject holds a permission.
@@ -162,29 +183,29 @@ type way struct {
 	put  uint64 // where the line is of a role: the position that put the permission into it
 }
 
-// ways gives by what a subject holds each permission, by its number and scope.
-func (c *comparison) ways(u *subject, v view) map[[2]uint32][]way {
-	all := map[[2]uint32][]way{}
+// ways gives by what a subject holds each permission on each scope.
+func (c *comparison) ways(u *subject, v view) map[thing][]way {
+	all := map[thing][]way{}
 	if !u.active(v) || u.number == c.x.owner {
 		return all
 	}
 	for _, number := range u.direct {
 		l := c.x.lines.at(number)
-		if o, n := c.x.outcomeOf(l, v), l.permission(); o.holds(v.instant) && c.x.known(n, v) && c.x.fits(n, u.kind, v) {
-			at := [2]uint32{n, l.scope}
+		if given, n := c.given(l, v), l.permission(); given != 0 && c.x.known(n, v) && c.x.fits(n, u.kind, v) {
+			at := c.thing(n, l, given)
 			all[at] = append(all[at], way{line: l})
 		}
 	}
 	for _, number := range u.roles {
 		l := c.x.lines.at(number)
-		r, o := c.x.roles.at(l.thing), c.x.outcomeOf(l, v)
-		if !o.holds(v.instant) || !c.x.existed(r, v) {
+		r, given := c.x.roles.at(l.thing), c.given(l, v)
+		if given == 0 || !c.x.existed(r, v) {
 			continue
 		}
 		c.x.setAt(r, v).each(func(n uint32) {
 			if c.x.fits(n, u.kind, v) {
 				put, _ := c.x.putAt(r, n, v)
-				at := [2]uint32{n, l.scope}
+				at := c.thing(n, l, given)
 				all[at] = append(all[at], way{l, put})
 			}
 		})
@@ -192,10 +213,10 @@ func (c *comparison) ways(u *subject, v view) map[[2]uint32][]way {
 	return all
 }
 
-// covered says whether a permission is held on a scope by what is held on it or above it.
-func (c *comparison) covered(all map[[2]uint32][]way, n, scope uint32) bool {
-	for above := range c.x.covering(*c.x.scopes.at(scope)) {
-		if len(all[[2]uint32{n, above}]) > 0 {
+// covered says whether something is held by what is held on its scope or above it, without a condition or under the same.
+func (c *comparison) covered(all map[thing][]way, t thing) bool {
+	for above := range c.x.covering(*c.x.scopes.at(t.scope)) {
+		if len(all[thing{t.permission, above, ""}])+len(all[thing{t.permission, above, t.condition}]) > 0 {
 			return true
 		}
 	}
@@ -214,8 +235,11 @@ func (c *comparison) lost(u *subject) []Changed {
 	before, after := c.ways(u, c.a), c.ways(u, c.b)
 	return c.list(u, before, after, c.a, func(n uint32, w way) []uint64 {
 		causes := []uint64{uint64(u.deactivated), c.levelAt(n)}
-		if o := c.x.outcomeOf(w.line, c.b); !o.held() {
-			causes = append(causes, o.lost)
+		o := c.x.outcomeOf(w.line, c.b)
+		causes = append(causes, o.given, o.lost) // given anew, under another condition
+		if broken := c.x.broken(c.x.tied(o.given), c.b); broken != nil {
+			above := c.x.outcomeOf(c.x.lines.at(broken.line), c.b)
+			causes = append(causes, above.lost, uint64(c.x.subjects.at(broken.by).deactivated))
 		}
 		if w.put != 0 {
 			r := c.x.roles.at(w.line.thing)
@@ -227,13 +251,13 @@ func (c *comparison) lost(u *subject) []Changed {
 }
 
 // list gives what is held in have and not covered in other, each with its causes. v is the view of have.
-func (c *comparison) list(u *subject, have, other map[[2]uint32][]way, v view, causes func(uint32, way) []uint64) []Changed {
+func (c *comparison) list(u *subject, have, other map[thing][]way, v view, causes func(uint32, way) []uint64) []Changed {
 	var list []Changed
 	for at, ways := range have {
-		if c.covered(other, at[0], at[1]) {
+		if c.covered(other, at) {
 			continue
 		}
-		one := Changed{Permission: c.x.perms.at(at[0]).name, Scope: *c.x.scopes.at(at[1])}
+		one := Changed{Permission: c.x.perms.at(at.permission).name, Scope: *c.x.scopes.at(at.scope), Condition: at.condition}
 		for _, w := range ways {
 			o := c.x.outcomeOf(w.line, v)
 			if w.put != 0 {
@@ -241,7 +265,7 @@ func (c *comparison) list(u *subject, have, other map[[2]uint32][]way, v view, c
 			} else {
 				one.Because = append(one.Because, c.x.directReason(w.line, o))
 			}
-			one.Causes = append(one.Causes, causes(at[0], w)...)
+			one.Causes = append(one.Causes, causes(at.permission, w)...)
 		}
 		inOrder(one.Because)
 		slices.Sort(one.Causes)
@@ -308,9 +332,9 @@ func (c *comparison) role(r *role) (RoleChange, bool) {
 	slices.SortFunc(d.Removed, byName)
 	for _, n := range r.lines {
 		l := c.x.lines.at(n)
-		was, is := c.x.outcomeOf(l, c.a), c.x.outcomeOf(l, c.b)
+		is := c.x.outcomeOf(l, c.b)
 		one := HolderChange{Subject: c.x.subjects.at(l.subject).key, Scope: *c.x.scopes.at(l.scope)}
-		switch had, has := before && was.holds(c.a.instant), after && is.holds(c.b.instant); {
+		switch had, has := before && c.given(l, c.a) != 0, after && c.given(l, c.b) != 0; {
 		case has && !had:
 			one.At = is.given
 			d.Came = append(d.Came, one)

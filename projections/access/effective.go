@@ -41,7 +41,7 @@ func (x *Index) Effective(name string, a AsOf) ([]EffectivePermission, error) {
 	for _, number := range u.roles {
 		l := x.lines.at(number)
 		r, o := x.roles.at(l.thing), x.outcomeOf(l, v)
-		if !o.holds(v.instant) || !x.existed(r, v) || r.managed == events.ManagedOwner || !x.alive(x.tied(o.given), v) {
+		if !o.holds(v.instant) || !x.existed(r, v) || !x.alive(x.tied(o.given), v) || r.managed == events.ManagedOwner {
 			continue
 		}
 		reason := x.roleReason(l, o, 0, v)
@@ -223,7 +223,7 @@ func (c *collector) names(id ulid.ULID) []string {
 	for _, n := range u.roles {
 		l := x.lines.at(n)
 		r := x.roles.at(l.thing)
-		if o := x.outcomeOf(l, v); !o.holds(v.instant) || !x.existed(r, v) || r.managed == events.ManagedOwner || !x.alive(x.tied(o.given), v) {
+		if o := x.outcomeOf(l, v); !o.holds(v.instant) || !x.existed(r, v) || !x.alive(x.tied(o.given), v) || r.managed == events.ManagedOwner {
 			continue
 		}
 		set, have := c.roles[r.number]

@@ -14,6 +14,7 @@ import (
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/projections"
+	"github.com/permledger/permledger/projections/tokens"
 )
 
 var _ projections.Projection = (*Index)(nil)
@@ -47,7 +48,7 @@ type Index struct {
 
 	lines      vector[line]
 	lineNumber table
-	touched    []uint32 // lines of one subject that the entry at hand changes
+	touched    []uint32 // lines that the entry at hand changes, those of one subject together
 
 	ties      map[uint32]*tie      // by the position that gave
 	resources map[string]*resource // by path; those that are gone too
@@ -59,6 +60,8 @@ type Index struct {
 
 	defaults []said[uint32] // the role that everybody gets who is added, or nobody for none
 	parts    map[events.Digest]part
+
+	tokens *tokens.Index
 }
 
 // entry is what is kept of each entry.
@@ -87,7 +90,7 @@ const partKept = 2 * 24 * int64(time.Hour/time.Millisecond)
 func New() *Index {
 	x := &Index{
 		roleID: map[ulid.ULID]uint32{}, roleKey: map[string][]uint32{}, actorNumber: map[ulid.ULID]uint32{},
-		parts: map[events.Digest]part{}, ties: map[uint32]*tie{}, resources: map[string]*resource{},
+		parts: map[events.Digest]part{}, ties: map[uint32]*tie{}, resources: map[string]*resource{}, tokens: tokens.New(),
 	}
 	x.scope("")
 	return x
@@ -107,11 +110,17 @@ func (x *Index) Apply(en *chain.Entry, _ *rules.State) {
 	if e.Sequence%4096 == 0 {
 		x.forget(e.Time.UnixMilli())
 	}
+	x.tokens.Apply(e)
 	x.take(e)
-	if len(x.touched) > 0 {
-		x.publishHolding(x.subjects.at(x.lines.at(x.touched[0]).subject), x.touched, e.Sequence)
-		x.touched = x.touched[:0]
+	for rest := x.touched; len(rest) > 0; {
+		of, n := x.lines.at(rest[0]).subject, 1
+		for n < len(rest) && x.lines.at(rest[n]).subject == of {
+			n++
+		}
+		x.publishHolding(x.subjects.at(of), rest[:n], e.Sequence)
+		rest = rest[n:]
 	}
+	x.touched = x.touched[:0]
 	x.head.Store(e.Sequence)
 }
 
@@ -147,6 +156,9 @@ func occurred(e *events.Event) int64 {
 	case *events.RoleCreated, *events.RoleUpdated, *events.RoleDeleted,
 		*events.RoleAssigned, *events.RoleDelegated, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
 		*events.PermissionGranted, *events.PermissionRevoked, *events.PermissionsSet:
+		return e.Occurred().UnixMilli()
+	}
+	if _, ok := e.Data.(events.TokenData); ok {
 		return e.Occurred().UnixMilli()
 	}
 	return always

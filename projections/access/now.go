@@ -232,11 +232,11 @@ func (x *Index) publishPermission(n uint32, at uint64) {
 	if len(p.entered) > 0 {
 		now |= nowKnown
 	}
-	if k := len(p.info); k > 0 && p.info[k-1].token() {
-		now |= nowToken
-	}
 	if k := len(p.info); k > 0 && len(p.info[k-1].says.Needs) > 0 {
 		now |= nowNeeds
+	}
+	if k := len(p.info); k > 0 && p.info[k-1].token() {
+		now |= nowToken
 	}
 	if all := uint64(nowKnown | nowToken | nowNeeds); now&all != p.now.Load()&all { // else it is so since earlier
 		p.now.Store(now)

@@ -46,7 +46,7 @@ func (x *Index) takeResource(e *events.Event) {
 	switch d := e.Data.(type) {
 	case *events.ResourceRegistered:
 		r := x.resource(d.Resource)
-		f := fact{position: at, name: strings.Clone(d.Name), properties: d.Properties, published: d.Published, registered: at, creator: none32}
+		f := fact{position: at, name: strings.Clone(d.Name), properties: d.Properties, published: d.Published, registered: at, creator: nobody}
 		if u := x.subject(e.Actor); u != nil {
 			f.creator = u.number
 		}
@@ -64,7 +64,7 @@ func (x *Index) takeResource(e *events.Event) {
 		r.facts = append(r.facts, f)
 	case *events.ResourceRemoved:
 		r := x.resource(d.Resource)
-		r.facts = append(r.facts, fact{position: at, gone: true, creator: none32})
+		r.facts = append(r.facts, fact{position: at, gone: true, creator: nobody})
 	case *events.AccessAssigned:
 		x.assign(d.Resource, d.Subject, assigned{position: at})
 	case *events.AccessUnassigned:
@@ -86,9 +86,6 @@ func (x *Index) takeResource(e *events.Event) {
 		x.assign(d.Resource, d.Subject, a)
 	}
 }
-
-// none32 is the number of no subject.
-const none32 = 1<<32 - 1
 
 // resource gives the resource of a path, a new one where there never was one.
 func (x *Index) resource(path string) *resource {
@@ -179,7 +176,7 @@ func (x *Index) reaches(u *subject, r *resource, v view, in *rules.Context) bool
 
 // lets is what rules.State says of access scopes.
 func (x *Index) lets(u *subject, r *resource, f *fact, v view, in *rules.Context, isAssigned func() bool) bool {
-	if u.number == x.owner || f.creator == u.number {
+	if x.owns(u, v) || f.creator == u.number {
 		return true
 	}
 	reach := x.reach(u, r.path, v, in)
@@ -233,7 +230,7 @@ func (x *Index) lacks(u *subject, n uint32, path string, v view, in *rules.Conte
 		return ""
 	}
 	for _, need := range i.says.Needs {
-		met := false // what these rules do not know is never met
+		met := x.meets(need, u, path, v, in)
 		if need == events.NeedAccess {
 			policy := events.PolicyOf(path)
 			met = policy == "" || x.reaches(u, x.resources[policy], v, in)
@@ -320,7 +317,7 @@ func (x *Index) resourceView(r *resource, f *fact, v view) ResourceView {
 		Path: r.path, Kind: events.KindOf(r.path), Name: f.name, Properties: f.properties, Published: f.published,
 		Registered: f.registered, Changed: f.position,
 	}
-	if f.creator != none32 {
+	if f.creator != nobody {
 		out.Creator = x.subjects.at(f.creator).key
 	}
 	for path := range rules.Above(r.path) {

@@ -13,7 +13,7 @@ import (
 func (x *Index) ReadSnapshot(b []byte) error {
 	r := &restorer{Reader: snapshot.NewReader(b), x: New()}
 	r.Header(snapshotOf, snapshotVersion)
-	for _, read := range []func(){r.entries, r.scopes, r.permissions, r.roles, r.subjects, r.lines, r.ties, r.resources, r.parts} {
+	for _, read := range []func(){r.entries, r.scopes, r.permissions, r.roles, r.subjects, r.lines, r.ties, r.resources, r.parts, r.tokens} {
 		if read(); r.Err() != nil {
 			return r.Err()
 		}
@@ -44,8 +44,9 @@ func (x *Index) become(y *Index) {
 	x.subjectID.become(&y.subjectID)
 	x.subjectKey.become(&y.subjectKey)
 	x.kinds, x.owner, x.parts = y.kinds, y.owner, y.parts
-	x.ties, x.resources, x.accesses = y.ties, y.resources, y.accesses
 	x.owners, x.bosses, x.defaults = y.owners, y.bosses, y.defaults
+	x.tokens = y.tokens
+	x.ties, x.resources, x.accesses = y.ties, y.resources, y.accesses
 	x.lines.become(&y.lines)
 	x.lineNumber.become(&y.lineNumber)
 	x.head.Store(y.head.Load())
@@ -56,6 +57,13 @@ type restorer struct {
 	*snapshot.Reader
 	x    *Index
 	head uint64
+}
+
+// tokens reads the snapshot of the index of tokens.
+func (r *restorer) tokens() {
+	if err := r.x.tokens.ReadSnapshot(r.Bytes()); err != nil && r.Err() == nil {
+		r.Fail("%v", err)
+	}
 }
 
 // position reads a position that there is.

@@ -15,7 +15,7 @@ var _ projections.Snapshotter = (*Index)(nil)
 // What stands before the snapshot of an index, and the version of its form.
 const (
 	snapshotOf      = "access"
-	snapshotVersion = 3
+	snapshotVersion = 5
 )
 
 // AppendSnapshot implements projections.Snapshotter. There stand, each in the order of their numbers: actors, entries,
@@ -47,7 +47,7 @@ func (x *Index) AppendSnapshot(b []byte) []byte {
 		p := x.parts[digest]
 		b = snapshot.AppendStrings(snapshot.AppendInt(append(b, digest[:]...), p.at), p.names)
 	}
-	return b
+	return snapshot.AppendBytes(b, x.tokens.AppendSnapshot(nil))
 }
 
 // How the occurred time of an entry is told.

@@ -125,7 +125,7 @@ func (r *restorer) resources() {
 		last := uint64(0)
 		for range r.Count(2) {
 			last = r.after(last)
-			f := fact{position: last, gone: r.Bool(), creator: none32}
+			f := fact{position: last, gone: r.Bool(), creator: nobody}
 			if !f.gone {
 				f.name, f.properties, f.published = r.String(), r.properties(), r.Bool()
 				f.creator = uint32(r.Below(uint64(r.x.subjects.len())+1)) - 1

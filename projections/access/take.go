@@ -87,6 +87,8 @@ func (x *Index) take(e *events.Event) {
 		x.setPermissions(d, at)
 	case *events.GrantEnded:
 		x.endGrant(d, at)
+	case events.TokenData:
+		x.takeToken(d, at)
 	}
 }
 

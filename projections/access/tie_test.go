@@ -54,6 +54,12 @@ func (l *ledger) tiedCommand(t *rapid.T) (ulid.ULID, events.Data) {
 	case "grant":
 		return actor, &events.PermissionGranted{Subject: subject, Permission: one(tiedNames, "permission"), Scope: scope, Until: until, Condition: condition}
 	case "delegate":
+		actor = id(one(someone[:2], "delegator"))
+		for _, h := range l.state.Held(actor, l.now) {
+			if h.Permission == "" && rapid.Bool().Draw(t, "its own") {
+				role = h.Role
+			}
+		}
 		return actor, &events.RoleDelegated{Subject: subject, Role: role, Scope: scope, Until: until}
 	case "revoke":
 		return actor, &events.RoleRevoked{Subject: subject, Role: role, Scope: scope}
@@ -102,6 +108,10 @@ func tiedHistory(t *rapid.T) *ledger {
 			}
 		}
 		l.do(t, &events.PermissionGranted{Subject: id(who), Permission: "cat:see"})
+	}
+	for i, who := range []string{"ann", "ben"} {
+		l.do(t, &events.RoleCreated{Role: id(roleNames[i]), Key: roleNames[i], Name: roleNames[i], Permissions: []string{"cat:assigned", "mint"}})
+		l.do(t, &events.RoleAssigned{Subject: id(who), Role: id(roleNames[i])})
 	}
 	for range rapid.IntRange(15, 60).Draw(t, "commands") {
 		l.now = l.now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "minutes")) * time.Minute)

@@ -118,8 +118,22 @@ func Describe(e *events.Event, names Names) []string {
 		return []string{fmt.Sprintf("version %d of the rules adopted in the place of %d", d.Rules, d.From)}
 	case *events.KeyReported:
 		return []string{fmt.Sprintf("key reported as known to others from %d on: %s", d.From, d.Key)}
+	case events.TokenData:
+		return describeToken(d, names)
 	}
 	return []string{string(e.Data.Type())}
+}
+
+func created(d *events.RoleCreated) []string {
+	what := "role"
+	if d.System {
+		what = "system role"
+	}
+	if d.Managed == events.ManagedOwner {
+		return []string{fmt.Sprintf("%s %s created with every permission; the owner has it", what, d.Key)}
+	}
+	lines := list([]string{fmt.Sprintf("%s %s created with %s", what, d.Key, count(d.Count))}, "+ ", d.Permissions)
+	return list(lines, "+ (needed by another) ", d.Included)
 }
 
 // resource says what is said of a resource.
@@ -152,18 +166,6 @@ func kept(keep bool) string {
 		return "; it stays"
 	}
 	return ""
-}
-
-func created(d *events.RoleCreated) []string {
-	what := "role"
-	if d.System {
-		what = "system role"
-	}
-	if d.Managed == events.ManagedOwner {
-		return []string{fmt.Sprintf("%s %s created with every permission; the owner has it", what, d.Key)}
-	}
-	lines := list([]string{fmt.Sprintf("%s %s created with %s", what, d.Key, count(d.Count))}, "+ ", d.Permissions)
-	return list(lines, "+ (needed by another) ", d.Included)
 }
 
 func updated(d *events.RoleUpdated, role string) []string {

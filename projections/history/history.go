@@ -149,9 +149,11 @@ func things(d events.Data) []ulid.ULID {
 		_, id, _ := rules.Thing(d.Thing)
 		return []ulid.ULID{id}
 	case *events.KeyRegistered:
-		if d.Purpose == events.PurposeCredential {
+		if d.Subject != (ulid.ULID{}) {
 			return []ulid.ULID{d.Subject}
 		}
+	case events.TokenData:
+		return wallets(d)
 	}
 	return nil
 }
@@ -194,6 +196,8 @@ func named(d events.Data) ([]string, []events.Digest) {
 		if d.Permission != "" {
 			return []string{d.Permission}, nil
 		}
+	case *events.TokenActed:
+		return []string{d.Permission}, nil
 	}
 	return nil, nil
 }
@@ -304,4 +308,25 @@ func each(n int, backwards bool, f func(int) bool) {
 			return
 		}
 	}
+}
+
+// Acts gives, for each actor, the types of what it recorded from one position to another, both included, and the last
+// position of each.
+func (x *Index) Acts(from, to uint64) map[ulid.ULID]map[events.Type]uint64 {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	acts := map[ulid.ULID]map[events.Type]uint64{}
+	for actor, list := range x.actors {
+		first, _ := slices.BinarySearch(list, uint32(max(from, 1)))
+		for _, at := range list[first:] {
+			if uint64(at) > to {
+				break
+			}
+			if acts[actor] == nil {
+				acts[actor] = map[events.Type]uint64{}
+			}
+			acts[actor][x.known[x.types[at-1]]] = uint64(at)
+		}
+	}
+	return acts
 }

@@ -21,14 +21,28 @@ func third(args []string) string {
 }
 
 func (a *app) checkCommand() *cobra.Command {
-	var quiet bool
+	var quiet, record bool
+	var beside aside
 	c := a.reads(&cobra.Command{
 		Use:   "check SUBJECT PERMISSION [RESOURCE]",
 		Short: "Say whether a subject may do something: exit 0 yes, 1 no",
 		Args:  cobra.RangeArgs(2, 3),
 		RunE: func(c *cobra.Command, args []string) error {
+			q, more, err := beside.question(args)
+			if err != nil {
+				return err
+			}
 			return a.with(c.Context(), func(s *session) error {
-				answer, err := s.Check(c.Context(), s.org, args[0], args[1], third(args), a.read())
+				var answer wire.Check
+				if record && a.asOf != "" {
+					return usage("check: what is recorded is decided now: --record goes without --as-of")
+				}
+				if more || record {
+					q.Record = record
+					answer, err = s.CheckWith(c.Context(), s.org, q, a.read())
+				} else {
+					answer, err = s.Check(c.Context(), s.org, args[0], args[1], third(args), a.read())
+				}
 				if err != nil {
 					return fmt.Errorf("check %s %s: %w", args[0], args[1], err)
 				}
@@ -42,6 +56,8 @@ func (a *app) checkCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.complete(subjects, permissions),
 	})
+	beside.flags(c)
+	c.Flags().BoolVar(&record, "record", false, "note the answer in the activity stream: it counts as use in `permledger report unused`")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "write nothing; the exit code answers")
 	return c
 }
@@ -76,19 +92,41 @@ func through(b wire.Because) string {
 	case "owner":
 		return "the organization's owner"
 	case "role":
-		return "through role " + b.Role + onScope(b.Scope)
+		return "through role " + b.Role + onScope(b.Scope) + provided(b)
 	}
-	return "granted directly" + onScope(b.Scope)
+	return "granted directly" + onScope(b.Scope) + provided(b)
+}
+
+// provided says under what something holds.
+func provided(b wire.Because) string {
+	s := ""
+	if b.Condition != "" {
+		s = ", if " + b.Condition + ","
+	}
+	if b.Delegated {
+		s += " delegated by " + b.By
+	}
+	return s
 }
 
 func (a *app) explainCommand() *cobra.Command {
-	return a.reads(&cobra.Command{
+	var beside aside
+	c := a.reads(&cobra.Command{
 		Use:   "explain SUBJECT PERMISSION [RESOURCE]",
 		Short: "Say why a subject may do something, or what is missing",
 		Args:  cobra.RangeArgs(2, 3),
 		RunE: func(c *cobra.Command, args []string) error {
+			q, more, err := beside.question(args)
+			if err != nil {
+				return err
+			}
 			return a.with(c.Context(), func(s *session) error {
-				answer, err := s.Explain(c.Context(), s.org, args[0], args[1], third(args), a.read())
+				var answer wire.Check
+				if more {
+					answer, err = s.ExplainWith(c.Context(), s.org, q, a.read())
+				} else {
+					answer, err = s.Explain(c.Context(), s.org, args[0], args[1], third(args), a.read())
+				}
 				if err != nil {
 					return fmt.Errorf("explain %s %s: %w", args[0], args[1], err)
 				}
@@ -100,6 +138,8 @@ func (a *app) explainCommand() *cobra.Command {
 		},
 		ValidArgsFunction: a.complete(subjects, permissions),
 	})
+	beside.flags(c)
+	return c
 }
 
 // writeExplain draws the reasons of a yes, or what is missing for it, as a tree.
@@ -123,10 +163,10 @@ func writeExplain(w io.Writer, c wire.Check) error {
 		case "owner":
 			p.f("%sowner of the organization, since %d\n", branch(i, len(c.Because)), b.At)
 		case "role":
-			p.f("%srole %s%s, assigned at %d%s%s%s\n", branch(i, len(c.Because)), b.Role, onScope(b.Scope), b.At, by(b.By), because(b.Reason), until(b.Until))
+			p.f("%srole %s%s%s, %s at %d%s%s%s\n", branch(i, len(c.Because)), b.Role, onScope(b.Scope), ifText(b.Condition), how(b), b.At, by(b.By), because(b.Reason), until(b.Until))
 			p.f("%s└─ %s, in the role since %d\n", below(last), c.Permission, b.PermissionAt)
 		default:
-			p.f("%sgranted directly%s at %d%s%s%s\n", branch(i, len(c.Because)), onScope(b.Scope), b.At, by(b.By), because(b.Reason), until(b.Until))
+			p.f("%sgranted directly%s%s at %d%s%s%s\n", branch(i, len(c.Because)), onScope(b.Scope), ifText(b.Condition), b.At, by(b.By), because(b.Reason), until(b.Until))
 		}
 	}
 	return writePoints(&p, c.Points)
@@ -142,6 +182,20 @@ func writePoints(p *printer, points []wire.Point) error {
 		p.f("%d. %s %s  %s\n", i+1, mark, one.Question, one.Text)
 	}
 	return p.err
+}
+
+func how(b wire.Because) string {
+	if b.Delegated {
+		return "delegated"
+	}
+	return "assigned"
+}
+
+func ifText(condition string) string {
+	if condition == "" {
+		return ""
+	}
+	return " if " + condition
 }
 
 func branch(i, n int) string {

@@ -55,12 +55,13 @@ func (g *given) isRole(ctx context.Context, s *session, name string) (bool, erro
 
 func (a *app) grantCommand() *cobra.Command {
 	g := given{orNew: "; to give a permission that is new, say --permission"}
-	var scope, end string
+	var scope, end, condition string
 	c := a.writes(&cobra.Command{
 		Use:   "grant ROLE|PERMISSION to SUBJECT",
 		Short: "Give a role or a permission",
 		Example: `  permledger grant compliance-officer to ben --reason TICKET-201
-  permledger grant investor.view to dora --scope org/acme/investor/1042 --until 2027-01-31`,
+  permledger grant investor.view to dora --scope org/acme/investor/1042 --until 2027-01-31
+  permledger grant auditor to carla --if 'resource.properties.country == "LU"'`,
 		Args: between("to"),
 		RunE: func(c *cobra.Command, args []string) error {
 			ends, err := parseEnd(end)
@@ -72,7 +73,7 @@ func (a *app) grantCommand() *cobra.Command {
 				if err != nil {
 					return fmt.Errorf("grant: %w", err)
 				}
-				in := wire.Intent{Kind: wire.GrantPermission, Permission: args[0], Subject: args[2], Scope: scope, Until: ends}
+				in := wire.Intent{Kind: wire.GrantPermission, Permission: args[0], Subject: args[2], Scope: scope, Until: ends, Condition: condition}
 				if role {
 					in.Kind, in.Role, in.Permission = wire.AssignRole, args[0], ""
 				}
@@ -83,6 +84,7 @@ func (a *app) grantCommand() *cobra.Command {
 	})
 	c.Flags().StringVar(&scope, "scope", "", "the `path` that it covers, with all beneath it; else the whole organization")
 	c.Flags().StringVar(&end, "until", "", "the `instant` from which it holds no more: a day (its end, UTC), or RFC 3339")
+	c.Flags().StringVar(&condition, "if", "", `the `+"`condition`"+` under which it holds: terms like resource.properties.country == "LU", joined by &&`)
 	g.flags(c)
 	return c
 }

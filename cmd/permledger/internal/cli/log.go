@@ -275,47 +275,6 @@ func bytesOf(ctx context.Context, s *session, cid string) ([]byte, error) {
 	return en.Entry, err
 }
 
-func (a *app) topicCommand() *cobra.Command {
-	var from uint64
-	c := &cobra.Command{
-		Use:   "topic",
-		Short: "Write the organization's topic messages, a line each, in their exact bytes",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.with(c.Context(), func(s *session) error {
-				none := true
-				for line, err := range s.Topic(c.Context(), s.org, from) {
-					if err != nil {
-						return fmt.Errorf("topic: %w", err)
-					}
-					none = false
-					if err := a.write(append(line[:len(line):len(line)], '\n')); err != nil {
-						return err
-					}
-				}
-				if none {
-					return a.noMessages(c.Context(), s)
-				}
-				return nil
-			})
-		},
-	}
-	c.Flags().Uint64Var(&from, "from", 0, "the `position` of the first event whose message is wanted")
-	return c
-}
-
-// noMessages says why there are none, where it is the profile.
-func (a *app) noMessages(ctx context.Context, s *session) error {
-	o, err := s.Organization(ctx, s.org, client.Read{})
-	if err != nil {
-		return fmt.Errorf("topic: %w", err)
-	}
-	if with, _ := o.Profile["documents"].(bool); !with {
-		a.say("topic: the profile of %s, %s, has no documents, so its changes give no messages; guardian and stokr have them", s.org, profileName(o))
-	}
-	return nil
-}
-
 func (a *app) watchCommand() *cobra.Command {
 	var from uint64
 	c := a.answers(&cobra.Command{

@@ -25,33 +25,43 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {
-	d, err := a.prepare(ctx, s, in, texts...)
-	if err != nil {
+	r, err := a.attempt(ctx, s, in, texts...)
+	if err != nil || r == nil {
 		return err
 	}
+	return a.receipt(*r)
+}
+
+// attempt is change that leaves it to the caller to say where it stands. Without a receipt there is nothing more to say: it
+// was tried only, or written to be signed elsewhere.
+func (a *app) attempt(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) (*wire.Receipt, error) {
+	d, err := a.prepare(ctx, s, in, texts...)
+	if err != nil {
+		return nil, err
+	}
 	if a.dryRun {
-		return a.preview(d.Prepared)
+		return nil, a.preview(d.Prepared)
 	}
 	if a.wallet.prepare != "" {
 		if err := a.keepToSign(s.org, d.Prepared, d.texts); err != nil {
-			return fmt.Errorf("%s: %w", in.Kind, err)
+			return nil, fmt.Errorf("%s: %w", in.Kind, err)
 		}
-		return nil
+		return nil, nil
 	}
 	r, err := a.record(ctx, s, d)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return a.receipt(r)
+	return &r, nil
 }
 
-// drafted is a change that was prepared, with what records it.
+// drafted is a change that was prepared, and who signs it with what.
 type drafted struct {
 	wire.Prepared
-	intent    wire.Intent
-	by        author // where it is not recorded in a session
-	inSession bool   // the server signs it, with the session's key
+	in        wire.Intent
 	texts     []wire.Text
+	by        author
+	inSession bool // the server signs with the session's key
 }
 
 // prepare asks for the command of a change.
@@ -60,19 +70,20 @@ func (a *app) prepare(ctx context.Context, s *session, in wire.Intent, texts ...
 		commitment, text := client.Commit(a.reason)
 		in.Reason, texts = commitment, append(texts, text)
 	}
-	d := drafted{inSession: a.wallet.wallet == "" && a.inSession(s), texts: texts} // a wallet signs for itself
-	var err error
-	if !d.inSession {
-		if d.by, err = a.author(s.org); err != nil {
+	inSession := a.wallet.wallet == "" && a.inSession(s) // the server signs with the session's key; a wallet signs for itself
+	var by author
+	if !inSession {
+		var err error
+		if by, err = a.author(s.org); err != nil {
 			return drafted{}, err
 		}
-		in.Credential, in.Scheme = d.by.credential, d.by.scheme
+		in.Credential, in.Scheme = by.credential, by.scheme
 	}
-	d.intent = in
-	if d.Prepared, err = s.Prepare(ctx, s.org, in); err != nil {
+	p, err := s.Prepare(ctx, s.org, in)
+	if err != nil {
 		return drafted{}, fmt.Errorf("%s: %w", in.Kind, err)
 	}
-	return d, nil
+	return drafted{p, in, texts, by, inSession}, nil
 }
 
 // record signs what was prepared and records it.
@@ -80,11 +91,11 @@ func (a *app) record(ctx context.Context, s *session, d drafted) (r wire.Receipt
 	made := a.made
 	if made != nil && d.Refusal == nil {
 		if err := made.keep(); err != nil {
-			return wire.Receipt{}, fmt.Errorf("%s: keep the new key: %w", d.intent.Kind, err)
+			return r, fmt.Errorf("%s: keep the new key: %w", d.in.Kind, err)
 		}
 	}
 	if d.inSession {
-		r, err = s.Do(ctx, s.org, client.Worded(d.intent, d.texts))
+		r, err = s.Do(ctx, s.org, client.Worded(d.in, d.texts))
 	} else {
 		r, err = s.Record(ctx, s.org, d.Prepared, d.by.sign, d.texts)
 	}
@@ -92,7 +103,7 @@ func (a *app) record(ctx context.Context, s *session, d drafted) (r wire.Receipt
 		err = errors.Join(err, made.drop())
 	}
 	if err != nil {
-		return wire.Receipt{}, fmt.Errorf("%s: %w", d.intent.Kind, err)
+		return r, fmt.Errorf("%s: %w", d.in.Kind, err)
 	}
 	return r, nil
 }

@@ -44,11 +44,12 @@ event for each.`,
 
 func (a *app) removeRole(ctx context.Context, s *session, key string, yes bool) error {
 	in := wire.Intent{Kind: wire.DeleteRole, Role: key, Confirm: true}
-	p, err := a.prepare(ctx, s, in)
+	d, err := a.prepare(ctx, s, in)
 	if err != nil {
 		return err
 	}
-	first, err := a.withdrawals(ctx, s, key, p.Prepared)
+	p := d.Prepared
+	first, err := a.withdrawals(ctx, s, key, p)
 	if err != nil {
 		return err
 	}
@@ -57,12 +58,12 @@ func (a *app) removeRole(ctx context.Context, s *session, key string, yes bool) 
 			a.say("first it would be withdrawn from %s%s", h.Subject, onScope(h.Scope))
 		}
 		if a.dryRun && (p.Refusal == nil || first == nil) {
-			return a.preview(p.Prepared)
+			return a.preview(p)
 		}
 		if a.dryRun {
 			return nil
 		}
-		_, err := a.record(ctx, s, p) // so that the refusal is noted
+		_, err := a.record(ctx, s, d) // so that the refusal is noted
 		return err
 	}
 	for _, h := range first {
@@ -72,11 +73,11 @@ func (a *app) removeRole(ctx context.Context, s *session, key string, yes bool) 
 		return usage("rm %s: not confirmed, so nothing was removed; say --yes", key)
 	}
 	for _, h := range first {
-		p, err := a.prepare(ctx, s, h)
+		d, err := a.prepare(ctx, s, h)
 		if err != nil {
 			return err
 		}
-		if _, err := a.record(ctx, s, p); err != nil {
+		if _, err := a.record(ctx, s, d); err != nil {
 			return err
 		}
 	}

@@ -32,6 +32,27 @@ A negative answer is written to stdout like any other; -q leaves it out.`},
 
 A server that runs on the data directory is found by DIR/run/server.json. Without one, a command opens the directory
 itself, which one process at a time can do.`},
+		{Use: "wallets", Short: "How wallets sign what they do", Long: `Wallets
+
+A wallet stands in an organization under its address, with the checksum of EIP-55 in its letters, or, where it is a wallet of
+one chain alone, under its did:pkh:
+
+  permledger user add 0x2c7536E3605D9C16a7a3D7b1898e529396a65c23 --kind wallet
+  permledger user add did:pkh:eip155:137:0x2c7536E3605D9C16a7a3D7b1898e529396a65c23 --kind wallet
+
+What it does, it signs itself; no password, API key or other key stands in for that. With a key in a file, as servers have it:
+
+  permledger document issue role:agents --wallet agent.key
+
+With a wallet in a browser or on a device, in two steps. FILE then holds typedData, to be signed with eth_signTypedData_v4
+(or with --scheme eip191 and eip4361 a text, to be signed with personal_sign):
+
+  permledger document issue role:agents --wallet 0x2c7536E3605D9C16a7a3D7b1898e529396a65c23 --prepare FILE
+  permledger submit FILE --signature 0x…
+
+What the wallet shows names the ledger, the action, what it is about with all details, and until when the signature is good,
+which is an hour. Programs get the same from the member wallet of /v1/orgs/ORG/prepare, and send the signature to
+/v1/orgs/ORG/commands. Contract wallets (EIP-1271) are not supported: only their chain could check what they sign.`},
 		{Use: "revisions", Short: "How a moment of the ledger is written", Long: `Revisions
 
   --as-of takes

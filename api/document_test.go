@@ -1,0 +1,56 @@
+package api_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/permledger/permledger/api"
+)
+
+// -rewrite writes the generated part of docs/api.md anew.
+var rewrite = flag.Bool("rewrite", false, "write the generated part of docs/api.md anew")
+
+// The document lists every route, with what it takes and gives, and the action that it demands or the reason for none.
+func TestRoutesAreDocumented(t *testing.T) {
+	const begin, end = "-rewrite` -->\n", "<!-- end -->"
+	path := filepath.Join("..", "docs", "api.md")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(b), begin)
+	_, after, ok2 := strings.Cut(rest, end)
+	if !ok1 || !ok2 {
+		t.Fatalf("%s has no generated part", path)
+	}
+	var table strings.Builder
+	table.WriteString("| route | what | takes the action |\n|---|---|---|\n")
+	for _, r := range api.Routes() {
+		query := ""
+		if len(r.Query) > 0 {
+			query = "<br>?" + strings.Join(r.Query, ", ")
+		}
+		demands := "`" + r.Action + "`"
+		switch {
+		case r.Operator:
+			demands = "the node's operator alone: " + r.Why
+		case r.Action == "":
+			demands = "none: " + r.Why
+		}
+		fmt.Fprintf(&table, "| `%s %s`%s | %s | %s |\n", r.Method, r.Path, query, r.Summary, demands)
+	}
+	want := before + begin + table.String() + end + after
+	if want == string(b) {
+		return
+	}
+	if !*rewrite {
+		t.Fatalf("%s does not list the routes as they are; run `go test ./api -run TestRoutesAreDocumented -rewrite`", path)
+	}
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,73 @@
+package wire
+
+// Similar is two roles that give nearly the same permissions.
+type Similar struct {
+	Role    string   `json:"role"`  // key; it has as many permissions as the other, or more
+	Other   string   `json:"other"` // key
+	Overlap int      `json:"overlap"`
+	Common  int      `json:"common"`            // permissions in both
+	Only    []string `json:"only,omitempty"`    // in Role alone
+	InOther []string `json:"inOther,omitempty"` // in Other alone
+}
+
+// RoleReport is a role in a report, with what a report says of it.
+type RoleReport struct {
+	Role    string   `json:"role"` // key
+	Name    string   `json:"name"`
+	Count   int      `json:"count"`             // of permissions
+	Holders int      `json:"holders"`           //
+	Created uint64   `json:"created"`           // position
+	Missing []string `json:"missing,omitempty"` // of undocumented: description, guideline
+	Since   uint64   `json:"since,omitempty"`   // of unheld: the position at which the last holder lost it; absent: nobody ever had it
+	Last    string   `json:"last,omitempty"`    // of unused and unreviewed: when it last was; absent: never
+	At      uint64   `json:"at,omitempty"`      // of unreviewed: the position of the last review
+}
+
+// UnusedPermission is a permission that a subject holds and did not use in a period.
+type UnusedPermission struct {
+	Subject    string   `json:"subject"`
+	Kind       string   `json:"kind"`
+	Permission string   `json:"permission"`
+	Through    []string `json:"through"` // keys of roles; empty: given without a role
+	Since      uint64   `json:"since"`   // the position since which it holds it
+	Held       string   `json:"held"`    // the time of that
+}
+
+// Usage is a report of what was not used. What counts as use is said in Counts.
+type Usage struct {
+	Items     []UnusedPermission `json:"items"` // permissions, by subject and name
+	Roles     []RoleReport       `json:"roles"` // of which no holder used anything
+	Since     string             `json:"since"` // the period begins here and ends at the moment asked about
+	Counts    string             `json:"counts"`
+	Entries   int                `json:"entries"`          // own actions that counted
+	Decisions int                `json:"decisions"`        // recorded decisions that counted
+	Oldest    string             `json:"oldest,omitempty"` // of the decisions that are still kept
+	AsOf      AsOf               `json:"asOf"`
+}
+
+// Having is one thing that a subject may do.
+type Having struct {
+	Subject    string   `json:"subject"`
+	Kind       string   `json:"kind"`
+	Permission string   `json:"permission"` // *: everything, as the owner
+	Scope      string   `json:"scope,omitempty"`
+	Through    []string `json:"through"` // keys of roles; a permission that was given without one is there as an empty text
+}
+
+// Affected is who a change of a role concerns. Nothing is sent to anybody by itself.
+type Affected struct {
+	Role    string           `json:"role"`
+	From    AsOf             `json:"from"`
+	To      AsOf             `json:"to"`
+	Change  RoleChange       `json:"change"`
+	Holders []AffectedHolder `json:"holders"` // of the role, before or after, by key
+	Entries []Item           `json:"entries"` // what was recorded
+}
+
+// AffectedHolder is somebody that a change of a role concerns.
+type AffectedHolder struct {
+	Subject string      `json:"subject"`
+	Kind    string      `json:"kind"` // human, technical, api-key, wallet or did
+	Gained  []Effective `json:"gained,omitempty"`
+	Lost    []Effective `json:"lost,omitempty"`
+}

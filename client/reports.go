@@ -1,0 +1,75 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/permledger/permledger/api/wire"
+)
+
+// SimilarRoles gives each two roles of which so many percent of the permissions are in both; 0 is 80.
+func (c *Client) SimilarRoles(ctx context.Context, org string, least int, r Read) (wire.List[wire.Similar], error) {
+	q := r.query()
+	if least != 0 {
+		q.Set("least", strconv.Itoa(least))
+	}
+	return get[wire.List[wire.Similar]](ctx, c, path(org, "reports", "similar"), q)
+}
+
+// UndocumentedRoles gives the roles without a description, or without a guideline.
+func (c *Client) UndocumentedRoles(ctx context.Context, org string, r Read) (wire.List[wire.RoleReport], error) {
+	return get[wire.List[wire.RoleReport]](ctx, c, path(org, "reports", "undocumented"), r.query())
+}
+
+// UnheldRoles gives the roles that nobody has.
+func (c *Client) UnheldRoles(ctx context.Context, org string, r Read) (wire.List[wire.RoleReport], error) {
+	return get[wire.List[wire.RoleReport]](ctx, c, path(org, "reports", "unheld"), r.query())
+}
+
+// Unused says which permissions were held and not used since a moment (empty: 90 days before the one asked about), by one
+// subject, or by all where that is empty.
+func (c *Client) Unused(ctx context.Context, org, since, subject string, r Read) (wire.Usage, error) {
+	q := r.query()
+	set(q, "since", since)
+	set(q, "subject", subject)
+	return get[wire.Usage](ctx, c, path(org, "reports", "unused"), q)
+}
+
+// Affected says whom the change of a role between two moments concerns; both empty: its last change.
+func (c *Client) Affected(ctx context.Context, org, role, from, to string) (wire.Affected, error) {
+	q := url.Values{}
+	set(q, "role", role)
+	set(q, "from", from)
+	set(q, "to", to)
+	return get[wire.Affected](ctx, c, path(org, "reports", "changes"), q)
+}
+
+// Operations says what can be done, and which permissions of the organization allow it.
+func (c *Client) Operations(ctx context.Context, org string) (wire.List[wire.Operation], error) {
+	return get[wire.List[wire.Operation]](ctx, c, path(org, "operations"), nil)
+}
+
+// WhoHasWhat gives everything that everybody may do. The list is read as the caller goes on; it must be gone through, in
+// whole or in part.
+func (c *Client) WhoHasWhat(ctx context.Context, org string, r Read) (wire.AsOf, iter.Seq2[wire.Having, error], error) {
+	return streamed[wire.Having](ctx, c, org, path(org, "reports", "who-has-what"), r)
+}
+
+// streamed asks for an answer of lines that says in its header as of when it is.
+func streamed[T any](ctx context.Context, c *Client, org, path string, r Read) (wire.AsOf, iter.Seq2[T, error], error) {
+	resp, err := c.request(ctx, http.MethodGet, path, r.query(), nil, nil)
+	if err != nil {
+		return wire.AsOf{}, nil, err
+	}
+	var asOf wire.AsOf
+	if err := json.Unmarshal([]byte(resp.Header.Get(wire.AsOfHeader)), &asOf); err != nil {
+		resp.Body.Close()
+		return wire.AsOf{}, nil, fmt.Errorf("%s of %s: the answer does not say as of when it is: %w", path, org, err)
+	}
+	return asOf, decoded[T](ctx, c, resp.Body), nil
+}
