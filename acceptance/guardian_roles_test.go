@@ -96,12 +96,12 @@ func TestG11ADeletedRoleIsTakenFromEveryHolder(t *testing.T) {
 	o.user("user1", registeredUser)
 	o.user("user2", "")
 	o.user("deleter", "")
-	o.As("owner").CreateRole("Policy reader", "POLICIES_POLICY_READ")
+	o.As("owner").CreateRole("Policy reader", "POLICIES_POLICY_CREATE")
 	o.As("owner").CreateRole("Deleter", "PERMISSIONS_ROLE_DELETE")
 	o.As("owner").Assign("policy-reader", "user1")
 	o.As("owner").Assign("policy-reader", "user2")
 	o.As("owner").Assign("deleter", "deleter")
-	o.Allowed("user1", "POLICIES_POLICY_READ")
+	o.Allowed("user1", "POLICIES_POLICY_CREATE")
 	// when it is only tried out, nothing happens
 	before := o.Head()
 	if r := o.CLI("deleter", "role", "rm", "policy-reader", "--dry-run"); r.Code != 0 || o.Head() != before || !strings.Contains(r.Err, "withdrawn from user1") {
@@ -126,8 +126,8 @@ func TestG11ADeletedRoleIsTakenFromEveryHolder(t *testing.T) {
 	if !slices.Equal(actions, []topic.Action{topic.SetRole, topic.SetRole, topic.DeleteRole}) {
 		t.Errorf("the messages are %v", actions)
 	}
-	o.Denied("user1", "POLICIES_POLICY_READ")
-	o.Denied("user2", "POLICIES_POLICY_READ")
+	o.Denied("user1", "POLICIES_POLICY_CREATE")
+	o.Denied("user2", "POLICIES_POLICY_CREATE")
 	// and by itself, without deleting, that right takes nothing from anybody else
 	o.user("user3", "")
 	o.Refused(o.As("user3").Try(revoke("deleter", "deleter")), "not-permitted", "PERMISSIONS_ROLE_MANAGE", "")

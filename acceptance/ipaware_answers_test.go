@@ -70,7 +70,8 @@ func TestI64PermissionsHeldAndNeverUsedAreReported(t *testing.T) {
 		t.Errorf("it says %q of %d decisions", u.Counts, u.Decisions)
 	}
 	// And the role of which nobody used anything is named
-	if len(u.Roles) != 1 || u.Roles[0].Role != "sleepers" {
+	named := slices.DeleteFunc(u.Roles, func(r wire.RoleReport) bool { return r.Role == "organization-owner" }) // who has it acts as the owner
+	if len(named) != 1 || named[0].Role != "sleepers" {
 		t.Errorf("unused roles %+v; want sleepers", u.Roles)
 	}
 }
@@ -283,14 +284,14 @@ func TestI81PermissionNotWorkingIsExplainedInFourPoints(t *testing.T) {
 	// When the permission was taken out of her role, then by whom, when and why is said
 	at := o.As("owner").Because("TICKET-140").EditRole("analyst", nil, []string{"billing.portal"}).Seq
 	_, c = points("anna@example.com", "billing.portal")
-	if len(c.Missing) != 1 || c.Missing[0].LostAt != at || c.Missing[0].By != "owner" || c.Missing[0].Reason != "TICKET-140" || c.Missing[0].Time == "" {
+	if m := about(c.Missing, "analyst"); m.LostAt != at || m.By != "owner" || m.Reason != "TICKET-140" || m.Time == "" {
 		t.Errorf("missing %+v; want who took it out at %d, and why", c.Missing, at)
 	}
 	// When the role is taken from her, then the first is no, and that is said, too
 	at = o.As("owner").Because("leaves the desk").Revoke("analyst", "anna@example.com").Seq
 	got, c = points("anna@example.com", "ip.query")
 	want("no role", got, false, false, true, true)
-	if len(c.Missing) != 1 || c.Missing[0].LostAt != at || c.Missing[0].Reason != "leaves the desk" {
+	if m := about(c.Missing, "analyst"); m.LostAt != at || m.Reason != "leaves the desk" {
 		t.Errorf("missing %+v; want the loss of the role at %d", c.Missing, at)
 	}
 	// When it is asked as of then, then the fourth says that there is a newer version
@@ -338,4 +339,14 @@ func TestI83OneReportSaysWhoHasWhat(t *testing.T) {
 	if rows[1][0] != "'=cmd|' /C calc'!A0" || rows[3][4] != "owner" {
 		t.Errorf("csv: %q", rows)
 	}
+}
+
+// about gives what is said of a role among what is missing.
+func about(list []wire.Missing, role string) wire.Missing {
+	for _, m := range list {
+		if m.Role == role {
+			return m
+		}
+	}
+	return wire.Missing{}
 }

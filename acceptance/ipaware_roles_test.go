@@ -11,6 +11,13 @@ import (
 	"github.com/permledger/permledger/events"
 )
 
+// keyWith adds an API key, which begins with its one role.
+func keyWith(o *org, key, role string) wire.Intent {
+	in := addSubject(o, key, events.KindAPIKey)
+	in.Roles = []string{role}
+	return in
+}
+
 func TestI2ARoleIsANamedCollectionOfPermissions(t *testing.T) {
 	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Read-only", "organization.view", "roles.view")
@@ -78,9 +85,8 @@ func TestI24ACustomRoleIsMadeAndAppearsInTheTable(t *testing.T) {
 	if !strings.Contains(table, "Read-only Analyst") || !strings.Contains(table, "Looks, and changes nothing") {
 		t.Errorf("the table is\n%s", table)
 	}
-	o.As("owner").Do(addSubject(o, "key-1", events.KindAPIKey))
 	o.As("admin").Assign("read-only-analyst", "member")
-	o.As("admin").Assign("read-only-analyst", "key-1")
+	o.As("admin").Do(keyWith(o, "key-1", "read-only-analyst"))
 	o.Allowed("key-1", "organization.view")
 }
 
@@ -106,10 +112,9 @@ func TestI26ACustomRoleChangesNameDescriptionAndPermissions(t *testing.T) {
 func TestI27AnEditAppliesToAllUsersAndKeysAtOnce(t *testing.T) {
 	o := open(t, "ipaware")
 	o.Add("member")
-	o.As("owner").Do(addSubject(o, "key-1", events.KindAPIKey))
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	o.As("owner").Assign("analyst", "member")
-	o.As("owner").Assign("analyst", "key-1")
+	o.As("owner").Do(keyWith(o, "key-1", "analyst"))
 	o.Denied("member", "billing.portal")
 	o.As("owner").EditRole("analyst", []string{"billing.portal"}, nil)
 	o.Allowed("member", "billing.portal")
@@ -213,9 +218,8 @@ func TestI33ARoleAssignedToAUserIsNotDeleted(t *testing.T) {
 
 func TestI34ARoleAssignedToAnAPIKeyIsNotDeleted(t *testing.T) {
 	o := open(t, "ipaware")
-	o.As("owner").Do(addSubject(o, "key-1", events.KindAPIKey))
 	o.As("owner").CreateRole("Analyst", "ip.query")
-	o.As("owner").Assign("analyst", "key-1")
+	o.As("owner").Do(keyWith(o, "key-1", "analyst"))
 	p := o.Refused(o.As("owner").Try(deleteRole("analyst")), "in-use", "assigned to users or API keys", "")
 	if !slices.Equal(p.Holders, []string{"key-1"}) {
 		t.Errorf("the holders are %v", p.Holders)
@@ -353,11 +357,10 @@ func TestI78NoPermissionSelected(t *testing.T) {
 func TestI79ARoleInUseListsWhoHasIt(t *testing.T) {
 	o := open(t, "ipaware")
 	o.Add("ann", "bob")
-	o.As("owner").Do(addSubject(o, "key-1", events.KindAPIKey))
 	o.As("owner").CreateRole("Analyst", "ip.query")
-	for _, who := range []string{"ann", "bob", "key-1"} {
-		o.As("owner").Assign("analyst", who)
-	}
+	o.As("owner").Assign("analyst", "ann")
+	o.As("owner").Assign("analyst", "bob")
+	o.As("owner").Do(keyWith(o, "key-1", "analyst"))
 	p := o.Refused(o.As("owner").Try(deleteRole("analyst")), "in-use", "", "")
 	if p.Detail != "Role is assigned to users or API keys" || p.Hint != "Remove role from all users and keys first" {
 		t.Errorf("the problem is %+v", p)

@@ -161,9 +161,6 @@ func (c *call) missing(q *wire.Check, e *access.Explanation, a access.AsOf) ([]w
 	if e.UnknownPermission {
 		add(wire.Missing{Kind: "unknown-permission", Nearest: e.Nearest}, 0, nobody, "no permission is called %s%s", clip(q.Permission), didYouMean(e.Nearest))
 	}
-	if e.Needs != "" && e.Needs != events.NeedAccess {
-		add(wire.Missing{Kind: "need"}, 0, ulid.ULID{}, "%s holds it, and %s", q.Subject, rules.NeedText(e.Needs))
-	}
 	if e.Level != "" {
 		whom := "accounts"
 		if e.Level == events.LevelToken {

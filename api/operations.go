@@ -16,6 +16,7 @@ var kindActions = map[string]string{
 	wire.DeactivateSubject: rules.ActionSubjectDeactivate, wire.CreateRole: rules.ActionRoleCreate, wire.UpdateRole: rules.ActionRoleUpdate,
 	wire.DeleteRole: rules.ActionRoleDelete, wire.AssignRole: rules.ActionRoleAssign, wire.RevokeRole: rules.ActionRoleRevoke,
 	wire.SetRoles: rules.ActionRoleSet, wire.GrantPermission: rules.ActionPermissionGrant, wire.RevokePermission: rules.ActionPermissionRevoke,
+	wire.ReviewRole: rules.ActionRoleReview, wire.StartReview: rules.ActionReviewStart, wire.DecideReview: rules.ActionReviewDecide, wire.CloseReview: rules.ActionReviewClose,
 	wire.SetPermissions: rules.ActionPermissionSet, wire.IssueDocument: rules.ActionDocumentIssue, wire.RegisterKey: rules.ActionKeyRegister,
 	wire.RotateKey: rules.ActionKeyRotate, wire.RevokeKey: rules.ActionKeyRevoke, wire.ReportKey: rules.ActionKeyReport,
 }

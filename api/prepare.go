@@ -41,6 +41,8 @@ type draft struct {
 	state *rules.State
 	parts [][]string // of sets that are too big for one entry
 
+	erases []wire.Erasure // what an erasure names
+
 	refusal     error    // why the command would not be recorded; nil: it would
 	unconfirmed *problem // says that what cannot be undone was not confirmed; nil: it was, or can be undone
 }
@@ -55,8 +57,17 @@ type intent struct {
 
 // intents by their kinds.
 var intents = map[string]intent{
-	wire.PublishCatalogue:   {[]string{"catalogue", "embedded"}, (*draft).publishCatalogue, nil},
-	wire.AddSubject:         {[]string{"subject", "subjectKind", "did", "subjectCredential", "displayName", "email"}, (*draft).addSubject, nil},
+	wire.PublishCatalogue: {[]string{"catalogue", "embedded"}, (*draft).publishCatalogue, nil},
+	wire.AddSubject:       {[]string{"subject", "subjectKind", "did", "subjectCredential", "displayName", "email", "auth", "holder", "properties", "reference", "roles"}, (*draft).addSubject, nil},
+	wire.InviteSubject: {[]string{"subject", "subjectKind", "displayName", "email", "auth", "invitation", "properties", "reference", "roles", "until"},
+		(*draft).inviteSubject, nil},
+	wire.UpdateSubject:      {[]string{"subject", "displayName", "email", "holder", "unassigned", "properties", "reference"}, (*draft).updateSubject, nil},
+	wire.ReactivateSubject:  {[]string{"subject"}, (*draft).reactivateSubject, nil},
+	wire.RemoveSubject:      {[]string{"subject"}, (*draft).removeSubject, nil},
+	wire.LinkSubject:        {[]string{"subject", "to"}, (*draft).linkSubject, nil},
+	wire.UnlinkSubject:      {[]string{"subject", "to"}, (*draft).unlinkSubject, nil},
+	wire.EraseSubject:       {[]string{"subject", "everything"}, (*draft).eraseSubject, nil},
+	wire.ChangeLogin:        {[]string{"subject", "key", "login"}, (*draft).changeLogin, nil},
 	wire.DeactivateSubject:  {[]string{"subject"}, (*draft).deactivateSubject, nil},
 	wire.AdoptRules:         {[]string{"switches"}, (*draft).adoptRules, nil},
 	wire.DefaultRole:        {[]string{"role"}, (*draft).defaultRole, nil},
@@ -81,6 +92,10 @@ var intents = map[string]intent{
 	wire.RegisterResource:   {[]string{"resource", "name", "properties", "publish"}, (*draft).registerResource, nil},
 	wire.UpdateResource:     {[]string{"resource", "name", "properties", "publish", "withdraw"}, (*draft).updateResource, nil},
 	wire.RemoveResource:     {[]string{"resource"}, (*draft).removeResource, nil},
+	wire.ReviewRole:         {[]string{"role"}, (*draft).reviewRole, nil},
+	wire.StartReview:        {[]string{"name", "about", "until"}, (*draft).startReview, nil},
+	wire.DecideReview:       {[]string{"review", "decision", "subject", "role", "permission", "scope"}, (*draft).decideReview, nil},
+	wire.CloseReview:        {[]string{"review", "decision"}, (*draft).closeReview, nil},
 	wire.IssueDocument:      {[]string{"about"}, (*draft).issueDocument, nil},
 	wire.RegisterKey:        {[]string{"key", "purpose", "subject"}, (*draft).registerKey, nil},
 	wire.RotateKey:          {[]string{"key", "old"}, (*draft).rotateKey, nil},
@@ -94,7 +109,7 @@ var intents = map[string]intent{
 	wire.ActOnToken:         {[]string{"token", "permission", "payload"}, (*draft).actOnToken, nil},
 	wire.AddAgent:           {[]string{"token", "wallet"}, (*draft).addAgent, nil},
 	wire.RemoveAgent:        {[]string{"token", "wallet"}, (*draft).removeAgent, nil},
-	wire.QualifyInvestor:    {[]string{"token", "wallet", "investor", "onchainId", "country", "record"}, (*draft).qualifyInvestor, nil},
+	wire.QualifyInvestor:    {[]string{"token", "wallet", "investor", "onchainId", "country", "properties"}, (*draft).qualifyInvestor, nil},
 	wire.DisqualifyInvestor: {[]string{"token", "wallet"}, (*draft).disqualifyInvestor, nil},
 	wire.BlockWallet:        {[]string{"token", "wallet"}, (*draft).blockWallet, nil},
 	wire.UnblockWallet:      {[]string{"token", "wallet"}, (*draft).unblockWallet, nil},
@@ -204,6 +219,7 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 	}
 	if !other { // a wallet may be somebody's whose account calls, and is not known to be
 		p.Preview = d.preview(&e)
+		p.Preview.Erases = d.erases
 	}
 	return p, nil
 }

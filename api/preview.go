@@ -39,7 +39,7 @@ func (d *draft) preview(e *events.Event) *wire.Preview {
 		p.role(data.Role, slices.Concat(data.Add, data.Included), data.Remove)
 	case *events.RoleAssigned:
 		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
-			return append(held, rules.Held{Role: data.Role, Scope: data.Scope})
+			return append(held, rules.Held{Role: data.Role, Scope: data.Scope, Condition: data.Condition})
 		})
 	case *events.RoleDelegated:
 		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
@@ -59,7 +59,7 @@ func (d *draft) preview(e *events.Event) *wire.Preview {
 		})
 	case *events.PermissionGranted:
 		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
-			return append(held, rules.Held{Permission: data.Permission, Scope: data.Scope})
+			return append(held, rules.Held{Permission: data.Permission, Scope: data.Scope, Condition: data.Condition})
 		})
 	case *events.PermissionRevoked:
 		p.subject(data.Subject, func(held []rules.Held) []rules.Held {
@@ -95,6 +95,9 @@ func (p *previewer) has(role ulid.ULID) map[string]bool {
 // gives says whether something held gives a permission on a scope; without is a role that does not count.
 func (p *previewer) gives(held []rules.Held, name, scope string, without ulid.ULID) bool {
 	for _, h := range held {
+		if h.Condition != "" { // it gives it in some cases only
+			continue
+		}
 		if !rules.Covers(h.Scope, scope) || h.Role == without && h.Permission == "" {
 			continue
 		}
@@ -145,7 +148,9 @@ func (p *previewer) difference(list *[]wire.Effective, u rules.Subject, a, b []r
 	type at struct{ name, scope string }
 	seen := map[at]bool{}
 	for _, h := range a {
-		same := func(o rules.Held) bool { return o.Role == h.Role && o.Permission == h.Permission && o.Scope == h.Scope }
+		same := func(o rules.Held) bool {
+			return o.Role == h.Role && o.Permission == h.Permission && o.Scope == h.Scope && o.Condition == h.Condition
+		}
 		if slices.ContainsFunc(b, same) {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/projections/access"
 )
 
@@ -58,7 +59,7 @@ func reportUndocumented(c *call) (wire.List[wire.RoleReport], error) {
 		if v.Description == "" {
 			one.Missing = append(one.Missing, "description")
 		}
-		if roleOf(v, false, roleActions{}).Labels[wire.Guideline] == "" {
+		if !slices.ContainsFunc(v.Labels, func(l events.Label) bool { return l.Name == wire.Guideline }) {
 			one.Missing = append(one.Missing, wire.Guideline)
 		}
 		return len(one.Missing) > 0, nil

@@ -139,6 +139,10 @@ func (r *rehearsal) step(s *rules.State, in wire.Intent, credential string) (wir
 	e.Sequence = s.Position() + 1
 	rules.Evolve(s, &e)
 	r.touch(e.Data)
+	switch e.Data.(type) {
+	case *events.RoleRevoked, *events.RolesSet, *events.SubjectDeactivated, *events.GrantEnded: // whoever they delegated to loses it too
+		r.all = r.all || s.Delegates()
+	}
 	step.Type = string(e.Data.Type())
 	return step, nil
 }
@@ -148,7 +152,8 @@ func (r *rehearsal) touch(data events.Data) {
 	switch d := data.(type) {
 	case *events.RoleUpdated:
 		r.roles[d.Role] = true
-	case *events.RoleCreated, *events.RoleDeleted, *events.DocumentIssued, *events.PermissionsRecorded, *events.KeyRegistered,
+	case *events.RoleReviewed, *events.ReviewStarted, *events.ReviewDecided, *events.ReviewClosed,
+		*events.RoleCreated, *events.RoleDeleted, *events.DocumentIssued, *events.PermissionsRecorded, *events.KeyRegistered,
 		*events.KeyRotated, *events.KeySucceeded, *events.KeyRevoked, *events.KeyReported: // nobody holds it; or nobody's
 	case *events.RoleDelegated:
 		r.subjects[d.Subject] = true

@@ -177,7 +177,7 @@ func (c *call) note(q wire.Check) {
 	if v, err := c.org.Access.Subject(q.Subject, access.AsOf{Position: q.AsOf.Seq}); err == nil {
 		r.About = "subject/" + v.ID.String()
 	}
-	if id, ok := CallerOf(c.Context()).Subject(c.org); ok {
+	if id, ok := c.caller.Subject(c.org); ok {
 		r.Actor = id.String()
 	}
 	c.org.Activity.Note(c.now, r)

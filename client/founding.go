@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events/didkey"
@@ -29,7 +30,10 @@ func Founding(profile string) ([]wire.Intent, error) {
 			in.Description = &r.Description
 		}
 		for _, name := range r.Permissions {
-			in.Permissions = append(in.Permissions, rules.Qualified(profile, name))
+			if !strings.Contains(name, ":") { // else it is one of the ledger's own
+				name = rules.Qualified(profile, name)
+			}
+			in.Permissions = append(in.Permissions, name)
 		}
 		all = append(all, in)
 	}

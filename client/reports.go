@@ -73,3 +73,22 @@ func streamed[T any](ctx context.Context, c *Client, org, path string, r Read) (
 	}
 	return asOf, decoded[T](ctx, c, resp.Body), nil
 }
+
+// UnreviewedRoles gives the roles that nobody looked over for so many days; 0 is a quarter.
+func (c *Client) UnreviewedRoles(ctx context.Context, org string, days int, r Read) (wire.List[wire.RoleReport], error) {
+	q := r.query()
+	if days != 0 {
+		q.Set("days", strconv.Itoa(days))
+	}
+	return get[wire.List[wire.RoleReport]](ctx, c, path(org, "reports", "unreviewed"), q)
+}
+
+// Reviews gives the access reviews, the newest first.
+func (c *Client) Reviews(ctx context.Context, org string, r Read) (wire.List[wire.Review], error) {
+	return get[wire.List[wire.Review]](ctx, c, path(org, "reviews"), r.query())
+}
+
+// Review gives an access review with its items, by id or, where it is not closed, by title.
+func (c *Client) Review(ctx context.Context, org, review string) (wire.One[wire.Review], error) {
+	return get[wire.One[wire.Review]](ctx, c, path(org, "reviews", review), nil)
+}

@@ -22,10 +22,10 @@ var (
 	rights = []string{
 		"a", "b", "ledger:role.create", "ledger:role.assign", "ledger:permission.grant", "ledger:permission.set", "ledger:subject.add",
 		"ledger:key.register", "ledger:role.delegate", "ledger:access.delegate", "shop:t", "shop:v", "shop:x", "shop:y", "shop:z",
-		"shop:read", "shop:all", "shop:assigned", "shop:published", "shop:both",
+		"shop:read", "shop:all", "shop:assigned", "shop:published", "shop:both", "shop:own", "shop:agent", "shop:hold", "shop:list",
 	}
 	places   = []string{"", "x/1", "x/1/y/2", "x/2", "policy/p"}
-	asked    = []string{"", "x/1", "x/1/y/2", "x/1/y/3", "x/11", "x/2", "policy/p", "policy/q/y/2"}
+	asked    = []string{"", "x/1", "x/1/y/2", "x/1/y/3", "x/11", "x/2", "policy/p", "policy/q/y/2", at(tokens[0]), at(tokens[1]) + "/y/1"}
 	policies = []string{"policy/p", "policy/q"}
 	things   = []string{"policy/p", "policy/q", "x/1", "x/1/y/2"}
 )
@@ -53,6 +53,12 @@ func didOf(thing string) string {
 // wallet is the address that wal has; its name in the ledger too.
 const wallet = "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826"
 
+// addresses are those of wallets that take part at tokens: of wal, of one that nobody knows before, and of nobody.
+var addresses = []string{wallet, "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", noAddress}
+
+// tokens are two: at one address, on two chains.
+var tokens = []string{"eip155:137:0x000000000000000000000000000000000000dEaD", "eip155:1:0x000000000000000000000000000000000000dEaD"}
+
 // keyOf gives the key that somebody has in the ledger.
 func keyOf(name string) string {
 	if name == "wal" {
@@ -68,12 +74,12 @@ func roleKeyOf(name string) string { return name[:2] }
 
 // profiles are the ways in which organizations go by the rules; each switch is on in one and off in another.
 var profiles = []events.Profile{
+	{Name: "tokeny", UniqueNames: true, FixedRoles: true, RecoveryDelay: 60},
 	{Name: "cascade", DirectGrants: true, EmptyRoles: true, NewPermissions: true, Delegation: true},
 	{Name: "guardian", Dependencies: true, EmptyRoles: true, Delegation: true, KeepDelegated: true, DefaultRoles: true, WithdrawRoles: true},
 	{Name: "plain", EmptyRoles: true, NewPermissions: true, DirectGrants: true},
 	{Name: "stokr", DirectGrants: true, UniqueNames: true},
 	{Name: "ipaware", UniqueNames: true, RecoveryDelay: 3600},
-	{Name: "tokeny", UniqueNames: true, FixedRoles: true, RecoveryDelay: 60},
 	{Name: "strict", DirectGrants: true, Dependencies: true},
 }
 
@@ -88,7 +94,10 @@ func opening(p events.Profile) *events.OrganizationOpened {
 // shops are versions of a catalogue: permissions come, go, and change their level, what they need and what they open.
 var shops = [][]events.Permission{
 	sorted(perm("t", token), perm("v"), perm("x", opens("role.set", "subject.add")), perm("y", needs("x"), opens("resource.register", "resource.update")), perm("z", needs("t", "y")),
-		perm("read", besides("access")), perm("all", reach("all")), perm("assigned", reach("assigned")), perm("published", reach("published")), perm("both", reach("assigned-and-published"))),
+		perm("read", besides("access")), perm("all", reach("all")), perm("assigned", reach("assigned")), perm("published", reach("published")), perm("both", reach("assigned-and-published")),
+		perm("own", token, opens("agent.add", "agent.remove", "token.compliance", "token.condition", "token.registry", "token.transfer")),
+		perm("agent", token, opens("investor.disqualify", "investor.qualify", "token.pause", "token.unpause", "wallet.block", "wallet.unblock")),
+		perm("hold", token, besides("compliant", "qualified", "unblocked", "unpaused")), perm("list", besides("token-role"))),
 	sorted(perm("t", token), perm("v", reserved), perm("x"), perm("y", needs("v", "x")), perm("read", besides("access")), perm("assigned", reach("assigned"))),
 	sorted(perm("t"), perm("x", opens("role.assign")), perm("z", needs("x")), perm("read"), perm("all", reach("published")), perm("both", reach("assigned-and-published"))),
 	sorted(perm("t"), perm("x", needs("gone"))),
@@ -169,6 +178,13 @@ func (d *drawing) roleID(label string) ulid.ULID {
 			there = append(there, n)
 		}
 	}
+	if d.rarely(15, label+", gone") {
+		for _, n := range roleIDs {
+			if o := d.roles[idOf(n)]; o != nil && o.gone {
+				return idOf(n)
+			}
+		}
+	}
 	return idOf(mostly(d, there, roleIDs, label))
 }
 
@@ -189,7 +205,7 @@ func (d *drawing) there(are bool) (list []string) {
 
 // until draws an end: none, mostly, else one that has passed, is near, or is far.
 func (d *drawing) until(at time.Time) time.Time {
-	if !d.rarely(3, "with an end") {
+	if !d.rarely(2, "with an end") {
 		return time.Time{}
 	}
 	minutes := rapid.SampledFrom([]int{0, 1, 90, 3000}).Draw(d.T, "minutes")
@@ -217,6 +233,27 @@ func (d *drawing) properties() []events.Property {
 func (d *drawing) place(of []string, there bool, label string) string {
 	return mostly(d, slices.DeleteFunc(slices.Clone(of), func(path string) bool { return (d.things[path] != nil) != there }), of, label)
 }
+
+// over draws something that somebody had until an instant that has passed, to be given again before that is recorded.
+func (d *drawing) over(at time.Time, role bool) (gift, bool) {
+	var all []gift
+	for _, g := range d.gifts {
+		if g.over(at) && role == (g.perm == "") {
+			all = append(all, g)
+		}
+	}
+	if len(all) == 0 || !d.rarely(3, "again") {
+		return gift{}, false
+	}
+	return rapid.SampledFrom(all).Draw(d.T, "over"), true
+}
+
+// token draws one of the tokens, mostly one that is deployed.
+func (d *drawing) token() string {
+	return mostly(d, slices.Sorted(maps.Keys(d.coins)), tokens, "token")
+}
+
+func (d *drawing) address() string { return d.one(addresses, "address") }
 
 // announced draws who was announced as the owner, mostly.
 func (d *drawing) announced() ulid.ULID {
@@ -280,6 +317,9 @@ func (d *drawing) kinds(at time.Time) []kind {
 	}
 	return []kind{
 		{"role.assigned", 3, func() events.Data {
+			if g, ok := d.over(at, true); ok {
+				return &events.RoleAssigned{Subject: g.to, Role: g.role, Scope: g.scope, Until: d.until(at)}
+			}
 			return &events.RoleAssigned{Subject: d.who("to"), Role: d.roleID("role"), Scope: d.one(places, "scope"), Until: d.until(at), Condition: d.under()}
 		}},
 		{"role.created", when(!p.FixedRoles, 6), func() events.Data {
@@ -312,6 +352,9 @@ func (d *drawing) kinds(at time.Time) []kind {
 			return u
 		}},
 		{"permission.granted", when(p.DirectGrants, 4), func() events.Data {
+			if g, ok := d.over(at, false); ok {
+				return &events.PermissionGranted{Subject: g.to, Permission: g.perm, Scope: g.scope, Until: d.until(at)}
+			}
 			return &events.PermissionGranted{Subject: d.who("to"), Permission: d.one(rights, "permission"), Scope: d.one(places, "scope"), Until: d.until(at), Condition: d.under()}
 		}},
 		{"permissions.set", when(p.DirectGrants, 4), func() events.Data {
@@ -338,6 +381,50 @@ func (d *drawing) kinds(at time.Time) []kind {
 		{"access.delegated", when(p.Delegation, 3), func() events.Data {
 			return &events.AccessDelegated{Subject: d.who("to"), Resource: d.place(policies, true, "policy")}
 		}},
+		{"token.deployed", when(p.FixedRoles, 2), func() events.Data {
+			return &events.TokenDeployed{Token: d.token(), Name: "ABC", Owner: d.address()}
+		}},
+		{"token.transferred", when(len(d.coins) > 0, 4), func() events.Data {
+			return &events.TokenTransferred{Token: d.token(), To: d.address()}
+		}},
+		{"agent.added", when(len(d.coins) > 0, 8), func() events.Data {
+			return &events.AgentAdded{Token: d.token(), Agent: d.address()}
+		}},
+		{"agent.removed", when(len(d.coins) > 0, 6), func() events.Data {
+			return &events.AgentRemoved{Token: d.token(), Agent: d.address()}
+		}},
+		{"investor.qualified", when(len(d.coins) > 0, 10), func() events.Data {
+			return &events.InvestorQualified{Token: d.token(), Wallet: d.address(), Investor: "INV-1", Country: d.one([]string{"LU", "FR", ""}, "country")}
+		}},
+		{"investor.disqualified", when(len(d.coins) > 0, 4), func() events.Data {
+			return &events.InvestorDisqualified{Token: d.token(), Wallet: d.address()}
+		}},
+		{"wallet.blocked", when(len(d.coins) > 0, 6), func() events.Data {
+			return &events.WalletBlocked{Token: d.token(), Wallet: d.address()}
+		}},
+		{"wallet.unblocked", when(len(d.coins) > 0, 4), func() events.Data {
+			return &events.WalletUnblocked{Token: d.token(), Wallet: d.address()}
+		}},
+		{"token.updated", when(len(d.coins) > 0, 8), func() events.Data {
+			u := &events.TokenUpdated{Token: d.token()}
+			switch d.one([]string{"paused", "active", "registry", "compliance", "condition"}, "what") {
+			case "paused":
+				u.State = "paused"
+			case "active":
+				u.State = "active"
+			case "registry":
+				u.IdentityRegistry = d.address()
+			case "compliance":
+				u.Compliance = d.address()
+			case "condition":
+				text := d.one([]string{"", `subject.properties.country == "LU"`, `subject.properties.country != "LU"`}, "condition")
+				u.Condition = &text
+			}
+			return u
+		}},
+		{"token.acted", when(len(d.coins) > 0, 6), func() events.Data {
+			return &events.TokenActed{Token: d.token(), Permission: d.one([]string{"shop:hold", "shop:agent", "shop:own", "shop:x", "shop:none"}, "permission")}
+		}},
 		{"ownership.transferred", 1, func() events.Data { return &events.OwnershipTransferred{To: d.who("to")} }},
 		{"recovery.started", when(p.RecoveryDelay > 0, 3), func() events.Data { return &events.RecoveryStarted{To: d.who("to")} }},
 		{"recovery.stopped", when(d.recovery != nil, 2), func() events.Data { return &events.RecoveryStopped{To: d.announced()} }},
@@ -346,10 +433,10 @@ func (d *drawing) kinds(at time.Time) []kind {
 			return &events.OrganizationUpdated{Organization: d.one([]string{"acme", "acme", "other"}, "organization"), Name: d.one(titles[:3], "name")}
 		}},
 		{"role.defaulted", when(p.DefaultRoles, 2), func() events.Data {
-			if d.rarely(4, "none") {
-				return &events.RoleDefaulted{}
+			if d.standard != nobody && d.rarely(2, "no longer") {
+				return &events.RoleDefaulted{Role: d.standard, None: true}
 			}
-			return &events.RoleDefaulted{Role: d.roleID("role")}
+			return &events.RoleDefaulted{Role: d.roleID("role"), None: d.rarely(8, "none")}
 		}},
 		{"role.revoked", 2, func() events.Data {
 			if g, ok := d.given(true); ok {
@@ -415,7 +502,7 @@ func (d *drawing) kinds(at time.Time) []kind {
 
 // command draws a command, and when it is decided.
 func (d *drawing) command() (events.Command, time.Time) {
-	at := d.last.Add(time.Second + rapid.SampledFrom([]time.Duration{0, 0, 0, time.Minute, time.Hour, 25 * time.Hour}).Draw(d.T, "wait"))
+	at := d.last.Add(time.Second + rapid.SampledFrom([]time.Duration{0, 0, time.Minute, time.Minute, 2 * time.Hour, 25 * time.Hour}).Draw(d.T, "wait"))
 	d.made++
 	actor := mostly(d, []string{nameOf(d.owner), "ann", "bob", "ann", "owner", "wal"}, append([]string{"platform", "stranger"}, people...), "actor")
 	c := events.Command{Ledger: source, Actor: idOf(actor), Data: d.data(at)}
@@ -427,6 +514,11 @@ func (d *drawing) command() (events.Command, time.Time) {
 	case *events.RoleAssigned, *events.RoleRevoked:
 		if d.rarely(8, "the operator") {
 			actor = "platform"
+		}
+	case *events.TokenDeployed:
+	case events.TokenData:
+		if !d.rarely(6, "not a wallet") {
+			actor = d.walletOf(c.Data.(events.TokenData).Of())
 		}
 	case *events.OwnershipTransferred:
 		if !d.rarely(3, "not the owner") {
@@ -449,7 +541,12 @@ func (d *drawing) command() (events.Command, time.Time) {
 	}
 	slices.Sort(own)
 	c.Auth = events.Auth{Method: "signature", Credential: mostly(d, own, []string{didOf(actor), didOf("bob"), didOf("operator"), didOf("event")}, "credential")}
-	if actor == "wal" && !d.rarely(12, "not as a wallet") || d.rarely(30, "as a wallet") {
+	if slices.Contains(addresses, actor) {
+		if u := d.wallet(tokens[0], actor); u != nil {
+			c.Actor = u.id
+		}
+		c.Auth = events.Auth{Method: "eip712", Credential: actor}
+	} else if actor == "wal" && !d.rarely(12, "not as a wallet") || d.rarely(30, "as a wallet") {
 		c.Auth = events.Auth{Method: "eip712", Credential: wallet}
 	}
 	c.ID = idOf("command " + time.Duration(d.made).String())
@@ -472,4 +569,14 @@ func (d *drawing) command() (events.Command, time.Time) {
 		}
 	}
 	return c, at
+}
+
+// walletOf draws the address of somebody at a token: its owner, or any.
+func (d *drawing) walletOf(token string) string {
+	if c := d.coins[token]; c != nil && d.flip("the owner") {
+		if u := d.subjects[c.owner]; u != nil {
+			return u.key
+		}
+	}
+	return d.one(addresses[:3], "wallet")
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"testing"
@@ -55,11 +56,9 @@ func begin(t *rapid.T, p events.Profile) *ledger {
 	l.must("owner", opening(p))
 	l.must("owner", &events.CataloguePublished{Catalogue: "shop", Permissions: shops[0]})
 	if p.DefaultRoles || p.RecoveryDelay > 0 { // roles of the system, made before anybody is added
-		for key, managed := range map[string]string{"so": events.ManagedOwner, "sp": events.ManagedOperator, "st": events.ManagedTokenAgent} {
+		for key, managed := range map[string]string{"so": events.ManagedOwner, "sp": events.ManagedOperator, "st": events.ManagedTokenAgent, "su": events.ManagedTokenOwner, "sv": events.ManagedTokenHolder} {
 			d := &events.RoleCreated{Role: idOf(key), Key: key, Name: "System " + key, System: true, Managed: managed}
-			if key != "so" {
-				d.Permissions = []string{"shop:v", "shop:x"}
-			}
+			d.Permissions = map[string][]string{"sp": {"shop:v", "shop:x"}, "st": {"shop:agent"}, "su": {"shop:own"}, "sv": {"shop:hold"}}[key]
 			l.must("owner", d)
 		}
 		l.must("owner", &events.RoleCreated{Role: idOf("r0"), Key: "r0", Name: "Admin", Permissions: admin(), System: p.FixedRoles})
@@ -76,6 +75,11 @@ func begin(t *rapid.T, p events.Profile) *ledger {
 	l.must("owner", &events.RoleAssigned{Role: idOf("r1"), Subject: idOf("bob"), Scope: "x/1"})
 	l.must("owner", &events.RoleAssigned{Role: idOf("r0"), Subject: idOf("ann")})
 	l.must("owner", &events.RoleAssigned{Role: idOf("r0"), Subject: idOf("bob"), Until: start.Add(100 * time.Hour)})
+	if p.FixedRoles {
+		l.must("owner", &events.TokenDeployed{Token: tokens[0], Name: "ABC TOKEN", Owner: wallet})
+		l.must("wal", &events.AgentAdded{Token: tokens[0], Agent: addresses[1]})
+		l.must("wal", &events.AgentAdded{Token: tokens[0], Agent: wallet})
+	}
 	for _, path := range policies {
 		l.must("owner", &events.ResourceRegistered{Resource: path})
 	}
@@ -112,6 +116,9 @@ func (l *ledger) must(actor string, d events.Data) {
 	id := idOf(fmt.Sprintf("given %d", len(l.history)))
 	_ = id.SetTime(uint64(at.UnixMilli()))
 	c := events.Command{ID: id, Ledger: source, Actor: idOf(actor), Auth: events.Auth{Method: "signature", Credential: didOf(actor)}, Data: d}
+	if actor == "wal" {
+		c.Auth = events.Auth{Method: "eip712", Credential: wallet}
+	}
 	e, err := rules.Decide(l.state, c, at)
 	if err != nil {
 		l.Fatal(err)
@@ -168,31 +175,32 @@ func nameOf(id ulid.ULID) string {
 
 // agree holds every answer, as of a position and at an instant, to the reader's of the history up to there.
 func (l *ledger) agree(r *reader, a access.AsOf, now bool) {
-	for _, who := range append([]string{"nobody", "node"}, people...) {
-		u := r.subjects[idOf(who)]
+	all := append(slices.SortedFunc(maps.Keys(r.subjects), byID), idOf("nobody"), idOf("node"))
+	for _, who := range all {
+		u := r.subjects[who]
 		for _, p := range append([]string{"none", "ledger:none"}, rights...) {
 			for _, resource := range asked {
-				want := r.may(idOf(who), p, resource, a.Instant)
-				if now && l.state.Check(idOf(who), p, resource, a.Instant) != want {
-					l.Fatalf("after %d: the rules say that %s may do %s on %q at %v: %t; the history says %t", a.Position, who, p, resource, a.Instant, !want, want)
+				want := r.may(who, p, resource, a.Instant)
+				if now && l.state.Check(who, p, resource, a.Instant) != want {
+					l.Fatalf("after %d: the rules say that %s may do %s on %q at %v: %t; the history says %t", a.Position, nameOf(who), p, resource, a.Instant, !want, want)
 				}
 				if u == nil && want {
-					l.Fatalf("after %d: nobody is %s", a.Position, who)
+					l.Fatalf("after %d: nobody is %s", a.Position, nameOf(who))
 				}
-				if notYet(r, idOf(who), p) {
+				if notYet(r, who, p) {
 					continue
 				}
-				got := l.index.Check(idOf(who).String(), p, resource, a)
-				if got.Allowed != want || l.index.Allows(idOf(who).String(), p, resource, a) != want {
-					l.Fatalf("after %d: check says that %s may do %s on %q at %v: %t, because of %+v; the history says %t", a.Position, who, p, resource, a.Instant, got.Allowed, got.Because, want)
+				got := l.index.Check(who.String(), p, resource, a)
+				if got.Allowed != want || l.index.Allows(who.String(), p, resource, a) != want {
+					l.Fatalf("after %d: check says that %s may do %s on %q at %v: %t, because of %+v; the history says %t", a.Position, nameOf(who), p, resource, a.Instant, got.Allowed, got.Because, want)
 				}
 				for _, because := range got.Because {
-					l.justified(idOf(who), p, because)
+					l.justified(who, p, because)
 				}
 				l.agreeIn(r, who, p, resource, a, now)
 			}
 		}
-		if u != nil && !notYet(r, idOf(who), "a") {
+		if u != nil && !notYet(r, who, "a") {
 			l.agreeOnAll(r, who, a)
 		}
 	}
@@ -213,26 +221,26 @@ var said = rules.Context{
 }
 
 // agreeIn holds the answer to a question that says something beside to the reader's.
-func (l *ledger) agreeIn(r *reader, who, permission, resource string, a access.AsOf, now bool) {
-	if !slices.ContainsFunc(r.gifts, func(g gift) bool { return g.to == idOf(who) && g.under != "" }) {
+func (l *ledger) agreeIn(r *reader, who ulid.ULID, permission, resource string, a access.AsOf, now bool) {
+	if !slices.ContainsFunc(r.gifts, func(g gift) bool { return g.to == who && g.under != "" }) {
 		return
 	}
 	r.in = map[string]string{"subject.desk": "retail", "resource.country": "LU", "resource.size": "big"}
-	want := r.may(idOf(who), permission, resource, a.Instant)
+	want := r.may(who, permission, resource, a.Instant)
 	r.in = nil
-	if now && l.state.CheckIn(idOf(who), permission, resource, a.Instant, said) != want {
-		l.Fatalf("after %d: the rules say that %s may do %s on %q, and what is said beside: %t; the history says %t", a.Position, who, permission, resource, !want, want)
+	if now && l.state.CheckIn(who, permission, resource, a.Instant, said) != want {
+		l.Fatalf("after %d: the rules say that %s may do %s on %q, and what is said beside: %t; the history says %t", a.Position, nameOf(who), permission, resource, !want, want)
 	}
-	if l.index.CheckIn(idOf(who).String(), permission, resource, said, a).Allowed != want || l.index.AllowsIn(idOf(who).String(), permission, resource, said, a) != want {
-		l.Fatalf("after %d: check says that %s may do %s on %q, and what is said beside: %t; the history says %t", a.Position, who, permission, resource, !want, want)
+	if l.index.CheckIn(who.String(), permission, resource, said, a).Allowed != want || l.index.AllowsIn(who.String(), permission, resource, said, a) != want {
+		l.Fatalf("after %d: check says that %s may do %s on %q, and what is said beside: %t; the history says %t", a.Position, nameOf(who), permission, resource, !want, want)
 	}
 }
 
 // agreeOnAll holds the list of all that somebody may use to the reader's.
-func (l *ledger) agreeOnAll(r *reader, who string, a access.AsOf) {
-	list, err := l.index.Effective(idOf(who).String(), a)
+func (l *ledger) agreeOnAll(r *reader, who ulid.ULID, a access.AsOf) {
+	list, err := l.index.Effective(who.String(), a)
 	if err != nil {
-		l.Fatalf("after %d: what may %s do? %v", a.Position, who, err)
+		l.Fatalf("after %d: what may %s do? %v", a.Position, nameOf(who), err)
 	}
 	var got []held
 	for _, p := range list {
@@ -242,8 +250,8 @@ func (l *ledger) agreeOnAll(r *reader, who string, a access.AsOf) {
 	}
 	slices.SortFunc(got, byText)
 	got = slices.Compact(got)
-	if want := r.effective(idOf(who), a.Instant); !slices.Equal(got, want) {
-		l.Fatalf("after %d: %s may use %v at %v; the history says %v", a.Position, who, got, a.Instant, want)
+	if want := r.effective(who, a.Instant); !slices.Equal(got, want) {
+		l.Fatalf("after %d: %s may use %v at %v; the history says %v", a.Position, nameOf(who), got, a.Instant, want)
 	}
 }
 
@@ -258,6 +266,8 @@ func (l *ledger) justified(who ulid.ULID, permission string, b access.Reason) {
 		ok = d.To == who
 	case *events.OwnershipRecovered:
 		ok = d.To == who
+	case events.TokenData:
+		ok = d.Change().Subject == who && d.Change().Give == b.Role.ID && b.Scope == at(d.Of())
 	case *events.RoleCreated: // of the owner's role
 		ok = d.Role == b.Role.ID && d.Managed == events.ManagedOwner
 	case *events.RoleAssigned:
@@ -335,7 +345,7 @@ func TestModel(t *testing.T) {
 
 // given are the types that are no random command: what opens a ledger or makes an old one newer, and what changes nothing
 // of who may do what.
-var given = []string{"document.issued", "key.reported", "key.succeeded", "organization.opened", "rules.adopted"}
+var given = []string{"chain.observed", "document.issued", "key.reported", "key.succeeded", "organization.opened", "rules.adopted"}
 
 // codes are the refusals that the commands meet.
 var codes = []string{

@@ -18,7 +18,9 @@ type recovery struct {
 func (r *reader) readOwner(e *events.Event) {
 	switch d := e.Data.(type) {
 	case *events.RoleDefaulted:
-		r.standard = d.Role
+		if r.standard = d.Role; d.None {
+			r.standard = nobody
+		}
 	case *events.OrganizationUpdated:
 		r.called = d.Name
 	case *events.RecoveryStarted:
@@ -112,13 +114,13 @@ func (a asker) makeDefault(d *events.RoleDefaulted) string {
 	return first(
 		func() string { return a.need("role.default", "") },
 		func() string { return unless(a.opened.Profile.DefaultRoles, "invalid") },
-		func() string { return unless(d.Role != a.standard, "no-change") },
+		func() string { return a.role(d.Role) },
+		func() string { return unless((d.Role == a.standard) == d.None, "no-change") },
 		func() string {
-			if d.Role == nobody {
+			if d.None {
 				return ""
 			}
 			return first(
-				func() string { return a.role(d.Role) },
 				func() string { return unless(a.roles[d.Role].managed == "", "invalid") },
 				func() string { return a.passesRole(d.Role, "", time.Time{}, "") },
 			)

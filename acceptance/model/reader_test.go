@@ -32,6 +32,7 @@ type reader struct {
 	gifts      []gift
 	ends       []gift // those with an end that is not recorded yet
 	things     map[string]*thing
+	coins      map[string]*coin  // tokens
 	in         map[string]string // what a question says of properties beside: of.name to value
 	called     string            // the organization
 	managed    map[string]ulid.ULID
@@ -105,7 +106,7 @@ func readAll(history []*events.Event) *reader {
 	r := &reader{
 		ids: map[ulid.ULID]bool{}, subjects: map[ulid.ULID]*subject{}, roles: map[ulid.ULID]*role{}, names: map[string]*name{},
 		catalogues: map[string]*events.CataloguePublished{}, keys: map[string]*key{}, parts: map[events.Digest]part{}, things: map[string]*thing{},
-		managed: map[string]ulid.ULID{},
+		managed: map[string]ulid.ULID{}, coins: map[string]*coin{},
 	}
 	for _, e := range history {
 		r.ids[e.ID], r.last = true, e.Time
@@ -190,6 +191,8 @@ func (r *reader) read(e *events.Event) {
 	case *events.ResourceRegistered, *events.ResourceUpdated, *events.ResourceRemoved, *events.AccessAssigned, *events.AccessUnassigned,
 		*events.AccessDelegated:
 		r.readThing(e)
+	case events.TokenData:
+		r.readToken(e)
 	case *events.KeyRegistered:
 		r.keys[d.Key] = &key{purpose: d.Purpose, of: d.Subject}
 	case *events.KeyRotated:

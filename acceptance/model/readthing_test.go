@@ -184,7 +184,10 @@ func within(narrow, wide string) bool {
 func (r *reader) besides(who ulid.ULID, permission, resource string, at time.Time) bool {
 	for _, need := range r.names[permission].besides {
 		if need != "access" {
-			return false
+			if !r.atToken(who, need, resource) {
+				return false
+			}
+			continue
 		}
 		policy := ""
 		for path := resource; path != ""; path = parent(path) {

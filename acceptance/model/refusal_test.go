@@ -38,6 +38,26 @@ func (r *reader) refusal(c events.Command, at time.Time) string {
 		return ask.deleteRole(d)
 	case *events.RoleAssigned:
 		return ask.assign(d)
+	case *events.TokenDeployed:
+		return ask.deploy(d)
+	case *events.TokenTransferred:
+		return ask.transferToken(d)
+	case *events.AgentAdded:
+		return ask.addAgent(d)
+	case *events.AgentRemoved:
+		return ask.removeAgent(d)
+	case *events.InvestorQualified:
+		return ask.qualify(d)
+	case *events.InvestorDisqualified:
+		return ask.disqualify(d)
+	case *events.WalletBlocked:
+		return ask.block(d)
+	case *events.WalletUnblocked:
+		return ask.unblock(d)
+	case *events.TokenUpdated:
+		return ask.updateToken(d)
+	case *events.TokenActed:
+		return ask.act(d)
 	case *events.OwnershipTransferred:
 		return ask.transfer(d)
 	case *events.RecoveryStarted:

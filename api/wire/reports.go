@@ -71,3 +71,42 @@ type AffectedHolder struct {
 	Gained  []Effective `json:"gained,omitempty"`
 	Lost    []Effective `json:"lost,omitempty"`
 }
+
+// Decisions of a review.
+const (
+	Keep   = "keep"
+	Revoke = "revoke"
+)
+
+// Review is an access review: what was given when it started is looked over.
+type Review struct {
+	ID        string       `json:"id"`
+	Title     string       `json:"title"`
+	Scope     string       `json:"scope"` // all, role:<key> or subject:<key>
+	Due       string       `json:"due,omitempty"`
+	Count     int          `json:"count"`     // of items
+	Undecided int          `json:"undecided"` // of them
+	Started   uint64       `json:"started"`   // position
+	Time      string       `json:"time"`      // of that
+	By        string       `json:"by"`        // key of who started it
+	Open      bool         `json:"open"`
+	Closed    uint64       `json:"closed,omitempty"`   // position
+	ClosedAt  string       `json:"closedAt,omitempty"` // its time
+	ClosedBy  string       `json:"closedBy,omitempty"`
+	Document  string       `json:"document,omitempty"` // CID of the signed record, where it is closed
+	Items     []ReviewItem `json:"items,omitempty"`    // where one review was asked for
+}
+
+// ReviewItem is something that was given when a review started, and what was decided of it.
+type ReviewItem struct {
+	Subject    string `json:"subject"`        // key
+	Role       string `json:"role,omitempty"` // key; of a closed review the name that its document has
+	Permission string `json:"permission,omitempty"`
+	Scope      string `json:"scope,omitempty"`
+	Grant      string `json:"grant"`
+	Decision   string `json:"decision,omitempty"` // keep, revoke, or none in a closed review; absent: nobody decided yet
+	By         string `json:"by,omitempty"`
+	At         uint64 `json:"at,omitempty"` // position of the decision
+	Time       string `json:"time,omitempty"`
+	Reason     string `json:"reason,omitempty"`
+}

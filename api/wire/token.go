@@ -18,18 +18,17 @@ const (
 
 // AtToken is what intents about tokens say beside the token. It is part of [Intent].
 type AtToken struct {
-	Token            string            `json:"token,omitempty"`
-	Wallet           string            `json:"wallet,omitempty"` // the owner, agent or investor it is about
-	State            string            `json:"state,omitempty"`  // paused or active
-	IdentityRegistry string            `json:"identityRegistry,omitempty"`
-	Compliance       string            `json:"compliance,omitempty"`
-	HolderCondition  *string           `json:"holderCondition,omitempty"` // what holder records have to meet; empty: nothing
-	Payload          string            `json:"payload,omitempty"`         // of an action: commitment, base64url
-	Investor         string            `json:"investor,omitempty"`        // absent: named by its ONCHAINID, or else its wallet
-	OnchainID        string            `json:"onchainId,omitempty"`
-	Country          string            `json:"country,omitempty"`
-	Properties       map[string]string `json:"record,omitempty"` // what the holder record says beside
-	Observed         *Observed         `json:"observed,omitempty"`
+	Token            string    `json:"token,omitempty"`
+	Wallet           string    `json:"wallet,omitempty"` // the owner, agent or investor it is about
+	State            string    `json:"state,omitempty"`  // paused or active
+	IdentityRegistry string    `json:"identityRegistry,omitempty"`
+	Compliance       string    `json:"compliance,omitempty"`
+	HolderCondition  *string   `json:"holderCondition,omitempty"` // what holder records have to meet; empty: nothing
+	Payload          string    `json:"payload,omitempty"`         // of an action: commitment, base64url
+	Investor         string    `json:"investor,omitempty"`        // absent: named by its ONCHAINID, or else its wallet
+	OnchainID        string    `json:"onchainId,omitempty"`
+	Country          string    `json:"country,omitempty"`
+	Observed         *Observed `json:"observed,omitempty"`
 }
 
 // Observed is what the contract of a token told: one log of a chain.
@@ -67,7 +66,7 @@ type HolderRecord struct {
 	Investor   string            `json:"investor"`
 	OnchainID  string            `json:"onchainId,omitempty"`
 	Country    string            `json:"country,omitempty"`
-	Properties map[string]string `json:"record,omitempty"`
+	Properties map[string]string `json:"properties,omitempty"`
 	Blocked    bool              `json:"blocked,omitempty"`
 	Compliant  bool              `json:"compliant"`
 	Since      uint64            `json:"since"` // the position that qualified it last

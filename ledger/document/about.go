@@ -11,6 +11,7 @@ import (
 const (
 	KindRole    = "role"
 	KindSubject = "subject"
+	KindReview  = "review"
 )
 
 // A Thing is what a document speaks of.
@@ -48,6 +49,14 @@ func About(d events.Data) (Thing, bool) {
 		return Thing{KindSubject, d.Subject}, true
 	case *events.PermissionsSet:
 		return Thing{KindSubject, d.Subject}, true
+	case *events.ReviewClosed:
+		return Thing{KindReview, d.Review}, true
+	case *events.SubjectAdded:
+		return Thing{KindSubject, d.Subject}, rules.Announced(d)
+	case *events.SubjectInvited:
+		return Thing{KindSubject, d.Subject}, rules.Announced(d)
+	case *events.SubjectRemoved:
+		return Thing{KindSubject, d.Subject}, rules.Announced(d)
 	case *events.DocumentIssued:
 		kind, id, ok := rules.Thing(d.Thing)
 		return Thing{kind, id}, ok && (kind == KindRole || kind == KindSubject)

@@ -17,7 +17,7 @@
 //	credentialStatus   two entries of Bitstring Status List 1.0, of the purposes revocation and refresh, for the
 //	                   document's number n, counted from 0 in its ledger: list n div 131,072, index n mod 131,072, at
 //	                   https://<host>/orgs/<organization>/status/<purpose>/<list>
-//	credentialSubject  a Role or UserPermissions, as the state after E has it
+//	credentialSubject  a Role, UserPermissions or AccessReview, as the state after E has it
 //
 // Role: id (urn:uuid: and uuid), type, uuid, name, description, permissions in ascending order of bytes. Where this
 // array would take more than 200,000 bytes, permissionSet stands in its place: count, and digest, which is
@@ -28,6 +28,13 @@
 // issuer; scope is left out for the whole organization, until where there is no end. What has reached its end by E's
 // time is not there. Where the array of permissions would take more than 200,000 bytes, permissionSet stands in its
 // place: count, and digest, which is here the SHA-256 of that array in canonical JSON, in base64url.
+//
+// AccessReview: id (urn:uuid: and the review's id), type, title, scope (all, or the role's uuid or the subject's DID), started
+// (the position), due where there is one, and items: what was given when it started, by subject, role, permission and
+// scope. Each has userId (the subject's DID), role (its name) or permission, scope, grant (urn:uuid: and the id of the
+// event that gave it), and decision: keep, revoke, or none where nobody decided of it and all of these were kept; by (the
+// DID of who decided) and decided (when). Where the array would take more than 200,000 bytes, itemSet stands in its place:
+// count, and digest, which is the SHA-256 of that array in canonical JSON, in base64url.
 //
 // Permissions are named as entries name them, save that a name of the catalogue that is called as the organization's
 // profile stands without it ("POLICIES_POLICY_READ" for "guardian:POLICIES_POLICY_READ" in the profile guardian), for

@@ -106,8 +106,11 @@ func appendStatus(b []byte, source string, n uint64) []byte {
 }
 
 func subjectOf(after *rules.State, e *events.Event, about Thing) ([]byte, error) {
-	if about.Kind == KindRole {
+	switch about.Kind {
+	case KindRole:
 		return roleOf(after, about.ID)
+	case KindReview:
+		return reviewOf(after, about.ID)
 	}
 	return userOf(after, e, about.ID)
 }

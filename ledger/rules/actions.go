@@ -27,7 +27,8 @@ func ActionsOf(version uint64) []string {
 var broader = map[string]string{
 	ActionKeysRead: ActionRolesRead, ActionOrganizationRead: ActionRolesRead, ActionPermissionsRead: ActionRolesRead,
 	ActionSubjectsRead: ActionRolesRead, ActionResourcesRead: ActionRolesRead,
-	ActionLogRead: ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
+	ActionAPIKeyRead: ActionRolesRead,
+	ActionLogRead:    ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
 }
 
 // actionOf says which action recording a type of event takes. What takes none, or depends on the case, is not there: what
@@ -43,7 +44,18 @@ var actionOf = map[events.Type]string{
 	"permission.revoked":   ActionPermissionRevoke,
 	"permissions.recorded": ActionPermissionsRecord,
 	"permissions.set":      ActionPermissionSet,
+	"access.assigned":      ActionAccessAssign,
+	"access.delegated":     ActionAccessDelegate,
+	"access.unassigned":    ActionAccessUnassign,
+	"resource.registered":  ActionResourceRegister,
+	"resource.removed":     ActionResourceRemove,
+	"resource.updated":     ActionResourceUpdate,
+	"review.closed":        ActionReviewClose,
+	"review.decided":       ActionReviewDecide,
+	"review.started":       ActionReviewStart,
 	"role.assigned":        ActionRoleAssign,
+	"role.delegated":       ActionRoleDelegate,
+	"role.reviewed":        ActionRoleReview,
 	"role.created":         ActionRoleCreate,
 	"role.deleted":         ActionRoleDelete,
 	"role.revoked":         ActionRoleRevoke,

@@ -116,6 +116,10 @@ const (
 	ActionAccessAssign       = "access.assign"
 	ActionAccessDelegate     = "access.delegate"
 	ActionAccessUnassign     = "access.unassign"
+	ActionAPIKeyAdd          = "api-key.add"
+	ActionAPIKeyRead         = "api-key.read"
+	ActionAPIKeyRemove       = "api-key.remove"
+	ActionAPIKeyUpdate       = "api-key.update"
 	ActionCataloguePublish   = "catalogue.publish"
 	ActionDocumentIssue      = "document.issue"
 	ActionHistoryRead        = "history.read"
@@ -139,17 +143,27 @@ const (
 	ActionResourceRemove     = "resource.remove"
 	ActionResourceUpdate     = "resource.update"
 	ActionResourcesRead      = "resources.read"
+	ActionReviewClose        = "review.close"
+	ActionReviewDecide       = "review.decide"
+	ActionReviewStart        = "review.start"
 	ActionRoleAssign         = "role.assign"
 	ActionRoleCreate         = "role.create"
 	ActionRoleDefault        = "role.default"
 	ActionRoleDelegate       = "role.delegate"
 	ActionRoleDelete         = "role.delete"
+	ActionRoleReview         = "role.review"
 	ActionRoleRevoke         = "role.revoke"
 	ActionRoleSet            = "role.set"
 	ActionRoleUpdate         = "role.update"
 	ActionRolesRead          = "roles.read"
 	ActionSubjectAdd         = "subject.add"
 	ActionSubjectDeactivate  = "subject.deactivate"
+	ActionSubjectErase       = "subject.erase"
+	ActionSubjectInvite      = "subject.invite"
+	ActionSubjectLink        = "subject.link"
+	ActionSubjectReactivate  = "subject.reactivate"
+	ActionSubjectRemove      = "subject.remove"
+	ActionSubjectUpdate      = "subject.update"
 	ActionSubjectsRead       = "subjects.read"
 )
 
@@ -159,6 +173,10 @@ func Actions() []string {
 		ActionAccessAssign,
 		ActionAccessDelegate,
 		ActionAccessUnassign,
+		ActionAPIKeyAdd,
+		ActionAPIKeyRead,
+		ActionAPIKeyRemove,
+		ActionAPIKeyUpdate,
 		ActionCataloguePublish,
 		ActionDocumentIssue,
 		ActionHistoryRead,
@@ -182,17 +200,27 @@ func Actions() []string {
 		ActionResourceRemove,
 		ActionResourceUpdate,
 		ActionResourcesRead,
+		ActionReviewClose,
+		ActionReviewDecide,
+		ActionReviewStart,
 		ActionRoleAssign,
 		ActionRoleCreate,
 		ActionRoleDefault,
 		ActionRoleDelegate,
 		ActionRoleDelete,
+		ActionRoleReview,
 		ActionRoleRevoke,
 		ActionRoleSet,
 		ActionRoleUpdate,
 		ActionRolesRead,
 		ActionSubjectAdd,
 		ActionSubjectDeactivate,
+		ActionSubjectErase,
+		ActionSubjectInvite,
+		ActionSubjectLink,
+		ActionSubjectReactivate,
+		ActionSubjectRemove,
+		ActionSubjectUpdate,
 		ActionSubjectsRead,
 	}, tokenActions...)
 	slices.Sort(all)

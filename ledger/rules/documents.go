@@ -8,9 +8,10 @@ import (
 const MaxMessage = 1024
 
 // Documented says whether an event carries a signed document: each one about a role or about what a user holds, where
-// the profile asks for documents, and each document that was asked for.
+// the profile asks for documents, each document that was asked for, and each review that is closed.
 func (s *State) Documented(d events.Data) bool {
-	if _, ok := d.(*events.DocumentIssued); ok {
+	switch d.(type) {
+	case *events.DocumentIssued, *events.ReviewClosed:
 		return true
 	}
 	return s.opened != nil && s.opened.Profile.Documents && Announced(d)
@@ -18,7 +19,13 @@ func (s *State) Documented(d events.Data) bool {
 
 // Announced says whether an event changes a role or what a user holds: these are what topic messages speak of.
 func Announced(d events.Data) bool {
-	switch d.(type) {
+	switch d := d.(type) {
+	case *events.SubjectAdded:
+		return len(d.Roles) > 0 || d.DefaultRole != ulidZero
+	case *events.SubjectInvited:
+		return len(d.Roles) > 0 || d.DefaultRole != ulidZero
+	case *events.SubjectRemoved:
+		return d.Grants > 0
 	case *events.RoleCreated, *events.RoleUpdated, *events.RoleDeleted,
 		*events.RoleAssigned, *events.RoleDelegated, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
 		*events.PermissionGranted, *events.PermissionRevoked, *events.PermissionsSet:

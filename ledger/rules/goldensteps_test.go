@@ -28,7 +28,7 @@ func goldenSteps() []any {
 		opening(all).but(func(c *events.Command) {
 			c.Data.(*events.OrganizationOpened).Evidence = []string{"key.rotated", "role.created"}
 		}), shop, bank, system("bosses", events.ManagedOwner), system("ops", events.ManagedOperator, "bank:asset.view"),
-		add("ann"), add("bob"), addKind("wal", events.KindWallet), addKind("job", events.KindTechnical),
+		goldenTokenRoles(), add("ann"), add("bob"), addKind("wal", events.KindWallet), addKind("job", events.KindTechnical),
 		step{data: &events.SubjectAdded{Subject: id("key"), Key: "key 1", Kind: events.KindAPIKey, Email: events.Digest{1}, DisplayName: events.Digest{2}}},
 		step{data: &events.SubjectAdded{Subject: id("reg"), Key: "reg", Kind: events.KindDID, DID: "did:hedera:testnet:abc_0.0.1"}},
 		create("reader", "shop:asset.view", "bank:asset.view"), create("auditor", "shop:audit", "own.report"),
@@ -37,7 +37,7 @@ func goldenSteps() []any {
 		create("operator", "shop:wallet.pause"),
 		assign("ann", "admin"), assign("wal", "operator").on("asset/1"), assign("job", "reader").on("asset/1").until(hour), assign("job", "auditor").until(hour),
 		grant("bob", "own.report"), grant("bob", "shop:asset.view").on("asset/1"), grant("wal", "shop:wallet.freeze").until(start.AddDate(0, 6, 0)),
-		grant("bob", "shop:asset.create").on("asset/2").until(hour),
+		grant("bob", "shop:asset.create").on("asset/2").until(hour), goldenTokens(),
 		step{data: &events.PermissionGranted{Subject: id("job"), Permission: "own.report"}}.but(func(c *events.Command) { c.Version = 1 }),
 		assign("bob", "reader").by("ann"), create("buyer", "shop:asset.view").by("ann"), addTo("buyer", "bank:asset.view").by("ann"),
 		add("joe").by("ann").but(func(c *events.Command) { c.Reason = events.Digest{9} }),
@@ -52,8 +52,8 @@ func goldenSteps() []any {
 		part(part1...), part(part2...), byParts(create("big", "own.z"), part1, part2), byParts(addTo("buyer", "own.y"), part1),
 		part("own.b", "own.c"), takeParts("buyer", []string{"own.b", "own.c"}),
 		byParts(set("imp", "own.x"), part1), set("imp", "own.a", "own.x"), set("imp", "own.q").on("asset/1"), set("imp"),
-		ended(18).after(hour.Sub(start)), revoke("bob", "shop:asset.create").on("asset/2"),
-		assign("job", "auditor").until(start.AddDate(0, 3, 0)), ended(19),
+		ended(22).after(hour.Sub(start)), revoke("bob", "shop:asset.create").on("asset/2"),
+		assign("job", "auditor").until(start.AddDate(0, 3, 0)), ended(23),
 		publish("shop2", perm("x")), shop2, addTo("auditor", "shop:list"), takeFrom("auditor", "shop:audit"),
 		register("bob2", events.PurposeCredential, "bob"), revokeKey("bob").by("bob").signedWith(did("bob2")), register("event2", events.PurposeEvent, "").by("node"),
 		rotate("event", "event3").by("node"), rotate("document", "document2"), rotate("root", "root2").signedWith(did("root")),
@@ -66,6 +66,8 @@ func goldenSteps() []any {
 			grant("job", "ledger:permission.grant").until(start.AddDate(0, 3, 0))),
 		grant("reg", "ledger:permission.grant").on("asset/1").by("job").until(start.AddDate(0, 1, 0)),
 		with("owner4", tiedSteps()...),
+		with("owner4", reviewSteps()...),
+		goldenLives(),
 		goldenRoles(),
 	)
 }
@@ -92,6 +94,16 @@ func tiedSteps() []step {
 		step{data: &events.ResourceRemoved{Resource: "asset/9"}},
 	}
 	return append(slices.Concat(staff, passedOn, assigned), delegateAccess("ned", "policy/1").by("lou"))
+}
+
+// reviewSteps are of reviews: one of everything that is given up to its end, and one of a subject whose rest is kept.
+func reviewSteps() []step {
+	return []step{
+		add("pam"), create("temp", "own.a"), assign("pam", "temp"), grant("pam", "own.b").on("asset/1"),
+		reviewRole("temp"), startReview("pam's", "subject/"+id("pam").String()), startReview("everything", events.ReviewAll),
+		decided("pam's", "pam", "temp", false), revoke("pam", "own.b").on("asset/1"), decided("pam's", "pam", "own.b", true),
+		closeReview("pam's", false), decided("everything", "pam", "temp", false), closeReview("everything", true),
+	}
 }
 
 // with signs steps with a credential other than the owner's first.
@@ -127,5 +139,25 @@ func goldenRefusals() []any {
 		ended(20).signedWith(did("event4")),
 		with("owner4", rotate("operator2", "operator3"), add("new").but(func(c *events.Command) { c.ID = events.ImportID(events.Import{Format: "csv", Record: "1"}) })),
 		grant("joe", "ledger:permission.grant").by("job"), grant("reg", "ledger:permission.grant").by("job"), grant("reg", "shop:list").by("job"),
+	)
+}
+
+// goldenLives is what came with subjects that join, leave and are spoken of.
+func goldenLives() []any {
+	ref := "crm 9"
+	return given(
+		with("owner4", invite("pat", "short#2"), removeSubject("pat"), inviteBy("pat", "second code", "short#2"), grant("pat", "own.report").on("asset/1")),
+		joinBy("pat", "second code", "pat").but(func(c *events.Command) { c.Data.(*events.SubjectJoined).Login = events.Digest{5} }),
+		with("owner4", addWith("eve", func(d *events.SubjectAdded) {
+			d.Auth, d.Reference, d.Properties = events.AuthEmail, "crm 8", []events.Property{{Name: "country", Value: "LU"}, {Name: "desk"}}
+			d.Email, d.DisplayName = events.Digest{3}, events.Digest{4}
+		}), apiKey("ci", "short#2"), updateSubject("ci", func(d *events.SubjectUpdated) { d.Holder = id("eve") }),
+			updateSubject("eve", func(d *events.SubjectUpdated) {
+				d.Reference, d.Properties, d.Email = &ref, []events.Property{{Name: "country", Value: "EE"}}, events.Digest{6}
+			}), link("eve", cow), link("eve", "did:web:eve.example"), unlink("eve", "did:web:eve.example"),
+			step{data: &events.SubjectAdded{Subject: id("cow"), Key: cow, Kind: events.KindWallet, DID: cowDID, Auth: events.AuthWallet}},
+			deactivate("eve"), reactivate("eve"), invite("zoe", "short#2")),
+		changeLogin("pat", "pat", events.Digest{7}).by("pat"), rotate("ci", "ci2").by("eve"),
+		with("owner4", erase("eve", events.Digest{3}, events.Digest{4}), updateSubject("ci", func(d *events.SubjectUpdated) { d.Unassigned = true }), removeSubject("ci")),
 	)
 }

@@ -148,6 +148,22 @@ func someStep(t *rapid.T, w *world) step {
 			}
 			return until(st)
 		},
+		"role.reviewed": func() step { return reviewRole(role) },
+		"review.started": func() step {
+			return startReview(one([]string{"q1", "q2"}, "review"), one([]string{events.ReviewAll, "role/" + id(role).String(), "subject/" + id(who).String()}, "of"))
+		},
+		"review.decided": func() step {
+			for _, review := range w.s.Reviews() {
+				v, _ := w.s.Review(review)
+				if i := v.Items[rapid.IntRange(0, len(v.Items)-1).Draw(t, "item")]; rapid.Bool().Draw(t, "of this review") {
+					return decideOf(review, i, rapid.Bool().Draw(t, "revoke"))
+				}
+			}
+			return decideOf(id("q1"), rules.ReviewItem{Subject: id(who), Role: id(role)}, true)
+		},
+		"review.closed": func() step {
+			return closeReview(one([]string{"q1", "q2"}, "review"), rapid.Bool().Draw(t, "keep the rest"))
+		},
 		"resource.registered": func() step {
 			return step{data: &events.ResourceRegistered{Resource: one(append(policies, "x/1"), "resource"), Properties: country(), Published: rapid.Bool().Draw(t, "published")}}
 		},
@@ -198,18 +214,37 @@ func someStep(t *rapid.T, w *world) step {
 				d.Remove = some(append(have, "a"), "remove")
 			})
 		},
-		"roles.set":           func() step { return setRoles(who, some(roles, "roles")...) },
-		"subject.added":       func() step { return add(one([]string{"new", "newer"}, "key")) },
+		"roles.set": func() step { return setRoles(who, some(roles, "roles")...) },
+		"subject.added": func() step {
+			return addWith(one([]string{"new", "newer"}, "key"), func(d *events.SubjectAdded) {
+				if rapid.Bool().Draw(t, "with roles") {
+					d.Roles = ids(some(roles, "roles")...)
+				}
+			})
+		},
 		"subject.deactivated": func() step { return deactivate(one([]string{"bob", "new"}, "whom")) },
+		"subject.erased":      func() step { return erase(who, events.Digest{1}) },
+		"subject.invited":     func() step { return inviteBy("new", "code "+scope, some(roles, "roles")...) },
+		"subject.joined":      func() step { return joinBy("new", "code "+scope, "joined "+scope) },
+		"subject.linked":      func() step { return link(who, "did:web:"+one([]string{"a", "b"}, "link")) },
+		"subject.reactivated": func() step { return reactivate(one([]string{"bob", "new"}, "whom")) },
+		"subject.removed":     func() step { return removeSubject(one([]string{"bob", "new"}, "whom")) },
+		"subject.unlinked":    func() step { return unlink(who, "did:web:"+one([]string{"a", "b"}, "link")) },
+		"subject.updated": func() step {
+			return updateSubject(who, func(d *events.SubjectUpdated) {
+				d.Properties = []events.Property{{Name: one([]string{"x", "y"}, "property")}}
+			})
+		},
+		"login.changed": func() step { return changeLogin(who, who, events.Digest{byte(len(scope))}).by(who) },
 	}
-	often := []events.Type{"role.delegated", "role.delegated", "role.assigned", "access.delegated", "access.assigned", "resource.registered", "role.created", "role.updated", "role.assigned", "permission.granted", "roles.set", "permissions.set", "permissions.recorded", "grant.ended"}
+	often := []events.Type{"role.delegated", "role.delegated", "role.assigned", "access.delegated", "access.assigned", "resource.registered", "review.started", "review.decided", "review.decided", "role.created", "role.updated", "role.assigned", "permission.granted", "roles.set", "permissions.set", "permissions.recorded", "grant.ended"}
 	all := append(slices.Clone(often), often...)
 	for typ := range kinds {
 		all = append(all, typ)
 	}
 	slices.Sort(all)
 	st := kinds[rapid.SampledFrom(all).Draw(t, "kind")]()
-	if st.actor == "" && rapid.IntRange(0, 2).Draw(t, "not the owner") == 0 {
+	if _, joins := st.data.(*events.SubjectJoined); !joins && st.actor == "" && rapid.IntRange(0, 2).Draw(t, "not the owner") == 0 {
 		st.actor = one(people[1:3], "actor")
 	}
 	if st.actor == "" {
@@ -274,7 +309,8 @@ func TestLaws(t *testing.T) {
 		}
 		lawOfCheck(t, w)
 	})
-	if most := len(events.Types()) * 3 / 4; len(recorded) < most && !t.Failed() {
+	// Those about tokens, eleven, have tests of their own.
+	if most := (len(events.Types()) - 11) * 3 / 4; len(recorded) < most && !t.Failed() {
 		t.Errorf("random commands were recorded as %d types of events only, %v; want %d at least", len(recorded), recorded, most)
 	}
 }
@@ -328,7 +364,7 @@ func lawOfDecide(t *rapid.T, w *world, c events.Command, at time.Time) *events.E
 	}
 	w.take(e)
 	// Catalogues and what is said of resources change what grants mean; they give nothing.
-	if typ := c.Data.Type(); c.Actor != owner && c.Actor != id("platform") && typ != "catalogue.published" && !strings.HasPrefix(string(typ), "resource.") {
+	if typ := c.Data.Type(); c.Actor != owner && c.Actor != id("platform") && typ != "catalogue.published" && typ != "subject.joined" && !strings.HasPrefix(string(typ), "resource.") {
 		for i, then := range instants {
 			for q := range w.holdings(then) {
 				if q[1] == "shop:p" && q[2] == "policy/1" {
@@ -418,7 +454,7 @@ func lawOfCheck(t *rapid.T, w *world) {
 		}
 	}
 	held := 0
-	for _, who := range append(people, "new") {
+	for _, who := range append(people, "new", "newer") {
 		held += len(w.s.Held(id(who), w.s.Time()))
 	}
 	still := 0

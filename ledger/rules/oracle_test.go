@@ -90,8 +90,19 @@ func (o *oracle) read(e *events.Event) {
 		}
 	case *events.SubjectAdded:
 		o.kind[d.Subject] = d.Kind
+		o.first(d.Subject, d.Roles)
 	case *events.SubjectDeactivated:
 		o.deactivated[d.Subject] = true
+	case *events.SubjectInvited:
+		o.kind[d.Subject], o.deactivated[d.Subject] = d.Kind, true
+		o.first(d.Subject, d.Roles)
+	case *events.SubjectJoined:
+		delete(o.deactivated, d.Subject)
+	case *events.SubjectReactivated:
+		delete(o.deactivated, d.Subject)
+	case *events.SubjectRemoved:
+		o.deactivated[d.Subject] = true
+		o.given = slices.DeleteFunc(o.given, func(g handed) bool { return g.to == d.Subject })
 	case *events.RoleCreated:
 		o.roles[d.Role] = map[string]bool{}
 		o.into(d.Role, o.all(d.Permissions, d.Parts), d.Included)
@@ -177,6 +188,12 @@ func (o *oracle) readResource(e *events.Event) {
 		assign(g)
 	case *events.AccessUnassigned:
 		o.assigned = slices.DeleteFunc(o.assigned, func(a handed) bool { return a.to == d.Subject && a.scope == d.Resource })
+	}
+}
+
+func (o *oracle) first(to ulid.ULID, roles []ulid.ULID) {
+	for _, r := range roles {
+		o.give(handed{to: to, role: r})
 	}
 }
 

@@ -56,6 +56,7 @@ func (s *State) read(r *snapshot.Reader) {
 	readSorted(r, 23, bytesOf(16), func(id string) { s.readSubject(r, ulid.ULID([]byte(id)), roles) })
 	s.readTies(r)
 	s.readResources(r)
+	s.readReviews(r)
 	s.readReplaced(r, roles)
 	heap.Init(&s.due)
 	readSorted(r, 19, r.String, func(did string) {
@@ -65,6 +66,7 @@ func (s *State) read(r *snapshot.Reader) {
 		}
 		s.keys[did] = k
 	})
+	s.readLives(r)
 	readSorted(r, 2, r.String, func(purpose string) {
 		did := r.String()
 		if s.keys[did] == nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
 )
 
 // add adds a human who signs with a key of its own.
@@ -258,4 +259,34 @@ func ids(names ...string) []ulid.ULID {
 	}
 	slices.SortFunc(list, ulid.ULID.Compare)
 	return list
+}
+
+func reviewRole(role string) step { return step{data: &events.RoleReviewed{Role: id(role)}} }
+
+func startReview(name, scope string) step {
+	return step{data: &events.ReviewStarted{Review: id(name), Title: name, Scope: scope}}
+}
+
+func decideOf(review ulid.ULID, i rules.ReviewItem, revoke bool) step {
+	return step{data: &events.ReviewDecided{
+		Review: review, Grant: i.Grant, Subject: i.Subject, Role: i.Role, Permission: i.Permission, Scope: i.Scope, Revoke: revoke,
+	}}
+}
+
+func closeReview(name string, keepRest bool) step {
+	return step{data: &events.ReviewClosed{Review: id(name), KeepRest: keepRest}}
+}
+
+// decided decides of the first item that a subject has of a role or permission.
+func decided(review, subject, thing string, revoke bool) step {
+	return step{data: &events.ReviewDecided{}}.butIn(func(w *world, c *events.Command) {
+		v, _ := w.s.Review(id(review))
+		for _, i := range v.Items {
+			if i.Subject == id(subject) && (i.Permission == thing || i.Role == id(thing)) {
+				c.Data = decideOf(v.ID, i, revoke).data
+				return
+			}
+		}
+		w.Fatalf("%s has no item %s of %s", review, thing, subject)
+	})
 }

@@ -105,6 +105,16 @@ func (s *State) lends(g *grant, under events.Condition) bool {
 	return (t.by == ulidZero || t.keep) && under.Within(t.condition)
 }
 
+// Delegates says whether anything that was passed on rests on whoever did still having it.
+func (s *State) Delegates() bool {
+	for _, t := range s.ties {
+		if t.by != ulidZero && !t.keep {
+			return true
+		}
+	}
+	return false
+}
+
 // untie forgets what a grant that goes away held under.
 func (s *State) untie(g *grant) {
 	if g.tied {

@@ -30,7 +30,7 @@ func servicing(t reporter) *world {
 		system("investors", events.ManagedTokenHolder, "tokeny:token.hold", "tokeny:token.transact"),
 		system("issuer admin", events.ManagedOperator, "tokeny:platform.token.deploy"),
 		add("ann"), assign("ann", "issuer admin").byOperator(), deploy(tokenA, boss).by("ann"))
-	w.do(agent(tokenA, clerk).wallet(w, boss))
+	w.do(agent(tokenA, clerk).wallet(boss))
 	return w
 }
 
@@ -45,8 +45,8 @@ func qualify(token, wallet, country string) step {
 }
 
 // wallet has a step asked by the wallet of an address, which signs by EIP-712.
-func (st step) wallet(w *world, address string) step {
-	return st.but(func(c *events.Command) {
+func (st step) wallet(address string) step {
+	return st.butIn(func(w *world, c *events.Command) {
 		c.Actor, _ = w.s.Wallet(tokenA, address)
 		c.Auth = events.Auth{Method: events.MethodEIP712, Credential: address}
 	})
@@ -66,34 +66,34 @@ func TestOwnersAndAgents(t *testing.T) {
 		t.Error("an owner sets agents and an agent mints, each on its token alone")
 	}
 	for words, st := range map[string]step{
-		"Ownable: caller is not the owner":           agent(tokenA, other).wallet(w, clerk),
+		"Ownable: caller is not the owner":           agent(tokenA, other).wallet(clerk),
 		"Sign with the wallet":                       agent(tokenA, other),
-		clerk + " is an agent of the token already":  agent(tokenA, clerk).wallet(w, boss),
-		other + " is no agent of the token":          step{data: &events.AgentRemoved{Token: tokenA, Agent: other}}.wallet(w, boss),
-		"AgentRole: caller does not have the Agent":  step{data: &events.TokenUpdated{Token: tokenA, State: events.TokenPaused}}.wallet(w, boss),
-		"AgentRole: caller does not have the Agent ": step{data: &events.TokenActed{Token: tokenA, Permission: "tokeny:token.mint"}}.wallet(w, boss),
-		"Deploy it first":                            agent(tokenB, other).wallet(w, boss),
+		clerk + " is an agent of the token already":  agent(tokenA, clerk).wallet(boss),
+		other + " is no agent of the token":          step{data: &events.AgentRemoved{Token: tokenA, Agent: other}}.wallet(boss),
+		"AgentRole: caller does not have the Agent":  step{data: &events.TokenUpdated{Token: tokenA, State: events.TokenPaused}}.wallet(boss),
+		"AgentRole: caller does not have the Agent ": step{data: &events.TokenActed{Token: tokenA, Permission: "tokeny:token.mint"}}.wallet(boss),
+		"Deploy it first":                            agent(tokenB, other).wallet(boss),
 	} {
 		if r := w.refused(st); !strings.Contains(r.Hint, words) {
 			t.Errorf("%v; want the hint %q", &r, words)
 		}
 	}
-	if r := w.refused(agent(tokenA, "0x0000000000000000000000000000000000000000").wallet(w, boss)); r.Reason != "invalid argument - zero address" {
+	if r := w.refused(agent(tokenA, "0x0000000000000000000000000000000000000000").wallet(boss)); r.Reason != "invalid argument - zero address" {
 		t.Error(&r)
 	}
 
-	w.do(step{data: &events.TokenTransferred{Token: tokenA, To: other}}.wallet(w, boss))
+	w.do(step{data: &events.TokenTransferred{Token: tokenA, To: other}}.wallet(boss))
 	if w.may(boss, "tokeny:token.agent.add", onA) || !w.may(other, "tokeny:token.agent.add", onA) {
 		t.Error("the new owner owns, and the one before does not")
 	}
-	w.do(step{data: &events.AgentRemoved{Token: tokenA, Agent: clerk}}.wallet(w, other))
+	w.do(step{data: &events.AgentRemoved{Token: tokenA, Agent: clerk}}.wallet(other))
 	if w.may(clerk, "tokeny:token.mint", onA) {
 		t.Error("a removed agent mints")
 	}
 	act := step{data: &events.TokenActed{Token: tokenA, Permission: "tokeny:token.mint"}}
-	w.do(agent(tokenA, clerk).wallet(w, other))
+	w.do(agent(tokenA, clerk).wallet(other))
 	owner, _ := w.s.Wallet(tokenA, other)
-	if e := w.do(act.wallet(w, clerk)); e.Data.(*events.TokenActed).OnBehalfOf != owner {
+	if e := w.do(act.wallet(clerk)); e.Data.(*events.TokenActed).OnBehalfOf != owner {
 		t.Error("an agent acts on behalf of the owner")
 	}
 }
@@ -110,19 +110,19 @@ func TestNeedsOfTransacting(t *testing.T) {
 	}
 	update := func(d events.TokenUpdated) *events.TokenUpdated { d.Token = tokenA; return &d }
 	want(false, "unknown")
-	w.do(qualify(tokenA, holder, "LU").wallet(w, clerk))
+	w.do(qualify(tokenA, holder, "LU").wallet(clerk))
 	want(true, "qualified")
-	w.do(step{data: update(events.TokenUpdated{State: events.TokenPaused})}.wallet(w, clerk))
+	w.do(step{data: update(events.TokenUpdated{State: events.TokenPaused})}.wallet(clerk))
 	want(false, "paused")
-	w.do(step{data: update(events.TokenUpdated{State: events.TokenActive})}.wallet(w, clerk))
-	w.do(step{data: &events.WalletBlocked{Token: tokenA, Wallet: holder}}.wallet(w, clerk))
+	w.do(step{data: update(events.TokenUpdated{State: events.TokenActive})}.wallet(clerk))
+	w.do(step{data: &events.WalletBlocked{Token: tokenA, Wallet: holder}}.wallet(clerk))
 	want(false, "blocked")
-	w.do(step{data: &events.WalletUnblocked{Token: tokenA, Wallet: holder}}.wallet(w, clerk))
-	w.do(step{data: update(events.TokenUpdated{Condition: new(`subject.properties.country != "LU"`)})}.wallet(w, boss))
+	w.do(step{data: &events.WalletUnblocked{Token: tokenA, Wallet: holder}}.wallet(clerk))
+	w.do(step{data: update(events.TokenUpdated{Condition: new(`subject.properties.country != "LU"`)})}.wallet(boss))
 	want(false, "against the compliance")
-	w.do(qualify(tokenA, holder, "DE").wallet(w, clerk))
+	w.do(qualify(tokenA, holder, "DE").wallet(clerk))
 	want(true, "compliant again")
-	w.do(step{data: &events.InvestorDisqualified{Token: tokenA, Wallet: holder}}.wallet(w, clerk))
+	w.do(step{data: &events.InvestorDisqualified{Token: tokenA, Wallet: holder}}.wallet(clerk))
 	want(false, "disqualified")
 }
 
@@ -131,36 +131,26 @@ func TestObservations(t *testing.T) {
 	w := servicing(t)
 	w.do(addKind("watcher", events.KindTechnical), register("eye", events.PurposeAttestor, "watcher"))
 	w.do(create("attestors", "ledger:chain.attest"), assign("watcher", "attestors"))
-	fact := func(name, account, previous string, index uint64) step {
-		d := &events.ChainObserved{
-			Token: tokenA, Fact: name, Account: account, Previous: previous, Index: index,
-			Block: events.Block{Hash: "0x" + strings.Repeat("ab", 32), Number: 7}, Tx: "0x" + strings.Repeat("cd", 32),
-		}
-		return step{data: d}.by("watcher").signedWith(did("eye")).but(func(c *events.Command) {
-			i := d.Import()
-			c.Origin.Import, c.ID = &i, events.ImportID(i)
-		})
-	}
 	onA := events.TokenScope(tokenA)
-	w.do(fact(events.FactAgentAdded, other, "", 1))
+	w.do(seen(events.FactAgentAdded, other, "", 1))
 	if !w.may(other, "tokeny:token.mint", onA) {
 		t.Error("an agent that the chain added may not mint")
 	}
-	if r := w.refused(fact(events.FactAgentAdded, other, "", 1)); r.Code != rules.Repeated {
+	if r := w.refused(seen(events.FactAgentAdded, other, "", 1)); r.Code != rules.Repeated {
 		t.Errorf("the same log again: %v", &r)
 	}
-	if e := w.do(fact(events.FactAgentAdded, other, "", 2)); e.Data.(*events.ChainObserved).Role != (events.ChainObserved{}).Role {
+	if e := w.do(seen(events.FactAgentAdded, other, "", 2)); e.Data.(*events.ChainObserved).Role != (events.ChainObserved{}).Role {
 		t.Error("an agent that is one is added again")
 	}
-	w.do(fact(events.FactOwnershipTransferred, holder, boss, 3))
+	w.do(seen(events.FactOwnershipTransferred, holder, boss, 3))
 	if w.may(boss, "tokeny:token.agent.add", onA) || !w.may(holder, "tokeny:token.agent.add", onA) {
 		t.Error("the owner that the chain says is not the owner")
 	}
-	w.do(fact(events.FactAgentRemoved, other, "", 4))
+	w.do(seen(events.FactAgentRemoved, other, "", 4))
 	if w.may(other, "tokeny:token.mint", onA) {
 		t.Error("an agent that the chain removed may mint")
 	}
-	if r := w.refused(fact(events.FactAgentAdded, other, "", 5).signedWith(did("watcher"))); r.Code != rules.NotProven {
+	if r := w.refused(seen(events.FactAgentAdded, other, "", 5).signedWith(did("watcher"))); r.Code != rules.NotProven {
 		t.Errorf("with another key of its own: %v", &r)
 	}
 	if r := w.refused(create("mine", "ledger:chain.attest").by("watcher").signedWith(did("eye"))); r.Code != rules.NotProven {

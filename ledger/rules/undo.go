@@ -51,6 +51,7 @@ type head struct {
 	recovery    *recovery // of a lost owner; nil: none is under way. It never changes
 	defaultRole ulid.ULID // that everybody gets who is added; zero: none
 	documents   uint64    // entries that carry one
+	closed      *review   // by the last event; nil: it closed none
 }
 
 // notes say how to undo what was changed since Begin, in the order of the changes; nil notes nothing. All that Evolve

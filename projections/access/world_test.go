@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/projections/access"
@@ -198,19 +200,33 @@ func TestAllowsOfSomebodyWhoHoldsVeryMuch(t *testing.T) {
 
 // BenchmarkEdit changes a role that few and many hold, each time with a check by one of them.
 func BenchmarkEdit(b *testing.B) {
-	for _, holders := range []int{10, 100_000} {
-		b.Run(fmt.Sprint(holders), func(b *testing.B) {
+	for _, c := range []struct {
+		holders int
+		tied    bool // most of them have it under a condition, or by delegation
+	}{{10, false}, {100_000, false}, {10, true}, {100_000, true}} {
+		holders := c.holders
+		b.Run(fmt.Sprint(holders, "/tied=", c.tied), func(b *testing.B) {
 			w := world{Users: 1, Roles: 1, Each: 20, Permissions: 500, Resources: 1}
 			x, n := w.index(), uint64(0)
 			n = x.Head().Position
-			apply := func(d events.Data) {
+			by := func(d events.Data, actor ulid.ULID) {
 				n++
 				x.Apply(&chain.Entry{Event: &events.Event{
-					ID: number("event", n), Source: source, Sequence: n, Time: begin.Add(time.Duration(n) * time.Second), Actor: owner, Data: d,
+					ID: number("event", n), Source: source, Sequence: n, Time: begin.Add(time.Duration(n) * time.Second), Actor: actor, Data: d,
 				}}, nil)
 			}
+			apply := func(d events.Data) { by(d, owner) }
+			first := number("event", n-1) // the first user's grant on the whole organization
 			for u := 1; u < holders; u++ {
 				apply(&events.SubjectAdded{Subject: number("user", uint64(u)), Key: w.user(u), Kind: events.KindHuman})
+				if c.tied && u%3 == 1 {
+					apply(&events.RoleAssigned{Subject: number("user", uint64(u)), Role: number("role", 0), Condition: `action.properties.channel == "api"`})
+					continue
+				}
+				if c.tied && (u%3 == 0 || u == holders-1) {
+					by(&events.RoleDelegated{Subject: number("user", uint64(u)), Role: number("role", 0), From: first}, number("user", 0))
+					continue
+				}
 				apply(&events.RoleAssigned{Subject: number("user", uint64(u)), Role: number("role", 0)})
 			}
 			p, in := w.permission(7), false

@@ -18,6 +18,9 @@ const (
 	snapshotVersion = 1
 )
 
+// aboutKinds are the kinds of things that documents are about, as a snapshot numbers them.
+var aboutKinds = []string{document.KindSubject, document.KindRole, document.KindReview}
+
 // AppendSnapshot implements projections.Snapshotter: each document as it is kept, packed, for to render one takes the
 // state that it was of; then the first that does not hold. How a file is packed is the release's own affair, so equal
 // content gives equal bytes within one release.
@@ -29,7 +32,7 @@ func (p *Projection) AppendSnapshot(b []byte) []byte {
 	last := uint64(0)
 	for _, k := range p.docs {
 		b, last = snapshot.AppendUint(b, k.position-last), k.position
-		b = snapshot.AppendBool(b, k.about.Kind == document.KindRole)
+		b = snapshot.AppendCount(b, slices.Index(aboutKinds, k.about.Kind))
 		b = append(append(append(b, k.about.ID[:]...), k.digest[:]...), k.legacy[:]...)
 		b = snapshot.AppendBytes(snapshot.AppendString(b, k.format), k.file)
 	}
@@ -59,11 +62,7 @@ func (p *Projection) ReadSnapshot(b []byte) error {
 			r.Fail("its positions are out of order")
 		}
 		last += step
-		about := document.Thing{Kind: document.KindSubject}
-		if r.Bool() {
-			about.Kind = document.KindRole
-		}
-		about.ID = r.ID()
+		about := document.Thing{Kind: aboutKinds[r.Below(uint64(len(aboutKinds)))], ID: r.ID()}
 		k := kept{position: last, about: about, digest: r.Sum(), legacy: r.Sum()}
 		if f := r.Bytes(); string(f) != format { // most have the same
 			format = string(f)

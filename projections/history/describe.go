@@ -7,6 +7,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/rules"
 )
 
 // Names gives the keys people know roles and subjects by.
@@ -29,9 +30,39 @@ func Describe(e *events.Event, names Names) []string {
 		lines = list(lines, "+ ", d.Added)
 		return list(lines, "− ", d.Retired)
 	case *events.SubjectAdded:
-		return []string{fmt.Sprintf("%s %s added", d.Kind, d.Key)}
+		lines := []string{fmt.Sprintf("%s %s added%s", d.Kind, d.Key, by(d.Auth))}
+		if d.Holder != (ulid.ULID{}) {
+			lines = append(lines, "assigned to "+names.SubjectKey(d.Holder))
+		}
+		return begins(said(lines, d.Properties, d.Reference), role, d.Roles, d.DefaultRole)
 	case *events.SubjectDeactivated:
 		return []string{names.SubjectKey(d.Subject) + " deactivated"}
+	case *events.SubjectErased:
+		return []string{fmt.Sprintf("%s about %s erased", plural(uint64(len(d.Texts)), "private text"), names.SubjectKey(d.Subject))}
+	case *events.SubjectInvited:
+		lines := []string{fmt.Sprintf("%s %s invited%s%s", d.Kind, d.Key, by(d.Auth), until(d.Until))}
+		return begins(said(lines, d.Properties, d.Reference), role, d.Roles, d.DefaultRole)
+	case *events.SubjectJoined:
+		return []string{names.SubjectKey(d.Subject) + " joined with " + d.Credential}
+	case *events.SubjectLinked:
+		return []string{names.SubjectKey(d.Subject) + " linked with " + d.To}
+	case *events.SubjectReactivated:
+		return []string{names.SubjectKey(d.Subject) + " reactivated"}
+	case *events.SubjectRemoved:
+		lines := []string{fmt.Sprintf("%s removed, with %s", names.SubjectKey(d.Subject), plural(d.Grants, "grant"))}
+		for _, id := range d.Roles {
+			lines = append(lines, "− "+role(id))
+		}
+		return lines
+	case *events.SubjectUnlinked:
+		return []string{names.SubjectKey(d.Subject) + " no longer linked with " + d.To}
+	case *events.SubjectUpdated:
+		return changed(d, names)
+	case *events.LoginChanged:
+		if d.Login == (events.Digest{}) {
+			return []string{names.SubjectKey(d.Subject) + " has no login any more"}
+		}
+		return []string{names.SubjectKey(d.Subject) + " has another login"}
 	case *events.RoleCreated:
 		return created(d)
 	case *events.RoleDefaulted:
@@ -93,6 +124,25 @@ func Describe(e *events.Event, names Names) []string {
 			what = role(d.Role)
 		}
 		return []string{fmt.Sprintf("%s − %s%s: it ended", names.SubjectKey(d.Subject), what, on(d.Scope))}
+	case *events.RoleReviewed:
+		return []string{role(d.Role) + " reviewed"}
+	case *events.ReviewStarted:
+		return []string{fmt.Sprintf("review %q of %s started: %s", d.Title, reviewScope(d.Scope, names), plural(d.Items, "item"))}
+	case *events.ReviewDecided:
+		what, verb := d.Permission, "kept"
+		if what == "" {
+			what = role(d.Role)
+		}
+		if d.Revoke {
+			verb = "revoked"
+		}
+		return []string{fmt.Sprintf("review: %s %s %s%s", names.SubjectKey(d.Subject), what, verb, on(d.Scope))}
+	case *events.ReviewClosed:
+		lines := []string{fmt.Sprintf("review of %s closed: %d kept, %d revoked", reviewScope(d.Scope, names), d.Kept, d.Revoked)}
+		if d.Rest > 0 {
+			lines = append(lines, fmt.Sprintf("%s kept that nobody decided of", plural(d.Rest, "item")))
+		}
+		return lines
 	case *events.DocumentIssued:
 		return []string{"document issued about " + d.Thing}
 	case *events.KeyRegistered:
@@ -166,6 +216,18 @@ func kept(keep bool) string {
 		return "; it stays"
 	}
 	return ""
+}
+
+// reviewScope says what a review is of.
+func reviewScope(scope string, names Names) string {
+	kind, id, one := rules.Thing(scope)
+	switch {
+	case one && kind == "role":
+		return "role " + names.RoleKey(id)
+	case one:
+		return names.SubjectKey(id)
+	}
+	return "everything"
 }
 
 func updated(d *events.RoleUpdated, role string) []string {

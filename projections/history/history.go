@@ -98,8 +98,26 @@ func things(d events.Data) []ulid.ULID {
 	case *events.OrganizationOpened:
 		return []ulid.ULID{d.Owner.Subject}
 	case *events.SubjectAdded:
-		return []ulid.ULID{d.Subject}
+		return first(d.Subject, append([]ulid.ULID{d.Holder}, d.Roles...), d.DefaultRole)
 	case *events.SubjectDeactivated:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectErased:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectInvited:
+		return first(d.Subject, d.Roles, d.DefaultRole)
+	case *events.SubjectJoined:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectLinked:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectReactivated:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectRemoved:
+		return append([]ulid.ULID{d.Subject}, d.Roles...)
+	case *events.SubjectUnlinked:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectUpdated:
+		return first(d.Subject, nil, d.Holder)
+	case *events.LoginChanged:
 		return []ulid.ULID{d.Subject}
 	case *events.RoleCreated:
 		return []ulid.ULID{d.Role}
@@ -132,6 +150,17 @@ func things(d events.Data) []ulid.ULID {
 			return []ulid.ULID{d.Subject}
 		}
 		return []ulid.ULID{d.Role, d.Subject}
+	case *events.RoleReviewed:
+		return []ulid.ULID{d.Role}
+	case *events.ReviewStarted:
+		return reviewed(d.Review, d.Scope)
+	case *events.ReviewDecided:
+		if d.Permission != "" {
+			return []ulid.ULID{d.Review, d.Subject}
+		}
+		return []ulid.ULID{d.Review, d.Subject, d.Role}
+	case *events.ReviewClosed:
+		return reviewed(d.Review, d.Scope)
 	case *events.OwnershipTransferred:
 		return owners(d.To, d.From, d.Role)
 	case *events.OwnershipRecovered:
@@ -156,6 +185,19 @@ func things(d events.Data) []ulid.ULID {
 		return wallets(d)
 	}
 	return nil
+}
+
+// reviewed gives a review, and the role or subject that it is of.
+func reviewed(review ulid.ULID, scope string) []ulid.ULID {
+	if _, id, one := rules.Thing(scope); one {
+		return []ulid.ULID{review, id}
+	}
+	return []ulid.ULID{review}
+}
+
+// first gives a subject with what else an event names, but for what it does not.
+func first(subject ulid.ULID, others []ulid.ULID, last ulid.ULID) []ulid.ULID {
+	return slices.DeleteFunc(append(append([]ulid.ULID{subject}, others...), last), func(id ulid.ULID) bool { return id == ulid.ULID{} })
 }
 
 // owners gives whom a change of the owner is about, and the role that goes with it.
@@ -192,6 +234,10 @@ func named(d events.Data) ([]string, []events.Digest) {
 			return slices.Clone(d.Permissions), d.Parts
 		}
 		return slices.Concat(d.Added, d.Removed), nil
+	case *events.ReviewDecided:
+		if d.Permission != "" {
+			return []string{d.Permission}, nil
+		}
 	case *events.GrantEnded:
 		if d.Permission != "" {
 			return []string{d.Permission}, nil

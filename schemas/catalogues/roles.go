@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 )
 
 //go:embed roles/*.json
@@ -31,7 +32,7 @@ type Role struct {
 //	{"profile":PROFILE,"roles":[{"key":"…","name":"…","description":"…","system":true,"managed":"owner","default":true,
 //	  "permissions":["…"]}]}
 //
-// What is false or empty is left out; permissions are sorted. A role that is managed by its owner names none: it gives all.
+// An action of the ledger itself is written ledger:ACTION. What is false or empty is left out; permissions are sorted. A role that is managed by its owner names none: it gives all.
 func Roles(profile string) ([]Role, error) {
 	text, err := roleFiles.ReadFile("roles/" + profile + ".json")
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
@@ -101,6 +102,9 @@ func (r Role) check(c Catalogue) error {
 		return errors.New("it is assigned in a way of its own and not of the system")
 	}
 	for _, name := range r.Permissions {
+		if action, own := strings.CutPrefix(name, "ledger:"); own && slices.Contains(actions, action) {
+			continue
+		}
 		i := slices.IndexFunc(c.Permissions, func(p Permission) bool { return p.Name == name })
 		if i < 0 || !c.Permissions[i].Selectable {
 			return fmt.Errorf("%q cannot be put into a role", name)

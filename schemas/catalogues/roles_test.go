@@ -19,7 +19,7 @@ func TestRoles(t *testing.T) {
 		"guardian": {{"default-policy-user", "", false, 18}, {"policy-approver", "", false, 16}, {"policy-manager", "", false, 8}, {"policy-user", "", false, 18}},
 		"ipaware":  {{"organization-owner", "owner", true, 0}, {"organization-admin", "", true, 19}, {"organization-member", "", true, 6}},
 		"tokeny": {{"issuer-admin", "operator", true, 3}, {"token-owner", "token-owner", true, 12}, {"token-agent", "token-agent", true, 14},
-			{"marketplace-admin", "operator", true, 9}, {"investor", "token-holder", true, 3}},
+			{"marketplace-admin", "operator", true, 9}, {"investor", "token-holder", true, 3}, {"chain-observer", "operator", true, 1}},
 		"stokr": nil, "plain": nil, "../ipaware": nil, "": nil,
 	} {
 		roles, err := Roles(profile)

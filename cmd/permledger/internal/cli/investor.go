@@ -63,6 +63,7 @@ func stateOfHolder(h wire.HolderRecord) string {
 
 func (a *app) investorQualify() *cobra.Command {
 	var at wire.AtToken
+	var properties map[string]string
 	c := a.writes(&cobra.Command{
 		Use:   "qualify TOKEN ADDRESS",
 		Short: "Qualify an investor's wallet for a token, or change its holder record",
@@ -70,7 +71,7 @@ func (a *app) investorQualify() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			at.Token, at.Wallet = args[0], args[1]
 			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.QualifyInvestor, AtToken: at})
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.QualifyInvestor, AtToken: at, Properties: properties})
 			})
 		},
 	})
@@ -78,7 +79,7 @@ func (a *app) investorQualify() *cobra.Command {
 	f.StringVar(&at.Investor, "investor", "", "the `name` of the investor across tokens; else its ONCHAINID, or its wallet")
 	f.StringVar(&at.OnchainID, "onchain-id", "", "the `address` of its ONCHAINID")
 	f.StringVar(&at.Country, "country", "", "its `country`, in two letters (ISO 3166-1)")
-	f.StringToStringVar(&at.Properties, "record", nil, "what else the record says, as `name=value`; it stands in the log for ever")
+	f.StringToStringVar(&properties, "property", nil, "what else the record says, as `name=value`; it stands in the log for ever")
 	return c
 }
 
@@ -154,8 +155,8 @@ func (a *app) qualifyAll(ctx context.Context, s *session, token string, rows []i
 	var lines []int
 	for _, r := range rows {
 		in := wire.Intent{Kind: wire.QualifyInvestor, AtToken: wire.AtToken{
-			Token: token, Wallet: r.Wallet, Investor: r.Investor, OnchainID: r.OnchainID, Country: r.Country, Properties: r.Properties,
-		}}
+			Token: token, Wallet: r.Wallet, Investor: r.Investor, OnchainID: r.OnchainID, Country: r.Country,
+		}, Properties: r.Properties}
 		p, err := a.prepare(ctx, s, in)
 		if err != nil {
 			return done, err

@@ -13,7 +13,7 @@ import (
 
 func (a *app) reportCommand() *cobra.Command {
 	return group("report", "Reports for those who look after roles",
-		a.reportRoles(), a.reportSimilar(), a.reportUndocumented(), a.reportUnheld(), a.reportUnused(), a.reportUnusedPermissions(),
+		a.reportRoles(), a.reportSimilar(), a.reportUndocumented(), a.reportUnheld(), a.reportUnreviewed(), a.reportUnused(), a.reportUnusedPermissions(),
 		a.reportWhoHasWhat(), a.reportChanges(), a.reportOperations())
 }
 

@@ -16,7 +16,7 @@ import (
 
 func (a *app) roleCommand() *cobra.Command {
 	return group("role", "List, show, make, change and remove roles",
-		a.roleList(), a.roleGuide(), a.roleShow(), a.roleCreate(), a.roleEdit(), a.roleRemove(), a.roleDefault())
+		a.roleList(), a.roleGuide(), a.roleShow(), a.roleCreate(), a.roleEdit(), a.roleRemove(), a.roleDefault(), a.roleReview())
 }
 
 // roleWithPermissions is a row of `role ls --permissions`, in the form that scripts compare.
