@@ -188,10 +188,11 @@ func TestI71AffectedUsersAndKeysOfARoleChangeAreListed(t *testing.T) {
 	// Given a role that a person and an API key have
 	o := open(t, "ipaware")
 	o.Add("anna@example.com", "other@example.com")
-	o.As("owner").Do(addSubject(o, "ci-key", "api-key"))
 	o.As("owner").CreateRole("Analyst", "ip.query")
+	key := addSubject(o, "ci-key", "api-key")
+	key.Roles = []string{"analyst"}
+	o.As("owner").Do(key)
 	o.As("owner").Assign("analyst", "anna@example.com")
-	o.As("owner").Assign("analyst", "ci-key")
 
 	// When the role is changed
 	o.As("owner").Because("TICKET-7").EditRole("analyst", []string{"billing.portal"}, nil)
