@@ -315,7 +315,9 @@ func (l *Ledger) prove(r *Request) *rules.Refusal {
 			return &rules.Refusal{Code: rules.Invalid, Reason: "A private text: " + err.Error()}
 		}
 		c := t.Commitment()
-		if d, ok := r.Command.Data.(*events.SubjectAdded); c != r.Command.Reason && (!ok || c != d.DisplayName && c != d.Email) {
+		d, ok := r.Command.Data.(*events.SubjectAdded)
+		act, at := r.Command.Data.(*events.TokenActed)
+		if c != r.Command.Reason && (!ok || c != d.DisplayName && c != d.Email) && (!at || c != act.Payload) {
 			return &rules.Refusal{Code: rules.Invalid, Reason: "A private text comes along that the command does not commit to"}
 		}
 	}

@@ -102,6 +102,9 @@ func commitments(e *events.Event) []events.Digest {
 	if s, ok := e.Data.(*events.SubjectAdded); ok {
 		cs = append(cs, s.DisplayName, s.Email)
 	}
+	if s, ok := e.Data.(*events.TokenActed); ok {
+		cs = append(cs, s.Payload)
+	}
 	return slices.DeleteFunc(cs, func(c events.Digest) bool { return c == events.Digest{} })
 }
 
