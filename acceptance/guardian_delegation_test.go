@@ -18,9 +18,9 @@ func delegator(t *testing.T, profile string) *org {
 	o.Add("anna", "bert", "carl")
 	sr := o.As("owner")
 	sr.CreateRole("Delegator", "DELEGATION_ROLE_MANAGE")
-	sr.CreateRole("Site Approver", "POLICIES_POLICY_READ", "POLICIES_POLICY_EXECUTE")
-	sr.CreateRole("Token Viewer", "TOKENS_TOKEN_EXECUTE")
-	for _, role := range []string{"delegator", "site-approver", "token-viewer"} {
+	sr.CreateRole("Role R1", "POLICIES_POLICY_READ", "POLICIES_POLICY_EXECUTE")
+	sr.CreateRole("Role R2", "TOKENS_TOKEN_EXECUTE")
+	for _, role := range []string{"delegator", "role-r1", "role-r2"} {
 		sr.Assign(role, "anna")
 	}
 	sr.Assign("delegator", "bert")
@@ -37,17 +37,17 @@ func TestG21DelegatesARoleAndKeepsIt(t *testing.T) {
 	o.Denied("carl", "POLICIES_POLICY_EXECUTE")
 
 	// when it delegates one to another user
-	o.As("anna").Do(delegate("site-approver", "carl"))
+	o.As("anna").Do(delegate("role-r1", "carl"))
 
 	// then the other has it, and the delegator keeps both
 	c := o.Allowed("carl", "POLICIES_POLICY_EXECUTE")
-	if b := c.Because[0]; b.Role != "site-approver" || !b.Delegated || b.By != "anna" {
+	if b := c.Because[0]; b.Role != "role-r1" || !b.Delegated || b.By != "anna" {
 		t.Errorf("carl may, because of %+v", b)
 	}
 	o.Denied("carl", "TOKENS_TOKEN_EXECUTE")
 	o.Allowed("anna", "POLICIES_POLICY_EXECUTE")
 	o.Allowed("anna", "TOKENS_TOKEN_EXECUTE")
-	o.Recorded("anna", "role.delegated", "carl", "site-approver", "delegated")
+	o.Recorded("anna", "role.delegated", "carl", "role-r1", "delegated")
 }
 
 func TestG22DelegatesAllRolesOrSome(t *testing.T) {
@@ -55,32 +55,32 @@ func TestG22DelegatesAllRolesOrSome(t *testing.T) {
 	o := delegator(t, "guardian")
 
 	// when it delegates all of them to one, and some to another
-	for _, role := range []string{"delegator", "site-approver", "token-viewer"} {
+	for _, role := range []string{"delegator", "role-r1", "role-r2"} {
 		o.As("anna").Do(delegate(role, "carl"))
 	}
-	o.As("anna").Do(delegate("token-viewer", "bert"))
+	o.As("anna").Do(delegate("role-r2", "bert"))
 
 	// then each has just these
-	for who, roles := range map[string][]string{"carl": {"delegator", "site-approver", "token-viewer"}, "bert": {"delegator", "token-viewer"}} {
+	for who, roles := range map[string][]string{"carl": {"delegator", "role-r1", "role-r2"}, "bert": {"delegator", "role-r2"}} {
 		one, err := o.Subject(t.Context(), o.ID, who, client.Read{})
 		if err != nil || !slices.Equal(one.Item.Roles, roles) {
 			t.Errorf("%s has %q, %v; want %q", who, one.Item.Roles, err, roles)
 		}
 	}
 	// and what was delegated, with the right to, can be delegated on
-	o.As("carl").Do(delegate("site-approver", "bert"))
+	o.As("carl").Do(delegate("role-r1", "bert"))
 	o.Allowed("bert", "POLICIES_POLICY_EXECUTE")
 }
 
 func TestG23ARoleThatItDoesNotHaveIsRefused(t *testing.T) {
-	// given a user with DELEGATION_ROLE_MANAGE, without Site Approver
+	// given a user with DELEGATION_ROLE_MANAGE, without R1
 	o := delegator(t, "guardian")
 
 	// when it delegates that role
-	err := o.As("bert").Try(delegate("site-approver", "carl"))
+	err := o.As("bert").Try(delegate("role-r1", "carl"))
 
 	// then that is refused, as of a role that it cannot see, and noted
-	o.Refused(err, "not-found", "You do not have the role site-approver", "permledger delegable")
+	o.Refused(err, "not-found", "You do not have the role role-r1", "permledger delegable")
 	o.Turned("bert", "role.delegated", "not-found")
 	o.Denied("carl", "POLICIES_POLICY_EXECUTE")
 
@@ -91,10 +91,10 @@ func TestG23ARoleThatItDoesNotHaveIsRefused(t *testing.T) {
 func TestG24WithoutThePermissionNothingIsDelegated(t *testing.T) {
 	// given a user who has a role and not DELEGATION_ROLE_MANAGE
 	o := delegator(t, "guardian")
-	o.As("owner").Assign("site-approver", "carl")
+	o.As("owner").Assign("role-r1", "carl")
 
 	// when it delegates the role
-	err := o.As("carl").Try(delegate("site-approver", "bert"))
+	err := o.As("carl").Try(delegate("role-r1", "bert"))
 
 	// then it is denied
 	if p := o.Refused(err, "not-permitted", "Don't have DELEGATION_ROLE_MANAGE permission", ""); p.Permission != "guardian:DELEGATION_ROLE_MANAGE" {
@@ -104,7 +104,7 @@ func TestG24WithoutThePermissionNothingIsDelegated(t *testing.T) {
 
 	// and with it, it may
 	o.As("owner").Assign("delegator", "carl")
-	o.As("carl").Do(delegate("site-approver", "bert"))
+	o.As("carl").Do(delegate("role-r1", "bert"))
 	o.Allowed("bert", "POLICIES_POLICY_EXECUTE")
 }
 
@@ -138,7 +138,7 @@ func TestG26TheChoicesAreWhatTheDelegatorHas(t *testing.T) {
 	o.policies("policy/P1", "policy/P2", "policy/P3")
 	o.reach("bert", "ACCESS_POLICY_ASSIGNED")
 	o.reach("anna", "ACCESS_POLICY_ALL")
-	o.As("anna").Do(delegate("site-approver", "bert"))
+	o.As("anna").Do(delegate("role-r1", "bert"))
 	o.As("anna").Do(wire.Intent{Kind: wire.DelegateAccess, Resource: "policy/P1", Subject: "bert"})
 	o.As("owner").Do(assignTo("policy/P3", "bert"))
 
@@ -156,11 +156,11 @@ func TestG26TheChoicesAreWhatTheDelegatorHas(t *testing.T) {
 	for _, p := range d.Item.Policies {
 		policies = append(policies, p.Path)
 	}
-	if !slices.Equal(roles, []string{"access-policy-assigned", "delegator", "policies-policy-read", "site-approveranna"}) || !slices.Equal(policies, []string{"policy/P1", "policy/P3"}) {
+	if !slices.Equal(roles, []string{"access-policy-assigned", "delegator", "policies-policy-read", "role-r1anna"}) || !slices.Equal(policies, []string{"policy/P1", "policy/P3"}) {
 		t.Errorf("bert can delegate %q and %q", roles, policies)
 	}
 	out := o.Run("bert", "delegable", "bert")
-	if !strings.Contains(out, "delegated by anna") || !strings.Contains(out, "policy/P3") || strings.Contains(out, "token-viewer") || strings.Contains(out, "policy/P2") {
+	if !strings.Contains(out, "delegated by anna") || !strings.Contains(out, "policy/P3") || strings.Contains(out, "role-r2") || strings.Contains(out, "policy/P2") {
 		t.Errorf("the program lists\n%s", out)
 	}
 }
@@ -168,11 +168,11 @@ func TestG26TheChoicesAreWhatTheDelegatorHas(t *testing.T) {
 func TestDelegationKeptInTheGuardianProfile(t *testing.T) {
 	// given a role that was delegated, in the profile that keeps copies
 	o := delegator(t, "guardian")
-	o.As("anna").Do(delegate("site-approver", "carl"))
+	o.As("anna").Do(delegate("role-r1", "carl"))
 	o.Recorded("anna", "role.delegated", "it stays")
 
 	// when the delegator loses it
-	o.As("owner").Revoke("site-approver", "anna")
+	o.As("owner").Revoke("role-r1", "anna")
 
 	// then the other keeps it
 	o.Denied("anna", "POLICIES_POLICY_EXECUTE")
@@ -239,11 +239,11 @@ func TestDelegationEndsWithTheDelegatorsOwn(t *testing.T) {
 func TestDelegationIsTakenBackByTheDelegator(t *testing.T) {
 	// given a delegated role, and a delegator who may revoke nothing
 	o := delegator(t, "guardian")
-	o.As("anna").Do(delegate("site-approver", "carl"))
+	o.As("anna").Do(delegate("role-r1", "carl"))
 
 	// when another takes it, it is denied; when the delegator does, the other has it no more
-	o.Refused(o.As("bert").Try(wire.Intent{Kind: wire.RevokeRole, Role: "site-approver", Subject: "carl"}), "not-permitted", "", "")
-	o.As("anna").Revoke("site-approver", "carl")
+	o.Refused(o.As("bert").Try(wire.Intent{Kind: wire.RevokeRole, Role: "role-r1", Subject: "carl"}), "not-permitted", "", "")
+	o.As("anna").Revoke("role-r1", "carl")
 	o.Denied("carl", "POLICIES_POLICY_EXECUTE")
 }
 

@@ -39,7 +39,9 @@ type message struct {
 }
 
 // registry opens a Standard Registry.
-func standardRegistry(t *testing.T) *org { return openWith(t, wire.Opening{Profile: "guardian", DID: srDID}) }
+func standardRegistry(t *testing.T) *org {
+	return openWith(t, wire.Opening{Profile: "guardian", DID: srDID})
+}
 
 // Messages gives the topic's lines.
 func (o *org) Messages() (all []message) {

@@ -42,12 +42,14 @@ type server struct {
 
 	sessions sessions
 	attempts attempts
+	emails   emails
+	opening  chan struct{} // full: as many passwords are being tried as may be at a time
 }
 
 // New gives the handler of a node's API. It may be served over a network, or called in the process (see package
 // client). It is safe for concurrent use, and of no use once the node is closed.
 func New(n *node.Node, opts Options) http.Handler {
-	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token)}
+	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings)}
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
 	}

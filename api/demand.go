@@ -1,7 +1,9 @@
 package api
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/oklog/ulid/v2"
@@ -9,6 +11,7 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/projections/access"
 )
 
 // enter finds the organization that a request is for, and who the caller is in it.
@@ -18,6 +21,9 @@ func (c *call) enter() error {
 		c.org, err = c.server.node.Org(c.PathValue("org"))
 	}
 	if c.route.Open || c.caller.Kind == LocalOperator {
+		if c.route.anyOrg && errors.Is(err, node.ErrNoOrganization) {
+			c.org, err = nil, nil
+		}
 		return err
 	}
 	if err != nil {
@@ -28,11 +34,29 @@ func (c *call) enter() error {
 	}
 	id, ok := c.caller.Subject(c.org)
 	if !ok {
-		c.server.sessions.end(c.caller.session)
-		return stranger(c.caller)
+		if s := c.caller.session; s != nil && s.org == c.org.ID { // else it is one of another organization, and goes on there
+			c.server.sessions.end(s)
+		}
+		return c.otherWay()
 	}
 	c.subject = id
 	return nil
+}
+
+// otherWay refuses a caller who is nobody in the organization, or is somebody who proves itself in another way.
+func (c *call) otherWay() error {
+	var auth string
+	did := c.caller.did()
+	c.org.Fold.Read(func(s *rules.State) {
+		if id, ok := s.KeyOwner(did); ok {
+			auth = s.About(id).Auth
+		}
+	})
+	if c.caller.Kind.proves(auth) {
+		return stranger(c.caller)
+	}
+	come := map[CallerKind]string{APIKey: "an API key", Session: "e-mail and password"}[c.caller.Kind]
+	return unauthenticated("The subject proves itself by "+auth+", and not by "+come, "Come in the way that the subject states")
 }
 
 // demand refuses what the caller may not do. Whoever is a subject may always read itself; everything else takes the
@@ -83,6 +107,27 @@ func ofCallerPath(name string) func(*call) bool {
 
 func ofCallerQuery(name string) func(*call) bool {
 	return func(c *call) bool { return c.isCaller(c.query.Get(name)) }
+}
+
+// ofCallersKeys is ofCallerPath, and the way of being about an API key that is assigned to the caller.
+func ofCallersKeys(name string) func(*call) bool {
+	return func(c *call) bool {
+		key := c.PathValue(name)
+		return c.isCaller(key) || slices.ContainsFunc(c.keysOfCaller(c.org.Access.Now(c.now)), func(v access.SubjectView) bool {
+			return v.Key == key || v.ID.String() == key
+		})
+	}
+}
+
+// holdsKeys says whether some API key is assigned to the caller.
+func holdsKeys(c *call) bool { return len(c.keysOfCaller(c.org.Access.Now(c.now))) > 0 }
+
+// keysOfCaller gives the API keys that are assigned to the caller.
+func (c *call) keysOfCaller(a access.AsOf) []access.SubjectView {
+	if c.subject == (ulid.ULID{}) {
+		return nil
+	}
+	return slices.DeleteFunc(c.org.Access.Subjects(a), func(v access.SubjectView) bool { return v.About.Holder != c.subject })
 }
 
 func ofCallerKey(c *call) bool {

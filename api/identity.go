@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/secret"
@@ -30,6 +31,19 @@ const (
 	// Session is who signed in with a password (pls_…). The key was unwrapped then, and is in memory until it ends.
 	Session CallerKind = "session"
 )
+
+// proves says whether a caller of the kind may be a subject that proves itself in a way; empty: in any.
+func (k CallerKind) proves(auth string) bool {
+	switch auth {
+	case events.AuthAPIKey:
+		return k == APIKey
+	case events.AuthEmail:
+		return k == Session
+	case "":
+		return true
+	}
+	return false
+}
 
 // Caller is who makes a request. The zero Caller may nothing.
 type Caller struct {
@@ -54,7 +68,11 @@ func (c Caller) Subject(org *node.Org) (id ulid.ULID, ok bool) {
 		return id, false
 	}
 	did := c.did()
-	org.Fold.Read(func(s *rules.State) { id, ok = s.KeyOwner(did) })
+	org.Fold.Read(func(s *rules.State) {
+		if id, ok = s.KeyOwner(did); ok {
+			ok = c.Kind.proves(s.About(id).Auth)
+		}
+	})
 	return id, ok
 }
 

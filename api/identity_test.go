@@ -289,3 +289,27 @@ func TestPutManyPermissions(t *testing.T) {
 		t.Errorf("it holds %d, %v", len(list.Items), err)
 	}
 }
+
+// Every change that can be made says which permission it takes, or what is judged in the place of one.
+func TestEveryKindOfChangeNamesItsPermission(t *testing.T) {
+	w := newWorld(t)
+	w.open("acme", "plain")
+	resp := w.raw(http.MethodGet, "/v1/orgs/acme/operations", "", "Bearer "+token, "")
+	var list wire.List[wire.Operation]
+	if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+		t.Fatal(err)
+	}
+	kinds := 0
+	for _, o := range list.Items {
+		if o.Kind == "" {
+			continue
+		}
+		kinds++
+		if (len(o.Permissions) == 0) == (o.Why == "") {
+			t.Errorf("%s takes %q, and %q in the place of one: say it in operations.go", o.Kind, o.Permissions, o.Why)
+		}
+	}
+	if kinds < 40 {
+		t.Errorf("only %d kinds of changes are listed", kinds)
+	}
+}

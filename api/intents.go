@@ -65,19 +65,6 @@ func (d *draft) publishCatalogue() (events.Data, error) {
 	return data, nil
 }
 
-func (d *draft) addSubject() (events.Data, error) {
-	name, err1 := commitment("displayName", d.in.DisplayName)
-	email, err2 := commitment("email", d.in.Email)
-	return &events.SubjectAdded{
-		Subject: d.id(), Key: d.in.Subject, Kind: d.in.SubjectKind, DID: d.in.DID, Credential: d.in.SubjectKey, DisplayName: name, Email: email,
-	}, errors.Join(walletKey(d.in.SubjectKind, d.in.Subject), err1, err2)
-}
-
-func (d *draft) deactivateSubject() (events.Data, error) {
-	id, err := d.subject(d.in.Subject)
-	return &events.SubjectDeactivated{Subject: id}, err
-}
-
 func (d *draft) createRole() (events.Data, error) {
 	name := d.in.Role
 	if d.in.Name != nil {

@@ -76,11 +76,17 @@ func keyOf(org *node.Org, id ulid.ULID) string {
 	return key
 }
 
-// words gives the text that a commitment is of; empty where there is none, or where it was erased.
+// erasedText stands where a text was erased.
+const erasedText = "(erased)"
+
+// words gives the text that a commitment is of; empty where there is none, or it is not here.
 func words(org *node.Org, commitment events.Digest) string {
 	if commitment == (events.Digest{}) {
 		return ""
 	}
-	t, _ := org.Private.Get(commitment)
+	t, here := org.Private.Get(commitment)
+	if !here && org.Private.Erased(commitment) {
+		return erasedText
+	}
 	return t.Text
 }

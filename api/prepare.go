@@ -41,6 +41,8 @@ type draft struct {
 	state *rules.State
 	parts [][]string // of sets that are too big for one entry
 
+	erases []wire.Erasure // what an erasure names
+
 	refusal     error    // why the command would not be recorded; nil: it would
 	unconfirmed *problem // says that what cannot be undone was not confirmed; nil: it was, or can be undone
 }
@@ -55,8 +57,17 @@ type intent struct {
 
 // intents by their kinds.
 var intents = map[string]intent{
-	wire.PublishCatalogue:   {[]string{"catalogue", "embedded"}, (*draft).publishCatalogue, nil},
-	wire.AddSubject:         {[]string{"subject", "subjectKind", "did", "subjectCredential", "displayName", "email"}, (*draft).addSubject, nil},
+	wire.PublishCatalogue: {[]string{"catalogue", "embedded"}, (*draft).publishCatalogue, nil},
+	wire.AddSubject:       {[]string{"subject", "subjectKind", "did", "subjectCredential", "displayName", "email", "auth", "holder", "properties", "reference", "roles"}, (*draft).addSubject, nil},
+	wire.InviteSubject: {[]string{"subject", "subjectKind", "displayName", "email", "auth", "invitation", "properties", "reference", "roles", "until"},
+		(*draft).inviteSubject, nil},
+	wire.UpdateSubject:      {[]string{"subject", "displayName", "email", "holder", "unassigned", "properties", "reference"}, (*draft).updateSubject, nil},
+	wire.ReactivateSubject:  {[]string{"subject"}, (*draft).reactivateSubject, nil},
+	wire.RemoveSubject:      {[]string{"subject"}, (*draft).removeSubject, nil},
+	wire.LinkSubject:        {[]string{"subject", "to"}, (*draft).linkSubject, nil},
+	wire.UnlinkSubject:      {[]string{"subject", "to"}, (*draft).unlinkSubject, nil},
+	wire.EraseSubject:       {[]string{"subject", "everything"}, (*draft).eraseSubject, nil},
+	wire.ChangeLogin:        {[]string{"subject", "key", "login"}, (*draft).changeLogin, nil},
 	wire.DeactivateSubject:  {[]string{"subject"}, (*draft).deactivateSubject, nil},
 	wire.AdoptRules:         {[]string{"switches"}, (*draft).adoptRules, nil},
 	wire.DefaultRole:        {[]string{"role"}, (*draft).defaultRole, nil},
@@ -208,6 +219,7 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 	}
 	if !other { // a wallet may be somebody's whose account calls, and is not known to be
 		p.Preview = d.preview(&e)
+		p.Preview.Erases = d.erases
 	}
 	return p, nil
 }

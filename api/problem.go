@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events/canon"
@@ -18,7 +19,10 @@ import (
 )
 
 // problem is an error that is a wire.Problem already.
-type problem struct{ wire.Problem }
+type problem struct {
+	wire.Problem
+	retryAfter int // seconds; 0: nothing is said of it
+}
 
 func (p *problem) Error() string { return p.Title + ": " + p.Detail }
 
@@ -81,7 +85,7 @@ var statuses = map[rules.Code]int{
 }
 
 func problemOf(status int, code, detail string) *problem {
-	return &problem{wire.Problem{Type: wire.ProblemType + code, Title: titles[code], Status: status, Detail: detail}}
+	return &problem{Problem: wire.Problem{Type: wire.ProblemType + code, Title: titles[code], Status: status, Detail: detail}}
 }
 
 // badRequest says what of a request is not in order.
@@ -164,6 +168,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p, known := explain(err, org)
 	if !known {
 		s.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+	}
+	if p.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
 	writeJSON(w, "application/problem+json", p.Status, p.Problem)
 }

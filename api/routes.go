@@ -21,7 +21,8 @@ type Route struct {
 	Operator bool     // for the operator of the node alone
 	Query    []string // the parameters it knows
 	// own says whether a request is about nobody but the caller, who may then make it whatever it holds; nil: none is.
-	own func(*call) bool
+	own    func(*call) bool
+	anyOrg bool // also for an organization that is not there, of which the answer says nothing
 	endpoint
 }
 
@@ -36,6 +37,7 @@ const (
 	whySignIn    = "nobody has a token before signing in; the password is what is judged"
 	whyDraft     = "nothing is recorded; whoever may not record the change is told so in the answer"
 	whyNode      = "it lists no organization but those that the caller is somebody in"
+	whyInvited   = "whoever has the code of an invitation is nobody yet; the code's own signature is what is judged"
 )
 
 // reads gives the parameters of a route that reads a ledger.
@@ -90,6 +92,10 @@ func Routes() []Route {
 			Summary: "What the API can do, and which permission each operation takes"},
 		{Method: get, Path: org + "/whoami", Why: whySelf, endpoint: answer(whoami),
 			Summary: "Who makes the request"},
+		{Method: post, Path: org + "/sessions", Open: true, anyOrg: true, Why: whySignIn, endpoint: handle(signIn),
+			Summary: "Sign in with a password"},
+		{Method: put, Path: org + "/login", Why: whySelf, endpoint: handle(putLogin),
+			Summary: "Give oneself a password, or another"},
 		{Method: http.MethodDelete, Path: org + "/sessions", Why: whySelf, endpoint: answer(signOut),
 			Summary: "Sign out: end the session that the request is made in"},
 		{Method: get, Path: org + "/commands/{id}", Action: happened, Query: atLeast, endpoint: answer(getRecorded),
@@ -99,9 +105,15 @@ func Routes() []Route {
 			Summary: "All roles"},
 		{Method: get, Path: org + "/roles/{key}", Action: roles, Query: reads(), endpoint: answer(getRole),
 			Summary: "A role with its permissions"},
+		{Method: get, Path: org + "/invitations/{did}", Open: true, Why: whyInvited, endpoint: answer(getInvitation),
+			Summary: "What an invitation is for"},
+		{Method: post, Path: org + "/join", Open: true, Why: whyInvited, endpoint: handle(acceptInvitation),
+			Summary: "Join with a command that the code of an invitation signed"},
+		{Method: get, Path: org + "/api-keys", Action: rules.ActionAPIKeyRead, own: holdsKeys, Query: reads(), endpoint: answer(listAPIKeys),
+			Summary: "The API keys; to who may not read them all, those that are assigned to it"},
 		{Method: get, Path: org + "/subjects", Action: subjects, Query: reads(), endpoint: answer(listSubjects),
 			Summary: "All subjects"},
-		{Method: get, Path: org + "/subjects/{key}", Action: subjects, own: ofCallerPath("key"), Query: reads(), endpoint: answer(getSubject),
+		{Method: get, Path: org + "/subjects/{key}", Action: subjects, own: ofCallersKeys("key"), Query: reads(), endpoint: answer(getSubject),
 			Summary: "A subject with what it was given"},
 		{Method: get, Path: org + "/subjects/{key}/delegable", Action: subjects, own: ofCallerPath("key"), Query: reads(), endpoint: answer(getDelegable),
 			Summary: "What a subject can delegate: the roles and policies that it has, whoever gave them"},

@@ -9,7 +9,6 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/api/wire"
-	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/projections/access"
 )
@@ -70,14 +69,11 @@ func getSubject(c *call) (wire.One[wire.Subject], error) {
 	for _, p := range h.Permissions {
 		one.Item.Holds = append(one.Item.Holds, c.holdsOf(p))
 	}
-	en, err := c.entry(h.Subject.Added)
-	if err != nil {
-		return one, err
+	if holder := h.Subject.About.Holder; holder != (ulid.ULID{}) {
+		one.Item.Holder = keyOf(c.org, holder)
 	}
-	if d, ok := en.Event.Data.(*events.SubjectAdded); ok {
-		one.Item.DisplayName, one.Item.Email = words(c.org, d.DisplayName), words(c.org, d.Email)
-	}
-	return one, nil
+	one.Item.DisplayName, one.Item.Email, err = c.textsOf(h.Subject, a)
+	return one, err
 }
 
 // getCredential speaks of now alone: what a key could sign at an earlier position is no question of access.
@@ -102,6 +98,9 @@ func listKeys(c *call) (wire.List[wire.Key], error) {
 		one := wire.Key{DID: k.DID, Purpose: k.Purpose, Revoked: k.Revoked}
 		if k.Subject != (ulid.ULID{}) {
 			one.Subject = keyOf(c.org, k.Subject)
+			if err := c.apiKey(&one, k.Subject); err != nil {
+				return list, err
+			}
 		}
 		list.Items = append(list.Items, one)
 	}

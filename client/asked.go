@@ -14,6 +14,9 @@ import (
 // types says which type of event an intent asks for.
 var types = map[string]events.Type{
 	wire.PublishCatalogue: "catalogue.published", wire.AddSubject: "subject.added", wire.DeactivateSubject: "subject.deactivated",
+	wire.InviteSubject: "subject.invited", wire.UpdateSubject: "subject.updated", wire.ReactivateSubject: "subject.reactivated",
+	wire.RemoveSubject: "subject.removed", wire.LinkSubject: "subject.linked", wire.UnlinkSubject: "subject.unlinked",
+	wire.EraseSubject: "subject.erased", wire.ChangeLogin: "login.changed",
 	wire.CreateRole: "role.created", wire.UpdateRole: "role.updated", wire.DeleteRole: "role.deleted",
 	wire.AssignRole: "role.assigned", wire.RevokeRole: "role.revoked", wire.SetRoles: "roles.set",
 	wire.GrantPermission: "permission.granted", wire.RevokePermission: "permission.revoked", wire.SetPermissions: "permissions.set",
@@ -103,6 +106,27 @@ func (d *differs) optional(name string, want, have *string) {
 	}
 }
 
+// same compares texts of which one may be an address in other capitals than EIP-55's.
+func (d *differs) same(name, want, have string) {
+	if want != have && !(strings.EqualFold(want, have) && strings.Contains(want, "0x")) {
+		*d = append(*d, name)
+	}
+}
+
+// said compares what is said of a new subject.
+func (d *differs) said(in *wire.Intent, auth string, properties []events.Property, reference string, roles int) {
+	d.text("auth", in.Auth, auth)
+	d.properties(in.Properties, properties)
+	want := ""
+	if in.Reference != nil {
+		want = *in.Reference
+	}
+	d.text("reference", want, reference)
+	if roles > len(in.Roles) || roles == 0 && len(in.Roles) > 0 {
+		*d = append(*d, "roles")
+	}
+}
+
 func (d *differs) until(want string, have time.Time) {
 	t, err := time.Parse(time.RFC3339Nano, want)
 	if want == "" && have.IsZero() || err == nil && t.Truncate(time.Millisecond).Equal(have) {
@@ -181,8 +205,36 @@ func (d *differs) labels(want map[string]string, have []events.Label, change boo
 func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) error {
 	var d differs
 	switch have := have.(type) {
-	case *events.SubjectAdded:
+	case *events.SubjectInvited:
 		d.text("key", in.Subject, have.Key)
+		d.text("invitation", in.Invitation, have.Invitation)
+		d.text("display name", in.DisplayName, text(have.DisplayName))
+		d.text("e-mail", in.Email, text(have.Email))
+		d.said(in, have.Auth, have.Properties, have.Reference, len(have.Roles))
+		if in.Until != "" {
+			d.until(in.Until, have.Until)
+		}
+	case *events.SubjectUpdated:
+		d.text("display name", in.DisplayName, text(have.DisplayName))
+		d.text("e-mail", in.Email, text(have.Email))
+		d.optional("reference", in.Reference, have.Reference)
+		d.properties(in.Properties, have.Properties)
+		if in.Unassigned != have.Unassigned || (in.Holder == "") != have.Holder.IsZero() {
+			d = append(d, "holder")
+		}
+	case *events.SubjectLinked:
+		d.same("wallet or DID", in.To, have.To)
+	case *events.SubjectUnlinked:
+		d.same("wallet or DID", in.To, have.To)
+	case *events.LoginChanged:
+		d.text("login", in.Login, text(have.Login))
+		d.text("key", in.Key, have.Credential)
+	case *events.SubjectAdded:
+		d.same("key", in.Subject, have.Key)
+		d.said(in, have.Auth, have.Properties, have.Reference, len(have.Roles))
+		if (in.Holder == "") != have.Holder.IsZero() {
+			d = append(d, "holder")
+		}
 		d.text("kind", in.SubjectKind, have.Kind)
 		d.text("did", in.DID, have.DID)
 		d.text("credential", in.SubjectKey, have.Credential)

@@ -69,3 +69,8 @@ func Worded(in wire.Intent, texts []wire.Text) wire.Intent {
 	}
 	return in
 }
+
+// PutLogin gives the caller a password, or another. Its other sessions end.
+func (c *Client) PutLogin(ctx context.Context, org string, in wire.PutLogin) (wire.Receipt, error) {
+	return send[wire.Receipt](ctx, c, http.MethodPut, path(org, "login"), in)
+}

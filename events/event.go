@@ -313,8 +313,11 @@ func (e *Event) data(c *canon.Codec) {
 	c.OptionalDigest("reason", &e.Reason)
 }
 
-// HasEffect says whether events of this type carry an effect.
+// HasEffect says whether events of this type carry an effect in a version.
 func HasEffect(d Data, version int) bool {
+	if since, ok := d.(interface{ effectSince() int }); ok {
+		return version >= since.effectSince()
+	}
 	_, none := d.(interface{ noEffect() })
 	return !none
 }

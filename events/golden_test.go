@@ -71,6 +71,7 @@ var examples = map[eventtest.Kind]events.Data{
 	{Type: "key.revoked", Version: 1}:    &events.KeyRevoked{Key: did(6)},
 	{Type: "key.rotated", Version: 1}:    &events.KeyRotated{Old: did(1), New: did(6), Purpose: events.PurposeEvent},
 	{Type: "key.succeeded", Version: 1}:  &events.KeySucceeded{Lost: did(1), Key: did(6)},
+	{Type: "login.changed", Version: 1}:  &events.LoginChanged{Subject: id(2), Credential: did(7), Login: digest(3)},
 	{Type: "organization.opened", Version: 1}: &events.OrganizationOpened{
 		Organization: "acme", Name: "ACME \U0001f511 Ltd.", DID: "did:web:acme.example", Rules: 1, Node: id(3),
 		Profile: events.Profile{Name: "plain", Dependencies: true, DirectGrants: true, Documents: true, EmptyRoles: true,
@@ -165,7 +166,29 @@ var examples = map[eventtest.Kind]events.Data{
 		Subject: id(2), Key: "ben@acme", Kind: events.KindWallet, DID: "did:pkh:eip155:1:0xb9c5714089478a327f09197987f16f9e5d936e8a",
 		Credential: did(6), DisplayName: events.Commit([32]byte{1}, "Ben"), Email: events.Commit([32]byte{2}, "ben@acme.example"),
 	},
+	{Type: "subject.added", Version: 2}: &events.SubjectAdded{
+		Subject: id(2), Key: "ci@acme", Kind: events.KindAPIKey, Credential: did(6), DisplayName: events.Commit([32]byte{1}, "CI"),
+		Email: events.Commit([32]byte{2}, "ci@acme.example"), DID: "did:web:ci.example", Auth: events.AuthAPIKey, Holder: id(1),
+		Properties: []events.Property{{Name: "country", Value: "LU"}, {Name: "note"}}, Reference: "crm \U0001f511 7",
+		Roles: []ulid.ULID{id(7), id(8)}, DefaultRole: id(6),
+	},
 	{Type: "subject.deactivated", Version: 1}: &events.SubjectDeactivated{Subject: id(2)},
+	{Type: "subject.erased", Version: 1}:      &events.SubjectErased{Subject: id(2), Texts: []events.Digest{digest(8), digest(9)}},
+	{Type: "subject.invited", Version: 1}: &events.SubjectInvited{
+		Subject: id(2), Key: "ben@acme", Kind: events.KindHuman, DisplayName: events.Commit([32]byte{1}, "Ben"),
+		Email: events.Commit([32]byte{2}, "ben@acme.example"), Auth: events.AuthEmail, Invitation: did(6),
+		Properties: []events.Property{{Name: "country", Value: "LU"}}, Reference: "crm 7", Roles: []ulid.ULID{id(7)},
+		Until: at.Add(7 * 24 * time.Hour), DefaultRole: id(6),
+	},
+	{Type: "subject.joined", Version: 1}:      &events.SubjectJoined{Subject: id(2), Credential: did(7), Login: digest(3)},
+	{Type: "subject.linked", Version: 1}:      &events.SubjectLinked{Subject: id(2), To: "0xb9C5714089478a327F09197987f16f9E5d936E8a"},
+	{Type: "subject.reactivated", Version: 1}: &events.SubjectReactivated{Subject: id(2)},
+	{Type: "subject.removed", Version: 1}:     &events.SubjectRemoved{Subject: id(2), Grants: 2, Roles: []ulid.ULID{id(7)}},
+	{Type: "subject.unlinked", Version: 1}:    &events.SubjectUnlinked{Subject: id(2), To: "did:web:ben.example"},
+	{Type: "subject.updated", Version: 1}: &events.SubjectUpdated{
+		Subject: id(2), DisplayName: events.Commit([32]byte{1}, "Ben"), Email: events.Commit([32]byte{2}, "ben@acme.example"),
+		Holder: id(1), Properties: []events.Property{}, Reference: new(string),
+	},
 }
 
 // Names on chains that examples use. The wallets are of nobody.

@@ -13,6 +13,7 @@ const (
 	PurposeRoot       = "root"       // replaces event keys, and itself
 	PurposeOperator   = "operator"   // whoever runs the ledger
 	PurposeCredential = "credential" // a subject signs its commands with it
+	PurposeInvitation = "invitation" // signs that whoever was invited joins, once
 	PurposeAttestor   = "attestor"   // a subject signs with it what it saw on a chain, and nothing else
 )
 

@@ -217,6 +217,9 @@ func (l *Ledger) draft(g *group, r *Request) (d draft, old *Receipt, err error) 
 		}
 		return draft{}, nil, err
 	}
+	if v := e.Version; v != 0 && v != l.state.Newest(e.Data.Type()) {
+		return draft{}, nil, &rules.Refusal{Code: rules.Invalid, Reason: fmt.Sprintf("Version %d of %s is read, and recorded no more", v, e.Data.Type())}
+	}
 	if err := errors.Join(r.Evidence.Fits(&e), r.Evidence.Saw(l.next, l.roots.Root)); err != nil {
 		return draft{}, nil, &rules.Refusal{Code: rules.NotProven, Reason: err.Error()}
 	}

@@ -307,17 +307,12 @@ func (l *Ledger) prove(r *Request) *rules.Refusal {
 			return &rules.Refusal{Code: rules.NotProven, Reason: "The command's signature does not hold: " + err.Error()}
 		}
 	}
-	if v := r.Command.Version; v != 0 && v != events.Types()[r.Command.Data.Type()] {
-		return &rules.Refusal{Code: rules.Invalid, Reason: fmt.Sprintf("Version %d of %s is read, and recorded no more", r.Command.Version, r.Command.Data.Type())}
-	}
 	for _, t := range r.Texts {
 		if err := canon.Text.Check(t.Text); err != nil {
 			return &rules.Refusal{Code: rules.Invalid, Reason: "A private text: " + err.Error()}
 		}
-		c := t.Commitment()
-		d, ok := r.Command.Data.(*events.SubjectAdded)
-		act, at := r.Command.Data.(*events.TokenActed)
-		if c != r.Command.Reason && (!ok || c != d.DisplayName && c != d.Email) && (!at || c != act.Payload) {
+		said := events.Event{Reason: r.Command.Reason, Data: r.Command.Data}
+		if !slices.Contains(said.Commitments(), t.Commitment()) {
 			return &rules.Refusal{Code: rules.Invalid, Reason: "A private text comes along that the command does not commit to"}
 		}
 	}

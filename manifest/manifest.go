@@ -60,7 +60,8 @@ type Binding struct {
 	Role       string `yaml:"role,omitempty"`
 	Permission string `yaml:"permission,omitempty"`
 	Scope      string `yaml:"scope,omitempty"`
-	Until      string `yaml:"until,omitempty"` // RFC 3339, or a day, at whose end (UTC) it ends
+	Until      string `yaml:"until,omitempty"`     // RFC 3339, or a day, at whose end (UTC) it ends
+	Condition  string `yaml:"condition,omitempty"` // as the ledger spells it
 
 	Fixed bool  `yaml:"-"` // it is not to be given or taken with an ordinary command; only of what there is
 	At    Place `yaml:"-"`
@@ -82,6 +83,9 @@ func (b *Binding) String() string {
 	}
 	if b.Until != "" {
 		text += " until " + b.Until
+	}
+	if b.Condition != "" {
+		text += " where " + b.Condition
 	}
 	return text
 }

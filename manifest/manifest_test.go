@@ -95,7 +95,7 @@ func drawn(t *rapid.T, label string) manifest.Manifest {
 			}
 		}
 		for _, p := range keys(t, "direct") {
-			m.Bindings = append(m.Bindings, manifest.Binding{Subject: key, Permission: p, Scope: rapid.SampledFrom([]string{"", "asset/1"}).Draw(t, "scope")})
+			m.Bindings = append(m.Bindings, manifest.Binding{Subject: key, Permission: p, Scope: rapid.SampledFrom([]string{"", "asset/1"}).Draw(t, "scope"), Condition: rapid.SampledFrom([]string{"", `action.properties.a == "b"`}).Draw(t, "condition")})
 		}
 	}
 	return m
@@ -268,7 +268,7 @@ func (n *model) do(t *rapid.T, in wire.Intent) {
 		if bound || s == nil || s.Deactivated && !bound {
 			t.Skip("the rules would refuse this, and so would the plan's rehearsal")
 		}
-		n.bindings[at] = manifest.Binding{Subject: in.Subject, Role: in.Role, Permission: in.Permission, Scope: in.Scope, Until: in.Until}
+		n.bindings[at] = manifest.Binding{Subject: in.Subject, Role: in.Role, Permission: in.Permission, Scope: in.Scope, Until: in.Until, Condition: in.Condition}
 	case wire.RevokeRole, wire.RevokePermission:
 		if !bound {
 			t.Fatalf("%v is taken and was not given", at)

@@ -174,14 +174,14 @@ func (m *maker) bind() error {
 		}
 		is, there := have[b.what()]
 		switch {
-		case there && is.Until == b.Until:
+		case there && is.Until == b.Until && is.Condition == b.Condition:
 		case there && is.Fixed:
 			return wrong(b.At, "%s cannot be changed so", is.String())
 		default:
 			if there {
 				m.take(is)
 			}
-			in := wire.Intent{Kind: wire.AssignRole, Subject: b.Subject, Role: b.Role, Scope: b.Scope, Until: b.Until}
+			in := wire.Intent{Kind: wire.AssignRole, Subject: b.Subject, Role: b.Role, Scope: b.Scope, Until: b.Until, Condition: b.Condition}
 			if b.Permission != "" {
 				in.Kind, in.Permission = wire.GrantPermission, b.Permission
 			}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger"
@@ -43,6 +44,7 @@ type Org struct {
 	feeds   sync.WaitGroup
 	news    *news
 	texts   *sharedTexts // nil outside a cluster
+	live    atomic.Bool  // what was to be erased before is being erased, or is
 }
 
 // Genesis is what stands outside journal and stream of a ledger that exists.
@@ -124,6 +126,9 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 				o.texts.want(en)
 			}
 			o.Fold.Apply(en)
+			if d, ok := en.Event.Data.(*events.SubjectErased); ok && o.live.Load() {
+				n.erase(o, d.Texts)
+			}
 			o.news.tell()
 		},
 		Snapshots: &ledger.Snapshots{
@@ -135,6 +140,11 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 		Refused: func(c events.Command, r *rules.Refusal) { o.Activity.refused(n.opts.Now(), c, r) },
 	})
 	if err != nil {
+		return err
+	}
+	if err := n.eraseAgain(o); err != nil {
+		err = errors.Join(err, o.Ledger.Close())
+		o.Ledger = nil
 		return err
 	}
 	feeds, stop := context.WithCancel(context.Background())

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -33,6 +32,7 @@ type sharedTexts struct {
 	mu      sync.Mutex
 	stream  *stream.Texts // nil until it is first used
 	wanted  []events.Digest
+	erasing []events.Digest
 	waiting chan struct{}
 }
 
@@ -82,8 +82,8 @@ func (t *sharedTexts) put(ctx context.Context, texts []private.Text) error {
 
 // want notes the texts that an entry commits to and that are not here. It does not wait.
 func (t *sharedTexts) want(en *chain.Entry) {
-	for _, c := range commitments(en.Event) {
-		if _, ok := t.store.Get(c); ok {
+	for _, c := range en.Event.Commitments() {
+		if _, ok := t.store.Get(c); ok || t.store.Erased(c) {
 			continue
 		}
 		t.mu.Lock()
@@ -96,16 +96,39 @@ func (t *sharedTexts) want(en *chain.Entry) {
 	}
 }
 
-// commitments gives what an event commits to.
-func commitments(e *events.Event) []events.Digest {
-	cs := []events.Digest{e.Reason}
-	if s, ok := e.Data.(*events.SubjectAdded); ok {
-		cs = append(cs, s.DisplayName, s.Email)
+// erase notes texts that are to be erased for all nodes. It does not wait; every node does it, so that one of them does.
+func (t *sharedTexts) erase(texts []events.Digest) {
+	t.mu.Lock()
+	t.erasing = append(t.erasing, texts...)
+	t.mu.Unlock()
+	select {
+	case t.waiting <- struct{}{}:
+	default:
 	}
-	if s, ok := e.Data.(*events.TokenActed); ok {
-		cs = append(cs, s.Payload)
+}
+
+// eraseNoted erases what was noted.
+func (t *sharedTexts) eraseNoted(ctx context.Context) error {
+	for {
+		t.mu.Lock()
+		erasing := t.erasing[:min(len(t.erasing), 256)]
+		t.mu.Unlock()
+		if len(erasing) == 0 {
+			return nil
+		}
+		s, err := t.open(ctx)
+		if err != nil {
+			return err
+		}
+		for _, c := range erasing {
+			if err := s.Delete(ctx, c[:]); err != nil {
+				return err
+			}
+		}
+		t.mu.Lock()
+		t.erasing = t.erasing[len(erasing):]
+		t.mu.Unlock()
 	}
-	return slices.DeleteFunc(cs, func(c events.Digest) bool { return c == events.Digest{} })
 }
 
 // lastFetch bounds how long a node that is closed goes on reading texts.
@@ -117,6 +140,9 @@ func (t *sharedTexts) run(ctx context.Context) {
 	defer func() {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFetch)
 		defer cancel()
+		if err := t.eraseNoted(last); err != nil {
+			t.log.Warn("private texts are not erased in the cluster yet; the next start does it", "organization", t.org, "error", err)
+		}
 		if err := t.fetch(last); err != nil {
 			t.log.Warn("private texts of other nodes were not read; the next start does it", "organization", t.org, "error", err)
 			if err := os.Remove(t.snapshot); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -126,8 +152,8 @@ func (t *sharedTexts) run(ctx context.Context) {
 	}()
 	for {
 		wake, again := t.waiting, (<-chan time.Time)(nil)
-		if err := t.fetch(ctx); err != nil && ctx.Err() == nil {
-			t.log.Warn("private texts of other nodes are not read yet", "organization", t.org, "error", err)
+		if err := errors.Join(t.eraseNoted(ctx), t.fetch(ctx)); err != nil && ctx.Err() == nil {
+			t.log.Warn("private texts of other nodes are not read, or not erased in the cluster, yet", "organization", t.org, "error", err)
 			wake, again = nil, time.After(feedRetry)
 		}
 		select {
@@ -154,6 +180,9 @@ func (t *sharedTexts) fetch(ctx context.Context) error {
 		}
 		var found []private.Text
 		for _, c := range wanted {
+			if t.store.Erased(c) {
+				continue
+			}
 			sealed, err := s.Get(ctx, c[:])
 			if errors.Is(err, stream.ErrNoEntry) {
 				continue

@@ -340,19 +340,16 @@ func (c *copies) end(r *Report, running bool) error {
 	return nil
 }
 
-// commitments collects what entries commit to.
+// commitments collects what entries commit to: true where a later one erased the text.
 type commitments map[events.Digest]bool
 
 func (d commitments) note(e *events.Event) {
-	var zero events.Digest
-	if e.Reason != zero {
-		d[e.Reason] = true
+	for _, c := range e.Commitments() {
+		d[c] = d[c] // which notes it
 	}
-	if s, ok := e.Data.(*events.SubjectAdded); ok {
-		for _, c := range []events.Digest{s.DisplayName, s.Email} {
-			if c != zero {
-				d[c] = true
-			}
+	if s, ok := e.Data.(*events.SubjectErased); ok {
+		for _, c := range s.Texts {
+			d[c] = true
 		}
 	}
 }
@@ -363,12 +360,23 @@ func (l onDisk) texts(r *Report, d commitments) error {
 	if err != nil {
 		return &chain.BrokenError{Position: 0, Check: "private", Err: err}
 	}
-	for c := range d {
-		if _, ok := texts[c]; ok {
+	left := 0
+	for c, erased := range d {
+		_, here := texts[c]
+		switch {
+		case erased:
+			r.Erased++
+			if here {
+				left++
+			}
+		case here:
 			r.Texts++
-		} else {
+		default:
 			r.Withheld++
 		}
+	}
+	if left > 0 {
+		r.note(fmt.Sprintf("%d private texts that were erased are still in the file: the node erases them when it starts.", left))
 	}
 	return nil
 }

@@ -89,6 +89,13 @@ func history(t testing.TB, profile events.Profile) *world {
 			w.do(ask{as: fmt.Sprint(scheme, " on ", on), scheme: scheme, on: on, seen: w.seen(11)}, &events.DocumentIssued{Thing: "subject/" + id("bob").String()})
 		}
 	}
+	w.do(ask{as: "viewer to bob"}, &events.RoleAssigned{Subject: id("bob"), Role: id("viewer")})
+	w.do(ask{}, &events.RoleReviewed{Role: id("viewer")})
+	w.do(ask{}, &events.ReviewStarted{Review: id("review"), Title: "Second quarter", Scope: "subject/" + id("bob").String()})
+	w.do(ask{}, &events.ReviewDecided{
+		Review: id("review"), Grant: w.entries[w.position("viewer to bob")-1].Event.ID, Subject: id("bob"), Role: id("viewer"),
+	})
+	w.do(ask{}, &events.ReviewClosed{Review: id("review"), KeepRest: true})
 	w.do(ask{as: "policy"}, &events.ResourceRegistered{Resource: "policy/7", Properties: []events.Property{{Name: "country", Value: "LU"}}})
 	w.do(ask{as: "policy published"}, &events.ResourceUpdated{Resource: "policy/7", Publish: true})
 	w.do(ask{as: "ann's condition"}, &events.PermissionGranted{Subject: id("ann"), Permission: "extra", Condition: `resource.properties.country == "LU"`})
@@ -104,13 +111,7 @@ func history(t testing.TB, profile events.Profile) *world {
 	w.do(ask{as: "ann may register"}, &events.PermissionGranted{Subject: id("ann"), Permission: rules.Qualified(rules.Own, rules.ActionResourceRegister)})
 	w.do(ask{as: "ann's own policy", by: "ann", with: "ann2"}, &events.ResourceRegistered{Resource: "policy/9"})
 	w.do(ask{as: "ann delegates access", by: "ann", with: "ann2"}, &events.AccessDelegated{Subject: id("bob"), Resource: "policy/9"})
-	w.do(ask{as: "viewer to bob"}, &events.RoleAssigned{Subject: id("bob"), Role: id("viewer")}) // reviewed below
-	w.do(ask{}, &events.RoleReviewed{Role: id("viewer")})
-	w.do(ask{}, &events.ReviewStarted{Review: id("review"), Title: "Second quarter", Scope: "subject/" + id("bob").String()})
-	w.do(ask{}, &events.ReviewDecided{
-		Review: id("review"), Grant: w.entries[w.position("viewer to bob")-1].Event.ID, Subject: id("bob"), Role: id("viewer"),
-	})
-	w.do(ask{}, &events.ReviewClosed{Review: id("review"), KeepRest: true})
+	w.lives()
 	w.do(ask{as: "bob deactivated"}, &events.SubjectDeactivated{Subject: id("bob")})
 	w.do(ask{as: "renamed"}, &events.OrganizationUpdated{Organization: "acme", Name: "Acme S.A."})
 	w.do(ask{as: "default role"}, &events.RoleDefaulted{Role: id("readers")})

@@ -32,7 +32,7 @@ func TestNewerEntries(t *testing.T) {
 			return all
 		}
 	}
-	renamed := []string{`urn:permledger:subject.added:1`, `urn:permledger:subject.renamed:1`, `"type":"subject.added"`, `"type":"subject.renamed"`}
+	renamed := []string{`urn:permledger:subject.added:2`, `urn:permledger:subject.renamed:1`, `"type":"subject.added"`, `"type":"subject.renamed"`}
 	tests := []struct {
 		name   string
 		tamper func(*world) []verify.Raw
@@ -41,10 +41,10 @@ func TestNewerEntries(t *testing.T) {
 	}{
 		{"a type", text("bob added", renamed...), "bob added", "subject.renamed:1"},
 		{"a type, with an unknown member of the entry", text("bob added", append([]string{`"event":{`, `"epoch":1,"event":{`}, renamed...)...), "bob added", "subject.renamed:1"},
-		{"a version", text("bob added", `subject.added:1`, `subject.added:2`), "bob added", "subject.added:2"},
+		{"a version", text("bob added", `subject.added:2`, `subject.added:3`), "bob added", "subject.added:3"},
 		{"a version, with two signatures", func(w *world) []verify.Raw {
-			return text("bob added", `subject.added:1`, `subject.added:2`, `"signatures":[`, `"signatures":[`+signatureOf(w.entry("bob added"))+`,`)(w)
-		}, "bob added", "subject.added:2"},
+			return text("bob added", `subject.added:2`, `subject.added:3`, `"signatures":[`, `"signatures":[`+signatureOf(w.entry("bob added"))+`,`)(w)
+		}, "bob added", "subject.added:3"},
 		{"an algorithm", edit("bob added", func(en *chain.Entry) {
 			en.Evidence.Algorithm, en.Evidence.Signature = "ML-DSA-44", make([]byte, 512)
 		}), "bob added", "the algorithm ML-DSA-44"},

@@ -65,6 +65,7 @@ type Report struct {
 	Documents    uint64
 	Texts        uint64 // private texts that fit their commitments
 	Withheld     uint64 // commitments whose text is not here
+	Erased       uint64 // commitments whose text was erased by an event
 	Stream       uint64 // entries of which the stream's copy was compared too
 	Suspects     []Suspect
 	Notes        []string // what was not proven, and what a reader should know

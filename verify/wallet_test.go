@@ -73,12 +73,9 @@ func TestWalletForgeries(t *testing.T) {
 		}), check: chain.CheckEvidence, at: at, found: "another history"},
 	})
 	// The same command once more: its id is taken for ever.
-	w := history(t, plain)
-	first := w.entry(at)
-	fails(t, w, []attack{{name: "the same once more", tamper: func(w *world) []verify.Raw {
-		again := w.parse(first.Bytes())
-		last := w.entries[len(w.entries)-1]
-		again.Event.Sequence, again.Event.Prev, again.Event.Time = last.Event.Sequence+1, last.CID(), last.Event.Time
-		return append(w.raws(), raw(w.parse(w.seal(again))))
-	}, check: chain.CheckRules, found: "recorded"}})
+	fails(t, history(t, plain), []attack{{name: "the same once more", tamper: func(w *world) []verify.Raw {
+		again := w.parse(w.entry(at).Bytes())
+		again.Event.Sequence, again.Event.Prev = again.Event.Sequence+1, w.entry(at).CID()
+		return append(w.raws()[:w.position(at)], raw(w.parse(w.seal(again))))
+	}, check: chain.CheckRules, at: at, after: 1, found: "recorded"}})
 }

@@ -10,7 +10,7 @@ const (
 // Private gives the members of an intent that are commitments to private texts. To the route do an intent comes with the
 // words themselves in their place; to prepare with the commitments.
 func (in *Intent) Private() []*string {
-	return []*string{&in.Reason, &in.DisplayName, &in.Email}
+	return []*string{&in.Reason, &in.DisplayName, &in.Email, &in.Login, &in.Payload}
 }
 
 // PutPermissions is all that a subject is to be given without a role, on one scope.
@@ -61,6 +61,13 @@ type SignedIn struct {
 	Token   string `json:"token"` // pls_…
 	Subject string `json:"subject"`
 	Expires string `json:"expires"`
+}
+
+// PutLogin asks for a new password.
+type PutLogin struct {
+	Password string `json:"password,omitempty"` // the one there is; absent where there is none yet
+	New      string `json:"new"`
+	Reason   string `json:"reason,omitempty"` // in words
 }
 
 // SignedOut says whose session ended.

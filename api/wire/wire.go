@@ -94,7 +94,17 @@ type Intent struct {
 	SubjectKey  string   `json:"subjectCredential,omitempty"` // did:key that a new subject signs with
 	DisplayName string   `json:"displayName,omitempty"`       // commitment, base64url
 	Email       string   `json:"email,omitempty"`             // commitment, base64url
-	Roles       []string `json:"roles,omitempty"`             // of set-role
+	Roles       []string `json:"roles,omitempty"`             // of set-role; that a new subject begins with
+
+	Auth       string            `json:"auth,omitempty"`       // how a subject proves itself: email, api-key, signature or wallet
+	Holder     string            `json:"holder,omitempty"`     // key of the member that an API key is assigned to
+	Unassigned bool              `json:"unassigned,omitempty"` // it is assigned to nobody any more
+	Properties map[string]string `json:"properties,omitzero"`  // all there are; {} takes them away
+	Reference  *string           `json:"reference,omitempty"`  // in another system; empty takes it away
+	Invitation string            `json:"invitation,omitempty"` // did:key of the code
+	To         string            `json:"to,omitempty"`         // wallet or DID that an account is linked with
+	Everything bool              `json:"everything,omitempty"` // of an erasure: the reasons that the subject gave, too
+	Login      string            `json:"login,omitempty"`      // commitment, base64url
 
 	Permission string `json:"permission,omitempty"`
 	Scope      string `json:"scope,omitempty"`
@@ -104,8 +114,6 @@ type Intent struct {
 	Resource string `json:"resource,omitempty"` // path
 	Publish  bool   `json:"publish,omitempty"`  // a resource is published
 	Withdraw bool   `json:"withdraw,omitempty"` // a resource is not published any more
-
-	Properties map[string]string `json:"properties,omitzero"` // all there are; {} takes them away
 
 	Catalogue json.RawMessage `json:"catalogue,omitempty"` // of schemas/catalogues' form
 	Embedded  string          `json:"embedded,omitempty"`  // or the name of a catalogue the program brings along
@@ -141,7 +149,15 @@ const (
 
 	PublishCatalogue  = "publish-catalogue"
 	AddSubject        = "add-subject"
+	InviteSubject     = "invite-subject"
+	UpdateSubject     = "update-subject"
 	DeactivateSubject = "deactivate-subject"
+	ReactivateSubject = "reactivate-subject"
+	RemoveSubject     = "remove-subject"
+	LinkSubject       = "link-subject"
+	UnlinkSubject     = "unlink-subject"
+	EraseSubject      = "erase-subject"
+	ChangeLogin       = "change-login"
 	CreateRole        = "create-role"
 	UpdateRole        = "update-role"
 	DeleteRole        = "delete-role"
@@ -206,6 +222,25 @@ type Preview struct {
 	Gains  []Effective `json:"gains,omitempty"`
 	Losses []Effective `json:"losses,omitempty"`
 	More   int         `json:"more,omitempty"` // gains and losses left out
+	Erases []Erasure   `json:"erases,omitempty"`
+}
+
+// Erasure is a private text that is to be erased.
+type Erasure struct {
+	Seq  uint64 `json:"seq"`  // of the entry that commits to it
+	What string `json:"what"` // display name, e-mail, login or reason
+}
+
+// Invitation is what whoever has the code of one needs to accept it.
+type Invitation struct {
+	Organization string `json:"organization"` // id
+	Name         string `json:"name"`         // of the organization
+	Ledger       string `json:"ledger"`
+	ID           string `json:"id"`      // of who is invited
+	Subject      string `json:"subject"` // its key
+	Auth         string `json:"auth,omitempty"`
+	Until        string `json:"until"`   // the first instant at which it does not work
+	Version      int    `json:"version"` // of subject.joined
 }
 
 // Effective is a permission a subject has, or would have.
@@ -283,17 +318,26 @@ type Role struct {
 
 // Subject is a subject as of a position.
 type Subject struct {
-	ID          string   `json:"id"`
-	Key         string   `json:"key"`
-	Kind        string   `json:"kind"`
-	DID         string   `json:"did,omitempty"`
-	Owner       bool     `json:"owner,omitempty"`
-	DisplayName string   `json:"displayName,omitempty"`
-	Email       string   `json:"email,omitempty"`
-	Added       uint64   `json:"added"`
-	Deactivated uint64   `json:"deactivated,omitempty"`
-	Holds       []Holds  `json:"holds,omitempty"` // where one subject was asked for
-	Roles       []string `json:"roles,omitempty"` // keys
+	ID          string `json:"id"`
+	Key         string `json:"key"`
+	Kind        string `json:"kind"`
+	DID         string `json:"did,omitempty"`
+	Owner       bool   `json:"owner,omitempty"`
+	DisplayName string `json:"displayName,omitempty"`
+	Email       string `json:"email,omitempty"`
+	Added       uint64 `json:"added"`
+	State       string `json:"state"`                 // active, invited, deactivated or removed
+	Deactivated uint64 `json:"deactivated,omitempty"` // since which position it is not active
+
+	InvitedUntil string            `json:"invitedUntil,omitempty"`
+	Auth         string            `json:"auth,omitempty"`
+	Holder       string            `json:"holder,omitempty"` // key
+	Properties   map[string]string `json:"properties,omitempty"`
+	Reference    string            `json:"reference,omitempty"`
+	Links        []string          `json:"links,omitempty"` // wallets and DIDs it is shown with
+
+	Holds []Holds  `json:"holds,omitempty"` // where one subject was asked for
+	Roles []string `json:"roles,omitempty"` // keys
 }
 
 // Key is a key of the ledger, or what a subject signs with.
@@ -302,6 +346,19 @@ type Key struct {
 	Purpose string `json:"purpose"`           // event, document, root, operator or credential
 	Subject string `json:"subject,omitempty"` // key of the subject whose credential it is
 	Revoked uint64 `json:"revoked,omitempty"` // position from which it signs nothing more; absent: it may
+
+	// Of an API key.
+	APIKey  bool     `json:"apiKey,omitempty"`
+	Roles   []string `json:"roles,omitempty"`   // keys
+	Holder  string   `json:"holder,omitempty"`  // key of the member that it is assigned to; absent: the organization's
+	Changed *Change  `json:"changed,omitempty"` // the last entry about its subject
+}
+
+// Change says when something changed, and by whom.
+type Change struct {
+	Seq  uint64 `json:"seq"`
+	Time string `json:"time"`
+	By   string `json:"by"` // key of a subject
 }
 
 // Holds is one thing that a subject was given.

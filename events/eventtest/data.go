@@ -56,6 +56,11 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 		return &events.KeySucceeded{Lost: DIDKey().Draw(t, "lost"), Key: DIDKey().Draw(t, "key")}
 	},
 	"organization.opened": func(t *rapid.T, version int) events.Data { return opened(t, version) },
+	"login.changed": func(t *rapid.T, _ int) events.Data {
+		return &events.LoginChanged{
+			Subject: ID().Draw(t, "subject"), Credential: DIDKey().Draw(t, "credential"), Login: optional(t, "login", Digest()),
+		}
+	},
 	"organization.updated": func(t *rapid.T, _ int) events.Data {
 		return &events.OrganizationUpdated{Organization: Organization().Draw(t, "organization"), Name: Name().Draw(t, "name")}
 	},
@@ -192,6 +197,7 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 		}
 		return d
 	},
+	"subject.added": added,
 	"rules.adopted": func(t *rapid.T, _ int) events.Data {
 		d := &events.RulesAdopted{
 			Organization: Organization().Draw(t, "organization"), Rules: Uint().Draw(t, "rules"), Operator: ID().Draw(t, "operator"),
@@ -200,21 +206,35 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 		switches(t, &d.Switches)
 		return d
 	},
-	"subject.added": func(t *rapid.T, _ int) events.Data {
-		return &events.SubjectAdded{
-			Subject: ID().Draw(t, "subject"), Key: Key().Draw(t, "key"), Kind: Token().Draw(t, "kind"),
-			DID: optional(t, "did", DID()), Credential: optional(t, "credential", DIDKey()),
-			DisplayName: optional(t, "display name", Digest()), Email: optional(t, "e-mail", Digest()),
-		}
-	},
 	"subject.deactivated": func(t *rapid.T, _ int) events.Data {
 		return &events.SubjectDeactivated{Subject: ID().Draw(t, "subject")}
 	},
+	"subject.erased":  erased,
+	"subject.invited": invited,
+	"subject.joined": func(t *rapid.T, _ int) events.Data {
+		return &events.SubjectJoined{
+			Subject: ID().Draw(t, "subject"), Credential: DIDKey().Draw(t, "credential"), Login: optional(t, "login", Digest()),
+		}
+	},
+	"subject.linked": func(t *rapid.T, _ int) events.Data {
+		return &events.SubjectLinked{Subject: ID().Draw(t, "subject"), To: DID().Draw(t, "to")}
+	},
+	"subject.reactivated": func(t *rapid.T, _ int) events.Data {
+		return &events.SubjectReactivated{Subject: ID().Draw(t, "subject")}
+	},
+	"subject.removed": func(t *rapid.T, _ int) events.Data {
+		return &events.SubjectRemoved{Subject: ID().Draw(t, "subject"), Grants: Uint().Draw(t, "grants"), Roles: ids(t, "roles")}
+	},
+	"subject.unlinked": func(t *rapid.T, _ int) events.Data {
+		return &events.SubjectUnlinked{Subject: ID().Draw(t, "subject"), To: DID().Draw(t, "to")}
+	},
+	"subject.updated": changed,
 }
 
 func purpose(t *rapid.T) string {
 	return rapid.SampledFrom([]string{
 		events.PurposeEvent, events.PurposeDocument, events.PurposeRoot, events.PurposeOperator, events.PurposeCredential,
+		events.PurposeInvitation,
 	}).Draw(t, "purpose")
 }
 

@@ -51,6 +51,12 @@ func About(d events.Data) (Thing, bool) {
 		return Thing{KindSubject, d.Subject}, true
 	case *events.ReviewClosed:
 		return Thing{KindReview, d.Review}, true
+	case *events.SubjectAdded:
+		return Thing{KindSubject, d.Subject}, rules.Announced(d)
+	case *events.SubjectInvited:
+		return Thing{KindSubject, d.Subject}, rules.Announced(d)
+	case *events.SubjectRemoved:
+		return Thing{KindSubject, d.Subject}, rules.Announced(d)
 	case *events.DocumentIssued:
 		kind, id, ok := rules.Thing(d.Thing)
 		return Thing{kind, id}, ok && (kind == KindRole || kind == KindSubject)

@@ -49,7 +49,8 @@ type Store struct {
 
 	mu      sync.RWMutex
 	texts   map[events.Digest]Text
-	damaged [][]byte // lines that fit no commitment, as they stand in the file
+	erased  map[events.Digest]struct{} // for ever: see Erase
+	damaged [][]byte                   // lines that fit no commitment, as they stand in the file
 	f       *os.File
 	broken  error
 }
@@ -66,7 +67,7 @@ var b64 = base64.RawURLEncoding
 // which a power cut left zeros are passed over, for it keeps the pages of a write in any order: no entry commits to a text
 // whose line was not synced whole. Any other line that does not fit its commitment counts as damaged.
 func Open(path string) (*Store, error) {
-	s := &Store{path: path}
+	s := &Store{path: path, erased: map[events.Digest]struct{}{}}
 	var whole int
 	var err error
 	keep := func(line []byte, _ error) error {
@@ -205,13 +206,17 @@ func (s *Store) Damaged() int {
 	return len(s.damaged)
 }
 
-// Put stores texts. When it returns nil they are synced.
+// Put stores texts. When it returns nil they are synced. A text that was erased is not stored again, whoever brings it.
 func (s *Store) Put(texts []Text) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	texts = slices.DeleteFunc(slices.Clone(texts), func(t Text) bool {
+		_, gone := s.erased[t.Commitment()]
+		return gone
+	})
 	if len(texts) == 0 {
 		return nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.broken != nil {
 		return s.broken
 	}
@@ -249,22 +254,37 @@ func (s *Store) Get(commitment events.Digest) (Text, bool) {
 	return t, ok
 }
 
-// Erase removes texts for good: the file is written anew without them and synced. It says how many there were.
+// Erased says whether the text of a commitment was erased by this store, and so is missing on purpose.
+func (s *Store) Erased(commitment events.Digest) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	_, gone := s.erased[commitment]
+	return gone
+}
+
+// Erase removes texts for good: the file is written anew without them and synced. It says how many there were. None of
+// them is stored again while the store is open: whoever opens it again says again what is erased.
 func (s *Store) Erase(commitments ...events.Digest) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	erased := 0
+	for _, c := range commitments {
+		s.erased[c] = struct{}{}
+		if _, here := s.texts[c]; here {
+			erased++
+		}
+	}
+	if erased == 0 {
+		return 0, nil
+	}
 	if s.broken != nil {
 		return 0, s.broken
 	}
-	left := make(map[events.Digest]Text, len(s.texts))
+	left := make(map[events.Digest]Text, len(s.texts)-erased)
 	for c, t := range s.texts {
-		if !slices.Contains(commitments, c) {
+		if _, gone := s.erased[c]; !gone {
 			left[c] = t
 		}
-	}
-	erased := len(s.texts) - len(left)
-	if erased == 0 {
-		return 0, nil
 	}
 	var b bytes.Buffer
 	for _, t := range left {

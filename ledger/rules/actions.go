@@ -27,7 +27,8 @@ func ActionsOf(version uint64) []string {
 var broader = map[string]string{
 	ActionKeysRead: ActionRolesRead, ActionOrganizationRead: ActionRolesRead, ActionPermissionsRead: ActionRolesRead,
 	ActionSubjectsRead: ActionRolesRead, ActionResourcesRead: ActionRolesRead,
-	ActionLogRead: ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
+	ActionAPIKeyRead: ActionRolesRead,
+	ActionLogRead:    ActionHistoryRead, ActionLogSystem: ActionHistoryRead, ActionLogUsers: ActionHistoryRead,
 }
 
 // actionOf says which action recording a type of event takes. What takes none, or depends on the case, is not there: what
@@ -62,6 +63,11 @@ var actionOf = map[events.Type]string{
 	"roles.set":            ActionRoleSet,
 	"subject.added":        ActionSubjectAdd,
 	"subject.deactivated":  ActionSubjectDeactivate,
+	"subject.erased":       ActionSubjectErase,
+	"subject.invited":      ActionSubjectInvite,
+	"subject.linked":       ActionSubjectLink,
+	"subject.reactivated":  ActionSubjectReactivate,
+	"subject.unlinked":     ActionSubjectLink,
 }
 
 // ActionOf gives the action that recording a type of event takes; empty where there is none, or none that is always the same.

@@ -116,6 +116,10 @@ const (
 	ActionAccessAssign       = "access.assign"
 	ActionAccessDelegate     = "access.delegate"
 	ActionAccessUnassign     = "access.unassign"
+	ActionAPIKeyAdd          = "api-key.add"
+	ActionAPIKeyRead         = "api-key.read"
+	ActionAPIKeyRemove       = "api-key.remove"
+	ActionAPIKeyUpdate       = "api-key.update"
 	ActionCataloguePublish   = "catalogue.publish"
 	ActionDocumentIssue      = "document.issue"
 	ActionHistoryRead        = "history.read"
@@ -154,6 +158,12 @@ const (
 	ActionRolesRead          = "roles.read"
 	ActionSubjectAdd         = "subject.add"
 	ActionSubjectDeactivate  = "subject.deactivate"
+	ActionSubjectErase       = "subject.erase"
+	ActionSubjectInvite      = "subject.invite"
+	ActionSubjectLink        = "subject.link"
+	ActionSubjectReactivate  = "subject.reactivate"
+	ActionSubjectRemove      = "subject.remove"
+	ActionSubjectUpdate      = "subject.update"
 	ActionSubjectsRead       = "subjects.read"
 )
 
@@ -163,6 +173,10 @@ func Actions() []string {
 		ActionAccessAssign,
 		ActionAccessDelegate,
 		ActionAccessUnassign,
+		ActionAPIKeyAdd,
+		ActionAPIKeyRead,
+		ActionAPIKeyRemove,
+		ActionAPIKeyUpdate,
 		ActionCataloguePublish,
 		ActionDocumentIssue,
 		ActionHistoryRead,
@@ -201,6 +215,12 @@ func Actions() []string {
 		ActionRolesRead,
 		ActionSubjectAdd,
 		ActionSubjectDeactivate,
+		ActionSubjectErase,
+		ActionSubjectInvite,
+		ActionSubjectLink,
+		ActionSubjectReactivate,
+		ActionSubjectRemove,
+		ActionSubjectUpdate,
 		ActionSubjectsRead,
 	}, tokenActions...)
 	slices.Sort(all)

@@ -50,7 +50,7 @@ func (s *State) meets(c events.Condition, u *subject, resource string, in *Conte
 		var stored []events.Property
 		switch t.Of {
 		case events.OfSubject:
-			stored = u.properties
+			stored = s.extra(u.id).properties
 		case events.OfResource:
 			stored = s.propertiesAt(resource, t.Name)
 		}

@@ -83,6 +83,24 @@ func (s *State) decide(e *events.Event) *Refusal {
 		return s.decideSubjectAdded(e, d)
 	case *events.SubjectDeactivated:
 		return s.decideSubjectDeactivated(e, d)
+	case *events.SubjectErased:
+		return s.decideSubjectErased(e, d)
+	case *events.SubjectInvited:
+		return s.decideSubjectInvited(e, d)
+	case *events.SubjectJoined:
+		return s.decideSubjectJoined(e, d)
+	case *events.SubjectLinked:
+		return s.decideSubjectLinked(e, d)
+	case *events.SubjectReactivated:
+		return s.decideSubjectReactivated(e, d)
+	case *events.SubjectRemoved:
+		return s.decideSubjectRemoved(e, d)
+	case *events.SubjectUnlinked:
+		return s.decideSubjectUnlinked(e, d)
+	case *events.SubjectUpdated:
+		return s.decideSubjectUpdated(e, d)
+	case *events.LoginChanged:
+		return s.decideLoginChanged(e, d)
 	case *events.RoleCreated:
 		return s.decideRoleCreated(e, d)
 	case *events.RoleUpdated:
@@ -236,6 +254,11 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 		return s.decideWallet(e)
 	}
 	k, known := s.keys[e.Auth.Credential]
+	if known {
+		if r := s.spent(e, k); r != nil {
+			return r
+		}
+	}
 	if !known || k.revoked != 0 {
 		return refuse(NotProven, "%s is no key of this ledger, or is one no more", e.Auth.Credential)
 	}
@@ -271,11 +294,17 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 		}
 		return nil
 	}
+	if k.purpose == events.PurposeInvitation {
+		return s.decideInvitation(e, k)
+	}
 	if k.purpose != signsWith(e.Data) || k.subject != e.Actor {
 		return refuse(NotProven, "%s is not a credential of %s", e.Auth.Credential, e.Actor)
 	}
 	u := s.subjects.get(e.Actor)
 	if u.deactivated != 0 {
+		if s.stateOf(u) != StateDeactivated {
+			return s.inactive(u)
+		}
 		return refuse(Inactive, "%s is deactivated", u.key)
 	}
 	if s.opened.Rules > 1 && u.kind == events.KindWallet {
@@ -329,44 +358,6 @@ func (s *State) decideOpen(e *events.Event, d *events.OrganizationOpened) *Refus
 	return s.decideID(e)
 }
 
-func (s *State) decideSubjectAdded(e *events.Event, d *events.SubjectAdded) *Refusal {
-	if r := s.need(e.Actor, ActionSubjectAdd, "", e.Time); r != nil {
-		return r
-	}
-	if s.subjects.withKey(d.Key) != nil {
-		return refuse(Taken, "Somebody has the key %q already", d.Key)
-	}
-	if s.subjects.get(d.Subject) != nil || d.Subject == s.opened.Node || d.Subject == s.opened.Operator {
-		return refuse(Taken, "The id %s is another subject's", d.Subject)
-	}
-	switch d.Kind {
-	case events.KindHuman, events.KindTechnical, events.KindAPIKey, events.KindWallet, events.KindDID:
-	default:
-		return refuse(Invalid, "There is no kind of subject %q", d.Kind)
-	}
-	if d.Credential != "" {
-		return s.newKey(d.Credential)
-	}
-	return nil
-}
-
-func (s *State) decideSubjectDeactivated(e *events.Event, d *events.SubjectDeactivated) *Refusal {
-	if r := s.need(e.Actor, ActionSubjectDeactivate, "", e.Time); r != nil {
-		return r
-	}
-	u, r := s.subject(d.Subject)
-	if r != nil {
-		return r
-	}
-	if d.Subject == s.owner {
-		return refuse(InUse, "The owner cannot be deactivated").hint("Make somebody else the owner first")
-	}
-	if u.deactivated != 0 {
-		return refuse(NoChange, "%s is deactivated since %d", u.key, u.deactivated)
-	}
-	return nil
-}
-
 func (s *State) subject(id ulid.ULID) (*subject, *Refusal) {
 	u := s.subjects.get(id)
 	if u == nil {
@@ -378,8 +369,8 @@ func (s *State) subject(id ulid.ULID) (*subject, *Refusal) {
 // receiver gives a subject that may be given something.
 func (s *State) receiver(id ulid.ULID) (*subject, *Refusal) {
 	u, r := s.subject(id)
-	if r == nil && u.deactivated != 0 {
-		return nil, refuse(Inactive, "%s is deactivated since %d", u.key, u.deactivated)
+	if r == nil && u.deactivated != 0 && s.stateOf(u) != StateInvited {
+		return nil, s.inactive(u)
 	}
 	return u, r
 }

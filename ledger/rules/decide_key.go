@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"github.com/oklog/ulid/v2"
+
 	"github.com/permledger/permledger/events"
 )
 
@@ -13,19 +15,26 @@ func (s *State) newKey(did string) *Refusal {
 }
 
 func (s *State) decideKeyRegistered(e *events.Event, d *events.KeyRegistered) *Refusal {
-	if e.Auth.Method != events.MethodNode {
-		if r := s.need(e.Actor, ActionKeyRegister, "", e.Time); r != nil {
+	own := d.Purpose == events.PurposeCredential && s.assigned(e, d.Subject)
+	if e.Auth.Method != events.MethodNode && !own {
+		if r := s.needAny(e, s.toKeys(d.Subject, ActionKeyRegister)...); r != nil {
 			return r
 		}
 	}
 	switch d.Purpose {
 	case events.PurposeCredential:
-		u, r := s.receiver(d.Subject)
+		u, r := s.subject(d.Subject)
 		if r != nil {
 			return r
 		}
+		if u.deactivated != 0 {
+			return s.inactive(u)
+		}
 		if u.id == s.owner && e.Actor != u.id {
 			return refuse(NotPermitted, "Only the owner registers a credential of the owner")
+		}
+		if own {
+			break
 		}
 		if r := s.guardSubject(e, u); r != nil {
 			return r
@@ -57,10 +66,13 @@ func (s *State) decideKeyRotated(e *events.Event, d *events.KeyRotated) *Refusal
 	case e.Auth.Credential == d.Old: // with the old key itself
 	case k.purpose == events.PurposeRoot || k.purpose == events.PurposeOperator:
 		return refuse(NotProven, "%s key is replaced with its own signature", article(k.purpose))
+	case k.purpose == events.PurposeInvitation:
+		return refuse(Invalid, "An invitation is not replaced by another key").hint("Invite again")
+	case s.assigned(e, k.subject): // whoever an API key is assigned to puts another secret into it
 	case k.purpose != events.PurposeCredential && e.Actor != s.owner: // the ledger's word would be its holder's
 		return refuse(NotPermitted, "Only the owner replaces the ledger's %s key", k.purpose)
 	default:
-		if r := s.need(e.Actor, ActionKeyRotate, "", e.Time); r != nil {
+		if r := s.needAny(e, s.toKeys(k.subject, ActionKeyRotate)...); r != nil {
 			return r
 		}
 		if k.subject == s.owner && e.Actor != k.subject {
@@ -113,6 +125,8 @@ func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal
 		if d.Key == s.current[events.PurposeEvent] {
 			return refuse(InUse, "The event key in use cannot be revoked").hint("Rotate it")
 		}
+	case events.PurposeInvitation:
+		return refuse(InUse, "An invitation is withdrawn, not revoked").hint("Remove who was invited")
 	default:
 		return refuse(InUse, "%s key is rotated, not revoked", article(k.purpose))
 	}
@@ -150,6 +164,20 @@ func (s *State) guardSubject(e *events.Event, of *subject) *Refusal {
 	return nil
 }
 
+// assigned says whether a subject is an API key that is assigned to the actor.
+func (s *State) assigned(e *events.Event, subject ulid.ULID) bool {
+	x := s.extras[subject]
+	return x != nil && x.holder != ulidZero && x.holder == e.Actor
+}
+
+// toKeys gives the actions that allow what is done to the credentials of a subject.
+func (s *State) toKeys(subject ulid.ULID, action string) []string {
+	if u := s.subjects.get(subject); u != nil && s.opened.Rules > 1 && u.kind == events.KindAPIKey {
+		return []string{action, ActionAPIKeyUpdate}
+	}
+	return []string{action}
+}
+
 // article gives a purpose with the article that it takes at the beginning of a sentence.
 func article(purpose string) string {
 	if purpose == events.PurposeOperator {
@@ -168,8 +196,8 @@ func (s *State) activeKey(did string) (*key, *Refusal) {
 
 func (s *State) credentials(of [16]byte) int {
 	n := 0
-	for _, k := range s.keys {
-		if k.purpose == events.PurposeCredential && k.revoked == 0 && k.subject == of {
+	for _, did := range s.credentialsOf(s.subjects.get(of)) {
+		if s.keys[did].revoked == 0 {
 			n++
 		}
 	}

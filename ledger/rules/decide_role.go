@@ -129,11 +129,16 @@ func (s *State) decideRoleDeleted(e *events.Event, d *events.RoleDeleted) *Refus
 }
 
 func (s *State) decideRoleAssigned(e *events.Event, d *events.RoleAssigned) *Refusal {
-	if r := s.demand(e, ActionRoleAssign, d.Scope); r != nil {
-		return r
+	if !s.editsKey(e, d.Subject) {
+		if r := s.demand(e, ActionRoleAssign, d.Scope); r != nil {
+			return r
+		}
 	}
 	u, r := s.receiver(d.Subject)
 	if r != nil {
+		return r
+	}
+	if r := s.atMostOne(u); r != nil {
 		return r
 	}
 	ro, r := s.role(d.Role)
@@ -167,6 +172,9 @@ func (s *State) decideRoleRevoked(e *events.Event, d *events.RoleRevoked) *Refus
 	if r != nil {
 		return r
 	}
+	if s.oneRoleFor(u) {
+		return oneRole(0)
+	}
 	var g *grant
 	if ro := s.roles[d.Role]; ro != nil {
 		g = u.get(whatRole(ro.number), d.Scope)
@@ -186,12 +194,17 @@ func (s *State) withdraws(e *events.Event, role ulid.ULID) bool {
 }
 
 func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
-	if r := s.need(e.Actor, ActionRoleSet, "", e.Time); r != nil {
-		return r
+	if !s.editsKey(e, d.Subject) {
+		if r := s.need(e.Actor, ActionRoleSet, "", e.Time); r != nil {
+			return r
+		}
 	}
 	u, r := s.receiver(d.Subject)
 	if r != nil {
 		return r
+	}
+	if s.oneRoleFor(u) && len(d.Roles) != 1 {
+		return oneRole(len(d.Roles))
 	}
 	for _, id := range d.Roles {
 		ro, r := s.role(id)

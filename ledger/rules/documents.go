@@ -19,7 +19,13 @@ func (s *State) Documented(d events.Data) bool {
 
 // Announced says whether an event changes a role or what a user holds: these are what topic messages speak of.
 func Announced(d events.Data) bool {
-	switch d.(type) {
+	switch d := d.(type) {
+	case *events.SubjectAdded:
+		return len(d.Roles) > 0 || d.DefaultRole != ulidZero
+	case *events.SubjectInvited:
+		return len(d.Roles) > 0 || d.DefaultRole != ulidZero
+	case *events.SubjectRemoved:
+		return d.Grants > 0
 	case *events.RoleCreated, *events.RoleUpdated, *events.RoleDeleted,
 		*events.RoleAssigned, *events.RoleDelegated, *events.RoleRevoked, *events.RolesSet, *events.GrantEnded,
 		*events.PermissionGranted, *events.PermissionRevoked, *events.PermissionsSet:

@@ -33,14 +33,29 @@ func Evolve(s *State, e *events.Event) {
 		put(s.notes, s.catalogues, d.Catalogue, &catalogue{d.Title, d.Number, e.Sequence, d.Permissions})
 		s.perms.publish(s.notes, d)
 	case *events.SubjectAdded:
-		s.subjects.add(s.notes, subject{id: d.Subject, key: d.Key, kind: d.Kind, did: d.DID, credential: d.Credential, added: e.Sequence})
-		if d.Credential != "" {
-			put(s.notes, s.keys, d.Credential, &key{purpose: events.PurposeCredential, subject: d.Subject})
-		}
+		s.addSubject(e, d)
 	case *events.SubjectDeactivated:
 		u := s.subjects.get(d.Subject)
 		keep(s.notes, &u.deactivated)
 		u.deactivated = e.Sequence
+	case *events.SubjectInvited:
+		s.inviteSubject(e, d)
+	case *events.SubjectJoined:
+		s.joinSubject(e, d)
+	case *events.SubjectLinked:
+		s.linkSubject(d.Subject, d.To, true)
+	case *events.SubjectReactivated:
+		u := s.subjects.get(d.Subject)
+		keep(s.notes, &u.deactivated)
+		u.deactivated = 0
+	case *events.SubjectRemoved:
+		s.removeSubject(e, d)
+	case *events.SubjectUnlinked:
+		s.linkSubject(d.Subject, d.To, false)
+	case *events.SubjectUpdated:
+		s.updateSubject(d)
+	case *events.LoginChanged:
+		s.setLogin(d.Subject, d.Credential, d.Login)
 	case *events.RoleCreated:
 		names, _ := s.resolve(d.Permissions, d.Parts, time.Time{})
 		s.addRole(&role{
@@ -97,6 +112,9 @@ func Evolve(s *State, e *events.Event) {
 		s.endGrant(d)
 	case *events.KeyRegistered:
 		put(s.notes, s.keys, d.Key, &key{purpose: d.Purpose, subject: d.Subject})
+		if d.Purpose == events.PurposeCredential {
+			s.addFurther(d.Subject, d.Key)
+		}
 	case *events.KeyRotated:
 		s.replaceKey(e, d.Old, d.New)
 	case *events.KeySucceeded:
@@ -139,8 +157,8 @@ func Evolve(s *State, e *events.Event) {
 		s.assign(e, d.Resource, d.Subject, passed{by: e.Actor, from: d.From, keep: d.Keep})
 	case *events.AccessUnassigned:
 		drop(s.notes, s.resources[d.Resource].assigned, d.Subject)
-	case *events.KeyReported, *events.DocumentIssued, *events.RoleReviewed:
-		// Neither changes what is so.
+	case *events.KeyReported, *events.DocumentIssued, *events.RoleReviewed, *events.SubjectErased:
+		// None changes what is so.
 	}
 	if s.Documented(e.Data) {
 		s.documents++
@@ -292,6 +310,9 @@ func (s *State) replaceKey(e *events.Event, old, with string) {
 	keep(s.notes, k)
 	k.revoked = e.Sequence
 	put(s.notes, s.keys, with, &key{purpose: k.purpose, subject: k.subject})
+	if k.purpose == events.PurposeCredential {
+		s.addFurther(k.subject, with)
+	}
 	if s.current[k.purpose] == old {
 		put(s.notes, s.current, k.purpose, with)
 	}

@@ -67,6 +67,7 @@ func goldenSteps() []any {
 		grant("reg", "ledger:permission.grant").on("asset/1").by("job").until(start.AddDate(0, 1, 0)),
 		with("owner4", tiedSteps()...),
 		with("owner4", reviewSteps()...),
+		goldenLives(),
 		goldenRoles(),
 	)
 }
@@ -138,5 +139,25 @@ func goldenRefusals() []any {
 		ended(20).signedWith(did("event4")),
 		with("owner4", rotate("operator2", "operator3"), add("new").but(func(c *events.Command) { c.ID = events.ImportID(events.Import{Format: "csv", Record: "1"}) })),
 		grant("joe", "ledger:permission.grant").by("job"), grant("reg", "ledger:permission.grant").by("job"), grant("reg", "shop:list").by("job"),
+	)
+}
+
+// goldenLives is what came with subjects that join, leave and are spoken of.
+func goldenLives() []any {
+	ref := "crm 9"
+	return given(
+		with("owner4", invite("pat", "short#2"), removeSubject("pat"), inviteBy("pat", "second code", "short#2"), grant("pat", "own.report").on("asset/1")),
+		joinBy("pat", "second code", "pat").but(func(c *events.Command) { c.Data.(*events.SubjectJoined).Login = events.Digest{5} }),
+		with("owner4", addWith("eve", func(d *events.SubjectAdded) {
+			d.Auth, d.Reference, d.Properties = events.AuthEmail, "crm 8", []events.Property{{Name: "country", Value: "LU"}, {Name: "desk"}}
+			d.Email, d.DisplayName = events.Digest{3}, events.Digest{4}
+		}), apiKey("ci", "short#2"), updateSubject("ci", func(d *events.SubjectUpdated) { d.Holder = id("eve") }),
+			updateSubject("eve", func(d *events.SubjectUpdated) {
+				d.Reference, d.Properties, d.Email = &ref, []events.Property{{Name: "country", Value: "EE"}}, events.Digest{6}
+			}), link("eve", cow), link("eve", "did:web:eve.example"), unlink("eve", "did:web:eve.example"),
+			step{data: &events.SubjectAdded{Subject: id("cow"), Key: cow, Kind: events.KindWallet, DID: cowDID, Auth: events.AuthWallet}},
+			deactivate("eve"), reactivate("eve"), invite("zoe", "short#2")),
+		changeLogin("pat", "pat", events.Digest{7}).by("pat"), rotate("ci", "ci2").by("eve"),
+		with("owner4", erase("eve", events.Digest{3}, events.Digest{4}), updateSubject("ci", func(d *events.SubjectUpdated) { d.Unassigned = true }), removeSubject("ci")),
 	)
 }

@@ -102,7 +102,7 @@ func TestOpenedState(t *testing.T) {
 	if got := w.s.DID(); got != did("document") {
 		t.Errorf("DID() = %s; want the document key %s", got, did("document"))
 	}
-	want := rules.Subject{ID: id("owner"), Key: "owner", Kind: events.KindHuman, DID: did("owner"), Added: 1}
+	want := rules.Subject{ID: id("owner"), Key: "owner", Kind: events.KindHuman, DID: did("owner"), Added: 1, State: rules.StateActive}
 	if got, _ := w.s.Subject(id("owner")); got != want {
 		t.Errorf("owner (-want +got):\n%s", cmp.Diff(want, got))
 	}

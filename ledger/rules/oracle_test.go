@@ -26,6 +26,7 @@ type oracle struct {
 	retired     map[string]bool
 	needs       map[string][]string
 	given       []handed
+	byDefault   ulid.ULID         // role of whoever is new; zero: none
 	access      map[string]string // permission to the reach it gives
 	gated       map[string]bool   // permissions that need access
 	resources   map[string]*thing
@@ -90,8 +91,26 @@ func (o *oracle) read(e *events.Event) {
 		}
 	case *events.SubjectAdded:
 		o.kind[d.Subject] = d.Kind
+		o.first(d.Subject, d.Kind, d.Roles)
+	case *events.RoleDefaulted:
+		o.byDefault = d.Role
+	case *events.RoleDeleted:
+		if o.byDefault == d.Role {
+			o.byDefault = ulid.ULID{}
+		}
 	case *events.SubjectDeactivated:
 		o.deactivated[d.Subject] = true
+	case *events.SubjectInvited:
+		o.kind[d.Subject], o.deactivated[d.Subject] = d.Kind, true
+		o.first(d.Subject, d.Kind, d.Roles)
+	case *events.SubjectJoined:
+		delete(o.deactivated, d.Subject)
+	case *events.SubjectReactivated:
+		delete(o.deactivated, d.Subject)
+	case *events.SubjectRemoved:
+		o.deactivated[d.Subject] = true
+		o.given = slices.DeleteFunc(o.given, func(g handed) bool { return g.to == d.Subject })
+		o.assigned = slices.DeleteFunc(o.assigned, func(a handed) bool { return a.to == d.Subject })
 	case *events.RoleCreated:
 		o.roles[d.Role] = map[string]bool{}
 		o.into(d.Role, o.all(d.Permissions, d.Parts), d.Included)
@@ -177,6 +196,15 @@ func (o *oracle) readResource(e *events.Event) {
 		assign(g)
 	case *events.AccessUnassigned:
 		o.assigned = slices.DeleteFunc(o.assigned, func(a handed) bool { return a.to == d.Subject && a.scope == d.Resource })
+	}
+}
+
+func (o *oracle) first(to ulid.ULID, kind string, roles []ulid.ULID) {
+	if o.byDefault != (ulid.ULID{}) && kind != events.KindAPIKey && kind != events.KindWallet && !slices.Contains(roles, o.byDefault) {
+		roles = append(slices.Clone(roles), o.byDefault)
+	}
+	for _, r := range roles {
+		o.give(handed{to: to, role: r})
 	}
 }
 

@@ -46,7 +46,8 @@ func hinted(code rules.Code, reason, hint string) rules.Refusal {
 
 func refusals() []refusal {
 	return slices.Concat(openRefusals(), idRefusals(), authRefusals(), keyRefusals(), catalogueRefusals(), subjectRefusals(),
-		roleRefusals(), assignRefusals(), permissionRefusals(), setRefusals(), walletRefusals())
+		roleRefusals(), assignRefusals(), permissionRefusals(), setRefusals(), walletRefusals(),
+		livesRefusals())
 }
 
 func TestRefusals(t *testing.T) {

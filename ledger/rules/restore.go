@@ -66,6 +66,7 @@ func (s *State) read(r *snapshot.Reader) {
 		}
 		s.keys[did] = k
 	})
+	s.readLives(r)
 	readSorted(r, 2, r.String, func(purpose string) {
 		did := r.String()
 		if s.keys[did] == nil {

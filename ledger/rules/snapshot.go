@@ -63,6 +63,7 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 		b = snapshot.AppendString(snapshot.AppendString(b, did), k.purpose)
 		b = snapshot.AppendUint(append(b, k.subject[:]...), k.revoked)
 	}
+	b = s.appendLives(b)
 	b = snapshot.AppendCount(b, len(s.current))
 	for _, purpose := range slices.Sorted(maps.Keys(s.current)) {
 		b = snapshot.AppendString(snapshot.AppendString(b, purpose), s.current[purpose])

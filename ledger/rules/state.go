@@ -16,6 +16,7 @@ package rules
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -44,7 +45,10 @@ type State struct {
 	managed    map[string]ulid.ULID // the one role of each way of assigning, but for the operator's
 	tokens     map[string]*token    // by their CAIP-10 ids
 	subjects   subjects
-	keys       map[string]*key // those that were replaced too: a key has one purpose for ever
+	extras     map[ulid.ULID]*extra   // of some subjects
+	lapses     map[ulid.ULID]lapse    // of those that are invited, or were removed
+	further    map[ulid.ULID][]string // credentials of a subject beside the first it had, sorted; revoked ones too
+	keys       map[string]*key        // those that were replaced too: a key has one purpose for ever
 	current    map[string]string
 	parts      map[events.Digest]part
 	live       commands              // those whose time may still be decided on
@@ -108,6 +112,7 @@ func New() *State {
 		sources: map[string]time.Time{}, ending: map[ulid.ULID]*ending{},
 		ties: map[ulid.ULID]*tie{}, resources: map[string]*resource{}, reviews: map[ulid.ULID]*review{},
 		evidence: map[events.Type]bool{},
+		extras:   map[ulid.ULID]*extra{}, lapses: map[ulid.ULID]lapse{}, further: map[ulid.ULID][]string{},
 	}
 }
 
@@ -243,7 +248,8 @@ type Subject struct {
 	Kind        string
 	DID         string // of the subject: its own, else its credential, else a urn:uuid of its id
 	Added       uint64
-	Deactivated uint64 // position; 0: it is not
+	Deactivated uint64 // position since which it is not active; 0: it is
+	State       string // see StateActive and the others
 }
 
 // Subject gives the subject of an id.
@@ -252,8 +258,19 @@ func (s *State) Subject(id ulid.ULID) (Subject, bool) {
 	if u == nil {
 		return Subject{}, false
 	}
-	did := cmp.Or(u.did, u.credential, "urn:uuid:"+UUID(u.id))
-	return Subject{u.id, u.key, u.kind, did, u.added, u.deactivated}, true
+	return Subject{u.id, u.key, u.kind, DIDOf(u.id, u.did, u.credential), u.added, u.deactivated, s.stateOf(u)}, true
+}
+
+// DIDOf gives what stands for a subject where a DID has to: its own, else its credential, if that is one, else a urn:uuid of
+// its id.
+func DIDOf(id ulid.ULID, did, credential string) string {
+	switch {
+	case did != "":
+		return did
+	case strings.HasPrefix(credential, "did:"):
+		return credential
+	}
+	return "urn:uuid:" + UUID(id)
 }
 
 // SubjectByKey gives the id of the subject that has the key.

@@ -51,16 +51,16 @@ func subjectRefusals() []refusal {
 func TestSubjects(t *testing.T) {
 	w := open(t, plain, add("ann"), addKind("job", events.KindTechnical))
 	w.do(step{data: &events.SubjectAdded{Subject: id("key"), Key: "key", Kind: events.KindAPIKey}},
-		step{data: &events.SubjectAdded{Subject: id("wal"), Key: "wal", Kind: events.KindWallet, DID: "did:pkh:eip155:137:0x4e90"}},
+		step{data: &events.SubjectAdded{Subject: id("wal"), Key: "wal", Kind: events.KindWallet, DID: cowDID}},
 		step{data: &events.SubjectAdded{Subject: id("sr"), Key: "sr", Kind: events.KindDID, DID: "did:hedera:testnet:a_0.0.1", Credential: did("sr")}})
 	for i, want := range []rules.Subject{
 		{ID: id("ann"), Key: "ann", Kind: events.KindHuman, DID: did("ann")},
 		{ID: id("job"), Key: "job", Kind: events.KindTechnical, DID: did("job")},
 		{ID: id("key"), Key: "key", Kind: events.KindAPIKey, DID: "urn:uuid:" + rules.UUID(id("key"))},
-		{ID: id("wal"), Key: "wal", Kind: events.KindWallet, DID: "did:pkh:eip155:137:0x4e90"},
+		{ID: id("wal"), Key: "wal", Kind: events.KindWallet, DID: cowDID},
 		{ID: id("sr"), Key: "sr", Kind: events.KindDID, DID: "did:hedera:testnet:a_0.0.1"},
 	} {
-		want.Added = uint64(i + 2)
+		want.Added, want.State = uint64(i+2), rules.StateActive
 		if got, ok := w.s.Subject(want.ID); !ok || got != want {
 			t.Errorf("Subject(%s) = %+v, %v; want %+v", want.Key, got, ok, want)
 		}

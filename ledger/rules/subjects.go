@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/oklog/ulid/v2"
-
-	"github.com/permledger/permledger/events"
 )
 
 // subjects holds all subjects there ever were, in pieces of many, so that they stay where they are and are few objects
@@ -26,8 +24,7 @@ type subject struct {
 	did         string
 	credential  string // the first it had
 	added       uint64
-	deactivated uint64 // position; 0: it is not
-	properties  []events.Property
+	deactivated uint64 // position since which it is not active; 0: it is
 	holdings
 }
 

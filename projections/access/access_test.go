@@ -22,11 +22,11 @@ var plain = events.Profile{DirectGrants: true, EmptyRoles: true, NewPermissions:
 
 // desk is a small history: who stands where is in the comments.
 func desk(t *testing.T) *ledger {
-	l := open(plain)                                                                           // 1, 08:00
-	l.do(t, &events.SubjectAdded{Subject: id("ann"), Key: "ann", Kind: events.KindHuman})      // 2
-	l.do(t, &events.SubjectAdded{Subject: id("ben"), Key: "ben", Kind: events.KindHuman})      // 3
-	l.do(t, &events.SubjectAdded{Subject: id("wallet"), Key: "0xab", Kind: events.KindWallet}) // 4
-	l.do(t, &events.CataloguePublished{Catalogue: "cat", Permissions: []events.Permission{     // 5
+	l := open(plain)                                                                          // 1, 08:00
+	l.do(t, &events.SubjectAdded{Subject: id("ann"), Key: "ann", Kind: events.KindHuman})     // 2
+	l.do(t, &events.SubjectAdded{Subject: id("ben"), Key: "ben", Kind: events.KindHuman})     // 3
+	l.do(t, &events.SubjectAdded{Subject: id("wallet"), Key: "wal", Kind: events.KindWallet}) // 4
+	l.do(t, &events.CataloguePublished{Catalogue: "cat", Permissions: []events.Permission{    // 5
 		{Name: "mint", Category: "Token", Entity: "token", Action: "mint", Level: events.LevelToken},         //
 		{Name: "read", Category: "Desk", Entity: "file", Action: "read", Guards: []string{"history.read"}}}}) //
 	l.do(t, &events.RoleCreated{Role: id("r1"), Key: "desk", Name: "Desk", Permissions: []string{"cat:mint", "freeze"}}) // 6
@@ -80,8 +80,8 @@ func TestExplain(t *testing.T) {
 		{"of the token level", "ann", "cat:mint", "asset/1", x.Now(late), access.Explanation{
 			Subject: subject("ann"), Level: events.LevelToken, Roles: []access.NearRole{{Role: role, Since: 6, Held: true}},
 		}},
-		{"of the platform level", "0xab", "cat:read", "", x.Now(late), access.Explanation{
-			Subject: subject("0xab"), Level: access.LevelPlatform, Roles: []access.NearRole{{Role: role, Since: 8, Held: true}},
+		{"of the platform level", "wal", "cat:read", "", x.Now(late), access.Explanation{
+			Subject: subject("wal"), Level: access.LevelPlatform, Roles: []access.NearRole{{Role: role, Since: 8, Held: true}},
 		}},
 		{"before the permission was in the role", "ben", "cat:read", "", access.AsOf{Position: 7, Instant: late}, access.Explanation{
 			Subject: subject("ben"),

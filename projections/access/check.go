@@ -90,7 +90,7 @@ func (x *Index) reasons(list []Reason, u *subject, n uint32, resource string, v 
 
 // sources adds to list everything by which a subject holds a permission on a resource, whatever that needs beside.
 func (x *Index) sources(list []Reason, u *subject, n uint32, resource string, v view, in *rules.Context) []Reason {
-	if !u.active(v) || !x.known(n, v) {
+	if !x.active(u, v) || !x.known(n, v) {
 		return list
 	}
 	if x.owns(u, v) {

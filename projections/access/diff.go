@@ -137,7 +137,7 @@ func (b bits) trimmed() bits {
 
 // differs says whether a subject could have gained or lost anything.
 func (c *comparison) differs(u *subject) bool {
-	if u.active(c.a) != u.active(c.b) || c.levels {
+	if c.x.active(u, c.a) != c.x.active(u, c.b) || c.levels {
 		return true
 	}
 	for _, n := range u.roles {
@@ -186,7 +186,7 @@ type way struct {
 // ways gives by what a subject holds each permission on each scope.
 func (c *comparison) ways(u *subject, v view) map[thing][]way {
 	all := map[thing][]way{}
-	if !u.active(v) || u.number == c.x.owner {
+	if !c.x.active(u, v) || u.number == c.x.owner {
 		return all
 	}
 	for _, number := range u.direct {

@@ -28,7 +28,7 @@ func (x *Index) Effective(name string, a AsOf) ([]EffectivePermission, error) {
 	if u == nil {
 		return nil, &NotFoundError{Kind: "subject", Name: name}
 	}
-	if !u.active(v) {
+	if !x.active(u, v) {
 		return nil, nil
 	}
 	because := map[uint32][]Reason{}

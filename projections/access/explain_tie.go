@@ -37,7 +37,7 @@ func (x *Index) explainTies(e *Explanation, u *subject, n uint32, resource strin
 		if b := x.broken(t, v); b != nil {
 			by := x.subjects.at(b.by)
 			one := Broken{Reason: reason(), Key: by.key}
-			if !by.active(v) {
+			if !x.active(by, v) {
 				one.Inactive = uint64(by.deactivated)
 			} else if lost := x.outcomeOf(x.lines.at(b.line), v); lost.given == b.from {
 				one.LostAt = lost.lost

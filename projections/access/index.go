@@ -50,6 +50,9 @@ type Index struct {
 	lineNumber table
 	touched    []uint32 // lines that the entry at hand changes, those of one subject together
 
+	lives  map[uint32][]phase       // of some subjects, by number
+	abouts map[uint32][]said[About] // of some subjects, by number
+
 	ties      map[uint32]*tie      // by the position that gave
 	resources map[string]*resource // by path; those that are gone too
 	accesses  []uint32             // permissions that ever gave access to policies
@@ -91,6 +94,7 @@ func New() *Index {
 	x := &Index{
 		roleID: map[ulid.ULID]uint32{}, roleKey: map[string][]uint32{}, actorNumber: map[ulid.ULID]uint32{},
 		parts: map[events.Digest]part{}, ties: map[uint32]*tie{}, resources: map[string]*resource{}, tokens: tokens.New(),
+		lives: map[uint32][]phase{}, abouts: map[uint32][]said[About]{},
 	}
 	x.scope("")
 	return x

@@ -112,6 +112,25 @@ func (m *model) take(e *events.Event) {
 		m.kinds[d.Key] = d.Kind
 	case *events.SubjectDeactivated:
 		delete(m.kinds, m.name[d.Subject])
+	case *events.SubjectInvited:
+		delete(m.kinds, m.name[d.Subject])
+		for _, r := range d.Roles {
+			m.grants[modelGrant{m.name[d.Subject], m.name[r], "", ""}] = modelHeld{at: e.Sequence, event: e.ID}
+		}
+	case *events.SubjectJoined:
+		m.kinds[m.name[d.Subject]] = events.KindHuman
+	case *events.SubjectReactivated:
+		m.kinds[m.name[d.Subject]] = events.KindHuman
+		if m.name[d.Subject] == "wallet" {
+			m.kinds["wallet"] = events.KindWallet
+		}
+	case *events.SubjectRemoved:
+		delete(m.kinds, m.name[d.Subject])
+		for g := range m.grants {
+			if g.subject == m.name[d.Subject] {
+				delete(m.grants, g)
+			}
+		}
 	case *events.PermissionsRecorded:
 		m.parts[d.Part] = d.Permissions
 	case *events.RoleCreated:

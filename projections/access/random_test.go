@@ -143,6 +143,28 @@ func (l *ledger) command(t *rapid.T) events.Data {
 		return published
 	case 1:
 		if draw(t, 4, "seldom") == 0 {
+			who := one(t, people, "who")
+			switch draw(t, 6, "life") {
+			case 0:
+				return &events.SubjectRemoved{Subject: id(who)}
+			case 1:
+				var roles []ulid.ULID
+				for _, name := range subset(t, roleNames, "first") {
+					if is, ok := l.state.Role(id(name)); ok && is.Deleted == 0 {
+						roles = append(roles, id(name))
+					}
+				}
+				slices.SortFunc(roles, ulid.ULID.Compare)
+				return &events.SubjectInvited{Subject: id(who), Key: who, Kind: events.KindHuman, Invitation: credential(id(fmt.Sprint("code ", len(l.entries)))),
+					Roles: roles, Until: l.now.Add(time.Hour)}
+			case 2, 3:
+				if _, invited := l.state.InvitedUntil(id(who)); invited {
+					return &events.SubjectJoined{Subject: id(who), Credential: credential(id(fmt.Sprint("joined ", len(l.entries))))}
+				}
+				return &events.SubjectReactivated{Subject: id(who)}
+			case 4:
+				return &events.SubjectUpdated{Subject: id(who), Properties: []events.Property{{Name: "n", Value: fmt.Sprint(len(l.entries))}}}
+			}
 			return &events.SubjectDeactivated{Subject: subject()}
 		}
 		return &events.RoleDeleted{Role: role()}

@@ -155,7 +155,7 @@ func (x *Index) assignedTo(r *resource, f *fact, who uint32, v view) bool {
 			return true
 		}
 		by := x.subjects.at(a.by)
-		if !by.active(v) {
+		if !x.active(by, v) {
 			return false
 		}
 		if a.from == 0 {
@@ -292,7 +292,7 @@ func (x *Index) Reachable(name, kind, permission string, a AsOf) ([]ResourceView
 	return x.resourcesWhere(v, func(r *resource) bool {
 		of := events.KindOf(r.path)
 		switch {
-		case kind != "" && of != kind || !u.active(v):
+		case kind != "" && of != kind || !x.active(u, v):
 			return false
 		case permission != "":
 			return named && len(x.reasons(nil, u, n, r.path, v, &rules.Context{})) > 0

@@ -13,7 +13,7 @@ import (
 func (x *Index) ReadSnapshot(b []byte) error {
 	r := &restorer{Reader: snapshot.NewReader(b), x: New()}
 	r.Header(snapshotOf, snapshotVersion)
-	for _, read := range []func(){r.entries, r.scopes, r.permissions, r.roles, r.subjects, r.lines, r.ties, r.resources, r.parts, r.tokens} {
+	for _, read := range []func(){r.entries, r.scopes, r.permissions, r.roles, r.subjects, r.lives, r.lines, r.ties, r.resources, r.parts, r.tokens} {
 		if read(); r.Err() != nil {
 			return r.Err()
 		}
@@ -44,6 +44,7 @@ func (x *Index) become(y *Index) {
 	x.subjectID.become(&y.subjectID)
 	x.subjectKey.become(&y.subjectKey)
 	x.kinds, x.owner, x.parts = y.kinds, y.owner, y.parts
+	x.lives, x.abouts = y.lives, y.abouts
 	x.owners, x.bosses, x.defaults = y.owners, y.bosses, y.defaults
 	x.tokens = y.tokens
 	x.ties, x.resources, x.accesses = y.ties, y.resources, y.accesses

@@ -37,7 +37,7 @@ func (x *Index) AppendSnapshot(b []byte) []byte {
 	b = snapshot.AppendStrings(b, scopes[1:])
 	b = x.appendPermissions(b)
 	b = x.appendRoles(b)
-	b = x.appendSubjects(b)
+	b = x.appendLives(x.appendSubjects(b))
 	b = x.appendLines(b)
 	b = x.appendTies(b)
 	b = x.appendResources(b)

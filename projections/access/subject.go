@@ -22,22 +22,21 @@ type subject struct {
 	did         string // that it was added with, or its first credential
 	number      uint32
 	added       uint32
-	deactivated uint32 // 0: it is not
+	deactivated uint32 // since when it is not active at the head; 0: it is
 	kind        uint8  // of kinds
 	imported    bool
 
-	properties []said[[]events.Property]
-	tied       []uint32 // lines that hold under more than their end at the head, ascending
-	roles      []uint32 // lines
-	direct     []uint32 // lines of permissions that it was ever given without a role
-	sets       map[uint32][]set
+	tied   []uint32 // lines that hold under more than their end at the head, ascending
+	roles  []uint32 // lines
+	direct []uint32 // lines of permissions that it was ever given without a role
+	sets   map[uint32][]set
 }
 
 func (x *Index) addSubject(d *events.SubjectAdded, at uint64, imported bool) uint32 {
 	n := x.subjects.add(subject{})
 	u := x.subjects.at(n)
 	u.number, u.id, u.key, u.kind = n, d.Subject, strings.Clone(d.Key), x.kindNumber(d.Kind)
-	u.did, u.added, u.imported = strings.Clone(cmp.Or(d.DID, d.Credential)), uint32(at), imported
+	u.did, u.added, u.imported = strings.Clone(ownDID(d.DID, d.Credential)), uint32(at), imported
 	x.publishHolding(u, nil, at)
 	x.nameSubject(u)
 	return n
@@ -49,9 +48,12 @@ func (x *Index) nameSubject(u *subject) {
 	x.subjectKey.add(hash(u.key), u.number)
 }
 
-// active says whether the subject may do anything in the view.
-func (u *subject) active(v view) bool {
-	return uint64(u.added) <= v.position && (u.deactivated == 0 || uint64(u.deactivated) > v.position)
+// ownDID gives what a subject was added with that is a DID; empty: nothing.
+func ownDID(did, credential string) string {
+	if did == "" && strings.HasPrefix(credential, "did:") {
+		return credential
+	}
+	return did
 }
 
 // ErrNotFound says that there is no such role, subject or permission as of then. It comes as a [*NotFoundError].
@@ -146,18 +148,23 @@ type SubjectView struct {
 	Owner       bool
 	Imported    bool   // it was added by an import
 	Added       uint64 // position
-	Deactivated uint64 // position; 0: it is not
+	Deactivated uint64 // position since which it is not active; 0: it is
+	State       string // rules.StateActive and the others
+	About       About
 }
 
 func (x *Index) subjectView(u *subject, v view) SubjectView {
 	s := SubjectView{
 		ID: u.id, Key: u.key, Kind: x.kinds[u.kind], DID: u.did, Owner: x.owns(u, v), Imported: u.imported, Added: uint64(u.added),
+		About: x.aboutOf(u, v),
+	}
+	state, since := x.stateOf(u, v)
+	s.State, s.Deactivated = states[state], since
+	if s.DID == "" {
+		s.DID = s.About.Credential
 	}
 	if s.DID == "" {
 		s.DID = "urn:uuid:" + rules.UUID(u.id)
-	}
-	if !u.active(v) {
-		s.Deactivated = uint64(u.deactivated)
 	}
 	return s
 }

@@ -12,6 +12,9 @@ import (
 // take takes in what an event says. It follows rules.Evolve, type by type.
 func (x *Index) take(e *events.Event) {
 	at := e.Sequence
+	if x.takeLife(e) {
+		return
+	}
 	switch d := e.Data.(type) {
 	case *events.OrganizationOpened:
 		x.publishOwn(d.Rules, at)
@@ -32,13 +35,6 @@ func (x *Index) take(e *events.Event) {
 		x.publishOwn(d.Rules, at)
 	case *events.CataloguePublished:
 		x.publish(d, at)
-	case *events.SubjectAdded:
-		x.addSubject(d, at, e.Origin.Import != nil)
-	case *events.SubjectDeactivated:
-		if u := x.subject(d.Subject); u != nil {
-			u.deactivated = uint32(at)
-			x.publishHolding(u, nil, at)
-		}
 	case *events.PermissionsRecorded:
 		names := make([]string, len(d.Permissions))
 		for i, name := range d.Permissions {

@@ -72,7 +72,7 @@ func (x *Index) alive(t *tie, v view) bool { return x.broken(t, v) == nil }
 // broken gives the tie whose one who passed it on has lost it, or acts no more; nil where there is none.
 func (x *Index) broken(t *tie, v view) *tie {
 	for t != nil && t.passed && !t.keep {
-		if !x.subjects.at(t.by).active(v) {
+		if !x.active(x.subjects.at(t.by), v) {
 			return t
 		}
 		o := x.outcomeOf(x.lines.at(t.line), v)
@@ -103,7 +103,7 @@ func (x *Index) unmet(c events.Condition, u *subject, resource string, v view, i
 		var stored []events.Property
 		switch t.Of {
 		case events.OfSubject:
-			stored = lastSaid(x, u.properties, v)
+			stored = x.aboutOf(u, v).Properties
 		case events.OfResource:
 			stored = x.propertiesAt(resource, t.Name, v)
 		}

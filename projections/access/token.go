@@ -43,7 +43,7 @@ func (x *Index) takeToken(d events.TokenData, at uint64) {
 // wallet that comes along counts while it is active.
 func (x *Index) meets(need string, u *subject, path string, v view, in *rules.Context) bool {
 	with := in.With
-	if w := x.subject(with); w == nil || !w.active(v) {
+	if w := x.subject(with); w == nil || !x.active(w, v) {
 		with = ulid.ULID{}
 	}
 	return x.tokens.Meets(need, u.id, with, path, tokenView(v))

@@ -30,9 +30,39 @@ func Describe(e *events.Event, names Names) []string {
 		lines = list(lines, "+ ", d.Added)
 		return list(lines, "− ", d.Retired)
 	case *events.SubjectAdded:
-		return []string{fmt.Sprintf("%s %s added", d.Kind, d.Key)}
+		lines := []string{fmt.Sprintf("%s %s added%s", d.Kind, d.Key, by(d.Auth))}
+		if d.Holder != (ulid.ULID{}) {
+			lines = append(lines, "assigned to "+names.SubjectKey(d.Holder))
+		}
+		return begins(said(lines, d.Properties, d.Reference), role, d.Roles, d.DefaultRole)
 	case *events.SubjectDeactivated:
 		return []string{names.SubjectKey(d.Subject) + " deactivated"}
+	case *events.SubjectErased:
+		return []string{fmt.Sprintf("%s about %s erased", plural(uint64(len(d.Texts)), "private text"), names.SubjectKey(d.Subject))}
+	case *events.SubjectInvited:
+		lines := []string{fmt.Sprintf("%s %s invited%s%s", d.Kind, d.Key, by(d.Auth), until(d.Until))}
+		return begins(said(lines, d.Properties, d.Reference), role, d.Roles, d.DefaultRole)
+	case *events.SubjectJoined:
+		return []string{names.SubjectKey(d.Subject) + " joined with " + d.Credential}
+	case *events.SubjectLinked:
+		return []string{names.SubjectKey(d.Subject) + " linked with " + d.To}
+	case *events.SubjectReactivated:
+		return []string{names.SubjectKey(d.Subject) + " reactivated"}
+	case *events.SubjectRemoved:
+		lines := []string{fmt.Sprintf("%s removed, with %s", names.SubjectKey(d.Subject), plural(d.Grants, "grant"))}
+		for _, id := range d.Roles {
+			lines = append(lines, "− "+role(id))
+		}
+		return lines
+	case *events.SubjectUnlinked:
+		return []string{names.SubjectKey(d.Subject) + " no longer linked with " + d.To}
+	case *events.SubjectUpdated:
+		return changed(d, names)
+	case *events.LoginChanged:
+		if d.Login == (events.Digest{}) {
+			return []string{names.SubjectKey(d.Subject) + " has no login any more"}
+		}
+		return []string{names.SubjectKey(d.Subject) + " has another login"}
 	case *events.RoleCreated:
 		return created(d)
 	case *events.RoleDefaulted:

@@ -98,8 +98,26 @@ func things(d events.Data) []ulid.ULID {
 	case *events.OrganizationOpened:
 		return []ulid.ULID{d.Owner.Subject}
 	case *events.SubjectAdded:
-		return []ulid.ULID{d.Subject}
+		return first(d.Subject, append([]ulid.ULID{d.Holder}, d.Roles...), d.DefaultRole)
 	case *events.SubjectDeactivated:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectErased:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectInvited:
+		return first(d.Subject, d.Roles, d.DefaultRole)
+	case *events.SubjectJoined:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectLinked:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectReactivated:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectRemoved:
+		return append([]ulid.ULID{d.Subject}, d.Roles...)
+	case *events.SubjectUnlinked:
+		return []ulid.ULID{d.Subject}
+	case *events.SubjectUpdated:
+		return first(d.Subject, nil, d.Holder)
+	case *events.LoginChanged:
 		return []ulid.ULID{d.Subject}
 	case *events.RoleCreated:
 		return []ulid.ULID{d.Role}
@@ -175,6 +193,11 @@ func reviewed(review ulid.ULID, scope string) []ulid.ULID {
 		return []ulid.ULID{review, id}
 	}
 	return []ulid.ULID{review}
+}
+
+// first gives a subject with what else an event names, but for what it does not.
+func first(subject ulid.ULID, others []ulid.ULID, last ulid.ULID) []ulid.ULID {
+	return slices.DeleteFunc(append(append([]ulid.ULID{subject}, others...), last), func(id ulid.ULID) bool { return id == ulid.ULID{} })
 }
 
 // owners gives whom a change of the owner is about, and the role that goes with it.

@@ -122,6 +122,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.repairCommand(),
 		a.loginCommand(),
 		a.logoutCommand(),
+		a.passwdCommand(),
 		a.whoamiCommand(),
 	)
 	add("ask",
@@ -139,6 +140,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.permCommand(),
 		a.roleCommand(),
 		a.userCommand(),
+		a.inviteCommand(),
+		a.acceptCommand(),
 		a.tokenCommand(),
 		a.investorCommand(),
 		a.keyCommand(),

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,14 +13,14 @@ import (
 )
 
 func (a *app) keyCommand() *cobra.Command {
-	return group("key", "Register, replace, revoke and report keys",
-		a.keyList(), a.keyRegister(), a.keyRotate(), a.keySucceed(), a.keyRevoke(), a.keyReport())
+	return group("key", "Make, register, replace, revoke and report keys",
+		a.keyCreate(), a.keyList(), a.keyRegister(), a.keyRotate(), a.keySucceed(), a.keyRevoke(), a.keyReport())
 }
 
 func (a *app) keyList() *cobra.Command {
 	return a.answers(&cobra.Command{
 		Use:   "ls",
-		Short: "List the ledger's keys, and the credentials that users sign with",
+		Short: "List the ledger's keys, API keys, and the credentials that users sign with",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(s *session) error {
@@ -28,13 +30,20 @@ func (a *app) keyList() *cobra.Command {
 				}
 				return answerList(a, list, func(w io.Writer) error {
 					t := table{}
-					t.row("PURPOSE", "USER", "STATE", "DID")
+					t.row("PURPOSE", "USER", "STATE", "ROLES", "HOLDER", "LAST CHANGE", "DID")
 					for _, k := range list.Items {
 						state := "active"
 						if k.Revoked != 0 {
 							state = fmt.Sprintf("until %d", k.Revoked)
 						}
-						t.row(k.Purpose, k.Subject, state, k.DID)
+						purpose, holder, changed := k.Purpose, "", ""
+						if k.APIKey {
+							purpose, holder = "api key", cmp.Or(k.Holder, "the organization")
+						}
+						if k.Changed != nil {
+							changed = fmt.Sprintf("at %d, %s, by %s", k.Changed.Seq, when(k.Changed.Time), k.Changed.By)
+						}
+						t.row(purpose, k.Subject, state, strings.Join(k.Roles, ", "), holder, changed, k.DID)
 					}
 					return t.writeTo(w, "")
 				})
@@ -92,14 +101,26 @@ func (a *app) keyRegister() *cobra.Command {
 
 func (a *app) keyRotate() *cobra.Command {
 	var r replacement
+	var out secretFlag
 	c := a.writes(&cobra.Command{
-		Use:   "rotate OLD",
-		Short: "Replace a key by another",
+		Use:   "rotate OLD|NAME",
+		Short: "Replace a key by another, or the secret of an API key",
 		Long: `Replace a key by another. The root key and the operator's key sign their own replacement: name the old one's file
-with --key.`,
+with --key.
+
+By its NAME an API key gets another secret, which is shown once; the one before works no more.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(s *session) error {
+				if old, err := a.apiKey(c.Context(), s, args[0]); err != nil {
+					return err
+				} else if old != "" {
+					made, err := out.make(a)
+					if err != nil {
+						return err
+					}
+					return a.showing(c.Context(), s, made, out, args[0], wire.Intent{Kind: wire.RotateKey, Old: old, Key: made.DID()})
+				}
 				did, err := r.key(a)
 				if err != nil {
 					return err
@@ -109,6 +130,7 @@ with --key.`,
 		},
 	})
 	r.flags(c)
+	out.flag(c)
 	return c
 }
 
@@ -137,11 +159,18 @@ func (a *app) keySucceed() *cobra.Command {
 
 func (a *app) keyRevoke() *cobra.Command {
 	return a.writes(&cobra.Command{
-		Use:   "revoke DID",
-		Short: "Revoke a key: what it signs from here on counts for nothing",
+		Use:   "revoke DID|NAME",
+		Short: "Revoke a key, or an API key by its name: what it signs from here on counts for nothing",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(s *session) error {
+				name, err := a.apiKey(c.Context(), s, args[0])
+				if err != nil {
+					return err
+				}
+				if name != "" { // it is a subject of its own, which has nothing any more either
+					return a.change(c.Context(), s, wire.Intent{Kind: wire.RemoveSubject, Subject: args[0]})
+				}
 				return a.change(c.Context(), s, wire.Intent{Kind: wire.RevokeKey, Key: args[0]})
 			})
 		},

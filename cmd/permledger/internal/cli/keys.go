@@ -77,8 +77,9 @@ func keyAt(path string) (ed25519.PrivateKey, error) {
 
 // A madeKey is a key that is not kept yet, and the file where it will be.
 type madeKey struct {
-	file string
-	key  ed25519.PrivateKey
+	file   string
+	key    ed25519.PrivateKey
+	secret *secret.Secret // where it is kept as an API key
 }
 
 // makeKey makes a key that a change puts into the ledger, and gives its did:key. The change keeps it.
@@ -90,7 +91,7 @@ func (a *app) makeKey(file string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make a key: %w", err)
 	}
-	a.made = &madeKey{file, key}
+	a.made = &madeKey{file: file, key: key}
 	return didOf(key), nil
 }
 
@@ -98,7 +99,10 @@ func (m *madeKey) keep() error {
 	if err := os.MkdirAll(filepath.Dir(m.file), 0o700); err != nil {
 		return err
 	}
-	return node.WriteKey(m.file, m.key)
+	if m.secret == nil {
+		return node.WriteKey(m.file, m.key)
+	}
+	return writeNew(m.file, []byte(m.secret.Text()+"\n"))
 }
 
 func (m *madeKey) drop() error { return os.Remove(m.file) }

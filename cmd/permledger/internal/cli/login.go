@@ -117,6 +117,51 @@ func (a *app) atServer(ctx context.Context, what string, do func(*session) error
 	})
 }
 
+func (a *app) passwdCommand() *cobra.Command {
+	var current, next string
+	c := a.answers(&cobra.Command{
+		Use:   "passwd",
+		Short: "Give yourself a password, or another",
+		Long: `Give yourself a password, or another: in your session, or with your API key. It opens the key that you sign with, and
+has at least 15 characters. Whoever is signed in as you elsewhere is signed out.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.with(c.Context(), func(s *session) error {
+				me := s.Client
+				if key := a.keyNamed(); isAPIKey(key) {
+					me = s.As(key)
+				}
+				who, err := me.Whoami(c.Context(), s.org)
+				if err != nil {
+					return fmt.Errorf("passwd: %w", err)
+				}
+				if who.Subject == "" {
+					return exit(exitDenied, "passwd: whose? Sign in with `permledger login`, or set PERMLEDGER_KEY to your API key")
+				}
+				in := wire.PutLogin{Reason: a.reason}
+				if who.Kind == "session" {
+					if in.Password, err = a.password("Password: ", current); err != nil {
+						return err
+					}
+				}
+				if in.New, err = a.password("New password: ", next); err != nil {
+					return err
+				}
+				r, err := me.PutLogin(c.Context(), s.org, in)
+				if err != nil {
+					return fmt.Errorf("passwd: %w", err)
+				}
+				return a.receipt(r)
+			})
+		},
+	})
+	c.Flags().StringVar(&current, "password-file", "", "read the password there is from the first line of a `file`")
+	c.Flags().StringVar(&next, "new-password-file", "", "read the new one from the first line of a `file`")
+	c.Flags().StringVar(&a.key, "key", "", "your API key (PERMLEDGER_KEY)")
+	c.Flags().StringVar(&a.reason, "reason", "", "why, in a few `words`; kept apart from the log, which holds a commitment to it")
+	return c
+}
+
 func (a *app) whoamiCommand() *cobra.Command {
 	return a.answers(&cobra.Command{
 		Use:   "whoami",

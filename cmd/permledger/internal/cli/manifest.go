@@ -89,7 +89,9 @@ func (a *app) existingOnce(ctx context.Context, s *session, private bool) (*exis
 			signs[k.Subject] = append(signs[k.Subject], k.DID)
 		}
 	}
+	managed := map[string]bool{} // roles that are not assigned by whoever may assign roles
 	for _, r := range roles.Items {
+		managed[r.Key] = r.Managed != ""
 		e.Roles = append(e.Roles, manifest.Role{
 			Key: r.Key, Name: r.Name, Description: r.Description, Labels: r.Labels, Permissions: r.Permissions, System: r.Type != "custom",
 		})
@@ -116,7 +118,8 @@ func (a *app) existingOnce(ctx context.Context, s *session, private bool) (*exis
 			return nil, false, err
 		}
 		for _, h := range row.Holds {
-			b := manifest.Binding{Subject: row.Subject, Role: h.Role, Permission: h.Permission, Scope: h.Scope, Until: h.Until}
+			b := manifest.Binding{Subject: row.Subject, Role: h.Role, Permission: h.Permission, Scope: h.Scope, Until: h.Until, Condition: h.Condition}
+			b.Fixed = h.Delegated != "" || managed[h.Role]
 			if b.Until != "" {
 				b.Until = plainEnd(b.Until)
 			}
@@ -293,7 +296,7 @@ func (a *app) rehearse(ctx context.Context, s *session, plan manifest.Plan) (out
 	}
 	out.Gains, out.Losses, out.More, out.AsOf = r.Gains, r.Losses, r.More, r.AsOf
 	for i, step := range r.Steps {
-		if step.Refusal != nil {
+		if step.Refusal != nil && step.Refusal.Code() != string(rules.NoChange) { // a role that everybody gets is there already
 			out.Steps[i].Refusal = step.Refusal
 			if refused == nil {
 				refused = exit(codeOfRefusal(*step.Refusal), "%s would be refused: %s", plan.Steps[i].Text, problemText(*step.Refusal))

@@ -154,6 +154,9 @@ func writePreview(w io.Writer, r rehearsal) error {
 	for _, e := range r.Preview.Losses {
 		t.row("− "+e.Subject, e.Permission+onScope(e.Scope))
 	}
+	for _, e := range r.Preview.Erases {
+		t.row("erased", fmt.Sprintf("%s of %d", e.What, e.Seq))
+	}
 	if out.err == nil {
 		out.err = t.writeTo(w, "")
 	}

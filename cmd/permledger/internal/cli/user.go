@@ -3,18 +3,23 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/api/wire"
-	"github.com/permledger/permledger/client"
-	"github.com/permledger/permledger/events"
 )
 
 func (a *app) userCommand() *cobra.Command {
-	return group("user", "List, show, add and deactivate people, services and wallets",
-		a.userList(), a.userShow(), a.userAdd(), a.userDeactivate())
+	c := group("user", "List, show, add, change and remove people, services, API keys and wallets",
+		a.userList(), a.userShow(), a.userAdd(), a.userUpdate(), a.userLink(), a.userUnlink(), a.userErase(),
+		a.userEnd("deactivate", wire.DeactivateSubject, "Deactivate a user: from then on it may do nothing, and keeps what it has"),
+		a.userEnd("reactivate", wire.ReactivateSubject, "Reactivate a user that was deactivated, with all that it has"),
+		a.userEnd("remove", wire.RemoveSubject, "Remove a user for good: what it has is taken, its keys sign nothing, an invitation is withdrawn"))
+	c.Aliases = []string{"subject"}
+	return c
 }
 
 func (a *app) userList() *cobra.Command {
@@ -43,8 +48,10 @@ func (a *app) userList() *cobra.Command {
 
 func stateOf(u wire.Subject) string {
 	switch {
+	case u.InvitedUntil != "":
+		return "invited until " + u.InvitedUntil
 	case u.Deactivated != 0:
-		return fmt.Sprintf("deactivated at %d", u.Deactivated)
+		return fmt.Sprintf("%s at %d", u.State, u.Deactivated)
 	case u.Owner:
 		return "active, owner"
 	}
@@ -83,6 +90,24 @@ func writeUser(w io.Writer, u wire.Subject, at wire.AsOf) error {
 	if u.DID != "" {
 		t.row("did", u.DID)
 	}
+	if u.Email != "" {
+		t.row("e-mail", u.Email)
+	}
+	if u.Auth != "" {
+		t.row("signs in by", u.Auth)
+	}
+	if u.Holder != "" {
+		t.row("assigned to", u.Holder)
+	}
+	if u.Reference != "" {
+		t.row("reference", u.Reference)
+	}
+	for _, name := range slices.Sorted(maps.Keys(u.Properties)) {
+		t.row("property", name+" = "+u.Properties[name])
+	}
+	for _, to := range u.Links {
+		t.row("linked with", to)
+	}
 	t.row("added", fmt.Sprintf("at %d, %s", u.Added, stateOf(u)))
 	t.row("as of", strings.TrimPrefix(asOfText(at), "as of "))
 	if err := t.writeTo(w, ""); err != nil {
@@ -97,62 +122,4 @@ func writeUser(w io.Writer, u wire.Subject, at wire.AsOf) error {
 		held.row("+ "+what, orAll(h.Scope), fmt.Sprintf("since %d%s", h.At, until(h.Until)))
 	}
 	return held.writeTo(w, "")
-}
-
-func (a *app) userAdd() *cobra.Command {
-	var kind, did, name, email, credential, newKey string
-	c := a.writes(&cobra.Command{
-		Use:   "add KEY",
-		Short: "Add a person, a service or a wallet",
-		Long: `Add a person, a service or a wallet, under a key of your own.
-
-Name and e-mail stand in the log as commitments only; the words are kept apart and can be erased.`,
-		Example: `  permledger user add ben --name "Ben Okafor" --new-key ben.key
-  permledger user add etl-nightly --kind technical`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			if newKey != "" && credential != "" {
-				return usage("add user %s: --new-key makes the key that --credential would name", args[0])
-			}
-			in := wire.Intent{Kind: wire.AddSubject, Subject: args[0], SubjectKind: kind, DID: did, SubjectKey: credential}
-			var texts []wire.Text
-			private := func(member *string, text string) {
-				if text != "" {
-					commitment, t := client.Commit(text)
-					*member, texts = commitment, append(texts, t)
-				}
-			}
-			private(&in.DisplayName, name)
-			private(&in.Email, email)
-			if newKey != "" {
-				var err error
-				if in.SubjectKey, err = a.makeKey(newKey); err != nil {
-					return fmt.Errorf("add user %s: %w", args[0], err)
-				}
-			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in, texts...) })
-		},
-	})
-	f := c.Flags()
-	f.StringVar(&kind, "kind", events.KindHuman, "human, technical, api-key, wallet or did")
-	f.StringVar(&did, "did", "", "the `DID` the subject has elsewhere")
-	f.StringVar(&name, "name", "", "the `name` for people to read")
-	f.StringVar(&email, "email", "", "the e-mail `address`")
-	f.StringVar(&credential, "credential", "", "the `did:key` that the subject signs with")
-	f.StringVar(&newKey, "new-key", "", "make that key, in a `file`")
-	return c
-}
-
-func (a *app) userDeactivate() *cobra.Command {
-	return a.writes(&cobra.Command{
-		Use:   "deactivate KEY",
-		Short: "Deactivate a user: from then on it may do nothing",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.DeactivateSubject, Subject: args[0]})
-			})
-		},
-		ValidArgsFunction: a.complete(subjects),
-	})
 }

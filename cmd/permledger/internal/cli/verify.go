@@ -35,6 +35,7 @@ type verified struct {
 	Documents    uint64    `json:"documents"`
 	Texts        uint64    `json:"texts"`
 	Withheld     uint64    `json:"withheld"`
+	Erased       uint64    `json:"erased"`
 	Stream       uint64    `json:"stream"`
 	Suspects     []suspect `json:"suspects"`
 	Notes        []string  `json:"notes"`
@@ -204,7 +205,7 @@ func report(r *verify.Report) verified {
 	v := verified{
 		Organization: r.Organization, Ledger: r.Source, Genesis: r.Genesis, Pinned: r.Pinned, Seq: r.Position, CID: r.CID,
 		Root: base64.StdEncoding.EncodeToString(r.Root[:]), Rules: r.Rules, Signed: r.Signed, Node: r.Node, Documents: r.Documents,
-		Texts: r.Texts, Withheld: r.Withheld, Stream: r.Stream, Suspects: []suspect{}, Notes: r.Notes,
+		Texts: r.Texts, Withheld: r.Withheld, Erased: r.Erased, Stream: r.Stream, Suspects: []suspect{}, Notes: r.Notes,
 	}
 	for _, s := range r.Suspects {
 		v.Suspects = append(v.Suspects, suspect{s.Key, s.From, s.Positions})
@@ -232,7 +233,7 @@ func writeVerdict(w io.Writer, v verdict) error {
 			t.row("", "by the ledger itself", strconv.FormatUint(l.Node, 10))
 		}
 		t.row("", "documents", strconv.FormatUint(l.Documents, 10))
-		t.row("", "private texts", fmt.Sprintf("%d, withheld %d", l.Texts, l.Withheld))
+		t.row("", "private texts", fmt.Sprintf("%d, withheld %d, erased %d", l.Texts, l.Withheld, l.Erased))
 		if l.Stream > 0 {
 			t.row("", "compared with the stream", strconv.FormatUint(l.Stream, 10))
 		}

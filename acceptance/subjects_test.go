@@ -1,0 +1,114 @@
+package acceptance_test
+
+import (
+	"crypto/ed25519"
+	"strings"
+	"testing"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/secret"
+)
+
+// What rows of several documents need: people who are invited, keys that have a role, words that are private.
+
+// invite invites somebody with roles, and gives the code.
+func (p *person) invite(key string, roles ...string) secret.Secret {
+	p.o.t.Helper()
+	code := secret.New(secret.Invitation)
+	p.Do(inviting(key, code, roles...))
+	return code
+}
+
+func inviting(key string, code secret.Secret, roles ...string) wire.Intent {
+	return wire.Intent{Kind: wire.InviteSubject, Subject: key, Invitation: code.DID(), Roles: roles}
+}
+
+// join accepts an invitation, without any token, with the key that As(name) signs with.
+func (o *org) join(code secret.Secret, name string) error {
+	o.t.Helper()
+	_, err := o.joinWith(code, o.Key(name), nil)
+	return err
+}
+
+func (o *org) joinWith(code secret.Secret, key ed25519.PrivateKey, login *wire.Text) (wire.Receipt, error) {
+	o.t.Helper()
+	guest := client.New(o.URL, "", nil)
+	in, err := guest.Invitation(o.t.Context(), o.ID, code)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	return guest.Accept(o.t.Context(), o.ID, in, code, key, login)
+}
+
+// apiKey is an API key with a role. As(name) signs with its secret's key.
+func apiKey(o *org, name string, roles ...string) wire.Intent {
+	return wire.Intent{Kind: wire.AddSubject, Subject: name, SubjectKind: events.KindAPIKey, SubjectKey: o.DID(name), Auth: events.AuthAPIKey, Roles: roles}
+}
+
+func remove(subject string) wire.Intent {
+	return wire.Intent{Kind: wire.RemoveSubject, Subject: subject}
+}
+
+// subject gives a subject as it is now.
+func (o *org) subject(key string) wire.Subject {
+	o.t.Helper()
+	one, err := o.Subject(o.t.Context(), o.ID, key, client.Read{})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return one.Item
+}
+
+// named adds somebody with a display name and an e-mail address.
+func (o *org) named(key, name, email string) {
+	o.t.Helper()
+	in := addSubject(o, key, events.KindHuman)
+	var texts [2]wire.Text
+	in.DisplayName, texts[0] = client.Commit(name)
+	in.Email, texts[1] = client.Commit(email)
+	in.Credential = o.DID("owner")
+	p, err := o.Prepare(o.t.Context(), o.ID, in)
+	if err == nil {
+		_, err = o.SignAndRecord(o.t.Context(), o.ID, p, o.Key("owner"), texts[:])
+	}
+	if err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// Given a person with a name, an e-mail address and reasons, when what is private about them is erased, then nobody reads
+// any of it again, the log says what was erased and by whom, and everything still verifies.
+func TestErasedForGood(t *testing.T) {
+	o := open(t, "stokr")
+	o.named("ben", "Ben Okafor", "ben@acme.example")
+	o.As("owner").CreateRole("Compliance Officer", "investor.create")
+	o.As("owner").Because("Ben is new in the team").Assign("compliance-officer", "ben")
+	if u := o.subject("ben"); u.DisplayName != "Ben Okafor" || u.Email != "ben@acme.example" {
+		t.Fatalf("before, ben is %q, %q", u.DisplayName, u.Email)
+	}
+
+	o.Add("eve")
+	o.Refused(o.As("eve").Try(wire.Intent{Kind: wire.EraseSubject, Subject: "ben"}), "not-permitted", "Don't have ledger:subject.erase permission", "")
+	p := o.As("owner").Preview(wire.Intent{Kind: wire.EraseSubject, Subject: "ben"})
+	o.As("owner").Do(wire.Intent{Kind: wire.EraseSubject, Subject: "ben"})
+
+	var what []string
+	for _, e := range p.Preview.Erases {
+		what = append(what, e.What)
+	}
+	if got := strings.Join(what, ", "); got != "display name, e-mail, reason" {
+		t.Errorf("it says that it erases %s", got)
+	}
+	if u := o.subject("ben"); u.DisplayName != "(erased)" || u.Email != "(erased)" {
+		t.Errorf("after, ben is %q, %q", u.DisplayName, u.Email)
+	}
+	o.Allowed("ben", "investor.create")
+	o.Recorded("owner", "subject.erased", "ben", "3 private texts about ben erased")
+	out := o.CLI("owner", "history", "--of", "subject:ben")
+	if strings.Contains(out.Out, "new in the team") || out.Code != 0 && strings.Contains(out.Out, "Ben Okafor") {
+		t.Errorf("the history still says why:\n%s%s", out.Out, out.Err)
+	}
+	o.Refused(o.As("owner").Try(wire.Intent{Kind: wire.EraseSubject, Subject: "ben"}), "no-change", "There is nothing private about ben that is not erased", "")
+}

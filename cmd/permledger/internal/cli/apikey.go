@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/secret"
+)
+
+// secretShown is the answer of key create and of key rotate for an API key: the secret is shown this once.
+type secretShown struct {
+	*wire.Receipt
+	Key    string `json:"key"`
+	Secret string `json:"secret,omitempty"`
+	File   string `json:"file,omitempty"`
+	DID    string `json:"did"`
+}
+
+func (a *app) keyCreate() *cobra.Command {
+	var roles []string
+	var holder, name string
+	var out secretFlag
+	c := a.writes(&cobra.Command{
+		Use:   "create NAME",
+		Short: "Make an API key: what programs call the API with; its secret is shown once",
+		Long: `Make an API key: what programs call the API with, as Authorization: Bearer plk_…, or sign commands with, as
+PERMLEDGER_KEY=plk_…. It is a subject with roles of its own: the organization's, or assigned to a member.
+
+The secret is written once, to stdout or to --out, and kept nowhere: the ledger knows its public key alone. Whoever loses it
+makes another with key rotate.`,
+		Example: `  permledger key create backend --role read-only
+  permledger key create ci --role deployer --holder dora --out ci.key`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			made, err := out.make(a)
+			if err != nil {
+				return err
+			}
+			in := wire.Intent{
+				Kind: wire.AddSubject, Subject: args[0], SubjectKind: events.KindAPIKey, Auth: events.AuthAPIKey, Holder: holder, Roles: roles, SubjectKey: made.DID(),
+			}
+			var texts []wire.Text
+			if name != "" {
+				commitment, text := client.Commit(name)
+				in.DisplayName, texts = commitment, append(texts, text)
+			}
+			return a.with(c.Context(), func(s *session) error { return a.showing(c.Context(), s, made, out, args[0], in, texts...) })
+		},
+	})
+	c.Flags().StringArrayVar(&roles, "role", nil, "a `role` that the key has; may be said more than once where the profile allows it")
+	c.Flags().StringVar(&holder, "holder", "", "the `key` of the member that it is assigned to; else it is the organization's")
+	c.Flags().StringVar(&name, "name", "", "a `name` for people to read")
+	out.flag(c)
+	_ = c.RegisterFlagCompletionFunc("holder", a.complete(subjects))
+	return c
+}
+
+// secretFlag says where a new secret goes: to a file, or to stdout.
+type secretFlag struct{ file string }
+
+func (f *secretFlag) flag(c *cobra.Command) {
+	c.Flags().StringVar(&f.file, "out", "", "write the secret to a new `file` that nobody else can read, instead of stdout")
+}
+
+// make makes an API key. One that goes to a file is kept before it is recorded, and removed where that is refused.
+func (f *secretFlag) make(a *app) (secret.Secret, error) {
+	made := secret.New(secret.APIKey)
+	if f.file != "" {
+		if _, err := os.Lstat(f.file); err == nil {
+			return made, usage("--out %s: the file is there already", f.file)
+		}
+		a.made = &madeKey{file: f.file, secret: &made}
+	}
+	return made, nil
+}
+
+// showing records a change that takes a new API key in, and shows its secret.
+func (a *app) showing(ctx context.Context, s *session, made secret.Secret, out secretFlag, name string, in wire.Intent, texts ...wire.Text) error {
+	answer := secretShown{Key: name, DID: made.DID(), File: out.file}
+	if out.file == "" {
+		answer.Secret = made.Text()
+	}
+	r, err := a.attempt(ctx, s, in, texts...)
+	switch {
+	case errors.As(err, new(*client.UnknownError)) && out.file == "": // it may be recorded, and this is the only copy there is
+		a.say("the secret of %s, if it is recorded: %s", name, made.Text())
+		return err
+	case err != nil || r == nil:
+		return err
+	}
+	answer.Receipt = r
+	return a.answer(answer, func(w io.Writer) error { return writeSecret(w, answer) })
+}
+
+func writeSecret(w io.Writer, s secretShown) error {
+	p := printer{w: w}
+	p.f("recorded at %d  %s  %s\n", s.Seq, s.CID, s.Type)
+	if s.File != "" {
+		p.f("The secret of %s is in %s, and nowhere else.\n", s.Key, s.File)
+		return p.err
+	}
+	p.f("%s\n", s.Secret)
+	p.f("This is the secret of %s. It is shown once, and kept nowhere.\n", s.Key)
+	return p.err
+}
+
+// apiKey gives the credential of the API key of a name; empty where the name is that of a key itself.
+func (a *app) apiKey(ctx context.Context, s *session, name string) (did string, err error) {
+	if strings.HasPrefix(name, "did:") {
+		return "", nil
+	}
+	list, err := s.Keys(ctx, s.org)
+	if err != nil {
+		return "", fmt.Errorf("find the API key %s: %w", name, err)
+	}
+	for _, k := range list.Items {
+		if k.APIKey && k.Subject == name && k.Revoked == 0 {
+			return k.DID, nil
+		}
+	}
+	return "", exit(exitNotFound, "there is no API key %q that works; `permledger key ls` lists them", name)
+}

@@ -1,0 +1,73 @@
+package rules
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/snapshot"
+)
+
+// appendLives appends what only some subjects have, each list in the order of ids.
+func (s *State) appendLives(b []byte) []byte {
+	b = snapshot.AppendCount(b, len(s.lapses))
+	for _, id := range slices.SortedFunc(maps.Keys(s.lapses), ulid.ULID.Compare) {
+		l := s.lapses[id]
+		b = snapshot.AppendBool(append(b, id[:]...), l.removed)
+		if !l.removed {
+			b = snapshot.AppendInt(snapshot.AppendString(b, l.invitation), l.until.UnixMilli())
+		}
+	}
+	b = snapshot.AppendCount(b, len(s.extras))
+	for _, id := range slices.SortedFunc(maps.Keys(s.extras), ulid.ULID.Compare) {
+		x := s.extras[id]
+		b = snapshot.AppendString(snapshot.AppendString(append(b, id[:]...), x.auth), x.reference)
+		b = append(b, x.holder[:]...)
+		b = snapshot.AppendCount(b, len(x.properties))
+		for _, p := range x.properties {
+			b = snapshot.AppendString(snapshot.AppendString(b, p.Name), p.Value)
+		}
+		b = snapshot.AppendString(snapshot.AppendStrings(b, x.links), x.login.credential)
+		b = append(b, x.login.commitment[:]...)
+	}
+	return b
+}
+
+// readLives reads what appendLives wrote, behind the subjects and the keys.
+func (s *State) readLives(r *snapshot.Reader) {
+	bytesOf := func() string { return string(r.Take(16)) }
+	readSorted(r, 17, bytesOf, func(id string) {
+		u, l := s.subjects.get(ulid.ULID([]byte(id))), lapse{removed: r.Bool()}
+		if !l.removed {
+			l.invitation, l.until = r.String(), instant(r.Int())
+			if k := s.keys[l.invitation]; k == nil || k.purpose != events.PurposeInvitation || k.subject != ulid.ULID([]byte(id)) {
+				r.Fail("an invitation has no key")
+			}
+		}
+		if u == nil || u.deactivated == 0 {
+			r.Fail("somebody is invited or removed who is nobody, or active")
+			return
+		}
+		s.lapses[u.id] = l
+	})
+	readSorted(r, 68, bytesOf, func(id string) {
+		x := &extra{auth: r.String(), reference: r.String(), holder: r.ID()}
+		for range r.Count(2) {
+			x.properties = append(x.properties, events.Property{Name: r.String(), Value: r.String()})
+		}
+		x.links = r.Strings()
+		x.login = login{r.String(), events.Digest(r.Sum())}
+		if s.subjects.get(ulid.ULID([]byte(id))) == nil || x.empty() {
+			r.Fail("nothing is said of a subject, or something of nobody")
+			return
+		}
+		s.extras[ulid.ULID([]byte(id))] = x
+	})
+	for did, k := range s.keys {
+		if k.purpose == events.PurposeCredential {
+			s.addFurther(k.subject, did)
+		}
+	}
+}
