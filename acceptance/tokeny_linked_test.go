@@ -19,13 +19,13 @@ func TestT17TheAssignedWalletOwnsWhatTheAdminDeploys(t *testing.T) {
 	s.link("user1@tokeny.com", "assigned wallet")
 
 	// when it deploys a token, then that wallet owns it
-	s.As("user1@tokeny.com").Do(deployToken(xyz, ""))
+	s.As("user1@tokeny.com").Do(deployOwnedBy(xyz, ""))
 	s.Owns("assigned wallet", xyz)
 }
 
 func TestT18WithoutAnAssignedWalletNothingIsDeployed(t *testing.T) {
 	s := openServicing(t)
-	s.Refused(s.As("user1@tokeny.com").Try(deployToken(xyz, "")), "invalid", "no assigned wallet", "Link a wallet")
+	s.Refused(s.As("user1@tokeny.com").Try(deployOwnedBy(xyz, "")), "invalid", "no assigned wallet", "Link a wallet")
 }
 
 func TestT7T20T21AnAccountSeesTheTokensOfItsWallets(t *testing.T) {
