@@ -52,8 +52,8 @@ func (o *org) signIn(email, password string) (*client.Client, error) {
 	return o.Client.As(in.Token), err
 }
 
-// deploy is the deployment of a token on Polygon that the wallet of user1@tokeny.com is to own.
-func deployOwnedBy(reason string) wire.Intent {
+// deployABC is the deployment of a token on Polygon that the wallet of user1@tokeny.com is to own.
+func deployABC(reason string) wire.Intent {
 	return wire.Intent{
 		Kind: wire.DeployToken, Reason: reason,
 		AtToken: wire.AtToken{Token: "eip155:137:0x000000000000000000000000000000000000dEaD", Wallet: "0x2c7536E3605D9C16a7a3D7b1898e529396a65c23"},
@@ -76,7 +76,7 @@ func TestT9PlatformActionsAreProvenByEmailAndPassword(t *testing.T) {
 	if who, err := me.Whoami(t.Context(), o.ID); err != nil || who.Subject != "user1@tokeny.com" || who.Kind != "session" {
 		t.Errorf("it is %+v, %v", who, err)
 	}
-	if _, err := me.Do(t.Context(), o.ID, deployOwnedBy("first issue")); err != nil {
+	if _, err := me.Do(t.Context(), o.ID, deployABC("first issue")); err != nil {
 		t.Error(err)
 	}
 	o.Recorded("user1@tokeny.com", "token.deployed", "first issue")
@@ -103,7 +103,7 @@ func TestT10AWalletSignatureProvesNoPlatformAction(t *testing.T) {
 	o.As("operator").Assign("issuer-admin", address)
 
 	// when only the wallet's signature is given
-	in := deployOwnedBy("")
+	in := deployABC("")
 	in.Credential, in.Scheme = address, events.MethodEIP712
 	p, err := o.Prepare(t.Context(), o.ID, in)
 	if err == nil {
@@ -131,10 +131,10 @@ func TestT14OutsideThePlatformAnIssuerAdminIsDenied(t *testing.T) {
 
 	// when it acts on another platform, or without its credentials
 	elsewhere := open(t, "tokeny")
-	_, err1 := me.Do(t.Context(), elsewhere.ID, deployOwnedBy(""))
-	_, err2 := o.Client.As("").Do(t.Context(), o.ID, deployOwnedBy(""))
+	_, err1 := me.Do(t.Context(), elsewhere.ID, deployABC(""))
+	_, err2 := o.Client.As("").Do(t.Context(), o.ID, deployABC(""))
 	_, err3 := me.SignOut(t.Context(), o.ID)
-	_, err4 := me.Do(t.Context(), o.ID, deployOwnedBy(""))
+	_, err4 := me.Do(t.Context(), o.ID, deployABC(""))
 
 	// then it is denied
 	if err3 != nil {
@@ -145,7 +145,7 @@ func TestT14OutsideThePlatformAnIssuerAdminIsDenied(t *testing.T) {
 	o.Refused(err4, "unauthenticated", "has ended", "Sign in again")
 }
 
-func TestS5SigningInTheOtherWayIsDenied(t *testing.T) {
+func TestSigningInTheOtherWayIsDenied(t *testing.T) {
 	// given a person who signs in by e-mail, and a system that has an API key
 	o := open(t, "stokr")
 	o.account("dora@stokr.com")
