@@ -10,6 +10,14 @@ import (
 	"github.com/permledger/permledger/client"
 )
 
+// withoutDefault opens a Standard Registry whose new users get no role.
+func withoutDefault(t *testing.T, profile string) *org {
+	t.Helper()
+	o := open(t, profile)
+	o.As("owner").Do(wire.Intent{Kind: wire.DefaultRole})
+	return o
+}
+
 // policies registers policies of the owner.
 func (o *org) policies(paths ...string) {
 	o.t.Helper()
@@ -66,8 +74,8 @@ func (o *org) sees(who string, want ...string) {
 // registry makes a Standard Registry with four policies: none, assigned to anna, published, both.
 func registry(t *testing.T) *org {
 	t.Helper()
-	o := open(t, "guardian")
-	o.AddBare("anna")
+	o := withoutDefault(t, "guardian")
+	o.Add("anna")
 	o.policies("policy/assigned", "policy/both", "policy/none", "policy/published")
 	for _, p := range []string{"policy/both", "policy/published"} {
 		o.As("owner").Do(wire.Intent{Kind: wire.UpdateResource, Resource: p, Publish: true})
@@ -156,8 +164,8 @@ func TestG20APolicyOfAnotherRegistryIsNotAvailable(t *testing.T) {
 
 func TestG29AnAssignedPolicyCanBeUsedUntilItIsUnassigned(t *testing.T) {
 	// given a user with ACCESS_POLICY_ASSIGNED, and an administrator of users
-	o := open(t, "guardian")
-	o.AddBare("anna", "admin")
+	o := withoutDefault(t, "guardian")
+	o.Add("anna", "admin")
 	o.policies("policy/P")
 	o.reach("anna", "ACCESS_POLICY_ASSIGNED")
 	o.reach("admin", "ACCESS_POLICY_ALL")
@@ -183,8 +191,8 @@ func TestG29AnAssignedPolicyCanBeUsedUntilItIsUnassigned(t *testing.T) {
 
 func TestAccessIsNotAssignedByWhoLacksIt(t *testing.T) {
 	// given an administrator of users without access to a policy
-	o := open(t, "guardian")
-	o.AddBare("anna", "admin")
+	o := withoutDefault(t, "guardian")
+	o.Add("anna", "admin")
 	o.policies("policy/P")
 	o.As("owner").CreateRole("Administrator", "PERMISSIONS_ROLE_MANAGE")
 	o.As("owner").Assign("administrator", "admin")

@@ -14,8 +14,8 @@ import (
 // delegator makes an organization of a Standard Registry with two users who may delegate, and two roles.
 func delegator(t *testing.T, profile string) *org {
 	t.Helper()
-	o := open(t, profile)
-	o.AddBare("anna", "bert", "carl")
+	o := withoutDefault(t, profile)
+	o.Add("anna", "bert", "carl")
 	sr := o.As("owner")
 	sr.CreateRole("Delegator", "DELEGATION_ROLE_MANAGE")
 	sr.CreateRole("Role R1", "POLICIES_POLICY_READ", "POLICIES_POLICY_EXECUTE")

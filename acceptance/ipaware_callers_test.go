@@ -88,7 +88,12 @@ func TestI43OrganizationViewViewsTheOrganization(t *testing.T) {
 
 func TestI44OrganizationUpdateEditsTheOrganization(t *testing.T) {
 	o := open(t, "ipaware")
-	o.only("organization.update")
+	name := "The new name"
+	o.doing("organization.update", wire.Intent{Kind: wire.UpdateOrganization, Name: &name}, "organization.view", "organization.invite", "organization.remove")
+	one, err := o.Organization(t.Context(), o.ID, client.Read{})
+	if err != nil || one.Name != name {
+		t.Errorf("it is called %q, %v", one.Name, err)
+	}
 }
 
 func TestI47WhitelistViewViewsIPs(t *testing.T) {

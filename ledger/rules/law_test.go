@@ -292,7 +292,7 @@ func (w *world) holdings(at time.Time) map[[4]string]bool {
 
 // What holds of every command, whatever came before it.
 func TestLaws(t *testing.T) {
-	recorded, asked := map[events.Type]int{}, map[events.Type]bool{}
+	recorded := map[events.Type]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		profile := rapid.SampledFrom([]events.Profile{plain, stokr, ipaware, guardian, strict}).Draw(t, "profile")
 		profile.DefaultRoles, profile.RecoveryDelay = true, 60
@@ -300,7 +300,6 @@ func TestLaws(t *testing.T) {
 			create("staff", append(slices.Clone(permissions[2:8]), "ledger:role.delegate", "ledger:access.delegate", "ledger:access.assign", "ledger:resource.register")...), assign("ann", "staff"))
 		for range rapid.IntRange(30, 60).Draw(t, "commands") {
 			c, at := w.command(someStep(t, w))
-			asked[c.Data.Type()] = true
 			if rapid.IntRange(0, 15).Draw(t, "again") == 0 {
 				used := rapid.SampledFrom(w.events).Draw(t, "id of")
 				c.ID = used.ID

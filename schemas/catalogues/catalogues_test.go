@@ -119,6 +119,7 @@ func TestGuards(t *testing.T) {
 			"api.key.view":        {"api-key.read", "keys.read"},
 			"organization.invite": {"subject.add", "subject.invite"},
 			"organization.remove": {"subject.deactivate", "subject.reactivate", "subject.remove"},
+			"organization.update": {"organization.update"},
 			"organization.view":   {"organization.read"},
 			"permissions.view":    {"permissions.read"},
 			"roles.assign":        {"role.assign"},
