@@ -189,10 +189,10 @@ func TestI71AffectedUsersAndKeysOfARoleChangeAreListed(t *testing.T) {
 	o := open(t, "ipaware")
 	o.Add("anna@example.com", "other@example.com")
 	o.As("owner").CreateRole("Analyst", "ip.query")
-	o.As("owner").Assign("analyst", "anna@example.com")
 	key := addSubject(o, "ci-key", "api-key")
 	key.Roles = []string{"analyst"}
 	o.As("owner").Do(key)
+	o.As("owner").Assign("analyst", "anna@example.com")
 
 	// When the role is changed
 	o.As("owner").Because("TICKET-7").EditRole("analyst", []string{"billing.portal"}, nil)

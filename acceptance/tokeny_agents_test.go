@@ -242,5 +242,5 @@ func TestT57AMarketplaceAdminDoesNothingAtATokenItself(t *testing.T) {
 		s.Refused(s.As("mia").Try(in), "not-proven", "wallet", "")
 	}
 	s.Denied("mia", "token.mint", "token/"+abc)
-	s.Refused(s.As("mia").Try(deploy(xyz, s.At("x"))), "not-permitted", "platform.token.deploy", "")
+	s.Refused(s.As("mia").Try(deployOwnedBy(xyz, s.At("x"))), "not-permitted", "platform.token.deploy", "")
 }

@@ -63,7 +63,7 @@ func (s *servicing) At(name string) string {
 	return s.key(name).Address().String()
 }
 
-func deploy(token, owner string) wire.Intent {
+func deployOwnedBy(token, owner string) wire.Intent {
 	name := "ABC TOKEN"
 	return wire.Intent{Kind: wire.DeployToken, Name: &name, AtToken: wire.AtToken{Token: token, Wallet: owner}}
 }
@@ -71,7 +71,7 @@ func deploy(token, owner string) wire.Intent {
 // Deploy has user1@tokeny.com deploy a token, owned by somebody's wallet.
 func (s *servicing) Deploy(token, owner string) wire.Receipt {
 	s.t.Helper()
-	return s.As("user1@tokeny.com").Do(deploy(token, s.At(owner)))
+	return s.As("user1@tokeny.com").Do(deployOwnedBy(token, s.At(owner)))
 }
 
 // holder is somebody's wallet, which signs what it does.

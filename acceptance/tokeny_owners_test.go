@@ -65,7 +65,7 @@ func TestT12AnIssuerHasSeveralAdmins(t *testing.T) {
 	s.As("operator").Assign("issuer-admin", "user2@tokeny.com")
 
 	// then both deploy
-	s.As("user2@tokeny.com").Do(deploy(xyz, s.At("owner")))
+	s.As("user2@tokeny.com").Do(deployOwnedBy(xyz, s.At("owner")))
 	s.Allowed("user1@tokeny.com", "platform.token.deploy")
 	s.Allowed("user2@tokeny.com", "platform.token.deploy")
 }
@@ -77,7 +77,7 @@ func TestT13AnIssuerAdminDeploys(t *testing.T) {
 
 	// when they deploy a token, then the one does and the other is denied
 	s.Deploy(xyz, "owner")
-	s.Refused(s.As("visitor").Try(deploy(abcOnOne, s.At("owner"))), "not-permitted", "Don't have platform.token.deploy permission", "")
+	s.Refused(s.As("visitor").Try(deployOwnedBy(abcOnOne, s.At("owner"))), "not-permitted", "Don't have platform.token.deploy permission", "")
 	s.Turned("visitor", "token.deployed", "not-permitted")
 	s.Recorded("user1@tokeny.com", "token.deployed", xyz, "ABC TOKEN", s.At("owner"))
 }

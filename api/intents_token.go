@@ -187,4 +187,4 @@ func (d *draft) observeChain() (events.Data, error) {
 }
 
 // linksOf gives what an account is linked with.
-func linksOf(*rules.State, ulid.ULID) []string { return nil }
+func linksOf(s *rules.State, account ulid.ULID) []string { return s.About(account).Links }

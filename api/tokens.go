@@ -179,4 +179,10 @@ func listGuide(c *call) (wire.List[wire.RoleGuide], error) {
 }
 
 // linkedWallets gives the wallets that an account is linked with.
-func linkedWallets(*access.Index, string, access.AsOf) []string { return nil }
+func linkedWallets(x *access.Index, account string, a access.AsOf) []string {
+	u, err := x.Subject(account, a)
+	if err != nil {
+		return nil
+	}
+	return u.About.Links
+}

@@ -259,4 +259,6 @@ func (d *TokenActed) command(c *canon.Codec, _ int) {
 	c.String("token", &d.Token, Contract)
 }
 
+func (d *TokenActed) commits() []Digest { return []Digest{d.Payload} }
+
 func (d *TokenActed) effect(c *canon.Codec, _ int) { c.OptionalULID("onBehalfOf", &d.OnBehalfOf) }

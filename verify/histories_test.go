@@ -28,7 +28,7 @@ var parts = []string{"bulk.read", "bulk.write"}
 // parts, imports, a command of an old version.
 func history(t testing.TB, profile events.Profile) *world {
 	t.Helper()
-	profile.DefaultRoles, profile.RecoveryDelay, profile.Delegation = true, 60, true
+	profile.DefaultRoles, profile.RecoveryDelay, profile.Delegation = true, 1, true
 	w := open(t, profile)
 	permission := func(name, action string) events.Permission {
 		return events.Permission{Name: name, Category: "POLICIES", Entity: "POLICY", Action: action}
@@ -118,7 +118,6 @@ func history(t testing.TB, profile events.Profile) *world {
 	w.do(ask{as: "recovery announced", by: "platform", with: "operator", reason: events.Digest{3}}, &events.RecoveryStarted{To: id("ann")})
 	w.do(ask{as: "recovery stopped"}, &events.RecoveryStopped{To: id("ann")})
 	w.do(ask{as: "recovery announced again", by: "platform", with: "operator", reason: events.Digest{4}}, &events.RecoveryStarted{To: id("ann")})
-	w.now = w.now.Add(time.Minute)
 	w.do(ask{as: "ann the owner", by: "platform", with: "operator"}, &events.OwnershipRecovered{To: id("ann")})
 	w.do(ask{as: "the owner again", by: "ann", with: "ann2"}, &events.OwnershipTransferred{To: id("owner")})
 	return w

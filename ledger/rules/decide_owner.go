@@ -29,6 +29,8 @@ func (s *State) heir(id ulid.ULID) *Refusal {
 	switch {
 	case r != nil:
 		return r
+	case u.deactivated != 0: // invited, and not there yet
+		return s.inactive(u)
 	case id == s.owner:
 		return refuse(NoChange, "%s is the owner already", u.key)
 	case !ownerKind(u.kind):

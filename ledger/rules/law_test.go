@@ -313,7 +313,8 @@ func TestLaws(t *testing.T) {
 		}
 		lawOfCheck(t, w)
 	})
-	if most := len(asked) * 3 / 4; len(recorded) < most && !t.Failed() {
+	// Those about tokens, eleven, have tests of their own.
+	if most := (len(events.Types()) - 11) * 2 / 3; len(recorded) < most && !t.Failed() {
 		t.Errorf("random commands were recorded as %d types of events only, %v; want %d at least", len(recorded), recorded, most)
 	}
 }
