@@ -28,15 +28,45 @@ func TestT18WithoutAnAssignedWalletNothingIsDeployed(t *testing.T) {
 	s.Refused(s.As("user1@tokeny.com").Try(deployOwnedBy(xyz, "")), "invalid", "no assigned wallet", "Link a wallet")
 }
 
-func TestT7T20T21AnAccountSeesTheTokensOfItsWallets(t *testing.T) {
+func TestT7OwnersAndAgentsOfTheChainAreFoundOnThePlatform(t *testing.T) {
+	// given an account that sees no token
 	s := openServicing(t)
 	if seen := s.Seen("", "user1@tokeny.com"); len(seen) > 0 {
-		t.Errorf("an issuer admin only sees %v", seen)
+		t.Errorf("it sees %v", seen)
 	}
+
+	// when a wallet is linked with it that is an agent, then it finds that token
 	s.link("user1@tokeny.com", "agent")
 	if seen := s.Seen("", "user1@tokeny.com"); !slices.Equal(seen, []string{abc}) {
 		t.Errorf("with the agent's wallet it sees %v", seen)
 	}
-	s.As("owner").Do(wire.Intent{Kind: wire.UnlinkSubject, Subject: "user1@tokeny.com", To: s.At("agent")})
-	s.Owns("owner", abc)
+}
+
+func TestT20AnIssuerAdminSeesNoTokenOfOthers(t *testing.T) {
+	// given an issuer admin who is neither owner nor agent, and tokens of others
+	s := openServicing(t)
+	s.Deploy(xyz, "owner")
+
+	// then it gets in, and sees none of them, also with a wallet that is nothing at them
+	s.Allowed("user1@tokeny.com", "platform.servicing.access")
+	s.link("user1@tokeny.com", "assigned wallet")
+	if seen := s.Seen("", "user1@tokeny.com"); len(seen) > 0 {
+		t.Errorf("an issuer admin only sees %v", seen)
+	}
+}
+
+func TestT21AnotherWalletOfTheAccountLeavesOldTokensAsTheyAre(t *testing.T) {
+	// given an account whose wallet owns what it deployed
+	s := openServicing(t)
+	s.link("user1@tokeny.com", "old wallet")
+	s.As("user1@tokeny.com").Do(deployOwnedBy(xyz, ""))
+
+	// when another wallet takes its place
+	s.As("owner").Do(wire.Intent{Kind: wire.UnlinkSubject, Subject: "user1@tokeny.com", To: s.At("old wallet")})
+	s.link("user1@tokeny.com", "new wallet")
+
+	// then the old token's owner is still the old wallet, and the next one's is the new
+	s.As("user1@tokeny.com").Do(deployOwnedBy(abcOnOne, ""))
+	s.Owns("old wallet", xyz)
+	s.Owns("new wallet", abcOnOne)
 }
