@@ -33,7 +33,7 @@ var layers = map[string][]string{
 	"ledger/private":               {"events/..."},
 	"ledger/secret":                {"events/didkey"},
 	"ledger/snapshot":              {},
-	"ledger/wallet":                {},
+	"ledger/wallet":                {"events/eip155"},
 	"ledger/chain":                 {"events/...", "ledger/wallet"},
 	"ledger/rules":                 {"events/...", "ledger/snapshot", "ledger/wallet"},
 	"ledger/credential":            {"events/..."},
