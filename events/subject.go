@@ -225,7 +225,8 @@ func (d *SubjectReactivated) asked() Data   { return new(*d) }
 func (d *SubjectReactivated) command(c *canon.Codec, _ int) { c.ULID("subject", &d.Subject) }
 
 // SubjectRemoved says that a subject has nothing any more and can never act again with the keys that it had. Its history
-// stays. An invitation is withdrawn so, and an API key revoked.
+// stays. An invitation is withdrawn so, and an API key revoked. The API keys that are assigned to it are deactivated by
+// this event, access that it passed on goes with its own, and it counts no more as who registered a resource.
 type SubjectRemoved struct {
 	Subject ulid.ULID
 
@@ -278,7 +279,8 @@ func (d *SubjectUnlinked) command(c *canon.Codec, _ int) {
 }
 
 // SubjectErased says that private texts about a subject are erased: salt and words are gone for good wherever the ledger
-// keeps them, and every proof still verifies.
+// keeps them, and every proof still verifies. The rules refuse a text that is known to be another subject's: its display
+// name, its e-mail or its login. Reasons, which may name anybody, can be erased with any subject.
 type SubjectErased struct {
 	none
 	Subject ulid.ULID

@@ -88,7 +88,13 @@ func (r *reader) begin(e *events.Event, u *subject, roles []ulid.ULID) {
 	}
 }
 
-// remove takes all from a subject: what it holds, what it is assigned to, and its keys.
+// acts says whether a subject can do anything: an API key can while who it is assigned to can.
+func (r *reader) acts(u *subject) bool {
+	return u.state == "" && (u.holder == nobody || r.subjects[u.holder].state == "")
+}
+
+// remove takes all from a subject: what it holds, what it is assigned to and let others at, what it made, and its keys. The
+// API keys that are assigned to it are put out of use.
 func (r *reader) remove(id ulid.ULID) {
 	for _, g := range slices.Clone(r.gifts) {
 		if g.to == id {
@@ -96,7 +102,19 @@ func (r *reader) remove(id ulid.ULID) {
 		}
 	}
 	for _, t := range r.things {
-		delete(t.assigned, id)
+		for to, a := range t.assigned {
+			if to == id || a.from == id && !a.keep {
+				delete(t.assigned, to)
+			}
+		}
+		if t.creator == id {
+			t.creator = nobody
+		}
+	}
+	for _, k := range r.subjects {
+		if k.holder == id && k.state == "" {
+			k.state = "deactivated"
+		}
 	}
 	for _, k := range r.keys {
 		if k.of == id {
@@ -303,6 +321,11 @@ func (a asker) reactivate(d *events.SubjectReactivated) string {
 			case "":
 				return "no-change"
 			case "deactivated":
+				for _, k := range a.subjects {
+					if code := a.passesAll(k.id); k.holder == d.Subject && code != "" {
+						return code
+					}
+				}
 				return a.passesAll(d.Subject)
 			}
 			return "inactive"
@@ -341,6 +364,8 @@ func (a asker) updateSubject(d *events.SubjectUpdated) string {
 				return first(func() string { return a.holds(u.kind, d.Holder) }, func() string { return a.passesAll(d.Subject) })
 			case d.Unassigned && u.holder == nobody:
 				return "no-change"
+			case d.Unassigned && a.subjects[u.holder].state != "":
+				return a.passesAll(d.Subject)
 			}
 			return ""
 		},

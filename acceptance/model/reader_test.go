@@ -312,7 +312,7 @@ func covers(scope, resource string) bool {
 // sources gives all by which somebody has a permission, wherever and under whatever condition, of which nothing has ended.
 func (r *reader) sources(who ulid.ULID, permission string, at time.Time) (list []gift) {
 	u, n := r.subjects[who], r.names[permission]
-	if u == nil || u.state != "" || n == nil {
+	if u == nil || !r.acts(u) || n == nil {
 		return nil
 	}
 	if who == r.owner {
@@ -349,7 +349,7 @@ func (r *reader) may(who ulid.ULID, permission, resource string, at time.Time) b
 func (r *reader) mayGive(who ulid.ULID, permission, scope, under string, until, at time.Time) bool {
 	u, n := r.subjects[who], r.names[permission]
 	switch {
-	case u == nil || u.state != "" || n == nil:
+	case u == nil || !r.acts(u) || n == nil:
 		return false
 	case who == r.owner:
 		return true

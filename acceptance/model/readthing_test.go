@@ -115,7 +115,7 @@ func (r *reader) there(g gift, at time.Time) bool {
 	if g.from == nobody || g.keep {
 		return true
 	}
-	if u := r.subjects[g.from]; u == nil || u.state != "" {
+	if u := r.subjects[g.from]; u == nil || !r.acts(u) {
 		return false
 	}
 	for _, own := range r.gifts {
@@ -247,7 +247,7 @@ func (r *reader) assignedTo(policy string, who ulid.ULID, at time.Time) bool {
 	if a.from == nobody || a.keep {
 		return true
 	}
-	if u := r.subjects[a.from]; u == nil || u.state != "" {
+	if u := r.subjects[a.from]; u == nil || !r.acts(u) {
 		return false
 	}
 	if a.own == nobody {

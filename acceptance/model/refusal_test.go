@@ -181,7 +181,7 @@ func (r *reader) refusedAuthor(c events.Command, at time.Time) string {
 		return "not-permitted"
 	case k.purpose != "credential" || k.of != c.Actor:
 		return "not-proven"
-	case u.state != "":
+	case !r.acts(u):
 		return "inactive"
 	}
 	return unless(u.kind != "wallet", "not-proven")

@@ -36,7 +36,7 @@ func (s *State) CheckIn(subject ulid.ULID, permission, resource string, at time.
 // allowed says whether a subject holds a permission on a resource, whatever the permission needs beside.
 func (s *State) allowed(u *subject, n uint32, resource string, at time.Time, in *Context) bool {
 	switch {
-	case u.deactivated != 0:
+	case !s.acts(u):
 		return false
 	case u.id == s.owner:
 		return true
@@ -75,7 +75,7 @@ func (h hold) longer(other hold) hold {
 // and until when it does: that is the latest end of all that gives it.
 func (s *State) holds(subject ulid.ULID, permission, resource string, at time.Time, under events.Condition) (h hold) {
 	u := s.subjects.get(subject)
-	if u == nil || u.deactivated != 0 {
+	if u == nil || !s.acts(u) {
 		return h
 	}
 	n, ok := s.perms.number[permission]

@@ -307,6 +307,10 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 		}
 		return refuse(Inactive, "%s is deactivated", u.key)
 	}
+	if !s.acts(u) {
+		h := s.subjects.get(s.extra(u.id).holder)
+		return refuse(Inactive, "%s is an API key of %s, who is %s", u.key, h.key, s.stateOf(h)).hint("Assign it to an active member")
+	}
 	if s.opened.Rules > 1 && u.kind == events.KindWallet {
 		return refuse(NotProven, "%s is a wallet, which proves itself with its own signature", u.key).
 			hint("Sign with the wallet, by EIP-712, EIP-191 or EIP-4361")

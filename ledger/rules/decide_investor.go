@@ -175,7 +175,7 @@ func (s *State) attestor(e *events.Event, d *events.KeyRegistered) *Refusal {
 // AttestorOf gives the active subject that signs with a key what it sees on a chain.
 func (s *State) AttestorOf(did string) (ulid.ULID, bool) {
 	k, ok := s.keys[did]
-	if !ok || k.revoked != 0 || k.purpose != events.PurposeAttestor || s.subjects.get(k.subject).deactivated != 0 {
+	if !ok || k.revoked != 0 || k.purpose != events.PurposeAttestor || !s.acts(s.subjects.get(k.subject)) {
 		return ulid.ULID{}, false
 	}
 	return k.subject, true

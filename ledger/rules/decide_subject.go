@@ -208,7 +208,12 @@ func (s *State) decideSubjectReactivated(e *events.Event, d *events.SubjectReact
 	case StateActive:
 		return refuse(NoChange, "%s is active", u.key)
 	case StateDeactivated:
-		return s.guardSubject(e, u) // it gives back all that the subject has
+		for _, given := range append(s.keysOf(u.id), u) { // it gives back all that the subject has, and its API keys do
+			if r := s.guardSubject(e, given); r != nil {
+				return r
+			}
+		}
+		return nil
 	}
 	return s.inactive(u).hint("Invite it again")
 }
@@ -277,6 +282,10 @@ func (s *State) decideSubjectUpdated(e *events.Event, d *events.SubjectUpdated) 
 		}
 	case d.Unassigned && x.holder == ulidZero:
 		return refuse(NoChange, "%s is assigned to nobody", u.key)
+	case d.Unassigned && s.subjects.get(x.holder).deactivated != 0: // it acts again
+		if r := s.guardSubject(e, u); r != nil {
+			return r
+		}
 	}
 	properties := d.Properties != nil && !slices.Equal(d.Properties, x.properties)
 	reference := d.Reference != nil && *d.Reference != x.reference
@@ -327,13 +336,22 @@ func (s *State) decideSubjectUnlinked(e *events.Event, d *events.SubjectUnlinked
 	return nil
 }
 
-// decideSubjectErased judges who may. What the commitments are of, no state knows: the texts that are named are erased.
+// decideSubjectErased judges who may, and that no text is known to be another subject's. Of a reason no state knows whom it
+// is about: whoever may erase can name any.
 func (s *State) decideSubjectErased(e *events.Event, d *events.SubjectErased) *Refusal {
 	if r := s.need(e.Actor, ActionSubjectErase, "", e.Time); r != nil {
 		return r
 	}
-	_, r := s.subject(d.Subject)
-	return r
+	u, r := s.subject(d.Subject)
+	if r != nil {
+		return r
+	}
+	for _, text := range d.Texts {
+		if of, known := s.texts[text]; known && of != u.id {
+			return refuse(Invalid, "The text %x is another subject's, not one of %s", text, u.key).hint("Name its own subject")
+		}
+	}
+	return nil
 }
 
 // linkable judges what an account is to be linked with.

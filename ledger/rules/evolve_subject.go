@@ -15,6 +15,7 @@ func (s *State) addSubject(e *events.Event, d *events.SubjectAdded) {
 		put(s.notes, s.keys, d.Credential, &key{purpose: events.PurposeCredential, subject: d.Subject})
 	}
 	s.setExtra(d.Subject, extra{auth: d.Auth, reference: d.Reference, holder: d.Holder, properties: d.Properties})
+	s.own(d.Subject, d.DisplayName, d.Email)
 	s.giveFirst(e, d.Subject, d.Roles, d.DefaultRole)
 }
 
@@ -42,6 +43,7 @@ func (s *State) inviteSubject(e *events.Event, d *events.SubjectInvited) {
 	x := s.extra(u.id)
 	x.auth, x.reference, x.properties = d.Auth, d.Reference, d.Properties
 	s.setExtra(u.id, x)
+	s.own(u.id, d.DisplayName, d.Email)
 	s.giveFirst(e, u.id, d.Roles, d.DefaultRole)
 }
 
@@ -65,9 +67,11 @@ func (s *State) setLogin(of ulid.ULID, credential string, commitment events.Dige
 		x.login = login{credential, commitment}
 	}
 	s.setExtra(of, x)
+	s.own(of, commitment)
 }
 
-// removeSubject takes all that a subject has. It keeps its name, and what is said of it but its login.
+// removeSubject takes all that a subject has: what it holds and is assigned to, the access that rests on its own, that it
+// made a resource, its keys, and what API keys do for it. It keeps its name, and what is said of it but its login.
 func (s *State) removeSubject(e *events.Event, d *events.SubjectRemoved) {
 	u := s.subjects.get(d.Subject)
 	for len(u.grants) > 0 {
@@ -75,8 +79,20 @@ func (s *State) removeSubject(e *events.Event, d *events.SubjectRemoved) {
 		s.take(u, g.what, g.scope)
 	}
 	for _, r := range s.resources {
-		if _, is := r.assigned[u.id]; is {
-			drop(s.notes, r.assigned, u.id)
+		for to, a := range r.assigned {
+			if to == u.id || a.by == u.id && !a.keep {
+				drop(s.notes, r.assigned, to)
+			}
+		}
+		if r.creator == u.id {
+			keep(s.notes, r)
+			r.creator, r.changed = ulidZero, e.Sequence
+		}
+	}
+	for _, k := range s.keysOf(u.id) {
+		if k.deactivated == 0 { // whoever is invited again does not find them at work
+			keep(s.notes, &k.deactivated)
+			k.deactivated = e.Sequence
 		}
 	}
 	s.revokeKey(s.lapses[u.id].invitation, e.Sequence)
@@ -90,6 +106,7 @@ func (s *State) removeSubject(e *events.Event, d *events.SubjectRemoved) {
 }
 
 func (s *State) updateSubject(d *events.SubjectUpdated) {
+	s.own(d.Subject, d.DisplayName, d.Email)
 	x := s.extra(d.Subject)
 	if d.Holder != ulidZero || d.Unassigned {
 		x.holder = d.Holder

@@ -61,6 +61,15 @@ func (s *State) setExtra(of ulid.ULID, x extra) {
 	}
 }
 
+// own notes whose private texts some commitments are of: whoever was first to name one.
+func (s *State) own(of ulid.ULID, texts ...events.Digest) {
+	for _, t := range texts {
+		if _, known := s.texts[t]; !known && t != (events.Digest{}) {
+			put(s.notes, s.texts, t, of)
+		}
+	}
+}
+
 // stateOf says in which state a subject is.
 func (s *State) stateOf(u *subject) string {
 	if u.deactivated == 0 {
@@ -74,6 +83,34 @@ func (s *State) stateOf(u *subject) string {
 		return StateRemoved
 	}
 	return StateInvited
+}
+
+// acts says whether a subject may do anything: it is active and, where it is an API key that is assigned to a member, that
+// member is too.
+func (s *State) acts(u *subject) bool {
+	if u.deactivated != 0 {
+		return false
+	}
+	if u.kind != events.KindAPIKey {
+		return true
+	}
+	x := s.extras[u.id]
+	if x == nil || x.holder == ulidZero {
+		return true
+	}
+	h := s.subjects.get(x.holder)
+	return h != nil && h.deactivated == 0
+}
+
+// keysOf gives the API keys that are assigned to a member, in the order of their ids.
+func (s *State) keysOf(holder ulid.ULID) (keys []*subject) {
+	for id, x := range s.extras {
+		if x.holder == holder {
+			keys = append(keys, s.subjects.get(id))
+		}
+	}
+	slices.SortFunc(keys, func(a, b *subject) int { return a.id.Compare(b.id) })
+	return keys
 }
 
 // inactive says why a subject that is not active can do nothing.

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -87,6 +88,12 @@ func livesRefusals() []refusal {
 			then: hinted(rules.Invalid, "0xcd2a3d9f938e13cd947ec05abc7fe734df8dd826 is spelled "+cow, "EIP-55 says which letters are capitals")},
 		{name: "unlinked/what is not", profile: plain, given: given(add("ann")), when: unlink("ann", cow), then: because(rules.NotFound, "ann is not linked with "+cow)},
 		{name: "erased/nobody", profile: plain, when: erase("ann", events.Digest{1}), then: because(rules.NotFound, "There is no subject "+id("ann").String())},
+		{name: "erased/another's e-mail", profile: plain, given: given(add("ann"), addWith("bob", func(d *events.SubjectAdded) { d.Email = events.Digest{2} })),
+			when: erase("ann", events.Digest{1}, events.Digest{2}),
+			then: hinted(rules.Invalid, "The text 02"+strings.Repeat("0", 62)+" is another subject's, not one of ann", "Name its own subject")},
+		{name: "erased/another's former login", profile: plain, given: given(add("ann"), add("bob"), changeLogin("bob", "bob", events.Digest{3}).by("bob"), changeLogin("bob", "bob", events.Digest{4}).by("bob")),
+			when: erase("ann", events.Digest{3}),
+			then: hinted(rules.Invalid, "The text 03"+strings.Repeat("0", 62)+" is another subject's, not one of ann", "Name its own subject")},
 		{name: "login/of another's key", profile: plain, given: given(add("ann")), when: changeLogin("ann", "owner", events.Digest{1}).by("ann"),
 			then: because(rules.NotFound, did("owner")+" is no credential of ann, or is one no more")},
 		{name: "rotated/an invitation", profile: plain, given: given(invite("ann")), when: rotate("code of ann", "x"), then: hinted(rules.Invalid, "An invitation is not replaced by another key", "Invite again")},
@@ -173,6 +180,88 @@ func TestAbout(t *testing.T) {
 	if who, ok := w.s.KeyOwner(did("k3")); !ok || who != id("k") {
 		t.Error("the secret is not the key's")
 	}
+}
+
+// An API key acts while the member that it is assigned to is active. It does not act again when a member that was removed
+// comes back.
+func TestKeyActsWhileItsHolderDoes(t *testing.T) {
+	w := open(t, plain, create("r", "a", "ledger:role.create"), staffed("adm", "ledger:api-key.update", "ledger:subject.reactivate"), add("ann"), add("bob"),
+		apiKey("k", "r"), updateSubject("k", func(d *events.SubjectUpdated) { d.Holder = id("ann") }))
+	acts := func(want bool, when string) {
+		t.Helper()
+		if got := w.check("k", "a", ""); got != want {
+			t.Errorf("%s, the key may: %v", when, got)
+		}
+		if _, got := w.s.KeyOwner(did("k")); got != want {
+			t.Errorf("%s, the key is somebody's: %v", when, got)
+		}
+	}
+	acts(true, "assigned")
+	w.do(deactivate("ann"))
+	acts(false, "its holder deactivated")
+	if r := w.refused(create("x", "a").by("k")); r.Code != rules.Inactive || r.Reason != "k is an API key of ann, who is deactivated" {
+		t.Errorf("the key of a deactivated member signs: %v", &r)
+	}
+	unassign := updateSubject("k", func(d *events.SubjectUpdated) { d.Unassigned = true })
+	for _, st := range []step{unassign.by("adm"), reactivate("ann").by("adm")} { // either would let it act, with more than adm has
+		if r := w.refused(st); r.Code != rules.Escalation {
+			t.Errorf("%s lets the key act: %v", st.data.Type(), &r)
+		}
+	}
+	prev, before := w.prev, w.events
+	w.s.Begin()
+	w.do(reactivate("ann"))
+	acts(true, "its holder active again")
+	w.s.Rollback()
+	acts(false, "that taken back")
+	w.prev, w.events = prev, before
+	w.do(removeSubject("ann"))
+	acts(false, "its holder removed")
+	w.do(inviteBy("ann", "second"), joinBy("ann", "second", "ann2"))
+	acts(false, "its holder back")
+	if u, _ := w.s.Subject(id("k")); u.State != rules.StateDeactivated {
+		t.Errorf("the key of a removed member is %s", u.State)
+	}
+	w.do(updateSubject("k", func(d *events.SubjectUpdated) { d.Holder = id("bob") }), reactivate("k"))
+	acts(true, "another's")
+}
+
+// What somebody made or passed on before it was removed does not let it, or others, in when it comes back.
+func TestRemovedLosesWhatItMade(t *testing.T) {
+	w := open(t, plain, publish("shop", perm("all", access(events.ReachAll)), perm("assigned", access(events.ReachAssigned)), perm("use", need(events.NeedAccess))),
+		create("maker", "shop:use", "ledger:resource.register"), create("wide", "shop:all", "shop:use", "ledger:access.delegate"), create("narrow", "shop:assigned", "shop:use"),
+		add("ann"), add("bob"), assign("ann", "maker"), assign("ann", "wide"), assign("bob", "narrow"),
+		registered("policy/1").by("ann"), registered("policy/2"), delegateAccess("bob", "policy/2").by("ann"))
+	if !w.check("ann", "shop:use", "policy/1") || !w.check("bob", "shop:use", "policy/2") {
+		t.Fatal("they have no access")
+	}
+	w.do(removeSubject("ann"))
+	if w.check("ann", "shop:use", "policy/1") || w.check("bob", "shop:use", "policy/2") {
+		t.Error("removed, ann gives access")
+	}
+	w.do(inviteBy("ann", "second", "maker"), joinBy("ann", "second", "ann2"))
+	if w.check("ann", "shop:use", "policy/1") {
+		t.Error("ann reaches what she had made")
+	}
+	w.do(assign("ann", "wide"))
+	if w.check("bob", "shop:use", "policy/2") {
+		t.Error("what ann had passed on is back")
+	}
+}
+
+// Whose a private text is, is known after a snapshot too, and whoever names it later does not make it its own.
+func TestTextsAreTheirOwners(t *testing.T) {
+	w := open(t, plain, add("ann"), addWith("bob", func(d *events.SubjectAdded) { d.DisplayName = events.Digest{2} }),
+		updateSubject("ann", func(d *events.SubjectUpdated) { d.DisplayName = events.Digest{2} }))
+	s, err := rules.ReadSnapshot(w.s.AppendSnapshot(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.s = s
+	if r := w.refused(erase("ann", events.Digest{2})); r.Code != rules.Invalid {
+		t.Errorf("bob's name is erased as ann's: %v", &r)
+	}
+	w.do(erase("bob", events.Digest{2}), erase("ann", events.Digest{9})) // its own, and what may be a reason
 }
 
 // Who is removed loses what it was assigned to, too, and does not find it again when it comes back.

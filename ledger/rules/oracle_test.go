@@ -110,7 +110,23 @@ func (o *oracle) read(e *events.Event) {
 	case *events.SubjectRemoved:
 		o.deactivated[d.Subject] = true
 		o.given = slices.DeleteFunc(o.given, func(g handed) bool { return g.to == d.Subject })
-		o.assigned = slices.DeleteFunc(o.assigned, func(a handed) bool { return a.to == d.Subject })
+		o.assigned = slices.DeleteFunc(o.assigned, func(a handed) bool { return a.to == d.Subject || a.by == d.Subject })
+		for _, r := range o.resources {
+			if r.creator == d.Subject {
+				r.creator = ulid.ULID{}
+			}
+		}
+	case events.TokenData:
+		c := d.Change()
+		if c.Added {
+			o.kind[c.Subject] = events.KindWallet
+		}
+		if c.Take != (ulid.ULID{}) {
+			o.take(handed{to: c.From, role: c.Take, scope: events.TokenScope(d.Of())})
+		}
+		if c.Give != (ulid.ULID{}) {
+			o.give(handed{to: c.Subject, role: c.Give, scope: events.TokenScope(d.Of()), id: e.ID})
+		}
 	case *events.RoleCreated:
 		o.roles[d.Role] = map[string]bool{}
 		o.into(d.Role, o.all(d.Permissions, d.Parts), d.Included)

@@ -39,7 +39,7 @@ func (s *State) assignedTo(path string, r *resource, who ulid.ULID, at time.Time
 			return true
 		}
 		u := s.subjects.get(a.by)
-		if u == nil || u.deactivated != 0 {
+		if u == nil || !s.acts(u) {
 			return false
 		}
 		if a.from == ulidZero {

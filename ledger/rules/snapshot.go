@@ -16,7 +16,7 @@ import (
 // what Evolve makes of events, gives it another version.
 const (
 	snapshotOf      = "state"
-	snapshotVersion = 4
+	snapshotVersion = 5
 )
 
 // AppendSnapshot appends all that the state is. Equal states give equal bytes. Of what follows from other parts, like who

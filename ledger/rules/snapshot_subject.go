@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -31,6 +32,11 @@ func (s *State) appendLives(b []byte) []byte {
 		}
 		b = snapshot.AppendString(snapshot.AppendStrings(b, x.links), x.login.credential)
 		b = append(b, x.login.commitment[:]...)
+	}
+	b = snapshot.AppendCount(b, len(s.texts))
+	for _, text := range slices.SortedFunc(maps.Keys(s.texts), func(a, b events.Digest) int { return bytes.Compare(a[:], b[:]) }) {
+		of := s.texts[text]
+		b = append(append(b, text[:]...), of[:]...)
 	}
 	return b
 }
@@ -64,6 +70,14 @@ func (s *State) readLives(r *snapshot.Reader) {
 			return
 		}
 		s.extras[ulid.ULID([]byte(id))] = x
+	})
+	readSorted(r, 48, func() string { return string(r.Take(32)) }, func(text string) {
+		of := r.ID()
+		if s.subjects.get(of) == nil {
+			r.Fail("a private text is nobody's")
+			return
+		}
+		s.texts[events.Digest([]byte(text))] = of
 	})
 	for did, k := range s.keys {
 		if k.purpose == events.PurposeCredential {

@@ -45,10 +45,11 @@ type State struct {
 	managed    map[string]ulid.ULID // the one role of each way of assigning, but for the operator's
 	tokens     map[string]*token    // by their CAIP-10 ids
 	subjects   subjects
-	extras     map[ulid.ULID]*extra   // of some subjects
-	lapses     map[ulid.ULID]lapse    // of those that are invited, or were removed
-	further    map[ulid.ULID][]string // credentials of a subject beside the first it had, sorted; revoked ones too
-	keys       map[string]*key        // those that were replaced too: a key has one purpose for ever
+	extras     map[ulid.ULID]*extra        // of some subjects
+	lapses     map[ulid.ULID]lapse         // of those that are invited, or were removed
+	texts      map[events.Digest]ulid.ULID // whose display name, e-mail or login a commitment is of, former ones too
+	further    map[ulid.ULID][]string      // credentials of a subject beside the first it had, sorted; revoked ones too
+	keys       map[string]*key             // those that were replaced too: a key has one purpose for ever
 	current    map[string]string
 	parts      map[events.Digest]part
 	live       commands              // those whose time may still be decided on
@@ -112,7 +113,7 @@ func New() *State {
 		sources: map[string]time.Time{}, ending: map[ulid.ULID]*ending{},
 		ties: map[ulid.ULID]*tie{}, resources: map[string]*resource{}, reviews: map[ulid.ULID]*review{},
 		evidence: map[events.Type]bool{},
-		extras:   map[ulid.ULID]*extra{}, lapses: map[ulid.ULID]lapse{}, further: map[ulid.ULID][]string{},
+		extras:   map[ulid.ULID]*extra{}, lapses: map[ulid.ULID]lapse{}, texts: map[events.Digest]ulid.ULID{}, further: map[ulid.ULID][]string{},
 	}
 }
 
@@ -336,10 +337,10 @@ func UUID(id ulid.ULID) string {
 	return string(b)
 }
 
-// KeyOwner gives the active subject that may sign commands with a key.
+// KeyOwner gives the active subject that may sign commands with a key: not an API key whose holder is not active.
 func (s *State) KeyOwner(did string) (ulid.ULID, bool) {
 	k, ok := s.keys[did]
-	if !ok || k.revoked != 0 || k.purpose != events.PurposeCredential || s.subjects.get(k.subject).deactivated != 0 {
+	if !ok || k.revoked != 0 || k.purpose != events.PurposeCredential || !s.acts(s.subjects.get(k.subject)) {
 		return ulid.ULID{}, false
 	}
 	return k.subject, true

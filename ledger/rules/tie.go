@@ -48,7 +48,7 @@ func (s *State) tied(g *grant) tie {
 // nobody passed on, or that stay, have none and need none.
 func (s *State) above(g *grant, t *tie, at time.Time) *grant {
 	u := s.subjects.get(t.by)
-	if u == nil || u.deactivated != 0 {
+	if u == nil || !s.acts(u) {
 		return nil
 	}
 	from := u.get(g.what, t.scope)

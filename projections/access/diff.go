@@ -235,6 +235,9 @@ func (c *comparison) lost(u *subject) []Changed {
 	before, after := c.ways(u, c.a), c.ways(u, c.b)
 	return c.list(u, before, after, c.a, func(n uint32, w way) []uint64 {
 		causes := []uint64{uint64(u.deactivated), c.levelAt(n)}
+		if h := c.x.holderOf(u, c.b); h != nil {
+			causes = append(causes, uint64(h.deactivated))
+		}
 		o := c.x.outcomeOf(w.line, c.b)
 		causes = append(causes, o.given, o.lost) // given anew, under another condition
 		if broken := c.x.broken(c.x.tied(o.given), c.b); broken != nil {

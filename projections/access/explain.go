@@ -16,7 +16,7 @@ type Explanation struct {
 	Answer
 	Subject           SubjectView // zero where it is unknown
 	UnknownSubject    bool
-	Deactivated       uint64 // the position since which the subject may nothing; 0: it is active
+	Deactivated       uint64 // the position since which the subject, or whoever an API key is assigned to, may nothing; 0: it is active
 	DeactivatedBy     ulid.ULID
 	UnknownPermission bool     // no catalogue, role or grant names it as of then
 	Nearest           []string // known names near an unknown one, at most three
@@ -97,7 +97,7 @@ func (x *Index) ExplainIn(subject, permission, resource string, in rules.Context
 	named = named && x.known(n, v)
 	if u != nil {
 		e.Subject = x.subjectView(u, v)
-		if e.Deactivated = e.Subject.Deactivated; e.Deactivated != 0 {
+		if e.Deactivated = x.inactiveSince(u, v); e.Deactivated != 0 {
 			e.DeactivatedBy = x.actorOf(e.Deactivated)
 		}
 	}

@@ -37,9 +37,8 @@ func (x *Index) explainTies(e *Explanation, u *subject, n uint32, resource strin
 		if b := x.broken(t, v); b != nil {
 			by := x.subjects.at(b.by)
 			one := Broken{Reason: reason(), Key: by.key}
-			if !x.active(by, v) {
-				one.Inactive = uint64(by.deactivated)
-			} else if lost := x.outcomeOf(x.lines.at(b.line), v); lost.given == b.from {
+			one.Inactive = x.inactiveSince(by, v)
+			if lost := x.outcomeOf(x.lines.at(b.line), v); one.Inactive == 0 && lost.given == b.from {
 				one.LostAt = lost.lost
 			}
 			e.Broken = append(e.Broken, one)

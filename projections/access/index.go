@@ -53,6 +53,8 @@ type Index struct {
 	lives  map[uint32][]phase       // of some subjects, by number
 	abouts map[uint32][]said[About] // of some subjects, by number
 
+	holdersKeys map[uint32][]uint32 // by member: the API keys that are, or were, assigned to it
+
 	ties      map[uint32]*tie      // by the position that gave
 	resources map[string]*resource // by path; those that are gone too
 	accesses  []uint32             // permissions that ever gave access to policies
@@ -94,7 +96,7 @@ func New() *Index {
 	x := &Index{
 		roleID: map[ulid.ULID]uint32{}, roleKey: map[string][]uint32{}, actorNumber: map[ulid.ULID]uint32{},
 		parts: map[events.Digest]part{}, ties: map[uint32]*tie{}, resources: map[string]*resource{}, tokens: tokens.New(),
-		lives: map[uint32][]phase{}, abouts: map[uint32][]said[About]{},
+		lives: map[uint32][]phase{}, abouts: map[uint32][]said[About]{}, holdersKeys: map[uint32][]uint32{},
 	}
 	x.scope("")
 	return x

@@ -2,6 +2,7 @@ package access
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -49,14 +50,22 @@ func (x *Index) enterState(u *subject, state uint8, at uint64) {
 		list = []phase{{u.deactivated, deactivated}}
 	case list == nil && state == deactivated:
 		u.deactivated = uint32(at)
-		x.publishHolding(u, nil, at)
+		x.publishLife(u, at)
 		return
 	}
 	x.lives[u.number] = append(list, phase{uint32(at), state})
 	if u.deactivated = uint32(at); state == active {
 		u.deactivated = 0
 	}
+	x.publishLife(u, at)
+}
+
+// publishLife puts a subject's state into what it and the API keys that are assigned to it hold at the head.
+func (x *Index) publishLife(u *subject, at uint64) {
 	x.publishHolding(u, nil, at)
+	for _, k := range x.keysOf(u) {
+		x.publishHolding(k, nil, at)
+	}
 }
 
 // stateOf gives the state of a subject in a view, and since which position it is not active; 0: it is.
@@ -79,13 +88,52 @@ func (x *Index) stateOf(u *subject, v view) (state uint8, since uint64) {
 	return active, 0
 }
 
-// active says whether the subject may do anything in the view.
+// active says whether the subject may do anything in the view: an API key may while the member that it is assigned to is
+// active, too.
 func (x *Index) active(u *subject, v view) bool {
 	if uint64(u.added) > v.position {
 		return false
 	}
+	return x.inactiveSince(u, v) == 0
+}
+
+// inactiveSince gives the position since which a subject may do nothing; 0: it is active.
+func (x *Index) inactiveSince(u *subject, v view) uint64 {
 	_, since := x.stateOf(u, v)
-	return since == 0
+	if since == 0 {
+		if h := x.holderOf(u, v); h != nil {
+			_, since = x.stateOf(h, v)
+		}
+	}
+	return since
+}
+
+// holderOf gives the member that an API key is assigned to, whatever the occurred time; nil: nobody.
+func (x *Index) holderOf(u *subject, v view) *subject {
+	if x.kinds[u.kind] != events.KindAPIKey {
+		return nil
+	}
+	if holder := x.aboutOf(u, view{position: v.position, head: v.head}).Holder; holder != (ulid.ULID{}) {
+		return x.subject(holder)
+	}
+	return nil
+}
+
+// keysOf gives the API keys that are assigned to a member at the head.
+func (x *Index) keysOf(u *subject) (keys []*subject) {
+	for _, n := range x.holdersKeys[u.number] {
+		if k := x.subjects.at(n); x.holderOf(k, view{position: math.MaxUint64}) == u {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// noteHolder lets the API keys of a member be found. One that was assigned to another since stays there, and is passed over.
+func (x *Index) noteHolder(key uint32, holder ulid.ULID) {
+	if h := x.subject(holder); h != nil && !slices.Contains(x.holdersKeys[h.number], key) {
+		x.holdersKeys[h.number] = append(x.holdersKeys[h.number], key)
+	}
 }
 
 // aboutOf gives what is said of a subject in a view.
@@ -96,6 +144,9 @@ func (x *Index) say(u *subject, at uint64, change func(*About)) {
 	a := x.aboutOf(u, view{position: at, head: true})
 	change(&a)
 	x.abouts[u.number] = append(x.abouts[u.number], said[About]{at, a})
+	if a.Holder != (ulid.ULID{}) {
+		x.noteHolder(u.number, a.Holder)
+	}
 }
 
 // Property gives what is said of a subject, by key or id, under a name as of then; false: nothing is.
@@ -195,6 +246,9 @@ func (x *Index) changeLife(e *events.Event) bool {
 					a.Reference = strings.Clone(*d.Reference)
 				}
 			})
+			if d.Holder != (ulid.ULID{}) || d.Unassigned {
+				x.publishHolding(u, nil, at)
+			}
 		}
 	case *events.SubjectLinked:
 		id = d.Subject
@@ -228,8 +282,19 @@ func (x *Index) removeSubject(u *subject, at uint64) {
 		}
 	}
 	for _, r := range x.resources {
-		if list := r.assigned[u.number]; len(list) > 0 && !list[len(list)-1].taken {
-			r.assigned[u.number] = append(list, assigned{position: at, taken: true})
+		for to, list := range r.assigned {
+			if a := list[len(list)-1]; !a.taken && (to == u.number || a.passed && !a.keep && a.by == u.number) {
+				r.assigned[to] = append(list, assigned{position: at, taken: true})
+			}
+		}
+		if f := r.facts[len(r.facts)-1]; !f.gone && f.creator == u.number {
+			f.position, f.creator = at, nobody
+			r.facts = append(r.facts, f)
+		}
+	}
+	for _, k := range x.keysOf(u) {
+		if k.deactivated == 0 {
+			x.enterState(k, deactivated, at)
 		}
 	}
 	x.enterState(u, removed, at)
@@ -301,8 +366,12 @@ func (r *restorer) lives() {
 		}
 		if len(list) == 0 {
 			r.Fail("nothing is said of a subject")
+			return
 		}
 		x.abouts[n] = list
+		if holder := list[len(list)-1].value.Holder; holder != (ulid.ULID{}) {
+			x.noteHolder(n, holder)
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package access
 import (
 	"cmp"
 	"hash/maphash"
+	"math"
 	"slices"
 	"strings"
 
@@ -193,7 +194,7 @@ func (x *Index) scopeNamed(text string) (uint32, bool) {
 // publishHolding puts the lines of a subject that an entry changed into what it holds at the head. The lines are of one
 // subject; where there are none, the subject itself changed.
 func (x *Index) publishHolding(u *subject, lines []uint32, at uint64) {
-	h := &holding{from: uint32(at), active: u.deactivated == 0, owner: u.number == x.owner, token: x.tokenKind(u.kind)}
+	h := &holding{from: uint32(at), active: x.activeNow(u), owner: u.number == x.owner, token: x.tokenKind(u.kind)}
 	var room [few]held
 	changed := room[:0] // most entries change one
 	for _, n := range lines {
@@ -211,6 +212,15 @@ func (x *Index) publishHolding(u *subject, lines []uint32, at uint64) {
 	slices.SortFunc(changed, held.compare)
 	h.change(u.now.Load(), changed)
 	u.now.Store(h)
+}
+
+// activeNow says whether a subject may do anything at the head.
+func (x *Index) activeNow(u *subject) bool {
+	if u.deactivated != 0 {
+		return false
+	}
+	h := x.holderOf(u, view{position: math.MaxUint64})
+	return h == nil || h.deactivated == 0
 }
 
 // tie notes whether a line holds under more than its end.

@@ -15,7 +15,7 @@ var _ projections.Snapshotter = (*Index)(nil)
 // What stands before the snapshot of an index, and the version of its form.
 const (
 	snapshotOf      = "access"
-	snapshotVersion = 5
+	snapshotVersion = 6
 )
 
 // AppendSnapshot implements projections.Snapshotter. There stand, each in the order of their numbers: actors, entries,

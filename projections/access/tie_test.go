@@ -113,6 +113,17 @@ func tiedHistory(t *rapid.T) *ledger {
 		l.do(t, &events.RoleCreated{Role: id(roleNames[i]), Key: roleNames[i], Name: roleNames[i], Permissions: []string{"cat:assigned", "mint"}})
 		l.do(t, &events.RoleAssigned{Subject: id(who), Role: id(roleNames[i])})
 	}
+	if rapid.Bool().Draw(t, "somebody has passed on") { // so that no run of the test does without, which random commands alone make likely only
+		l.do(t, &events.ResourceRegistered{Resource: "policy/1"})
+		l.do(t, &events.ResourceUpdated{Resource: "policy/1", Publish: true})
+		l.do(t, &events.AccessAssigned{Subject: id("ann"), Resource: "policy/1"})
+		for _, d := range []events.Data{&events.AccessDelegated{Subject: id("cem"), Resource: "policy/1"}, &events.RoleDelegated{Subject: id("cem"), Role: id(roleNames[0])}} {
+			l.now = l.now.Add(time.Minute)
+			if _, err := l.run(events.Command{Data: d, Actor: id("ann"), Auth: events.Auth{Method: events.MethodSignature, Credential: credential(id("ann"))}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	for range rapid.IntRange(15, 60).Draw(t, "commands") {
 		l.now = l.now.Add(time.Duration(rapid.IntRange(0, 60).Draw(t, "minutes")) * time.Minute)
 		if rapid.Bool().Draw(t, "record ends") {
