@@ -123,7 +123,8 @@ func (a *app) passwdCommand() *cobra.Command {
 		Use:   "passwd",
 		Short: "Give yourself a password, or another",
 		Long: `Give yourself a password, or another: in your session, or with your API key. It opens the key that you sign with, and
-has at least 15 characters. Whoever is signed in as you elsewhere is signed out.`,
+has at least 15 characters. Whoever is signed in as you elsewhere is signed out. A first password is chosen with
+` + "`permledger accept --password`" + `, when the invitation is accepted.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(s *session) error {
@@ -136,7 +137,8 @@ has at least 15 characters. Whoever is signed in as you elsewhere is signed out.
 					return fmt.Errorf("passwd: %w", err)
 				}
 				if who.Subject == "" {
-					return exit(exitDenied, "passwd: whose? Sign in with `permledger login`, or set PERMLEDGER_KEY to your API key")
+					return exit(exitDenied, "passwd: whose? Sign in with `permledger login`, or set PERMLEDGER_KEY to the text of your API key; "+
+						"a first password is chosen with `permledger accept --password`")
 				}
 				in := wire.PutLogin{Reason: a.reason}
 				if who.Kind == "session" {
