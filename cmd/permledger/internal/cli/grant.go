@@ -48,9 +48,27 @@ func (g *given) isRole(ctx context.Context, s *session, name string) (bool, erro
 	case role && permission:
 		return false, usage("%q is a role and a permission: say --role or --permission", name)
 	case !role && !permission:
-		return false, exit(exitNotFound, "%q is neither a role nor a permission%s", name, g.orNew)
+		return false, exit(exitNotFound, "%q is neither a role nor a permission%s%s", name, g.orNew, near(ctx, s, name, known.Items))
 	}
 	return role, nil
+}
+
+// near says which roles and permissions somebody may have meant who misspelled one; nothing, where none is near.
+func near(ctx context.Context, s *session, name string, permissions []wire.Permission) string {
+	var names []string
+	if roles, err := s.Roles(ctx, s.org, false, client.Read{}); err == nil { // else without them
+		for _, r := range roles.Items {
+			names = append(names, r.Key)
+		}
+	}
+	for _, p := range permissions {
+		names = append(names, p.Name)
+	}
+	found := rules.Nearest(name, slices.Values(names))
+	if len(found) == 0 {
+		return ""
+	}
+	return "\nNear it: " + strings.Join(found, ", ")
 }
 
 func (a *app) grantCommand() *cobra.Command {

@@ -110,7 +110,7 @@ can sign in with ` + "`permledger login`" + `: with your e-mail address, where t
 A link says which server and organization it is for; with a code alone say --server and --org, or --data.`,
 		Example: `  permledger accept 'https://ledger.example/v1/orgs/main/join#pli_…' --new-key ben.key
   permledger accept 'https://ledger.example/v1/orgs/main/join#pli_…' --new-key ben.key --password`,
-		Args:    cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			text := args[0]
 			if link, code, ok := strings.Cut(text, "#"); ok {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/permledger/permledger/node"
 )
 
 // at runs a command and gives what it wrote, answers first, and its exit code.
@@ -58,6 +60,66 @@ func TestAnOrganizationsNameMakesNoFiles(t *testing.T) {
 	}
 	if _, err := os.Stat(dir); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Given each profile, when a ledger is made, then the command that it proposes next works.
+func TestInitProposesWhatWorks(t *testing.T) {
+	for _, profile := range node.Profiles() {
+		dir := filepath.Join(t.TempDir(), "L")
+		got, code := at(t, "init", dir, "--profile", profile)
+		if code != exitDone {
+			t.Fatal(got)
+		}
+		command := firstCommands[profile]
+		if command == "" || !strings.Contains(got, "permledger "+command+"\n") {
+			t.Fatalf("%s: nothing is proposed:\n%s", profile, got)
+		}
+		var args []string
+		for i, part := range strings.Split(command, `"`) {
+			if i%2 == 1 {
+				args = append(args, part)
+			} else {
+				args = append(args, strings.Fields(part)...)
+			}
+		}
+		t.Chdir(t.TempDir()) // where a key may be made
+		if got, code := at(t, append(args, "--data", dir)...); code != exitDone {
+			t.Errorf("%s: %s: exit %d: %s", profile, command, code, got)
+		}
+	}
+}
+
+// Given names that are not quite those of what there is, when they are asked for, then the answer says what is near.
+func TestWhatIsNearIsSaid(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "L")
+	for _, args := range [][]string{
+		{"init", dir, "--profile", "stokr"},
+		{"--data", dir, "role", "create", "Compliance Officer", "investor.create"},
+		{"--data", dir, "user", "add", "dora"},
+		{"--data", dir, "key", "create", "backend", "--role", "compliance-officer", "--out", dir + ".key"},
+	} {
+		if got, code := at(t, args...); code != exitDone {
+			t.Fatal(got)
+		}
+	}
+	for _, c := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"grant compliance-oficer to dora", exitNotFound, "Near it: compliance-officer"},
+		{"grant investor.creat to dora", exitNotFound, "Near it: stokr:investor.create"},
+		{"role ls --org mian", exitNotFound, "Near it: main"},
+		{"blame dora", exitNotFound, "permledger blame user:dora"},
+		{"org recover --finish", exitNotFound, "No recovery is under way"},
+		{"org recover --stop", exitNotFound, "No recovery is under way"},
+		{"passwd --key README", exitDenied, "accept --password"},
+		{"role create X investor.view --key " + dir + ".key", exitDenied, "Don't have role.create permission"}, // the API key's file
+	} {
+		if got, code := at(t, append([]string{"--data", dir}, strings.Fields(c.args)...)...); code != c.code || !strings.Contains(got, c.want) {
+			t.Errorf("permledger %s: exit %d, want %d\n%swant it to say %q", c.args, code, c.code, got, c.want)
+		}
 	}
 }
 
