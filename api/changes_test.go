@@ -72,6 +72,9 @@ func TestEveryKindOfIntentIsRecorded(t *testing.T) {
 				t.Fatalf("prepared with refusal %+v, preview %+v", p.Refusal, p.Preview)
 			}
 			want := wire.Preview{Type: step.typ, Gains: step.gain, Losses: step.lose}
+			if step.in.Kind == wire.UpdateRole {
+				want.Holders = 1
+			}
 			if diff := cmp.Diff(want, *p.Preview, cmpopts.EquateEmpty(), cmpopts.SortSlices(func(a, b wire.Effective) bool { return a.Permission < b.Permission })); diff != "" {
 				t.Errorf("preview (-want +got):\n%s", diff)
 			}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -13,8 +14,9 @@ import (
 )
 
 const (
-	maxShown   = 1_000     // gains, and losses, that a preview lists
-	maxWeighed = 1_000_000 // pairs of subject and permission that a preview looks at; beyond, More is a lower bound
+	maxShown     = 1_000     // gains, and losses, that a preview lists
+	maxWeighed   = 5_000     // pairs of subject and permission that a preview looks at; beyond, More is a lower bound
+	maxRehearsed = 1_000_000 // the same of a simulation, which is asked for by itself
 )
 
 // previewer finds who would gain and lose what. Only what an event touches is compared: one subject, or the holders of
@@ -167,41 +169,41 @@ func (p *previewer) difference(list *[]wire.Effective, u rules.Subject, a, b []r
 	}
 }
 
-// role lists what the holders of a role gain and lose by permissions that come into it and leave it.
+// role lists what the holders of a role gain and lose by permissions that come into it and leave it. However many hold it,
+// no more are looked at than answer within some milliseconds; how many there are is said.
 func (p *previewer) role(id ulid.ULID, added, removed []string) {
 	r, _ := p.state.Role(id)
-	left := r.Holders
-	if left == 0 || len(added)+len(removed) == 0 {
+	if p.out.Holders = r.Holders; r.Holders == 0 || len(added)+len(removed) == 0 {
 		return
 	}
-	for _, v := range p.index.Subjects(access.AsOf{Position: p.state.Position(), Instant: p.at}) {
-		held := p.state.Held(v.ID, p.at)
-		var scopes []string
+	for _, name := range slices.Concat(added, removed) {
+		p.fits(name, events.KindHuman) // asks the index now, which must not be asked for it under its lock
+	}
+	p.index.EachHolder(id, access.AsOf{Position: p.state.Position(), Instant: p.at}, func(holder ulid.ULID) bool {
+		u, _ := p.state.Subject(holder)
+		held := p.state.Held(holder, p.at)
 		for _, h := range held {
-			if h.Permission == "" && h.Role == id {
-				scopes = append(scopes, h.Scope)
+			if h.Permission != "" || h.Role != id {
+				continue
 			}
-		}
-		if len(scopes) == 0 {
-			continue
-		}
-		left--
-		if u, _ := p.state.Subject(v.ID); p.counts(u) {
-			for _, scope := range scopes {
-				for _, name := range added {
-					if p.fits(name, u.Kind) && !p.gives(held, name, scope, ulid.ULID{}) {
-						p.note(&p.out.Gains, u.Key, name, scope)
-					}
+			p.weighed += len(added) + len(removed)
+			if !p.counts(u) {
+				continue
+			}
+			for _, name := range added {
+				if p.fits(name, u.Kind) && !p.gives(held, name, h.Scope, ulid.ULID{}) {
+					p.note(&p.out.Gains, u.Key, name, h.Scope)
 				}
-				for _, name := range removed {
-					if p.fits(name, u.Kind) && !p.gives(held, name, scope, id) {
-						p.note(&p.out.Losses, u.Key, name, scope)
-					}
+			}
+			for _, name := range removed {
+				if p.fits(name, u.Kind) && !p.gives(held, name, h.Scope, id) {
+					p.note(&p.out.Losses, u.Key, name, h.Scope)
 				}
 			}
 		}
-		if p.weighed += len(scopes) * (len(added) + len(removed)); left == 0 || p.weighed > maxWeighed {
-			return
-		}
+		return p.weighed <= maxWeighed
+	})
+	for _, list := range [][]wire.Effective{p.out.Gains, p.out.Losses} {
+		slices.SortStableFunc(list, func(a, b wire.Effective) int { return cmp.Compare(a.Subject, b.Subject) })
 	}
 }

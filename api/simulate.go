@@ -189,7 +189,7 @@ func (r *rehearsal) after(s *rules.State) {
 		}
 	}
 	for id := range r.subjects {
-		if r.weighed > maxWeighed {
+		if r.weighed > maxRehearsed {
 			r.cut = true
 			return
 		}

@@ -221,8 +221,10 @@ type Preview struct {
 	Type   string      `json:"type"` // of the event
 	Gains  []Effective `json:"gains,omitempty"`
 	Losses []Effective `json:"losses,omitempty"`
-	More   int         `json:"more,omitempty"` // gains and losses left out
-	Erases []Erasure   `json:"erases,omitempty"`
+	More   int         `json:"more,omitempty"` // gains and losses left out; of a role that very many have, at least so many
+	// Holders says how many have the role that would change.
+	Holders int       `json:"holders,omitempty"`
+	Erases  []Erasure `json:"erases,omitempty"`
 }
 
 // Erasure is a private text that is to be erased.

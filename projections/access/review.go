@@ -114,6 +114,32 @@ func (x *Index) Allowing(action string, a AsOf) []string {
 	return names
 }
 
+// EachHolder calls yield with each subject that has a role on any scope, deactivated ones too, in no order, until it says
+// no. Nothing is done for those that come after. It is called under a lock: yield must not change the index.
+func (x *Index) EachHolder(id ulid.ULID, a AsOf, yield func(ulid.ULID) bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	v := x.view(a)
+	r := x.role(id)
+	if r == nil || !x.existed(r, v) {
+		return
+	}
+	x.eachHolder(r, v, func(u *subject) bool { return yield(u.id) })
+}
+
+func (x *Index) eachHolder(r *role, v view, yield func(*subject) bool) {
+	have := map[uint32]bool{}
+	for _, n := range r.lines {
+		l := x.lines.at(n)
+		if o := x.outcomeOf(l, v); o.holds(v.instant) && x.alive(x.tied(o.given), v) && !have[l.subject] {
+			have[l.subject] = true
+			if !yield(x.subjects.at(l.subject)) {
+				return
+			}
+		}
+	}
+}
+
 // HoldersOf gives the subjects that have a role on any scope, deactivated ones too, by key.
 func (x *Index) HoldersOf(id ulid.ULID, a AsOf) []SubjectView {
 	x.mu.RLock()
@@ -123,15 +149,11 @@ func (x *Index) HoldersOf(id ulid.ULID, a AsOf) []SubjectView {
 	if r == nil || !x.existed(r, v) {
 		return nil
 	}
-	have := map[uint32]bool{}
 	var list []SubjectView
-	for _, n := range r.lines {
-		l := x.lines.at(n)
-		if o := x.outcomeOf(l, v); o.holds(v.instant) && x.alive(x.tied(o.given), v) && !have[l.subject] {
-			have[l.subject] = true
-			list = append(list, x.subjectView(x.subjects.at(l.subject), v))
-		}
-	}
+	x.eachHolder(r, v, func(u *subject) bool {
+		list = append(list, x.subjectView(u, v))
+		return true
+	})
 	slices.SortFunc(list, func(a, b SubjectView) int { return cmp.Compare(a.Key, b.Key) })
 	return list
 }
