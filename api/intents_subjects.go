@@ -29,10 +29,7 @@ func (d *draft) addSubject() (events.Data, error) {
 	if d.in.Reference != nil {
 		data.Reference = *d.in.Reference
 	}
-	if w, err := wallet.ParseID(data.Key); err == nil && data.Kind == events.KindWallet {
-		data.Key = w.String() // as EIP-55 writes it
-	}
-	return data, cmp.Or(err1, err2, err3, err4)
+	return data, cmp.Or(walletKey(d.in.SubjectKind, d.in.Subject), err1, err2, err3, err4)
 }
 
 // holder gives the member that an API key is to be assigned to; zero for none.

@@ -230,7 +230,7 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		d.text("login", in.Login, text(have.Login))
 		d.text("key", in.Key, have.Credential)
 	case *events.SubjectAdded:
-		d.same("key", in.Subject, have.Key)
+		d.text("key", in.Subject, have.Key)
 		d.said(in, have.Auth, have.Properties, have.Reference, len(have.Roles))
 		if (in.Holder == "") != have.Holder.IsZero() {
 			d = append(d, "holder")

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,7 +67,7 @@ func TestForgedDocument(t *testing.T) {
 		})},
 		{name: "signed by the right key, with another place in the status list", at: "ann's role", tamper: edit("ann's role", func(w *world, en *chain.Entry) {
 			w.forgeDocument(en, "ann's role", "document", func(b []byte) []byte {
-				return bytes.ReplaceAll(b, []byte(`"statusListIndex":"2"`), []byte(`"statusListIndex":"1"`))
+				return bytes.ReplaceAll(b, []byte(`"statusListIndex":"5"`), []byte(`"statusListIndex":"1"`))
 			})
 		})},
 	}
@@ -80,6 +81,20 @@ func TestForgedDocument(t *testing.T) {
 		})},
 		{name: "one that was asked for left out, where the profile wants none", at: "document about bob", check: chain.CheckDocument,
 			found: "expected a document, found none", tamper: edit("document about bob", left)},
+		{name: "of a review left out", at: "review closed", check: chain.CheckDocument, found: "expected a document, found none", tamper: edit("review closed", left)},
+		{name: "of a review, by the right key, with another decision", at: "review closed", check: chain.CheckDocument, found: "proof",
+			tamper: edit("review closed", func(w *world, en *chain.Entry) {
+				w.forgeDocument(en, "review closed", "document2", func(b []byte) []byte {
+					return bytes.Replace(b, []byte(`"decision":"keep"`), []byte(`"decision":"none"`), 1)
+				})
+			})},
+		{name: "of a review, without an item", at: "review closed", check: chain.CheckDocument, found: "proof",
+			tamper: edit("review closed", func(w *world, en *chain.Entry) {
+				w.forgeDocument(en, "review closed", "document2", func(b []byte) []byte {
+					from, to := bytes.Index(b, []byte(`"items":[`))+len(`"items":[`), bytes.Index(b, []byte(`],"scope"`))
+					return slices.Concat(b[:from], b[to:])
+				})
+			})},
 		{name: "a document at the first entry", at: "opened", check: chain.CheckDocument, found: "expected no document", tamper: edit("opened", func(w *world, en *chain.Entry) {
 			en.Document = w.entry("document about bob").Document
 		})},

@@ -99,8 +99,8 @@ func TestForgedEvidence(t *testing.T) {
 		{name: "a checkpoint of no entries with a root", at: "part", tamper: saw("part", func(w *world) *events.Seen {
 			return &events.Seen{Root: w.roots[0]}
 		}), found: "another history"},
-		{name: "a checkpoint with the entry itself", at: "part", tamper: saw("part", func(w *world) *events.Seen { return w.seen(10) }), found: "another history"},
-		{name: "a checkpoint beyond the entry", at: "part", tamper: saw("part", func(w *world) *events.Seen { return w.seen(11) }), found: "another history"},
+		{name: "a checkpoint with the entry itself", at: "part", tamper: saw("part", func(w *world) *events.Seen { return w.seen(w.position("part")) }), found: "another history"},
+		{name: "a checkpoint beyond the entry", at: "part", tamper: saw("part", func(w *world) *events.Seen { return w.seen(w.position("part") + 1) }), found: "another history"},
 		{name: "a checkpoint beyond the ledger", at: "part", tamper: saw("part", func(*world) *events.Seen { return &events.Seen{Size: 1 << 50} }), found: "another history"},
 		{name: "expired", at: "bob granted", tamper: signedAnew("bob granted", "owner", func(e *events.Event) time.Time {
 			return e.Time.Add(-time.Millisecond)
@@ -276,7 +276,7 @@ func TestForgedOpening(t *testing.T) {
 		{name: "another honest opening", at: "opened", check: chain.CheckGenesis,
 			tamper:  opening(func(en *chain.Entry) { en.Event.Data.(*events.OrganizationOpened).Name = "ACME Ltd" }),
 			options: func(w *world) verify.Options { return verify.Options{Genesis: w.entries[0].CID()} }},
-		{name: "another honest opening, nothing pinned", at: "catalogue", check: chain.CheckLink,
+		{name: "another honest opening, nothing pinned", at: "coin", check: chain.CheckLink,
 			tamper: opening(func(en *chain.Entry) { en.Event.Data.(*events.OrganizationOpened).Name = "ACME Ltd" })},
 	})
 }

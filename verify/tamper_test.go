@@ -113,7 +113,7 @@ func integrity() []attack {
 				w.Fatalf("the other history is not honest: %v", err)
 			}
 			return slices.Concat(w.raws()[:2], other.raws()[2:])
-		}, check: chain.CheckLink, at: "catalogue", after: 1},
+		}, check: chain.CheckLink, at: "coin", after: 1},
 		{name: "one signed anew with another time, the next not", tamper: edit("ann added", func(en *chain.Entry) {
 			en.Event.Time = en.Event.Time.Add(time.Millisecond)
 		}), check: chain.CheckLink, at: "ann added", after: 1},
@@ -288,9 +288,19 @@ func TestRewriting(t *testing.T) {
 		{name: "what an author had seen", tamper: func(w *world) []verify.Raw { return w.resigned("event reported") },
 			check: chain.CheckEvidence, at: "the owner again", found: "another history"}, // where "who saw the report" comes to stand
 	})
-	fails(t, history(t, documenttest.Guardian), []attack{
-		{name: "one with a document", tamper: func(w *world) []verify.Raw { return w.resigned("bob's revoked") }, check: chain.CheckDocument, at: "ann2 registered"}, // where "signed by event" comes to stand
+	// A document tells what it was rendered from, unless the document key is known to whoever rewrites.
+	kept := func(*chain.Entry) {}
+	fails(t, history(t, plain), []attack{
+		{name: "a report, the document of a review kept", tamper: func(w *world) []verify.Raw { return w.relinked(kept, "event reported") },
+			check: chain.CheckDocument, at: "review decided"}, // where "review closed" comes to stand
 	})
+	w = history(t, documenttest.Guardian)
+	fails(t, w, []attack{
+		{name: "one with a document", tamper: func(w *world) []verify.Raw { return w.relinked(kept, "bob's revoked") }, check: chain.CheckDocument, at: "ann2 registered"}, // where "signed by event" comes to stand
+	})
+	if _, err := entries(t, w.resigned("event reported"), verify.Options{}); err != nil {
+		t.Errorf("the documents were signed anew as well, and yet: %v", err)
+	}
 }
 
 // Given an entry in the middle, when any byte of it is another, then that entry does not hold.

@@ -13,10 +13,6 @@ import (
 // Given a ledger in which wallets signed, when its operator, who holds the event keys, puts words into a wallet's mouth,
 // then the entry does not hold; and what a wallet signed elsewhere, or once already, counts for nothing here.
 func TestWalletForgeries(t *testing.T) {
-	dog, err := wallet.KeyOf([]byte("01234567890123456789012345678901"))
-	if err != nil {
-		t.Fatal(err)
-	}
 	const at = "EIP-712 on 137"
 	edit := func(f func(*world, *chain.Entry)) func(*world) []verify.Raw {
 		return func(w *world) []verify.Raw { return w.forged(at, func(en *chain.Entry) { f(w, en) }) }
@@ -72,6 +68,11 @@ func TestWalletForgeries(t *testing.T) {
 			again(w, en, 137, cow)
 		}), check: chain.CheckEvidence, at: at, found: "another history"},
 	})
+	w := history(t, plain)
+	w.do(ask{}, &events.SubjectDeactivated{Subject: id(walletOn(137))})
+	fails(t, w, []attack{{name: "a wallet that was deactivated", tamper: func(w *world) []verify.Raw {
+		return w.forced(ask{scheme: chain.AlgorithmEIP712, on: 137}, &events.DocumentIssued{Thing: "subject/" + id("bob").String()}, nil)
+	}, check: chain.CheckRules, found: "is deactivated"}})
 	// The same command once more: its id is taken for ever.
 	fails(t, history(t, plain), []attack{{name: "the same once more", tamper: func(w *world) []verify.Raw {
 		again := w.parse(w.entry(at).Bytes())

@@ -27,7 +27,7 @@ func did(name string) string { return documenttest.DID(documenttest.Key(name)) }
 
 // names of all the keys that sign anything in these tests.
 var keyNames = []string{
-	"event", "event2", "event3", "event4", "document", "document2", "root", "root2", "operator", "owner", "owner2", "ann", "ann2", "bob", "stranger",
+	"event", "event2", "event3", "event4", "document", "document2", "root", "root2", "operator", "owner", "owner2", "ann", "ann2", "bob", "watcher", "eye", "stranger",
 }
 
 // key gives the private key of a did:key.
@@ -71,22 +71,29 @@ type ask struct {
 	seen    *events.Seen
 	reason  events.Digest
 	version int
-	scheme  string // algorithm of a wallet, which asks instead of by; empty: none
-	on      uint64 // chain of that wallet; 0: all
+	scheme  string      // algorithm of a wallet, which asks instead of by; empty: none
+	on      uint64      // chain of that wallet; 0: all
+	wallet  *wallet.Key // of that wallet; nil: cow
 }
 
-// cow is the key of the wallets.
-var cow = func() *wallet.Key {
-	sum := wallet.Keccak256([]byte("cow"))
+// cow and dog are the keys of the wallets.
+var cow, dog = walletKey("cow"), walletKey("dog")
+
+func walletKey(of string) *wallet.Key {
+	sum := wallet.Keccak256([]byte(of))
 	k, err := wallet.KeyOf(sum[:])
 	if err != nil {
 		panic(err)
 	}
 	return k
-}()
+}
 
 // walletOn names cow's wallet on a chain, or on all.
-func walletOn(chain uint64) string { return wallet.ID{Chain: chain, Address: cow.Address()}.String() }
+func walletOn(chain uint64) string { return walletOf(cow, chain) }
+
+func walletOf(k *wallet.Key, chain uint64) string {
+	return wallet.ID{Chain: chain, Address: k.Address()}.String()
+}
 
 // id gives the id of a thing or a subject by its name.
 func id(name string) ulid.ULID {
@@ -141,7 +148,8 @@ func (w *world) command(a ask, data events.Data) (events.Command, string) {
 		Auth: events.Auth{Method: events.MethodSignature, Credential: did(with)},
 	}
 	if a.scheme != "" {
-		c.Actor, c.Auth = id(walletOn(a.on)), events.Auth{Method: chain.MethodOf(a.scheme), Credential: walletOn(a.on)}
+		c.Auth = events.Auth{Method: chain.MethodOf(a.scheme), Credential: walletOf(a.key(), a.on)}
+		c.Actor, _ = w.state.SubjectByKey(c.Auth.Credential)
 	}
 	if a.node {
 		with = ""
@@ -189,6 +197,14 @@ func (w *world) signWallet(e *events.Event, s events.Signed, scheme string, on u
 	return ev
 }
 
+// key is that of the wallet which asks.
+func (a ask) key() *wallet.Key {
+	if a.wallet == nil {
+		return cow
+	}
+	return a.wallet
+}
+
 // signed is what the author of an ask says beside the command.
 func (a ask) signed(e *events.Event) events.Signed {
 	if a.expires == 0 {
@@ -211,7 +227,7 @@ func (w *world) do(a ask, data events.Data) *chain.Entry {
 	}
 	var ev *chain.Evidence
 	if a.scheme != "" {
-		ev = w.signWallet(&e, a.signed(&e), a.scheme, a.on, cow)
+		ev = w.signWallet(&e, a.signed(&e), a.scheme, a.on, a.key())
 	} else if with != "" {
 		ev = w.sign(&e, a.signed(&e), with)
 	}
@@ -362,7 +378,9 @@ func (w *world) forced(a ask, data events.Data, edit func(*chain.Entry)) []verif
 	}
 	e.Sequence, e.Prev = uint64(len(w.entries)+1), w.entries[len(w.entries)-1].CID()
 	en := &chain.Entry{Event: &e, Key: did(w.event)}
-	if with != "" {
+	if a.scheme != "" {
+		en.Evidence = w.signWallet(&e, a.signed(&e), a.scheme, a.on, a.key())
+	} else if with != "" {
 		en.Evidence = w.sign(&e, a.signed(&e), with)
 	}
 	if edit != nil {
@@ -372,8 +390,34 @@ func (w *world) forced(a ask, data events.Data, edit func(*chain.Entry)) []verif
 }
 
 // resigned gives the history that an operator makes who leaves out the entries at named positions and numbers, links
-// and signs all others anew. The signatures of their authors still hold: they say nothing of a position.
+// and signs all others anew, with their documents, which say what position something has, as far as the rules can still
+// follow. The signatures of their authors still hold: they say nothing of a position.
 func (w *world) resigned(without ...string) []verify.Raw {
+	w.Helper()
+	state := rules.New()
+	return w.relinked(func(en *chain.Entry) {
+		if state == nil {
+			return
+		}
+		if _, err := rules.Decide(state, events.CommandOf(en.Event), en.Event.Time); err != nil {
+			state = nil // what follows has no state that a document could speak of
+			return
+		}
+		rules.Evolve(state, en.Event)
+		if en.Document == nil {
+			return
+		}
+		doc, _, err := document.Sign(state, en.Event, key(w, en.Document.Key))
+		if err != nil {
+			w.Fatal(err)
+		}
+		en.Document = doc
+	}, without...)
+}
+
+// relinked is resigned, with what edit makes of each entry before it is signed. An operator who has the event keys and
+// not the document key changes nothing: the documents stay as they were.
+func (w *world) relinked(edit func(*chain.Entry), without ...string) []verify.Raw {
 	w.Helper()
 	var all []verify.Raw
 	prev := ""
@@ -386,6 +430,7 @@ next:
 		}
 		en := w.parse(honest.Bytes())
 		en.Event.Sequence, en.Event.Prev = uint64(len(all)+1), prev
+		edit(en)
 		again := w.parse(w.seal(en))
 		all, prev = append(all, raw(again)), again.CID()
 	}
