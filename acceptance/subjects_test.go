@@ -145,6 +145,12 @@ func TestTheProgramJoinsWithAPassword(t *testing.T) {
 	if out := run(0, "", "", "whoami"); !strings.Contains(out, "dora") || !strings.Contains(out, "session") {
 		t.Errorf("whoami says %s", out)
 	}
+	if out := run(4, "", "", "grant", "reader", "to", "owner"); !strings.Contains(out, "say --role or --permission") {
+		t.Errorf("grant by who may not look roles up says\n%s", out)
+	}
+	if out := run(4, "", "", "grant", "reader", "to", "owner", "--role"); !strings.Contains(out, "user.assign_role") {
+		t.Errorf("grant --role says\n%s", out)
+	}
 	if out := run(0, "owner", "", "user", "ls"); !regexp.MustCompile(`dora +human +active +reader`).MatchString(out) {
 		t.Errorf("user ls says\n%s", out)
 	}

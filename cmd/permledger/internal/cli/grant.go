@@ -32,14 +32,20 @@ func (g *given) isRole(ctx context.Context, s *session, name string) (bool, erro
 	if g.asRole || g.asPermission {
 		return g.asRole, nil
 	}
+	unread := func(err error) (bool, error) {
+		if client.CodeOf(err) == string(rules.NotPermitted) { // who may give something need not be one who may list it
+			return false, fmt.Errorf("whether %q is a role's name or a permission's is not for you to look up: say --role or --permission\n%w", name, err)
+		}
+		return false, err
+	}
 	_, err := s.Role(ctx, s.org, name, client.Read{})
 	role := err == nil
 	if err != nil && client.CodeOf(err) != string(rules.NotFound) {
-		return false, err
+		return unread(err)
 	}
 	known, err := s.Permissions(ctx, s.org, client.Read{})
 	if err != nil {
-		return false, err
+		return unread(err)
 	}
 	permission := slices.ContainsFunc(known.Items, func(p wire.Permission) bool {
 		return p.Name == name || p.Catalogue != "" && strings.TrimPrefix(p.Name, p.Catalogue+":") == name
