@@ -2,6 +2,7 @@ package acceptance_test
 
 import (
 	"crypto/ed25519"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -111,4 +112,49 @@ func TestErasedForGood(t *testing.T) {
 		t.Errorf("the history still says why:\n%s%s", out.Out, out.Err)
 	}
 	o.Refused(o.As("owner").Try(wire.Intent{Kind: wire.EraseSubject, Subject: "ben"}), "no-change", "There is nothing private about ben that is not erased", "")
+}
+
+// Given an invitation, when it is accepted with a password, then the new member can sign in with it; the list of users says
+// what everybody has, and files that were dumped before do not take away that it joined.
+func TestTheProgramJoinsWithAPassword(t *testing.T) {
+	o := open(t, "stokr")
+	o.As("owner").CreateRole("Reader", "investor.view")
+	dir, words := t.TempDir(), "correct horse battery staple"
+	run := func(code int, who, in string, args ...string) string {
+		t.Helper()
+		env := []string{"PERMLEDGER_SERVER=" + o.URL, "PERMLEDGER_ORG=" + o.ID, "PERMLEDGER_SESSIONS=" + dir + "/sessions.json"}
+		if who != "" {
+			env = append(env, "PERMLEDGER_TOKEN="+token, "PERMLEDGER_KEY="+o.keyFile(who))
+		}
+		r := o.program(env, in, args...)
+		if r.Code != code {
+			t.Fatalf("permledger %q ended with %d:\n%s%s", args, r.Code, r.Out, r.Err)
+		}
+		return r.Out + r.Err
+	}
+	out := run(0, "owner", "", "invite", "dora", "--email", "dora@stokr.com", "--role", "reader")
+	link := regexp.MustCompile(`http://[^']*`).FindString(out)
+	run(0, "owner", "", "dump", "-f", dir+"/access")
+
+	// when the password is too short, nothing is recorded, and the code still works
+	if out := run(2, "", "short\n", "accept", link, "--new-key", dir+"/dora.key", "--password"); !strings.Contains(out, "15 characters") {
+		t.Errorf("accept says %s", out)
+	}
+	run(0, "", words+"\n", "accept", link, "--new-key", dir+"/dora.key", "--password")
+	run(0, "", words+"\n", "login", "dora@stokr.com")
+	if out := run(0, "", "", "whoami"); !strings.Contains(out, "dora") || !strings.Contains(out, "session") {
+		t.Errorf("whoami says %s", out)
+	}
+	if out := run(4, "", "", "grant", "reader", "to", "owner"); !strings.Contains(out, "say --role or --permission") {
+		t.Errorf("grant by who may not look roles up says\n%s", out)
+	}
+	if out := run(4, "", "", "grant", "reader", "to", "owner", "--role"); !strings.Contains(out, "user.assign_role") {
+		t.Errorf("grant --role says\n%s", out)
+	}
+	if out := run(0, "owner", "", "user", "ls"); !regexp.MustCompile(`dora +human +active +reader`).MatchString(out) {
+		t.Errorf("user ls says\n%s", out)
+	}
+	if out := run(0, "owner", "", "apply", "-f", dir+"/access", "--dry-run"); strings.Contains(out, "deactivated") {
+		t.Errorf("apply of what was dumped before dora joined says\n%s", out)
+	}
 }

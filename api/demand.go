@@ -24,6 +24,11 @@ func (c *call) enter() error {
 		if c.route.anyOrg && errors.Is(err, node.ErrNoOrganization) {
 			c.org, err = nil, nil
 		}
+		if errors.Is(err, node.ErrNoOrganization) && c.caller.Kind == LocalOperator { // nobody else is told which there are
+			p := problemOf(http.StatusNotFound, wire.CodeNoOrganization, err.Error())
+			p.Nearest = rules.Nearest(c.PathValue("org"), slices.Values(c.server.node.Organizations()))
+			return p
+		}
 		return err
 	}
 	if err != nil {

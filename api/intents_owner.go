@@ -30,13 +30,21 @@ func (d *draft) announced() string {
 }
 
 func (d *draft) stopRecovery() (events.Data, error) {
-	to, err := d.subject(d.announced())
+	to, err := d.recovering()
 	return &events.RecoveryStopped{To: to}, err
 }
 
 func (d *draft) recoverOwnership() (events.Data, error) {
-	to, err := d.subject(d.announced())
+	to, err := d.recovering()
 	return &events.OwnershipRecovered{To: to}, err
+}
+
+// recovering gives the subject in whose favour a recovery is to be stopped or finished.
+func (d *draft) recovering() (ulid.ULID, error) {
+	if _, ok := d.state.Recovery(); !ok && d.in.Subject == "" {
+		return ulid.ULID{}, refused(&rules.Refusal{Code: rules.NotFound, Reason: "No recovery is under way"}, d.call.org)
+	}
+	return d.subject(d.announced())
 }
 
 func (d *draft) updateOrganization() (events.Data, error) {

@@ -44,9 +44,26 @@ func listSubjects(c *call) (wire.List[wire.Subject], error) {
 	}
 	list := wire.List[wire.Subject]{Items: []wire.Subject{}, AsOf: asOf}
 	for _, v := range c.org.Access.Subjects(a) {
-		list.Items = append(list.Items, subjectOf(v))
+		h, err := c.org.Access.Holdings(v.ID.String(), a)
+		if err != nil {
+			return list, err
+		}
+		one := subjectOf(v)
+		one.Roles = rolesOf(h)
+		list.Items = append(list.Items, one)
 	}
 	return list, nil
+}
+
+// rolesOf gives the keys of the roles that somebody has anywhere, each once, sorted.
+func rolesOf(h access.Holdings) []string {
+	var keys []string
+	for _, r := range h.Roles {
+		if n := len(keys); n == 0 || keys[n-1] != r.Role.Key {
+			keys = append(keys, r.Role.Key)
+		}
+	}
+	return keys
 }
 
 func getSubject(c *call) (wire.One[wire.Subject], error) {
@@ -62,10 +79,8 @@ func getSubject(c *call) (wire.One[wire.Subject], error) {
 	one = wire.One[wire.Subject]{Item: subjectOf(h.Subject), AsOf: asOf}
 	for _, r := range h.Roles {
 		one.Item.Holds = append(one.Item.Holds, c.holdsOf(r))
-		if n := len(one.Item.Roles); n == 0 || one.Item.Roles[n-1] != r.Role.Key {
-			one.Item.Roles = append(one.Item.Roles, r.Role.Key)
-		}
 	}
+	one.Item.Roles = rolesOf(h)
 	for _, p := range h.Permissions {
 		one.Item.Holds = append(one.Item.Holds, c.holdsOf(p))
 	}

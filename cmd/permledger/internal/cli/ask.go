@@ -57,7 +57,7 @@ func (a *app) checkCommand() *cobra.Command {
 		ValidArgsFunction: a.complete(subjects, permissions),
 	})
 	beside.flags(c)
-	c.Flags().BoolVar(&record, "record", false, "note the answer in the activity stream: it counts as use in `permledger report unused`")
+	c.Flags().BoolVar(&record, "record", false, "note the answer in the activity stream: it counts as use in the report unused")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "write nothing; the exit code answers")
 	return c
 }

@@ -33,12 +33,12 @@ type Process struct {
 func Run(ctx context.Context, p Process) int {
 	cmd, a := build(p)
 	cmd.SetArgs(p.Args)
-	err := cmd.ExecuteContext(ctx)
+	of, err := cmd.ExecuteContextC(ctx)
 	if err == nil {
 		return exitDone
 	}
 	if !a.ran { // cobra refused the arguments
-		err = usage("%w\nTry: permledger help", err)
+		err = refused(of, err)
 	}
 	code := codeOf(ctx, err)
 	if coded := (*exitError)(nil); errors.As(err, &coded) && coded.err == nil || errors.Is(err, syscall.EPIPE) {
@@ -175,6 +175,17 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 	return root, a
 }
 
+// refused says of arguments that cobra refused how the command is called.
+func refused(of *cobra.Command, err error) error {
+	if of.Runnable() && of.HasParent() {
+		if strings.Contains(err.Error(), " arg(s), ") {
+			return usage("say it as: %s", of.UseLine())
+		}
+		return usage("%w\nTry: %s --help", err, of.CommandPath())
+	}
+	return usage("%w\nTry: permledger help", err)
+}
+
 // strict makes errors of what cobra lets pass: help on what is not there, completion for a shell that it does not know.
 func strict(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
@@ -223,7 +234,7 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 		Use: use, Short: short,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usage("%s: there is no command %q; try `permledger help %s`", use, args[0], use)
+				return usage("%s: there is no command %q; try `%s --help`", use, args[0], c.CommandPath())
 			}
 			return c.Help()
 		},

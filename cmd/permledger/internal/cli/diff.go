@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/ledger/rules"
 )
 
 func (a *app) diffCommand() *cobra.Command {
@@ -154,6 +156,9 @@ func (a *app) blameCommand() *cobra.Command {
 					list, err = s.BlameSubject(c.Context(), s.org, user, a.read())
 				} else {
 					list, err = s.BlameRole(c.Context(), s.org, strings.TrimPrefix(args[0], "role:"), a.read())
+				}
+				if client.CodeOf(err) == string(rules.NotFound) && !strings.Contains(args[0], ":") {
+					return fmt.Errorf("blame %s: %w\nOf a user: permledger blame user:%s", args[0], err, args[0])
 				}
 				if err != nil {
 					return fmt.Errorf("blame %s: %w", args[0], err)

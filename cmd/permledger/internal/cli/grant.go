@@ -32,14 +32,20 @@ func (g *given) isRole(ctx context.Context, s *session, name string) (bool, erro
 	if g.asRole || g.asPermission {
 		return g.asRole, nil
 	}
+	unread := func(err error) (bool, error) {
+		if client.CodeOf(err) == string(rules.NotPermitted) { // who may give something need not be one who may list it
+			return false, fmt.Errorf("whether %q is a role's name or a permission's is not for you to look up: say --role or --permission\n%w", name, err)
+		}
+		return false, err
+	}
 	_, err := s.Role(ctx, s.org, name, client.Read{})
 	role := err == nil
 	if err != nil && client.CodeOf(err) != string(rules.NotFound) {
-		return false, err
+		return unread(err)
 	}
 	known, err := s.Permissions(ctx, s.org, client.Read{})
 	if err != nil {
-		return false, err
+		return unread(err)
 	}
 	permission := slices.ContainsFunc(known.Items, func(p wire.Permission) bool {
 		return p.Name == name || p.Catalogue != "" && strings.TrimPrefix(p.Name, p.Catalogue+":") == name
@@ -48,9 +54,27 @@ func (g *given) isRole(ctx context.Context, s *session, name string) (bool, erro
 	case role && permission:
 		return false, usage("%q is a role and a permission: say --role or --permission", name)
 	case !role && !permission:
-		return false, exit(exitNotFound, "%q is neither a role nor a permission%s", name, g.orNew)
+		return false, exit(exitNotFound, "%q is neither a role nor a permission%s%s", name, g.orNew, near(ctx, s, name, known.Items))
 	}
 	return role, nil
+}
+
+// near says which roles and permissions somebody may have meant who misspelled one; nothing, where none is near.
+func near(ctx context.Context, s *session, name string, permissions []wire.Permission) string {
+	var names []string
+	if roles, err := s.Roles(ctx, s.org, false, client.Read{}); err == nil { // else without them
+		for _, r := range roles.Items {
+			names = append(names, r.Key)
+		}
+	}
+	for _, p := range permissions {
+		names = append(names, p.Name)
+	}
+	found := rules.Nearest(name, slices.Values(names))
+	if len(found) == 0 {
+		return ""
+	}
+	return "\nNear it: " + strings.Join(found, ", ")
 }
 
 func (a *app) grantCommand() *cobra.Command {

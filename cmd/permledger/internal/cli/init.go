@@ -20,10 +20,11 @@ import (
 
 // initialized is the answer of init.
 type initialized struct {
-	Directory    string       `json:"directory"`
-	Organization string       `json:"organization"`
-	Genesis      string       `json:"genesis"`
-	Key          string       `json:"key"`
+	Directory    string `json:"directory"`
+	Organization string `json:"organization"`
+	Genesis      string `json:"genesis"`
+	Key          string `json:"key"`
+	profile      string
 	Recorded     wire.Receipt `json:"recorded"`
 }
 
@@ -88,7 +89,7 @@ func (a *app) initialize(ctx context.Context, host string, o wire.Opening) (init
 	if err := errors.Join(err, s.close()); err != nil {
 		return initialized{}, fmt.Errorf("init %s: %w", a.data, err)
 	}
-	return initialized{Directory: a.data, Organization: o.Organization, Genesis: r.CID, Key: ownerKeyFile(a.data, o.Organization), Recorded: r}, nil
+	return initialized{Directory: a.data, Organization: o.Organization, Genesis: r.CID, Key: ownerKeyFile(a.data, o.Organization), Recorded: r, profile: o.Profile}, nil
 }
 
 // fresh says why a ledger cannot be made at a path: it is a file, or a directory of something else.
@@ -128,6 +129,15 @@ func operatorOpening() wire.Opening {
 	return wire.Opening{Organization: node.Operator, Name: "Operator", Profile: "plain", OwnerKey: "operator", OwnerKind: events.KindHuman}
 }
 
+// firstCommands says for each profile what can be done first.
+var firstCommands = map[string]string{
+	"guardian": `role create "Policy Reader" POLICIES_POLICY_READ --reason "first desk"`,
+	"ipaware":  `role create "Read-only" organization.view roles.view --reason "first desk"`,
+	"plain":    `role create "Compliance Officer" investor.create investor.verify --reason "first desk"`,
+	"stokr":    `role create "Compliance Officer" investor.create investor.verify --reason "first desk"`,
+	"tokeny":   `user add anna --new-key anna.key --reason "first desk"`,
+}
+
 func writeInitialized(w io.Writer, i initialized, cluster bool) error {
 	p := printer{w: w}
 	p.f("%s\n\n", i.Genesis)
@@ -140,7 +150,7 @@ func writeInitialized(w io.Writer, i initialized, cluster bool) error {
 		p.f("  permledger join OTHERDIR --from %s    makes the directory of another node\n", i.Directory)
 		return p.err
 	}
-	p.f("  permledger role create \"Compliance Officer\" investor.create investor.verify --reason \"first desk\"\n")
+	p.f("  permledger %s\n", firstCommands[i.profile])
 	p.f("  permledger serve\n")
 	return p.err
 }

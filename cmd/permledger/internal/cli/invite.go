@@ -14,6 +14,7 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/login"
 	"github.com/permledger/permledger/ledger/secret"
 )
 
@@ -95,16 +96,21 @@ type joined struct {
 }
 
 func (a *app) acceptCommand() *cobra.Command {
-	var file string
+	var file, passwordFile string
+	var ask bool
 	c := a.answers(&cobra.Command{
 		Use:   "accept LINK|CODE",
 		Short: "Accept an invitation: join an organization, with a key of your own",
 		Long: `Accept an invitation. A key is made and kept in a file; it signs your commands from then on. The code itself signs that
 you join and is not sent anywhere. It works once.
 
+With --password or --password-file the same key is also kept at the server, wrapped with a password of your choice, and you
+can sign in with ` + "`permledger login`" + `: with your e-mail address, where the invitation has it, or with your key.
+
 A link says which server and organization it is for; with a code alone say --server and --org, or --data.`,
-		Example: `  permledger accept 'https://ledger.example/v1/orgs/main/join#pli_…' --new-key ben.key`,
-		Args:    cobra.ExactArgs(1),
+		Example: `  permledger accept 'https://ledger.example/v1/orgs/main/join#pli_…' --new-key ben.key
+  permledger accept 'https://ledger.example/v1/orgs/main/join#pli_…' --new-key ben.key --password`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			text := args[0]
 			if link, code, ok := strings.Cut(text, "#"); ok {
@@ -128,14 +134,40 @@ A link says which server and organization it is for; with a code alone say --ser
 			if _, err := a.makeKey(file); err != nil {
 				return fmt.Errorf("accept: %w", err)
 			}
-			return a.guest(c.Context(), func(s *session) error { return a.accept(c.Context(), s, code) })
+			var wrapped *wire.Text
+			if ask || passwordFile != "" {
+				if wrapped, err = a.newLogin(passwordFile); err != nil {
+					return fmt.Errorf("accept: %w", err)
+				}
+			}
+			return a.guest(c.Context(), func(s *session) error { return a.accept(c.Context(), s, code, wrapped) })
 		},
 	})
 	c.Flags().StringVar(&file, "new-key", "", "the `file` for the key that is made; else permledger.key")
+	c.Flags().BoolVar(&ask, "password", false, "give yourself a password too: it is asked for, or read from stdin where that is no terminal")
+	c.Flags().StringVar(&passwordFile, "password-file", "", "give yourself the password on the first line of a `file`")
 	return c
 }
 
-func (a *app) accept(ctx context.Context, s *session, code secret.Secret) error {
+// newLogin asks for a first password, and wraps the key that was made with it.
+func (a *app) newLogin(file string) (*wire.Text, error) {
+	password, err := a.password("New password: ", file)
+	if err != nil {
+		return nil, err
+	}
+	if err := login.CheckPassword(password); err != nil {
+		return nil, usage("%w", err)
+	}
+	wrapped, err := login.Wrap(a.made.key, password)
+	if err != nil {
+		return nil, err
+	}
+	_, text := client.Commit(wrapped)
+	return &text, nil
+}
+
+// accept joins with a code; wrapped is the new key as a password wraps it, nil for none.
+func (a *app) accept(ctx context.Context, s *session, code secret.Secret, wrapped *wire.Text) error {
 	in, err := s.Invitation(ctx, s.org, code)
 	if err != nil {
 		return fmt.Errorf("accept: %w", err)
@@ -143,7 +175,7 @@ func (a *app) accept(ctx context.Context, s *session, code secret.Secret) error 
 	if err := a.made.keep(); err != nil {
 		return fmt.Errorf("accept: keep the new key: %w", err)
 	}
-	r, err := s.Accept(ctx, s.org, in, code, a.made.key, nil)
+	r, err := s.Accept(ctx, s.org, in, code, a.made.key, wrapped)
 	if err != nil && !errors.As(err, new(*client.UnknownError)) {
 		err = errors.Join(err, a.made.drop())
 	}

@@ -123,7 +123,8 @@ func (a *app) passwdCommand() *cobra.Command {
 		Use:   "passwd",
 		Short: "Give yourself a password, or another",
 		Long: `Give yourself a password, or another: in your session, or with your API key. It opens the key that you sign with, and
-has at least 15 characters. Whoever is signed in as you elsewhere is signed out.`,
+has at least 15 characters. Whoever is signed in as you elsewhere is signed out. A first password is chosen with
+` + "`permledger accept --password`" + `, when the invitation is accepted.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.with(c.Context(), func(s *session) error {
@@ -136,7 +137,8 @@ has at least 15 characters. Whoever is signed in as you elsewhere is signed out.
 					return fmt.Errorf("passwd: %w", err)
 				}
 				if who.Subject == "" {
-					return exit(exitDenied, "passwd: whose? Sign in with `permledger login`, or set PERMLEDGER_KEY to your API key")
+					return exit(exitDenied, "passwd: whose? Sign in with `permledger login`, or set PERMLEDGER_KEY to your API key; "+
+						"a first password is chosen with `permledger accept --password`")
 				}
 				in := wire.PutLogin{Reason: a.reason}
 				if who.Kind == "session" {
@@ -157,7 +159,7 @@ has at least 15 characters. Whoever is signed in as you elsewhere is signed out.
 	})
 	c.Flags().StringVar(&current, "password-file", "", "read the password there is from the first line of a `file`")
 	c.Flags().StringVar(&next, "new-password-file", "", "read the new one from the first line of a `file`")
-	c.Flags().StringVar(&a.key, "key", "", "your API key (PERMLEDGER_KEY)")
+	c.Flags().StringVar(&a.key, "key", "", "your API key, or the `file` with it (PERMLEDGER_KEY)")
 	c.Flags().StringVar(&a.reason, "reason", "", "why, in a few `words`; kept apart from the log, which holds a commitment to it")
 	return c
 }
@@ -187,6 +189,9 @@ func (a *app) whoamiCommand() *cobra.Command {
 // signer adds to an answer who the key is that changes are signed with; nobody, where there is none.
 func (a *app) signer(ctx context.Context, s *session, me *wire.Whoami) error {
 	key, err := a.signingKey(s.org)
+	if err != nil && a.keyNamed() != "" {
+		return fmt.Errorf("whoami: %w", err)
+	}
 	if err != nil {
 		return nil //nolint:nilerr // without a key nothing is signed
 	}

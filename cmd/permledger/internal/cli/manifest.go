@@ -97,7 +97,8 @@ func (a *app) existingOnce(ctx context.Context, s *session, private bool) (*exis
 		})
 	}
 	for _, u := range subjects.Items {
-		one := manifest.Subject{Key: u.Key, Kind: u.Kind, DID: u.DID, Owner: u.Owner, Deactivated: u.Deactivated != 0}
+		one := manifest.Subject{Key: u.Key, Kind: u.Kind, DID: u.DID, Owner: u.Owner}
+		one.Deactivated = u.Deactivated != 0 && u.State != "invited" // who is invited joins without the files
 		if own := signs[u.Key]; len(own) > 0 {
 			one.Credential = own[0]
 		}

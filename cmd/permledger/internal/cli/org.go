@@ -13,6 +13,7 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 )
@@ -225,6 +226,9 @@ func halfOpen(ctx context.Context, c *client.Client, o wire.Opening, credential 
 func openOrganization(ctx context.Context, c *client.Client, dir string, o wire.Opening) (wire.Receipt, error) {
 	fail := func(err error) (wire.Receipt, error) {
 		return wire.Receipt{}, fmt.Errorf("open %s: %w", o.Organization, err)
+	}
+	if err := canon.Organization.Check(o.Organization); err != nil { // before its name is in the name of a file
+		return fail(usage("%w", err))
 	}
 	var owner ed25519.PrivateKey
 	for _, k := range []struct {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -129,10 +130,18 @@ func (a *app) inSession(s *session) bool {
 	return ok && kind == secret.Session && a.keyNamed() == ""
 }
 
-// keyNamed gives the key that a command is to sign with, as it was named: a file or an API key; empty: none.
+// keyNamed gives the key that a command is to sign with, as it was named: a file or an API key; empty: none. A file that
+// `key create --out` made holds an API key, and stands for it.
 func (a *app) keyNamed() string {
-	if a.key != "" {
-		return a.key
+	named := cmp.Or(a.key, a.p.Env("PERMLEDGER_KEY"))
+	if info, err := os.Stat(named); err != nil || info.Size() > longestAPIKey || info.Mode().Perm()&0o077 != 0 {
+		return named // a file that others can read is refused where it is read
 	}
-	return a.p.Env("PERMLEDGER_KEY")
+	if b, err := os.ReadFile(named); err == nil && isAPIKey(strings.TrimSpace(string(b))) {
+		return strings.TrimSpace(string(b))
+	}
+	return named
 }
+
+// longestAPIKey is more than a file with an API key has, in bytes, and less than one with another key.
+const longestAPIKey = 80

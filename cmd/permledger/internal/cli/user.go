@@ -35,9 +35,9 @@ func (a *app) userList() *cobra.Command {
 				}
 				return answerList(a, list, func(w io.Writer) error {
 					t := table{}
-					t.row("KEY", "KIND", "NAME", "STATE", "ROLES")
+					t.row("KEY", "KIND", "STATE", "ROLES")
 					for _, u := range list.Items {
-						t.row(u.Key, u.Kind, u.DisplayName, stateOf(u), strings.Join(u.Roles, ", "))
+						t.row(u.Key, u.Kind, stateOf(u), strings.Join(u.Roles, ", "))
 					}
 					return t.writeTo(w, "")
 				})
