@@ -2,6 +2,7 @@ package events
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/oklog/ulid/v2"
 
@@ -173,6 +174,13 @@ type Permission struct {
 	Reserved    bool     // cannot be put into a role
 	Needs       []string // what must be so beside holding it, of the Need constants
 	Access      string   // the access to policies that it gives, of the Reach constants; empty: none
+}
+
+// SamePermission says whether two permissions say the same in every member.
+func SamePermission(a, b Permission) bool {
+	return a.Name == b.Name && a.Category == b.Category && a.Entity == b.Entity && a.Action == b.Action &&
+		a.Description == b.Description && a.Level == b.Level && a.Reserved == b.Reserved && a.Access == b.Access &&
+		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards) && slices.Equal(a.Needs, b.Needs)
 }
 
 // What a permission may need beside somebody who holds it. A resource lies under a token, or is a policy, by its path.

@@ -175,9 +175,9 @@ func WriteInvestors(out io.Writer, rows []Investor) error {
 		return fmt.Errorf("write the investors: %w", err)
 	}
 	for _, r := range rows {
-		cells := []string{guarded(r.Wallet), guarded(r.Investor), guarded(r.OnchainID), guarded(r.Country)}
+		cells := []string{Guarded(r.Wallet), Guarded(r.Investor), Guarded(r.OnchainID), Guarded(r.Country)}
 		for _, name := range properties {
-			cells = append(cells, guarded(r.Properties[name]))
+			cells = append(cells, Guarded(r.Properties[name]))
 		}
 		if err := w.Write(cells); err != nil {
 			return fmt.Errorf("write the investors: %w", err)
@@ -196,8 +196,9 @@ func formula(cell string) bool {
 	return rest != "" && strings.ContainsRune("=+-@\t\r", rune(rest[0]))
 }
 
-// guarded and plain are each other's inverse.
-func guarded(cell string) string {
+// Guarded gives a cell as CSV may hold it: one that a spreadsheet would take for a formula with an apostrophe before it, and
+// plain takes that away again.
+func Guarded(cell string) string {
 	if formula(cell) {
 		return "'" + cell
 	}

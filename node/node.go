@@ -249,9 +249,6 @@ func (n *Node) orgDir(id string) string { return filepath.Join(n.dir, "orgs", id
 // Dir gives the directory.
 func (n *Node) Dir() string { return n.dir }
 
-// Host gives the host in the names of the ledgers.
-func (n *Node) Host() string { return n.host }
-
 // Stream gives the connection to the embedded server, or to the cluster.
 func (n *Node) Stream() *stream.Conn { return n.conn }
 

@@ -345,7 +345,9 @@ type commitments map[events.Digest]bool
 
 func (d commitments) note(e *events.Event) {
 	for _, c := range e.Commitments() {
-		d[c] = d[c] // which notes it
+		if !d[c] {
+			d[c] = false
+		}
 	}
 	if s, ok := e.Data.(*events.SubjectErased); ok {
 		for _, c := range s.Texts {

@@ -22,32 +22,41 @@ func Address(text string) (string, bool) {
 		return "", false
 	}
 	lower := strings.ToLower(digits)
-	if _, err := hex.DecodeString(lower); err != nil {
+	var raw [20]byte
+	if _, err := hex.Decode(raw[:], []byte(lower)); err != nil {
 		return "", false
 	}
-	spelt := spell(lower)
+	spelt := Spell(raw)
 	if digits != lower && digits != strings.ToUpper(digits) && spelt != text {
 		return "", false // a mixed case is a checksum
 	}
 	return spelt, true
 }
 
-// spell gives the EIP-55 spelling of forty hexadecimal digits in lower case.
-func spell(lower string) string {
-	h := sha3.NewLegacyKeccak256()
-	h.Write([]byte(lower))
-	sum := h.Sum(nil)
-	b := []byte("0x" + lower)
-	for i := range lower {
+// Spell gives the EIP-55 spelling of the bytes of an address.
+func Spell(address [20]byte) string {
+	digits := []byte(hex.EncodeToString(address[:]))
+	sum := Keccak256(digits)
+	for i, d := range digits {
 		nibble := sum[i/2] >> 4
 		if i%2 == 1 {
 			nibble = sum[i/2] & 15
 		}
-		if nibble >= 8 && lower[i] >= 'a' {
-			b[2+i] -= 'a' - 'A'
+		if nibble >= 8 && d >= 'a' {
+			digits[i] -= 'a' - 'A'
 		}
 	}
-	return string(b)
+	return "0x" + string(digits)
+}
+
+// Keccak256 gives the hash that Ethereum uses, over all parts one after the other. It is not SHA3-256: the padding differs.
+func Keccak256(parts ...[]byte) (sum [32]byte) {
+	h := sha3.NewLegacyKeccak256()
+	for _, p := range parts {
+		h.Write(p)
+	}
+	h.Sum(sum[:0])
+	return sum
 }
 
 // Spelt says whether a text is an address in the spelling of EIP-55.

@@ -55,7 +55,7 @@ func (s *State) decideCatalogue(e *events.Event, d *events.CataloguePublished) *
 	}
 	d.Number = 1
 	if before := s.catalogues[d.Catalogue]; before != nil {
-		if before.title == d.Title && slices.EqualFunc(before.permissions, d.Permissions, samePermission) {
+		if before.title == d.Title && slices.EqualFunc(before.permissions, d.Permissions, events.SamePermission) {
 			return refuse(NoChange, "The catalogue %s says this already", d.Catalogue)
 		}
 		d.Number = before.number + 1
@@ -86,13 +86,6 @@ func (s *State) knownNeeds(p *events.Permission) *Refusal {
 		return refuse(Unknown, "%s gives the access %s, which there is not", p.Name, p.Access)
 	}
 	return nil
-}
-
-func samePermission(a, b events.Permission) bool {
-	return a.Name == b.Name && a.Category == b.Category && a.Entity == b.Entity && a.Action == b.Action &&
-		a.Description == b.Description && a.Level == b.Level && a.Reserved == b.Reserved &&
-		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards) &&
-		slices.Equal(a.Needs, b.Needs) && a.Access == b.Access
 }
 
 func indexColon(name string) bool { return slices.Contains([]byte(name), ':') }

@@ -106,6 +106,3 @@ func isToken(s string) bool {
 	}
 	return s != ""
 }
-
-// FeedName is the name of the stream that holds an organization's feed of kind k.
-func FeedName(k FeedKind, org string) string { return id{kind(k), org}.stream() }

@@ -106,7 +106,7 @@ func (x *Index) publish(d *events.CataloguePublished, position uint64) {
 		x.know(n, position, always)
 		p := x.perms.at(n)
 		list := p.info
-		if k := len(list); k > 0 && !list[k-1].retired && list[k-1].catalogue == catalogue && same(&list[k-1].says, &says) {
+		if k := len(list); k > 0 && !list[k-1].retired && list[k-1].catalogue == catalogue && events.SamePermission(list[k-1].says, says) {
 			continue
 		}
 		p.info = append(list, info{position, catalogue, false, says})
@@ -121,13 +121,6 @@ func (x *Index) noteAccess(n uint32) {
 	if i, have := slices.BinarySearch(x.accesses, n); !have && list[len(list)-1].says.Access != "" {
 		x.accesses = slices.Insert(x.accesses, i, n)
 	}
-}
-
-func same(a, b *events.Permission) bool {
-	return a.Name == b.Name && a.Category == b.Category && a.Entity == b.Entity && a.Action == b.Action &&
-		a.Description == b.Description && a.Level == b.Level && a.Reserved == b.Reserved &&
-		slices.Equal(a.DependsOn, b.DependsOn) && slices.Equal(a.Guards, b.Guards) &&
-		slices.Equal(a.Needs, b.Needs) && a.Access == b.Access
 }
 
 // publishOwn takes in the catalogue of the ledger's own actions, which a version of the rules brings.

@@ -14,20 +14,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/importer"
 )
 
 // asCSV is a form of reports that are opened in a spreadsheet.
 const asCSV = "csv"
 
-// csvRows writes rows as CSV (RFC 4180) with line feeds. What a spreadsheet would take for a formula is written as text: a
-// cell that begins with = + - @, a tab or a carriage return gets an apostrophe before it.
+// csvRows writes rows as CSV (RFC 4180) with line feeds. What a spreadsheet would take for a formula is written as text.
 func csvRows(rows [][]string) ([]byte, error) {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	for _, r := range rows {
 		cells := make([]string, len(r))
 		for i, cell := range r {
-			cells[i] = harmless(cell)
+			cells[i] = importer.Guarded(cell)
 		}
 		if err := w.Write(cells); err != nil {
 			return nil, err
@@ -35,13 +35,6 @@ func csvRows(rows [][]string) ([]byte, error) {
 	}
 	w.Flush()
 	return b.Bytes(), w.Error()
-}
-
-func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
-	}
-	return cell
 }
 
 func (a *app) reportWhoHasWhat() *cobra.Command {

@@ -32,7 +32,7 @@ const (
 	watcher = "monitoring"
 )
 
-// storyBefore is recorded first, a group for each slice: what a group names is recorded by those before it.
+// storyBefore is recorded first, group by group: what a group names is recorded by those before it.
 func storyBefore() [][]act {
 	return [][]act{
 		{
