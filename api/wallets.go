@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
@@ -114,4 +115,23 @@ func walletEvidence(w wire.WalletSignature, cmd *events.Command, signed events.S
 		return nil, badCommand("The wallet's signature: %v", err)
 	}
 	return ask.Evidence(signed, sig), nil
+}
+
+// walletKey refuses a wallet under another spelling than its one: nobody could sign for it.
+func walletKey(kind, key string) error {
+	if kind != events.KindWallet || wallet.IsID(key) {
+		return nil
+	}
+	w, err := wallet.ParseID(key)
+	if err == nil {
+		p := problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), "The wallet "+clip(key)+" is written in another way here")
+		p.Hint = "Write it as " + w.String()
+		return p
+	}
+	for _, prefix := range []string{"0x", "0X", "did:pkh:", "eip155:"} {
+		if strings.HasPrefix(key, prefix) {
+			return invalid(err)
+		}
+	}
+	return nil // a name: a wallet that signs nothing here
 }
