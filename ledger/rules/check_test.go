@@ -235,7 +235,8 @@ func TestEachCommandNeedsItsPermission(t *testing.T) {
 		"api-key.remove":      removeSubject("k"),
 		"api-key.update":      updateSubject("k", func(d *events.SubjectUpdated) { d.Email = events.Digest{1} }),
 	}
-	instead := map[string][]string{ // what also allows it
+	instead := map[string][]string{ // what also allows it, alone or with another of them
+		"role.set":           {"role.assign", "role.revoke"},
 		"permissions.record": {"role.create", "role.update", "permission.set"},
 	}
 	for _, action := range rules.Actions() {

@@ -194,7 +194,7 @@ func (s *State) withdraws(e *events.Event, role ulid.ULID) bool {
 }
 
 func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
-	if !s.editsKey(e, d.Subject) {
+	if !s.editsKey(e, d.Subject) && !s.assignsAndRevokes(e) {
 		if r := s.need(e.Actor, ActionRoleSet, "", e.Time); r != nil {
 			return r
 		}
@@ -237,6 +237,12 @@ func (s *State) decideRolesSet(e *events.Event, d *events.RolesSet) *Refusal {
 		return refuse(NoChange, "%s has these roles already", u.key)
 	}
 	return nil
+}
+
+// assignsAndRevokes says whether the actor may do, one by one, what setting the roles of a subject does at once. Version 1 of
+// the rules demanded a permission of its own for it.
+func (s *State) assignsAndRevokes(e *events.Event) bool {
+	return s.opened.Rules > 1 && s.May(e.Actor, ActionRoleAssign, "", e.Time) && s.May(e.Actor, ActionRoleRevoke, "", e.Time)
 }
 
 func (s *State) role(id ulid.ULID) (*role, *Refusal) {
