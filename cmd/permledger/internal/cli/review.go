@@ -152,6 +152,9 @@ recorded: a command that was stopped between the two is simply given again.`,
   permledger review decide "Second quarter" revoke dora investor.view --scope org/acme/investor/1042 --reason "left the desk"`,
 		Args: cobra.ExactArgs(4),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.whyRevoke(args[1]); err != nil {
+				return err
+			}
 			return a.with(c.Context(), func(s *session) error {
 				review, err := s.Review(c.Context(), s.org, args[0])
 				if err != nil {
@@ -222,6 +225,14 @@ func (a *app) decide(ctx context.Context, s *session, review string, i wire.Revi
 	return a.recordOne(ctx, s, decision(review, i, what))
 }
 
+// whyRevoke demands a reason of whoever takes something away in a review: who reads the record later will ask for it.
+func (a *app) whyRevoke(what string) error {
+	if what == wire.Revoke && a.reason == "" {
+		return usage("revoke: say why, with --reason")
+	}
+	return nil
+}
+
 // stillHeld says whether a subject still has what an item is, by the same grant: what it was given anew since is no item.
 func (a *app) stillHeld(ctx context.Context, s *session, i wire.ReviewItem) (bool, error) {
 	one, err := s.Subject(ctx, s.org, i.Subject, client.Read{})
@@ -264,6 +275,9 @@ has decided, --rest says what becomes: keep, or revoke, which takes each away an
 		RunE: func(c *cobra.Command, args []string) error {
 			if rest != "" && rest != wire.Keep && rest != wire.Revoke {
 				return usage("--rest %s: say keep or revoke", rest)
+			}
+			if err := a.whyRevoke(rest); err != nil {
+				return err
 			}
 			return a.with(c.Context(), func(s *session) error {
 				review, err := s.Review(c.Context(), s.org, args[0])
