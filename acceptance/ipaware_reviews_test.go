@@ -83,7 +83,7 @@ func TestAccessReviewEndsInASignedRecord(t *testing.T) {
 	o.Recorded("owner", "role.revoked", "ben@example.com", "left the desk")
 	o.Recorded("owner", "review.decided", "ben@example.com", "revoked")
 	// And what is decided is decided
-	if c := o.CLI("owner", "review", "decide", "Second quarter", "revoke", "ben@example.com", "analyst"); c.Code != 6 {
+	if c := o.CLI("owner", "review", "decide", "Second quarter", "revoke", "ben@example.com", "analyst", "--reason", "left the desk"); c.Code != 6 {
 		t.Errorf("%+v; want that it is decided already", c)
 	}
 	// When it is closed, then the record is a signed document with who decided what
@@ -134,7 +134,7 @@ func TestRestOfAReviewIsRevokedOnRequest(t *testing.T) {
 	o.Run("owner", "review", "start", "Leavers", "user:ben@example.com")
 
 	// When it is closed with the rest revoked
-	o.Run("owner", "review", "close", "Leavers", "--rest", "revoke")
+	o.Run("owner", "review", "close", "Leavers", "--rest", "revoke", "--reason", "they left")
 
 	// Then he has nothing, and each step is recorded in its order
 	o.Denied("ben@example.com", "ip.query")
