@@ -185,7 +185,9 @@ func TestPlanMakesItSo(t *testing.T) {
 	})
 }
 
-func givesTo(in wire.Intent) bool { return in.Kind == wire.AssignRole || in.Kind == wire.GrantPermission }
+func givesTo(in wire.Intent) bool {
+	return in.Kind == wire.AssignRole || in.Kind == wire.GrantPermission
+}
 
 func deactivated(m manifest.Manifest, subject string) bool {
 	return slices.ContainsFunc(m.Subjects, func(s manifest.Subject) bool { return s.Key == subject && s.Deactivated })
