@@ -10,14 +10,20 @@ import (
 	"github.com/permledger/permledger/client"
 )
 
-// Head gives the position of the newest entry.
-func (o *org) Head() uint64 {
+// whole gives the organization as it is now.
+func (o *org) whole() wire.Organization {
 	o.t.Helper()
-	one, err := o.Organization(o.t.Context(), o.ID, client.Read{})
+	have, err := o.Organization(o.t.Context(), o.ID, client.Read{})
 	if err != nil {
 		o.t.Fatal(err)
 	}
-	return one.AsOf.Seq
+	return have
+}
+
+// Head gives the position of the newest entry.
+func (o *org) Head() uint64 {
+	o.t.Helper()
+	return o.whole().AsOf.Seq
 }
 
 // Ask asks whether somebody may do something, and what is missing where not.

@@ -2,7 +2,6 @@ package acceptance_test
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -183,7 +182,7 @@ func TestG29AnAssignedPolicyCanBeUsedUntilItIsUnassigned(t *testing.T) {
 	o.As("admin").Do(wire.Intent{Kind: wire.UnassignAccess, Resource: "policy/P", Subject: "anna"})
 	o.sees("anna")
 	o.Recorded("admin", "access.unassigned", "anna", "policy/P")
-	past, err := o.Resources(t.Context(), o.ID, "policy", "anna", "", client.Read{AsOf: strconv.FormatUint(assigned, 10)})
+	past, err := o.Resources(t.Context(), o.ID, "policy", "anna", "", at(assigned))
 	if err != nil || len(past.Items) != 1 {
 		t.Errorf("as of %d: %+v, %v", assigned, past.Items, err)
 	}

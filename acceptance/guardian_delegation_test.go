@@ -2,7 +2,6 @@ package acceptance_test
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -206,7 +205,7 @@ func TestDelegationCascadesElsewhere(t *testing.T) {
 	o.Denied("bert", "investor.verify")
 
 	// then as of before, everybody has it
-	past, err := o.Check(t.Context(), o.ID, "carl", "investor.verify", "investor/A", client.Read{AsOf: strconv.FormatUint(before, 10)})
+	past, err := o.Check(t.Context(), o.ID, "carl", "investor.verify", "investor/A", at(before))
 	if err != nil || !past.Allowed {
 		t.Errorf("as of %d: %+v, %v", before, past, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/ledger/credential"
+	"github.com/permledger/permledger/projections/topic"
 )
 
 // The DIDs of the document: of a Standard Registry, and of a user.
@@ -43,7 +44,7 @@ func standardRegistry(t *testing.T) *org {
 	return openWith(t, wire.Opening{Profile: "guardian", DID: srDID})
 }
 
-// Messages gives the topic's lines.
+// Messages gives the topic's lines. Each is what the strict reader takes, and writes again byte for byte.
 func (o *org) Messages() (all []message) {
 	o.t.Helper()
 	for line, err := range o.Topic(o.t.Context(), o.ID, 0) {
@@ -53,6 +54,10 @@ func (o *org) Messages() (all []message) {
 		m := message{line: string(line)}
 		if err := json.Unmarshal(line, &m); err != nil {
 			o.t.Fatalf("%v: %s", err, line)
+		}
+		strict, err := topic.ParseMessage(line)
+		if err != nil || string(strict.Bytes()) != m.line {
+			o.t.Fatalf("written again it is %s, %v; was %s", strict.Bytes(), err, line)
 		}
 		all = append(all, m)
 	}

@@ -1,20 +1,11 @@
 package acceptance_test
 
 import (
-	"net/http"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/permledger/permledger/api/wire"
 )
-
-// topicLines gives the topic of an organization.
-func (o *org) topicLines() []string {
-	o.t.Helper()
-	a := o.HTTP(http.MethodGet, "/topic", nil)
-	return strings.Split(strings.TrimSpace(string(a.Body)), "\n")
-}
 
 func TestG12ANewUserGetsTheDefaultRole(t *testing.T) {
 	o := open(t, "guardian")
@@ -22,7 +13,7 @@ func TestG12ANewUserGetsTheDefaultRole(t *testing.T) {
 	o.Add("older")
 	// When a role is marked Default and a user registers.
 	o.As("owner").Do(wire.Intent{Kind: wire.DefaultRole, Role: "installer"})
-	before := len(o.topicLines())
+	before := len(o.Messages())
 	o.Add("user")
 	// Then the user has it, with a message of its own; who was there before does not.
 	if u := o.subject("user"); len(u.Roles) != 1 || u.Roles[0] != "installer" {
@@ -32,7 +23,7 @@ func TestG12ANewUserGetsTheDefaultRole(t *testing.T) {
 		t.Errorf("who was there before has %v", u.Roles)
 	}
 	o.Recorded("owner", "subject.added", "user", "role installer, the default")
-	if all := o.topicLines(); len(all) != before+1 || !strings.Contains(all[before], `"action":"set-role"`) {
+	if all := o.Messages(); len(all) != before+1 || all[before].Action != "set-role" {
 		t.Errorf("the topic went on with %v", all[before:])
 	}
 	// And an invited one has it when it joins.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
-	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/events"
 )
 
@@ -77,11 +76,11 @@ func TestI12OwnershipIsTransferred(t *testing.T) {
 	}
 	o.Recorded("owner", "ownership.transferred", "from owner to b", "founder leaves")
 	// and the past stays as it was
-	was, err := o.Organization(t.Context(), o.ID, client.Read{AsOf: itoa(before)})
+	was, err := o.Organization(t.Context(), o.ID, at(before))
 	if err != nil || was.Owner != "owner" {
 		t.Errorf("as of %d the owner is %s (%v)", before, was.Owner, err)
 	}
-	if c, err := o.Check(t.Context(), o.ID, "owner", "billing.cancel", "", client.Read{AsOf: itoa(before)}); err != nil || !c.Allowed {
+	if c, err := o.Check(t.Context(), o.ID, "owner", "billing.cancel", "", at(before)); err != nil || !c.Allowed {
 		t.Errorf("as of %d: %+v, %v", before, c, err)
 	}
 	// and whoever was it can take nothing back

@@ -8,15 +8,7 @@ import (
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
-	"github.com/permledger/permledger/events"
 )
-
-// keyWith adds an API key, which begins with its one role.
-func keyWith(o *org, key, role string) wire.Intent {
-	in := addSubject(o, key, events.KindAPIKey)
-	in.Roles = []string{role}
-	return in
-}
 
 func TestI2ARoleIsANamedCollectionOfPermissions(t *testing.T) {
 	o := open(t, "ipaware")
@@ -86,7 +78,7 @@ func TestI24ACustomRoleIsMadeAndAppearsInTheTable(t *testing.T) {
 		t.Errorf("the table is\n%s", table)
 	}
 	o.As("admin").Assign("read-only-analyst", "member")
-	o.As("admin").Do(keyWith(o, "key-1", "read-only-analyst"))
+	o.As("admin").Do(apiKey(o, "key-1", "read-only-analyst"))
 	o.Allowed("key-1", "organization.view")
 }
 
@@ -114,7 +106,7 @@ func TestI27AnEditAppliesToAllUsersAndKeysAtOnce(t *testing.T) {
 	o.Add("member")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	o.As("owner").Assign("analyst", "member")
-	o.As("owner").Do(keyWith(o, "key-1", "analyst"))
+	o.As("owner").Do(apiKey(o, "key-1", "analyst"))
 	o.Denied("member", "billing.portal")
 	o.As("owner").EditRole("analyst", []string{"billing.portal"}, nil)
 	o.Allowed("member", "billing.portal")
@@ -219,7 +211,7 @@ func TestI33ARoleAssignedToAUserIsNotDeleted(t *testing.T) {
 func TestI34ARoleAssignedToAnAPIKeyIsNotDeleted(t *testing.T) {
 	o := open(t, "ipaware")
 	o.As("owner").CreateRole("Analyst", "ip.query")
-	o.As("owner").Do(keyWith(o, "key-1", "analyst"))
+	o.As("owner").Do(apiKey(o, "key-1", "analyst"))
 	p := o.Refused(o.As("owner").Try(deleteRole("analyst")), "in-use", "assigned to users or API keys", "")
 	if !slices.Equal(p.Holders, []string{"key-1"}) {
 		t.Errorf("the holders are %v", p.Holders)
@@ -360,7 +352,7 @@ func TestI79ARoleInUseListsWhoHasIt(t *testing.T) {
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	o.As("owner").Assign("analyst", "ann")
 	o.As("owner").Assign("analyst", "bob")
-	o.As("owner").Do(keyWith(o, "key-1", "analyst"))
+	o.As("owner").Do(apiKey(o, "key-1", "analyst"))
 	p := o.Refused(o.As("owner").Try(deleteRole("analyst")), "in-use", "", "")
 	if p.Detail != "Role is assigned to users or API keys" || p.Hint != "Remove role from all users and keys first" {
 		t.Errorf("the problem is %+v", p)

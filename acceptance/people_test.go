@@ -48,10 +48,10 @@ func (p *person) Because(reason string) *person {
 	return &person{o: p.o, name: p.name, because: reason}
 }
 
-// Do records a change, and fails the test where it is refused.
-func (p *person) Do(in wire.Intent) wire.Receipt {
+// Do records a change, with the private texts that it commits to, and fails the test where it is refused.
+func (p *person) Do(in wire.Intent, texts ...wire.Text) wire.Receipt {
 	p.o.t.Helper()
-	r, err := p.send(in)
+	r, err := p.send(in, texts...)
 	if err != nil {
 		p.o.t.Fatalf("%s, as %s: %v", in.Kind, p.name, err)
 	}
@@ -69,10 +69,9 @@ func (p *person) Try(in wire.Intent) error {
 	return err
 }
 
-func (p *person) send(in wire.Intent) (wire.Receipt, error) {
+func (p *person) send(in wire.Intent, texts ...wire.Text) (wire.Receipt, error) {
 	p.o.t.Helper()
 	in.Credential = p.o.DID(p.name)
-	var texts []wire.Text
 	if p.because != "" {
 		var text wire.Text
 		in.Reason, text = client.Commit(p.because)

@@ -69,14 +69,7 @@ func (o *org) named(key, name, email string) {
 	var texts [2]wire.Text
 	in.DisplayName, texts[0] = client.Commit(name)
 	in.Email, texts[1] = client.Commit(email)
-	in.Credential = o.DID("owner")
-	p, err := o.Prepare(o.t.Context(), o.ID, in)
-	if err == nil {
-		_, err = o.SignAndRecord(o.t.Context(), o.ID, p, o.Key("owner"), texts[:])
-	}
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	o.As("owner").Do(in, texts[:]...)
 }
 
 // Given a person with a name, an e-mail address and reasons, when what is private about them is erased, then nobody reads

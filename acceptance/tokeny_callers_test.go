@@ -24,14 +24,7 @@ func (o *org) account(email string, permissions ...string) {
 	in.Auth = events.AuthEmail
 	var address wire.Text
 	in.Email, address = client.Commit(email)
-	in.Credential = o.DID("owner")
-	p, err := o.Prepare(o.t.Context(), o.ID, in)
-	if err == nil {
-		_, err = o.SignAndRecord(o.t.Context(), o.ID, p, o.Key("owner"), []wire.Text{address})
-	}
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	o.As("owner").Do(in, address)
 	wrapped, err := login.Wrap(o.Key(email), password)
 	if err != nil {
 		o.t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 	"github.com/gowebpki/jcs"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/projections/access"
 )
 
 const (
@@ -187,6 +188,20 @@ type lineWriter struct {
 
 func newLineWriter(w http.ResponseWriter, gives string) *lineWriter {
 	return &lineWriter{w: w, rc: http.NewResponseController(w), gives: gives}
+}
+
+// linesAsOf begins an answer of lines, which says in its header as of when it is.
+func (c *call) linesAsOf(w http.ResponseWriter) (access.AsOf, *lineWriter, error) {
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return a, nil, err
+	}
+	header, err := json.Marshal(asOf)
+	if err != nil {
+		return a, nil, err
+	}
+	w.Header().Set(wire.AsOfHeader, string(header))
+	return a, newLineWriter(w, mediaLines), nil
 }
 
 // add appends a line; it is sent when enough have come together, or with flush.

@@ -2,8 +2,6 @@ package api
 
 import (
 	"cmp"
-	"maps"
-	"slices"
 
 	"github.com/permledger/permledger/events"
 )
@@ -73,5 +71,3 @@ func (d *draft) resource() error {
 	}
 	return nil
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

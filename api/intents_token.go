@@ -3,7 +3,6 @@ package api
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -147,12 +146,10 @@ func (d *draft) qualifyInvestor() (events.Data, error) {
 	onchain, err2 := address("onchainId", d.in.OnchainID)
 	data := &events.InvestorQualified{
 		Token: token, Wallet: wallet, OnchainID: onchain, Country: strings.ToUpper(d.in.Country), Investor: cmp.Or(d.in.Investor, onchain, wallet),
+		Properties: propertiesOf(d.in.Properties),
 	}
-	for _, name := range slices.Sorted(maps.Keys(d.in.Properties)) {
-		if name == "country" {
-			return nil, badRequest("The country is a member of its own")
-		}
-		data.Properties = append(data.Properties, events.Property{Name: name, Value: d.in.Properties[name]})
+	if _, said := d.in.Properties["country"]; said {
+		return nil, badRequest("The country is a member of its own")
 	}
 	return data, cmp.Or(err1, err2)
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/http"
 	"slices"
 
@@ -78,16 +77,10 @@ func reportUnheld(c *call) (wire.List[wire.RoleReport], error) {
 
 // whoHasWhat streams, as assignments does: a line for each permission of each subject on each scope.
 func whoHasWhat(c *call, w http.ResponseWriter) error {
-	a, asOf, err := c.asOf()
+	a, out, err := c.linesAsOf(w)
 	if err != nil {
 		return err
 	}
-	header, err := json.Marshal(asOf)
-	if err != nil {
-		return err
-	}
-	w.Header().Set(wire.AsOfHeader, string(header))
-	out := newLineWriter(w, mediaLines)
 	for _, u := range c.org.Access.Subjects(a) {
 		if u.Deactivated != 0 {
 			continue

@@ -1,6 +1,9 @@
 package api
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/projections/access"
@@ -62,17 +65,22 @@ func getDelegable(c *call) (wire.One[wire.Delegable], error) {
 }
 
 func resourceOf(v access.ResourceView) wire.Resource {
-	r := wire.Resource{
+	return wire.Resource{
 		Path: v.Path, Kind: v.Kind, Name: v.Name, Published: v.Published, Creator: v.Creator, Parents: v.Parents, Assigned: v.Assigned,
-		Registered: v.Registered, Changed: v.Changed,
+		Registered: v.Registered, Changed: v.Changed, Properties: valuesOf(v.Properties),
 	}
-	for _, p := range v.Properties {
-		if r.Properties == nil {
-			r.Properties = map[string]string{}
-		}
-		r.Properties[p.Name] = p.Value
+}
+
+// valuesOf gives properties by name, none where there are none.
+func valuesOf(list []events.Property) map[string]string {
+	if len(list) == 0 {
+		return nil
 	}
-	return r
+	m := make(map[string]string, len(list))
+	for _, p := range list {
+		m[p.Name] = p.Value
+	}
+	return m
 }
 
 // propertiesOf gives properties as events hold them: sorted by name, none where there is no map.
@@ -81,7 +89,7 @@ func propertiesOf(m map[string]string) []events.Property {
 		return nil
 	}
 	list := []events.Property{}
-	for _, name := range sortedKeys(m) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
 		list = append(list, events.Property{Name: name, Value: m[name]})
 	}
 	return list

@@ -2,7 +2,6 @@ package api
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/http"
 	"slices"
 
@@ -169,16 +168,10 @@ func (c *call) heldBy(subject string, a access.AsOf) (map[string][]access.Reason
 
 // assignments streams: an organization of many people with many permissions each is more than one answer should hold.
 func assignments(c *call, w http.ResponseWriter) error {
-	a, asOf, err := c.asOf()
+	a, out, err := c.linesAsOf(w)
 	if err != nil {
 		return err
 	}
-	header, err := json.Marshal(asOf)
-	if err != nil {
-		return err
-	}
-	w.Header().Set(wire.AsOfHeader, string(header))
-	out := newLineWriter(w, mediaLines)
 	for v, names := range c.org.Access.Assignments(a) {
 		if err := out.add(wire.Assignment{Subject: v.Key, Permissions: append([]string{}, names...)}); err != nil {
 			return out.end(c, err)
@@ -189,16 +182,10 @@ func assignments(c *call, w http.ResponseWriter) error {
 
 // bindings streams, as assignments does.
 func bindings(c *call, w http.ResponseWriter) error {
-	a, asOf, err := c.asOf()
+	a, out, err := c.linesAsOf(w)
 	if err != nil {
 		return err
 	}
-	header, err := json.Marshal(asOf)
-	if err != nil {
-		return err
-	}
-	w.Header().Set(wire.AsOfHeader, string(header))
-	out := newLineWriter(w, mediaLines)
 	for _, v := range c.org.Access.Subjects(a) {
 		h, err := c.org.Access.Holdings(v.ID.String(), a)
 		if err != nil {

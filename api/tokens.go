@@ -121,17 +121,10 @@ func listInvestors(c *call) (wire.List[wire.HolderRecord], error) {
 	for _, h := range c.org.Access.Tokens().Holders(id, c.query.Get("investor"), c.org.Access.TokensOf(a)) {
 		r := wire.HolderRecord{
 			Token: h.Token, Wallet: h.Address, Investor: h.Investor, OnchainID: h.OnchainID, Blocked: h.Blocked, Compliant: h.Compliant, Since: h.Since,
+			Properties: valuesOf(h.Properties),
 		}
-		for _, p := range h.Properties {
-			if p.Name == "country" {
-				r.Country = p.Value
-				continue
-			}
-			if r.Properties == nil {
-				r.Properties = map[string]string{}
-			}
-			r.Properties[p.Name] = p.Value
-		}
+		r.Country = r.Properties["country"]
+		delete(r.Properties, "country")
 		list.Items = append(list.Items, r)
 	}
 	return list, nil

@@ -47,15 +47,9 @@ func (a roleActions) on(v access.RoleView) []string {
 }
 
 func subjectOf(v access.SubjectView) wire.Subject {
-	s := wire.Subject{ID: v.ID.String(), Key: v.Key, Kind: v.Kind, DID: v.DID, Owner: v.Owner, Added: v.Added, Deactivated: v.Deactivated,
-		State: v.State, Auth: v.About.Auth, Reference: v.About.Reference, Links: v.About.Links, InvitedUntil: stamp(v.About.Until)}
-	for _, p := range v.About.Properties {
-		if s.Properties == nil {
-			s.Properties = map[string]string{}
-		}
-		s.Properties[p.Name] = p.Value
-	}
-	return s
+	return wire.Subject{ID: v.ID.String(), Key: v.Key, Kind: v.Kind, DID: v.DID, Owner: v.Owner, Added: v.Added, Deactivated: v.Deactivated,
+		State: v.State, Auth: v.About.Auth, Reference: v.About.Reference, Links: v.About.Links, InvitedUntil: stamp(v.About.Until),
+		Properties: valuesOf(v.About.Properties)}
 }
 
 func permissionOf(v access.PermissionView) wire.Permission {

@@ -77,7 +77,8 @@ func opening(want *wire.Opening, cmd *events.Command, d *events.OrganizationOpen
 	return nil
 }
 
-func switches(p events.Profile) wire.Switches {
+// SwitchesOf gives the switches of a profile that version 1 of the rules did not know, as [wire.AdoptRules] asks for them.
+func SwitchesOf(p events.Profile) wire.Switches {
 	return wire.Switches{
 		DefaultRoles: p.DefaultRoles, Delegation: p.Delegation, FixedRoles: p.FixedRoles, KeepDelegated: p.KeepDelegated,
 		OneRolePerKey: p.OneRolePerKey, RecoveryDelay: p.RecoveryDelay, WithdrawRoles: p.WithdrawRoles,
@@ -106,6 +107,13 @@ func (d *differs) optional(name string, want, have *string) {
 	}
 }
 
+// given compares what was asked for, where it was; else the server says it.
+func (d *differs) given(name string, want *string, have string) {
+	if want != nil {
+		d.text(name, *want, have)
+	}
+}
+
 // same compares texts of which one may be an address in other capitals than EIP-55's.
 func (d *differs) same(name, want, have string) {
 	if want != have && !(strings.EqualFold(want, have) && strings.Contains(want, "0x")) {
@@ -116,7 +124,7 @@ func (d *differs) same(name, want, have string) {
 // said compares what is said of a new subject.
 func (d *differs) said(in *wire.Intent, auth string, properties []events.Property, reference string, roles int) {
 	d.text("auth", in.Auth, auth)
-	d.properties(in.Properties, properties)
+	d.properties("properties", in.Properties, properties)
 	want := ""
 	if in.Reference != nil {
 		want = *in.Reference
@@ -135,11 +143,14 @@ func (d *differs) until(want string, have time.Time) {
 	*d = append(*d, "until")
 }
 
-func (d *differs) condition(want, have string) {
-	if c, err := events.ParseCondition(want); want != "" && err == nil {
-		want = c.String()
+func (d *differs) condition(want, have string) { d.text("condition", spelt(want), have) }
+
+// spelt gives a condition in the one spelling that it has in a command.
+func spelt(condition string) string {
+	if c, err := events.ParseCondition(condition); condition != "" && err == nil {
+		return c.String()
 	}
-	d.text("condition", want, have)
+	return condition
 }
 
 func (d *differs) flag(name string, want, have bool) {
@@ -148,14 +159,14 @@ func (d *differs) flag(name string, want, have bool) {
 	}
 }
 
-func (d *differs) properties(want map[string]string, have []events.Property) {
+func (d *differs) properties(name string, want map[string]string, have []events.Property) {
 	same := len(want) == len(have)
 	for _, p := range have {
 		value, ok := want[p.Name]
 		same = same && ok && value == p.Value
 	}
 	if !same {
-		*d = append(*d, "properties")
+		*d = append(*d, name)
 	}
 }
 
@@ -184,6 +195,10 @@ func (d *differs) names(name string, want, have []string, digests []events.Diges
 	if !same {
 		*d = append(*d, name)
 	}
+}
+
+func (d *differs) permission(want, have string) {
+	d.names("permission", []string{want}, []string{have}, nil, nil)
 }
 
 // labels compares those that were asked for; of a change others may be there from before.
@@ -218,7 +233,7 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		d.text("display name", in.DisplayName, text(have.DisplayName))
 		d.text("e-mail", in.Email, text(have.Email))
 		d.optional("reference", in.Reference, have.Reference)
-		d.properties(in.Properties, have.Properties)
+		d.properties("properties", in.Properties, have.Properties)
 		if in.Unassigned != have.Unassigned || (in.Holder == "") != have.Holder.IsZero() {
 			d = append(d, "holder")
 		}
@@ -232,9 +247,7 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 	case *events.SubjectAdded:
 		d.text("key", in.Subject, have.Key)
 		d.said(in, have.Auth, have.Properties, have.Reference, len(have.Roles))
-		if (in.Holder == "") != have.Holder.IsZero() {
-			d = append(d, "holder")
-		}
+		d.flag("holder", in.Holder == "", have.Holder.IsZero())
 		d.text("kind", in.SubjectKind, have.Kind)
 		d.text("did", in.DID, have.DID)
 		d.text("credential", in.SubjectKey, have.Credential)
@@ -242,25 +255,19 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		d.text("e-mail", in.Email, text(have.Email))
 	case *events.RoleCreated:
 		d.text("key", in.Role, have.Key)
-		if in.Name != nil {
-			d.text("name", *in.Name, have.Name)
-		}
-		if in.Description != nil {
-			d.text("description", *in.Description, have.Description)
-		}
+		d.given("name", in.Name, have.Name)
+		d.given("description", in.Description, have.Description)
 		d.labels(in.Labels, have.Labels, false)
 		d.names("permissions", in.Permissions, have.Permissions, have.Parts, parts)
 		if in.System != have.System || in.Managed != have.Managed {
 			d = append(d, "how it is assigned")
 		}
 	case *events.RoleDefaulted:
-		if (in.Role == "") != have.None {
-			d = append(d, "role")
-		}
+		d.flag("role", in.Role == "", have.None)
 	case *events.OrganizationUpdated:
 		d.optional("name", in.Name, &have.Name)
 	case *events.RulesAdopted:
-		if want := in.Switches; want == nil || *want != switches(have.Switches) {
+		if want := in.Switches; want == nil || *want != SwitchesOf(have.Switches) {
 			d = append(d, "switches")
 		}
 	case *events.RoleUpdated:
@@ -284,15 +291,13 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		d.text("resource", in.Resource, have.Resource)
 	case *events.ResourceRegistered:
 		d.text("resource", in.Resource, have.Resource)
-		if in.Name != nil {
-			d.text("name", *in.Name, have.Name)
-		}
-		d.properties(in.Properties, have.Properties)
+		d.given("name", in.Name, have.Name)
+		d.properties("properties", in.Properties, have.Properties)
 		d.flag("publish", in.Publish, have.Published)
 	case *events.ResourceUpdated:
 		d.text("resource", in.Resource, have.Resource)
 		d.optional("name", in.Name, have.Name)
-		d.properties(in.Properties, have.Properties)
+		d.properties("properties", in.Properties, have.Properties)
 		d.flag("publish", in.Publish, have.Publish)
 		d.flag("withdraw", in.Withdraw, have.Withdraw)
 	case *events.ResourceRemoved:
@@ -304,33 +309,25 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 			d = append(d, "roles")
 		}
 	case *events.PermissionGranted:
-		d.names("permission", []string{in.Permission}, []string{have.Permission}, nil, nil)
+		d.permission(in.Permission, have.Permission)
 		d.text("scope", in.Scope, have.Scope)
 		d.until(in.Until, have.Until)
 		d.condition(in.Condition, have.Condition)
 	case *events.PermissionRevoked:
-		d.names("permission", []string{in.Permission}, []string{have.Permission}, nil, nil)
+		d.permission(in.Permission, have.Permission)
 		d.text("scope", in.Scope, have.Scope)
 	case *events.PermissionsSet:
 		d.names("permissions", in.Permissions, have.Permissions, have.Parts, parts)
 		d.text("scope", in.Scope, have.Scope)
 	case *events.ReviewStarted:
-		if in.Name != nil {
-			d.text("title", *in.Name, have.Title)
-		}
-		if (in.About == "" || in.About == events.ReviewAll) != (have.Scope == events.ReviewAll) {
-			d = append(d, "scope")
-		}
+		d.given("title", in.Name, have.Title)
+		d.flag("scope", in.About == "" || in.About == events.ReviewAll, have.Scope == events.ReviewAll)
 		d.until(in.Until, have.Due)
 	case *events.ReviewDecided:
 		d.text("scope", in.Scope, have.Scope)
-		if (in.Decision == "revoke") != have.Revoke {
-			d = append(d, "decision")
-		}
+		d.flag("decision", in.Decision == "revoke", have.Revoke)
 	case *events.ReviewClosed:
-		if (in.Decision == "keep") != have.KeepRest {
-			d = append(d, "decision")
-		}
+		d.flag("decision", in.Decision == "keep", have.KeepRest)
 	case *events.KeyRegistered:
 		d.text("purpose", in.Purpose, have.Purpose)
 		if in.Key != "" {

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/permledger/permledger/api/wire"
@@ -23,9 +22,7 @@ func (d *differs) token(in *wire.Intent, have events.TokenData) {
 		if in.Wallet != "" { // else the server says which wallet the account is linked with
 			d.chained("owner", in.Wallet, have.Owner)
 		}
-		if in.Name != nil {
-			d.text("name", *in.Name, have.Name)
-		}
+		d.given("name", in.Name, have.Name)
 	case *events.TokenTransferred:
 		d.chained("new owner", in.Wallet, have.To)
 	case *events.AgentAdded:
@@ -44,7 +41,7 @@ func (d *differs) token(in *wire.Intent, have events.TokenData) {
 		d.chained("compliance", in.Compliance, have.Compliance)
 		d.holders(in.HolderCondition, have.Condition)
 	case *events.TokenActed:
-		d.names("permission", []string{in.Permission}, []string{have.Permission}, nil, nil)
+		d.permission(in.Permission, have.Permission)
 		d.text("payload", in.Payload, text(have.Payload))
 	case *events.InvestorQualified:
 		d.investor(in, have)
@@ -53,16 +50,10 @@ func (d *differs) token(in *wire.Intent, have events.TokenData) {
 	}
 }
 
-// holders compares conditions of holder records, which have one spelling in a command.
+// holders compares conditions of holder records.
 func (d *differs) holders(want, have *string) {
-	if want != nil && *want != "" {
-		c, err := events.ParseCondition(*want)
-		if err != nil {
-			*d = append(*d, "condition")
-			return
-		}
-		spelt := c.String()
-		want = &spelt
+	if want != nil {
+		want = new(spelt(*want))
 	}
 	d.optional("condition", want, have)
 }
@@ -79,12 +70,7 @@ func (d *differs) investor(in *wire.Intent, have *events.InvestorQualified) {
 	default:
 		d.chained("investor", in.Wallet, have.Investor)
 	}
-	if len(in.Properties) != len(have.Properties) || slices.ContainsFunc(have.Properties, func(p events.Property) bool {
-		value, said := in.Properties[p.Name]
-		return !said || value != p.Value
-	}) {
-		*d = append(*d, "record")
-	}
+	d.properties("record", in.Properties, have.Properties)
 }
 
 func (d *differs) observed(in *wire.Observed, have *events.ChainObserved) {

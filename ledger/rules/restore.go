@@ -46,14 +46,13 @@ func (s *State) read(r *snapshot.Reader) {
 	}
 	s.perms.access = s.perms.withAccess()
 	var roles []*role // by number
-	bytesOf := func(n int) func() string { return func() string { return string(r.Take(n)) } }
-	readSorted(r, 24, bytesOf(16), func(id string) { roles = append(roles, s.readRole(r, ulid.ULID([]byte(id)))) })
+	readByID(r, 24, func(id ulid.ULID) { roles = append(roles, s.readRole(r, id)) })
 	s.numbered = slices.Clone(roles)
 	slices.SortStableFunc(s.numbered, func(a, b *role) int { return cmp.Compare(a.created, b.created) })
 	for i, ro := range s.numbered {
 		ro.number = uint32(i)
 	}
-	readSorted(r, 23, bytesOf(16), func(id string) { s.readSubject(r, ulid.ULID([]byte(id)), roles) })
+	readByID(r, 23, func(id ulid.ULID) { s.readSubject(r, id, roles) })
 	s.readTies(r)
 	s.readResources(r)
 	s.readReviews(r)
@@ -78,7 +77,7 @@ func (s *State) read(r *snapshot.Reader) {
 		s.subjects.get(s.owner) == nil || s.founded > s.subjects.count {
 		r.Fail("the owner, its heir or the default role is not there")
 	}
-	readSorted(r, 34, bytesOf(32), func(digest string) {
+	readSorted(r, 34, func() string { return string(r.Take(32)) }, func(digest string) {
 		at := instant(r.Int())
 		s.parts[events.Digest([]byte(digest))] = part{r.Strings(), at}
 	})
@@ -102,6 +101,11 @@ func readSorted(r *snapshot.Reader, size int, name func() string, thing func(str
 		thing(key)
 		last = key
 	}
+}
+
+// readByID is readSorted of things that begin with an id.
+func readByID(r *snapshot.Reader, size int, thing func(ulid.ULID)) {
+	readSorted(r, size, func() string { return string(r.Take(16)) }, func(id string) { thing(ulid.ULID([]byte(id))) })
 }
 
 // past reads a position that the state has come to.

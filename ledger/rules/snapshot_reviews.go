@@ -39,8 +39,8 @@ func (r *review) appendSnapshot(b []byte) []byte {
 }
 
 func (s *State) readReviews(r *snapshot.Reader) {
-	readSorted(r, 39, func() string { return string(r.Take(16)) }, func(id string) {
-		v := s.readReview(r, ulid.ULID([]byte(id)))
+	readByID(r, 39, func(id ulid.ULID) {
+		v := s.readReview(r, id)
 		s.reviews[v.id] = v
 	})
 	if r.Bool() {
@@ -61,7 +61,7 @@ func (s *State) readReview(r *snapshot.Reader, id ulid.ULID) *review {
 		i := &v.items[n]
 		*i = ReviewItem{Subject: r.ID(), Grant: r.ID(), Role: r.ID(), Permission: r.String(), Scope: r.String(), Decided: s.past(r)}
 		if i.Decided != 0 {
-			i.By, i.At, i.Revoke = r.ID(), time.UnixMilli(r.Int()).UTC(), r.Bool()
+			i.By, i.At, i.Revoke = r.ID(), instant(r.Int()), r.Bool()
 		}
 		if n > 0 && v.items[n-1].compare(i) >= 0 {
 			r.Fail("the items of a review are out of order")

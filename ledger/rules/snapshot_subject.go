@@ -26,10 +26,7 @@ func (s *State) appendLives(b []byte) []byte {
 		x := s.extras[id]
 		b = snapshot.AppendString(snapshot.AppendString(append(b, id[:]...), x.auth), x.reference)
 		b = append(b, x.holder[:]...)
-		b = snapshot.AppendCount(b, len(x.properties))
-		for _, p := range x.properties {
-			b = snapshot.AppendString(snapshot.AppendString(b, p.Name), p.Value)
-		}
+		b = appendProperties(b, x.properties)
 		b = snapshot.AppendString(snapshot.AppendStrings(b, x.links), x.login.credential)
 		b = append(b, x.login.commitment[:]...)
 	}
@@ -43,12 +40,11 @@ func (s *State) appendLives(b []byte) []byte {
 
 // readLives reads what appendLives wrote, behind the subjects and the keys.
 func (s *State) readLives(r *snapshot.Reader) {
-	bytesOf := func() string { return string(r.Take(16)) }
-	readSorted(r, 17, bytesOf, func(id string) {
-		u, l := s.subjects.get(ulid.ULID([]byte(id))), lapse{removed: r.Bool()}
+	readByID(r, 17, func(id ulid.ULID) {
+		u, l := s.subjects.get(id), lapse{removed: r.Bool()}
 		if !l.removed {
 			l.invitation, l.until = r.String(), instant(r.Int())
-			if k := s.keys[l.invitation]; k == nil || k.purpose != events.PurposeInvitation || k.subject != ulid.ULID([]byte(id)) {
+			if k := s.keys[l.invitation]; k == nil || k.purpose != events.PurposeInvitation || k.subject != id {
 				r.Fail("an invitation has no key")
 			}
 		}
@@ -58,18 +54,14 @@ func (s *State) readLives(r *snapshot.Reader) {
 		}
 		s.lapses[u.id] = l
 	})
-	readSorted(r, 68, bytesOf, func(id string) {
-		x := &extra{auth: r.String(), reference: r.String(), holder: r.ID()}
-		for range r.Count(2) {
-			x.properties = append(x.properties, events.Property{Name: r.String(), Value: r.String()})
-		}
-		x.links = r.Strings()
+	readByID(r, 68, func(id ulid.ULID) {
+		x := &extra{auth: r.String(), reference: r.String(), holder: r.ID(), properties: readProperties(r), links: r.Strings()}
 		x.login = login{r.String(), events.Digest(r.Sum())}
-		if s.subjects.get(ulid.ULID([]byte(id))) == nil || x.empty() {
+		if s.subjects.get(id) == nil || x.empty() {
 			r.Fail("nothing is said of a subject, or something of nobody")
 			return
 		}
-		s.extras[ulid.ULID([]byte(id))] = x
+		s.extras[id] = x
 	})
 	readSorted(r, 48, func() string { return string(r.Take(32)) }, func(text string) {
 		of := r.ID()
@@ -84,4 +76,19 @@ func (s *State) readLives(r *snapshot.Reader) {
 			s.addFurther(k.subject, did)
 		}
 	}
+}
+
+func appendProperties(b []byte, list []events.Property) []byte {
+	b = snapshot.AppendCount(b, len(list))
+	for _, p := range list {
+		b = snapshot.AppendString(snapshot.AppendString(b, p.Name), p.Value)
+	}
+	return b
+}
+
+func readProperties(r *snapshot.Reader) (list []events.Property) {
+	for range r.Count(2) {
+		list = append(list, events.Property{Name: r.String(), Value: r.String()})
+	}
+	return list
 }

@@ -41,7 +41,7 @@ func readPassed(r *snapshot.Reader) passed {
 }
 
 func (s *State) readTies(r *snapshot.Reader) {
-	readSorted(r, 67, func() string { return string(r.Take(16)) }, func(id string) {
+	readByID(r, 67, func(id ulid.ULID) {
 		of := s.subjects.get(r.ID())
 		c := readCondition(r)
 		t := tieOf(c, readPassed(r))
@@ -50,7 +50,7 @@ func (s *State) readTies(r *snapshot.Reader) {
 		}
 		var g *grant
 		if of != nil {
-			g = of.byID(ulid.ULID([]byte(id)))
+			g = of.byID(id)
 		}
 		if g == nil || t == nil {
 			r.Fail("what is no grant, or holds under nothing, is tied")
@@ -76,10 +76,7 @@ func (s *State) appendResources(b []byte) []byte {
 	for _, path := range slices.Sorted(maps.Keys(s.resources)) {
 		r := s.resources[path]
 		b = snapshot.AppendString(snapshot.AppendString(b, path), r.name)
-		b = snapshot.AppendCount(b, len(r.properties))
-		for _, p := range r.properties {
-			b = snapshot.AppendString(snapshot.AppendString(b, p.Name), p.Value)
-		}
+		b = appendProperties(b, r.properties)
 		b = append(snapshot.AppendBool(b, r.published), r.creator[:]...)
 		b = snapshot.AppendUint(snapshot.AppendUint(b, r.registered), r.changed)
 		b = snapshot.AppendCount(b, len(r.assigned))
@@ -94,19 +91,16 @@ func (s *State) appendResources(b []byte) []byte {
 
 func (s *State) readResources(r *snapshot.Reader) {
 	readSorted(r, 23, r.String, func(path string) {
-		x := &resource{name: r.String()}
-		for range r.Count(2) {
-			x.properties = append(x.properties, events.Property{Name: r.String(), Value: r.String()})
-		}
+		x := &resource{name: r.String(), properties: readProperties(r)}
 		x.published, x.creator = r.Bool(), r.ID()
 		x.registered, x.changed = s.past(r), s.past(r)
-		readSorted(r, 67, func() string { return string(r.Take(16)) }, func(to string) {
+		readByID(r, 67, func(to ulid.ULID) {
 			a := assignment{id: r.ID(), position: s.past(r)}
 			a.passed = readPassed(r)
 			if x.assigned == nil {
 				x.assigned = map[ulid.ULID]assignment{}
 			}
-			x.assigned[ulid.ULID([]byte(to))] = a
+			x.assigned[to] = a
 		})
 		s.resources[path] = x
 	})

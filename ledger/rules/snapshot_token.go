@@ -6,7 +6,6 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
-	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/snapshot"
 )
 
@@ -21,10 +20,7 @@ func (s *State) appendTokens(b []byte) []byte {
 		for _, wallet := range slices.SortedFunc(maps.Keys(t.holders), ulid.ULID.Compare) {
 			h := t.holders[wallet]
 			b = snapshot.AppendStrings(append(b, wallet[:]...), []string{h.investor, h.onchainID})
-			b = snapshot.AppendCount(b, len(h.properties))
-			for _, l := range h.properties {
-				b = snapshot.AppendString(snapshot.AppendString(b, l.Name), l.Value)
-			}
+			b = appendProperties(b, h.properties)
 		}
 		b = snapshot.AppendCount(b, len(t.blocked))
 		for _, wallet := range slices.SortedFunc(maps.Keys(t.blocked), ulid.ULID.Compare) {
@@ -51,11 +47,7 @@ func (s *State) readTokens(r *snapshot.Reader) {
 		last, s.tokens[t.id] = t.id, t
 		s.readByWallet(r, func(wallet ulid.ULID) {
 			texts := readTexts(r, 2)
-			h := holder{investor: texts[0], onchainID: texts[1]}
-			for range r.Count(2) {
-				h.properties = append(h.properties, events.Property{Name: r.String(), Value: r.String()})
-			}
-			t.holders[wallet] = h
+			t.holders[wallet] = holder{investor: texts[0], onchainID: texts[1], properties: readProperties(r)}
 		})
 		s.readByWallet(r, func(wallet ulid.ULID) { t.blocked[wallet] = s.past(r) })
 	}
@@ -63,16 +55,11 @@ func (s *State) readTokens(r *snapshot.Reader) {
 
 // readByWallet reads a list of which each begins with a wallet, in the order of those.
 func (s *State) readByWallet(r *snapshot.Reader, one func(wallet ulid.ULID)) {
-	var last ulid.ULID
-	for i := range r.Count(17) {
-		wallet := ulid.ULID(r.ID())
-		if i > 0 && last.Compare(wallet) >= 0 || r.Err() == nil && s.subjects.get(wallet) == nil {
-			r.Fail("a list of wallets is out of order, or names nobody")
-		}
-		if r.Err() != nil {
+	readByID(r, 17, func(wallet ulid.ULID) {
+		if s.subjects.get(wallet) == nil {
+			r.Fail("a list of wallets names nobody")
 			return
 		}
-		last = wallet
 		one(wallet)
-	}
+	})
 }

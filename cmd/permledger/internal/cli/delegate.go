@@ -32,7 +32,7 @@ you do, or, where the organization keeps what was delegated, for good. A policy 
 				}
 				in = wire.Intent{Kind: wire.DelegateAccess, Resource: args[0], Subject: args[2]}
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 		ValidArgsFunction: a.complete(rolesOrPermissions, word("to"), subjects),
 	})

@@ -156,7 +156,7 @@ given directly instead. One event says what came and what went.`,
 			} else if scope != "" {
 				return usage("set %s: --scope goes with --permissions", args[0])
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 		ValidArgsFunction: a.complete(subjects, rolesOrPermissions),
 	})

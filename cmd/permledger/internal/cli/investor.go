@@ -70,9 +70,7 @@ func (a *app) investorQualify() *cobra.Command {
 		Args:  cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			at.Token, at.Wallet = args[0], args[1]
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.QualifyInvestor, AtToken: at, Properties: properties})
-			})
+			return a.do(c.Context(), wire.Intent{Kind: wire.QualifyInvestor, AtToken: at, Properties: properties})
 		},
 	})
 	f := c.Flags()

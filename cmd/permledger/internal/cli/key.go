@@ -184,9 +184,7 @@ func (a *app) keyReport() *cobra.Command {
 		Short: "Report that others may have had a key: verify lists what it signed",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.ReportKey, Key: args[0], From: from})
-			})
+			return a.do(c.Context(), wire.Intent{Kind: wire.ReportKey, Key: args[0], From: from})
 		},
 	})
 	c.Flags().Uint64Var(&from, "from", 1, "the first `position` that is in doubt")

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/node"
 )
 
@@ -21,9 +22,7 @@ owner does this, and only to somebody who is active and has a key to sign with.`
 		Example: `  permledger org transfer bob --reason "founder leaves"`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.TransferOwnership, Subject: args[0]})
-			})
+			return a.do(c.Context(), wire.Intent{Kind: wire.TransferOwnership, Subject: args[0]})
 		},
 		ValidArgsFunction: a.complete(subjects),
 	})
@@ -61,7 +60,7 @@ The key that signs is DIR/keys/operator.key, with --stop the owner's.`,
 			if !stop && a.key == "" && a.p.Env("PERMLEDGER_KEY") == "" && a.data != "" {
 				a.key = operatorKeyFile(a.data)
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 		ValidArgsFunction: a.complete(subjects),
 	})
@@ -77,9 +76,7 @@ func (a *app) orgEdit() *cobra.Command {
 		Short: "Change what people call the organization",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.UpdateOrganization, Name: &name})
-			})
+			return a.do(c.Context(), wire.Intent{Kind: wire.UpdateOrganization, Name: &name})
 		},
 	})
 	c.Flags().StringVar(&name, "name", "", "the new `name` for people to read")
@@ -102,10 +99,7 @@ rules read the ledger up to there, and no further.`,
 					return fmt.Errorf("adopt the newest rules: %w", err)
 				}
 				p, _ := node.Profile(profileName(o))
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.AdoptRules, Switches: &wire.Switches{
-					DefaultRoles: p.DefaultRoles, Delegation: p.Delegation, FixedRoles: p.FixedRoles, KeepDelegated: p.KeepDelegated,
-					OneRolePerKey: p.OneRolePerKey, RecoveryDelay: p.RecoveryDelay, WithdrawRoles: p.WithdrawRoles,
-				}})
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.AdoptRules, Switches: new(client.SwitchesOf(p))})
 			})
 		},
 	})

@@ -73,7 +73,7 @@ func (a *app) permPublish() *cobra.Command {
 				}
 				in.Catalogue = b
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 		ValidArgs: catalogues.Names(),
 	})
@@ -89,9 +89,7 @@ func (a *app) documentCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.IssueDocument, About: about})
-			})
+			return a.do(c.Context(), wire.Intent{Kind: wire.IssueDocument, About: about})
 		},
 	}), a.answers(&cobra.Command{
 		Use:   "ls [role:KEY|user:KEY]",

@@ -22,6 +22,11 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 	return a.answers(c)
 }
 
+// do is change of a command that asks the server for nothing else.
+func (a *app) do(ctx context.Context, in wire.Intent, texts ...wire.Text) error {
+	return a.with(ctx, func(s *session) error { return a.change(ctx, s, in, texts...) })
+}
+
 // change records what somebody wants, signed with the key of who runs the command, and says where it stands.
 // A key that was made for it is kept once it is known that the change can be recorded, and before it is.
 func (a *app) change(ctx context.Context, s *session, in wire.Intent, texts ...wire.Text) error {

@@ -103,7 +103,7 @@ func (a *app) resourceAdd() *cobra.Command {
 			if err := f.into(c, &in); err != nil {
 				return err
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 	})
 	f.flags(c)
@@ -123,7 +123,7 @@ func (a *app) resourceEdit() *cobra.Command {
 			if err := f.into(c, &in); err != nil {
 				return err
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 	})
 	f.flags(c)
@@ -141,7 +141,7 @@ func (a *app) resourceRemove() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			in := wire.Intent{Kind: wire.RemoveResource, Resource: args[0]}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 	})
 }
@@ -159,7 +159,7 @@ func (a *app) assignment(kind, use, middle, short string) *cobra.Command {
 		Use: use, Short: short, Args: between(middle),
 		RunE: func(c *cobra.Command, args []string) error {
 			in := wire.Intent{Kind: kind, Resource: args[0], Subject: args[2]}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 	})
 }

@@ -48,7 +48,7 @@ decides whether it stays; then the review is closed, and a signed document says 
 					return usage("review start %s: say role:KEY or user:KEY", args[1])
 				}
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 	})
 	c.Flags().StringVar(&due, "due", "", "by `when` it is to be done: a day, or RFC 3339")
@@ -312,9 +312,7 @@ func (a *app) roleReview() *cobra.Command {
 		Short: "Record that a role was looked over",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.ReviewRole, Role: args[0]})
-			})
+			return a.do(c.Context(), wire.Intent{Kind: wire.ReviewRole, Role: args[0]})
 		},
 		ValidArgsFunction: a.complete(roles),
 	})

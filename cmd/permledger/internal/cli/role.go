@@ -177,7 +177,7 @@ func (a *app) roleCreate() *cobra.Command {
 			if in.Labels, err = more.set(); err != nil {
 				return err
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 		ValidArgsFunction: a.complete(nothing, permissions),
 	})
@@ -240,7 +240,7 @@ func (a *app) roleEdit() *cobra.Command {
 			if in.Name == nil && in.Description == nil && len(in.Add)+len(in.Remove)+len(in.Labels) == 0 {
 				return usage("edit role %s: say what: --allow, --disallow, --name, --description, --guideline or --label", args[0])
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 		ValidArgsFunction: a.complete(roles),
 	})

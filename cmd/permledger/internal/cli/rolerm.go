@@ -140,7 +140,7 @@ it has. At most one role is the default.`,
 			if !none {
 				in.Role = args[0]
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 		ValidArgsFunction: a.complete(roles),
 	})

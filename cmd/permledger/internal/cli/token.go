@@ -90,9 +90,9 @@ func writeToken(w io.Writer, k wire.Token, at wire.AsOf) error {
 	for _, agent := range k.Agents {
 		t.row("agent", agent)
 	}
-	for name, text := range map[string]string{"registry": k.IdentityRegistry, "compliance": k.Compliance, "holders": k.HolderCondition} {
-		if text != "" {
-			t.row(name, text)
+	for _, said := range [][2]string{{"registry", k.IdentityRegistry}, {"compliance", k.Compliance}, {"holders", k.HolderCondition}} {
+		if said[1] != "" {
+			t.row(said[:]...)
 		}
 	}
 	for _, wallet := range k.Blocked {
@@ -118,7 +118,7 @@ TOKEN is the CAIP-10 id of its contract, as eip155:137:0x…. Without --owner it
 			if name != "" {
 				in.Name = &name
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 	})
 	c.Flags().StringVar(&name, "name", "", "what people call the token")
@@ -133,7 +133,7 @@ func (a *app) atToken(use, short, kind string) *cobra.Command {
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			in := wire.Intent{Kind: kind, AtToken: wire.AtToken{Token: args[0], Wallet: args[1]}}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 	})
 }
@@ -144,7 +144,7 @@ func (a *app) tokenState(use, short, state string) *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			in := wire.Intent{Kind: wire.UpdateToken, AtToken: wire.AtToken{Token: args[0], State: state}}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 	})
 }
@@ -162,9 +162,7 @@ func (a *app) tokenSet() *cobra.Command {
 			if c.Flags().Changed("holders") {
 				at.HolderCondition = &condition
 			}
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.UpdateToken, AtToken: at})
-			})
+			return a.do(c.Context(), wire.Intent{Kind: wire.UpdateToken, AtToken: at})
 		},
 	})
 	c.Flags().StringVar(&at.IdentityRegistry, "identity-registry", "", "the `address` of the Identity Registry")
@@ -188,7 +186,7 @@ func (a *app) tokenAct() *cobra.Command {
 				in.Payload, text = client.Commit(payload)
 				texts = append(texts, text)
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in, texts...) })
+			return a.do(c.Context(), in, texts...)
 		},
 	})
 	c.Flags().StringVar(&payload, "payload", "", "what exactly was done; kept apart from the log, which holds a commitment to it")
@@ -207,7 +205,7 @@ It is signed with a key that is registered with the purpose attestor. Each log o
 		RunE: func(c *cobra.Command, args []string) error {
 			o.Fact, o.Account = args[1], args[2]
 			in := wire.Intent{Kind: wire.ObserveChain, AtToken: wire.AtToken{Token: args[0], Observed: &o}}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in) })
+			return a.do(c.Context(), in)
 		},
 	})
 	f := c.Flags()

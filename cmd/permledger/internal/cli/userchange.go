@@ -40,7 +40,7 @@ Name and e-mail stand in the log as commitments only; the words are kept apart a
 					return fmt.Errorf("add user %s: %w", args[0], err)
 				}
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in, texts...) })
+			return a.do(c.Context(), in, texts...)
 		},
 	})
 	p.flags(a, c)
@@ -71,7 +71,7 @@ func (a *app) userUpdate() *cobra.Command {
 			if none {
 				in.Properties = map[string]string{}
 			}
-			return a.with(c.Context(), func(s *session) error { return a.change(c.Context(), s, in, texts...) })
+			return a.do(c.Context(), in, texts...)
 		},
 		ValidArgsFunction: a.complete(subjects),
 	})
@@ -96,9 +96,7 @@ func (a *app) userEnd(use, kind, short string) *cobra.Command {
 		Short: short,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: kind, Subject: args[0]})
-			})
+			return a.do(c.Context(), wire.Intent{Kind: kind, Subject: args[0]})
 		},
 		ValidArgsFunction: a.complete(subjects),
 	})
@@ -110,9 +108,7 @@ func (a *app) userLink() *cobra.Command {
 		Short: "Show a user together with a wallet or a DID; nothing follows from it for what is allowed",
 		Args:  between("with"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.LinkSubject, Subject: args[0], To: args[2]})
-			})
+			return a.do(c.Context(), wire.Intent{Kind: wire.LinkSubject, Subject: args[0], To: args[2]})
 		},
 		ValidArgsFunction: a.complete(subjects, word("with"), nothing),
 	})
@@ -124,9 +120,7 @@ func (a *app) userUnlink() *cobra.Command {
 		Short: "Show a user no longer together with a wallet or a DID",
 		Args:  between("from"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.with(c.Context(), func(s *session) error {
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.UnlinkSubject, Subject: args[0], To: args[2]})
-			})
+			return a.do(c.Context(), wire.Intent{Kind: wire.UnlinkSubject, Subject: args[0], To: args[2]})
 		},
 		ValidArgsFunction: a.complete(subjects, word("from"), nothing),
 	})
