@@ -2,6 +2,12 @@ package acceptance_test
 
 import (
 	"crypto/ed25519"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -149,5 +155,58 @@ func TestTheProgramJoinsWithAPassword(t *testing.T) {
 	}
 	if out := run(0, "owner", "", "apply", "-f", dir+"/access", "--dry-run"); strings.Contains(out, "deactivated") {
 		t.Errorf("apply of what was dumped before dora joined says\n%s", out)
+	}
+}
+
+// Given an invitation whose acceptance is recorded, or never arrives, and whose answer is lost, when it is accepted again as the
+// program says, then exactly one key signs for the new member: the first where it was recorded, else the second.
+func TestAnAcceptanceWhoseAnswerIsLostIsFinished(t *testing.T) {
+	for name, arrives := range map[string]bool{"recorded": true, "never arrived": false} {
+		t.Run(name, func(t *testing.T) {
+			o := open(t, "stokr")
+			o.As("owner").CreateRole("Reader", "investor.view", "role.view")
+			target, err := url.Parse(o.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			through := httputil.NewSingleHostReverseProxy(target)
+			through.ErrorLog = log.New(io.Discard, "", 0)
+			lossy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !strings.HasSuffix(r.URL.Path, "/join") {
+					through.ServeHTTP(w, r)
+					return
+				}
+				if arrives {
+					through.ServeHTTP(httptest.NewRecorder(), r)
+				}
+				panic(http.ErrAbortHandler)
+			}))
+			defer lossy.Close()
+			dir := t.TempDir()
+			accept := func(url, file string) ran {
+				t.Helper()
+				return o.program([]string{"PERMLEDGER_ORG=" + o.ID}, "", "accept", url, "--new-key", dir+"/"+file)
+			}
+			out := o.CLI("owner", "invite", "dora", "--role", "reader")
+			link := regexp.MustCompile(`http://[^']*`).FindString(out.Out)
+
+			if r := accept(strings.Replace(link, o.URL, lossy.URL, 1), "first.key"); r.Code != 3 || !strings.Contains(r.Err, "Accept again with another --new-key") || !strings.Contains(r.Err, dir+"/first.key signs your commands") {
+				t.Fatalf("accept ends with %d and says\n%s", r.Code, r.Err)
+			}
+			key := "second.key"
+			r := accept(link, key)
+			if arrives {
+				if r.Code == 0 || !strings.Contains(r.Err, "There is no such invitation") {
+					t.Fatalf("the second accept ends with %d and says\n%s", r.Code, r.Err)
+				}
+				key = "first.key"
+			} else if r.Code != 0 {
+				t.Fatalf("the second accept ends with %d and says\n%s", r.Code, r.Err)
+			}
+			env := []string{"PERMLEDGER_SERVER=" + o.URL, "PERMLEDGER_ORG=" + o.ID, "PERMLEDGER_TOKEN=" + token, "PERMLEDGER_KEY=" + dir + "/" + key}
+			if r := o.program(env, "", "whoami"); r.Code != 0 || !strings.Contains(r.Out, "dora") {
+				t.Errorf("whoami with %s ends with %d and says\n%s%s", key, r.Code, r.Out, r.Err)
+			}
+		})
 	}
 }

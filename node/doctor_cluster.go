@@ -63,9 +63,12 @@ func (x *examination) private(name string, committed, erased map[events.Digest]b
 			left++
 		}
 	}
-	if left > 0 && !x.running {
+	switch {
+	case left > 0 && x.running:
+		x.add("erased", name, FindingWarn, "look again; if they are still here, start the node anew: it erases them then", "%d texts that were erased are here, as after an old copy was put back beneath a running node", left)
+	case left > 0:
 		x.add("erased", name, FindingWarn, "start the node: it erases them", "%d texts that were erased are here, as after an old copy was put back", left)
-	} else if len(erased) > 0 {
+	case len(erased) > 0:
 		x.ok("erased", name, "%d texts, and none of them is here", len(erased))
 	}
 	switch {

@@ -127,6 +127,52 @@ func TestErasedTextsStayErased(t *testing.T) {
 	s.gone(t)
 }
 
+// Given an old copy of the private texts that is put back, when doctor looks, then it warns that erased texts are here, whether
+// a node runs on the directory or not, and says so no more once a start has erased them.
+func TestDoctorSeesErasedTexts(t *testing.T) {
+	s := newSecretly(t)
+	level := func() string {
+		t.Helper()
+		found, err := node.Examine(t.Context(), s.dir, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			if f.Check == "erased" && f.Organization == "acme" {
+				return f.Level
+			}
+		}
+		return ""
+	}
+	n := open(t, s.dir)
+	org, err := n.Org("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.owner.do(t, org, s.erased())
+	if got := level(); got != node.FindingOK {
+		t.Errorf("while a node runs, and nothing is left, doctor says %q", got)
+	}
+	if err := os.WriteFile(s.path(), s.whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := level(); got != node.FindingWarn {
+		t.Errorf("while a node runs, and the text is here again, doctor says %q", got)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := level(); got != node.FindingWarn {
+		t.Errorf("while none runs, and the text is here again, doctor says %q", got)
+	}
+	if err := open(t, s.dir).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got := level(); got != node.FindingOK {
+		t.Errorf("after a start doctor says %q", got)
+	}
+}
+
 // Given a node that is killed between the entry that erases a text and the erasing, when it starts again, then the text is
 // gone, and everything verifies.
 func TestKilledBeforeErasing(t *testing.T) {

@@ -166,6 +166,14 @@ func (a *app) newLogin(file string) (*wire.Text, error) {
 	return &text, nil
 }
 
+// maybeJoinedError says that the outcome of an accept is not known. The new key is kept: it may be all that signs for the member.
+type maybeJoinedError struct {
+	file string // of the key
+	error
+}
+
+func (e *maybeJoinedError) Unwrap() error { return e.error }
+
 // accept joins with a code; wrapped is the new key as a password wraps it, nil for none.
 func (a *app) accept(ctx context.Context, s *session, code secret.Secret, wrapped *wire.Text) error {
 	in, err := s.Invitation(ctx, s.org, code)
@@ -176,7 +184,10 @@ func (a *app) accept(ctx context.Context, s *session, code secret.Secret, wrappe
 		return fmt.Errorf("accept: keep the new key: %w", err)
 	}
 	r, err := s.Accept(ctx, s.org, in, code, a.made.key, wrapped)
-	if err != nil && !errors.As(err, new(*client.UnknownError)) {
+	switch {
+	case errors.As(err, new(*client.UnknownError)):
+		err = &maybeJoinedError{a.made.file, err}
+	case err != nil:
 		err = errors.Join(err, a.made.drop())
 	}
 	if err != nil {

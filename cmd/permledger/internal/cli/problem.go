@@ -25,7 +25,10 @@ func explainError(err error) string {
 		said := (&client.Error{Problem: p}).Error()
 		text = strings.Replace(text, said, problemText(p), 1)
 	}
-	if lost := (*client.UnknownError)(nil); errors.As(err, &lost) {
+	if joined, lost := (*maybeJoinedError)(nil), (*client.UnknownError)(nil); errors.As(err, &joined) {
+		// Whoever accepts may not look the command up: the code itself tells what became of it.
+		text += fmt.Sprintf("\nAccept again with another --new-key: either you join then, or there is no such invitation any more, because you joined; then %s signs your commands: keep it till then", joined.file)
+	} else if errors.As(err, &lost) {
 		if errors.Is(err, client.ErrSilent) {
 			return text + fmt.Sprintf("\nThe outcome of the command is unknown: send it again with the same id, or find out with `permledger show %s`, once the server answers", lost.ID)
 		}
