@@ -10,28 +10,54 @@ import (
 	"github.com/permledger/permledger/client"
 )
 
-func TestG2PoliciesPolicyRead(t *testing.T) { open(t, "guardian").only("POLICIES_POLICY_READ") }
+// atPolicy checks that a permission counts at the policies that its holder has access to, and does not hold others with it.
+func atPolicy(t *testing.T, permission string, others ...string) {
+	t.Helper()
+	// given two policies, and users with and without the permission, both assigned to one of them
+	o := withoutDefault(t, "guardian")
+	o.policies("policy/P", "policy/Q")
+	o.only(permission)
+	o.As("owner").CreateRole("Assigned", "ACCESS_POLICY_ASSIGNED")
+	for _, who := range []string{"with", "without"} {
+		o.As("owner").Assign("assigned", who)
+		o.As("owner").Do(assignTo("policy/P", who))
+	}
+	// then who has the permission may at that one alone, and who has only the access may at none
+	o.Allowed("with", permission, "policy/P")
+	o.Denied("with", permission, "policy/Q")
+	if c := o.Denied("without", permission, "policy/P"); c.Permission != "guardian:"+permission {
+		t.Errorf("denied is %+v", c)
+	}
+	for _, other := range others {
+		o.Denied("with", other, "policy/P")
+	}
+}
+
+func TestG2PoliciesPolicyRead(t *testing.T) {
+	atPolicy(t, "POLICIES_POLICY_READ", "POLICIES_POLICY_EXECUTE", "POLICIES_POLICY_MANAGE", "POLICIES_POLICY_UPDATE")
+}
 
 func TestG3PoliciesPolicyExecuteRunsAsUser(t *testing.T) {
-	o := open(t, "guardian")
-	o.only("POLICIES_POLICY_EXECUTE")
-	o.Denied("with", "POLICIES_POLICY_MANAGE")
+	atPolicy(t, "POLICIES_POLICY_EXECUTE", "POLICIES_POLICY_MANAGE", "POLICIES_POLICY_UPDATE")
 }
 
 func TestG4TokensTokenExecuteViewsTokens(t *testing.T) {
 	o := open(t, "guardian")
 	o.only("TOKENS_TOKEN_EXECUTE")
+	o.Holds("with", "TOKENS_TOKEN_EXECUTE", "TOKENS_TOKEN_READ")
 	o.Denied("with", "TOKENS_TOKEN_MANAGE")
+	o.Denied("without", "TOKENS_TOKEN_READ")
 }
 
 func TestG5PoliciesPolicyManageRunsAsOwner(t *testing.T) {
-	o := open(t, "guardian")
-	o.only("POLICIES_POLICY_MANAGE")
+	atPolicy(t, "POLICIES_POLICY_MANAGE", "POLICIES_POLICY_EXECUTE", "POLICIES_POLICY_UPDATE")
 }
 
 func TestG6TokensTokenManageManagesTokens(t *testing.T) {
 	o := open(t, "guardian")
 	o.only("TOKENS_TOKEN_MANAGE")
+	o.Holds("with", "ACCOUNTS_ACCOUNT_READ", "TOKENS_TOKEN_MANAGE", "TOKENS_TOKEN_READ")
+	o.Denied("with", "TOKENS_TOKEN_EXECUTE")
 }
 
 func TestG7WithRoleCreateARoleIsCreated(t *testing.T) {
@@ -65,6 +91,9 @@ func TestG8WithoutRoleCreateItIsDenied(t *testing.T) {
 	// then it is denied with 403, and noted
 	o.Missing(err, "PERMISSIONS_ROLE_CREATE")
 	o.Turned("user", "role.created", "not-permitted")
+	if a := o.HTTP(http.MethodGet, "/roles/policy-reader", nil); a.Status != http.StatusNotFound {
+		t.Errorf("the role is answered with %d %s", a.Status, a.Body)
+	}
 }
 
 // logged opens a Standard Registry with two users who both did something and were refused something, and gives what each

@@ -325,6 +325,9 @@ func TestI83OneReportSaysWhoHasWhat(t *testing.T) {
 	if strings.Contains(a.Body, "gone@example.com") {
 		t.Error("somebody who may nothing is there")
 	}
+	if a := o.GetAs("anna@example.com", "/reports/who-has-what"); a.Status != http.StatusForbidden || !strings.Contains(a.Body, "roles.view") {
+		t.Errorf("without roles.view: %d %s", a.Status, a.Body)
+	}
 	// And as CSV nothing in it is a formula
 	rows, err := csv.NewReader(strings.NewReader(o.Run("owner", "report", "who-has-what", "-o", "csv"))).ReadAll()
 	if err != nil || len(rows) != 4 {

@@ -1,6 +1,7 @@
 package acceptance_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -68,6 +69,8 @@ func TestI12OwnershipIsTransferred(t *testing.T) {
 	}
 	o.Allowed("b", "billing.cancel")
 	o.Denied("owner", "billing.cancel")
+	o.As("b").CreateRole("Of the new owner", "ip.query")
+	o.Refused(o.As("owner").Try(createRole("Mine", "ip.query")), "not-permitted", "Don't have roles.create permission", "")
 	if u := read[wire.One[wire.Subject]](o, o.HTTP("GET", "/subjects/b", nil)).Item; !u.Owner || !slices.Equal(u.Roles, []string{"organization-owner"}) {
 		t.Errorf("b is %+v", u)
 	}
@@ -93,9 +96,8 @@ func TestI13TheOwnerRoleIsNotRevoked(t *testing.T) {
 	o.As("owner").Assign("organization-admin", "admin")
 	for _, who := range []string{"owner", "admin"} {
 		o.Refused(o.As(who).Try(revoke("organization-owner", "owner")), "in-use", "One Organization Owner per organization", "Transfer the ownership")
-		if err := o.As(who).Try(setRoles("owner", "organization-member")); err == nil {
-			t.Errorf("%s took the role away with others", who)
-		}
+		o.Refused(o.As(who).Try(setRoles("owner", "organization-member")), "in-use", "One Organization Owner per organization", "Transfer the ownership")
+		o.Refused(o.As(who).Try(remove("owner")), "in-use", "The owner cannot be removed", "Make somebody else the owner first")
 		o.Refused(o.As(who).Try(deactivate("owner")), "in-use", "The owner cannot be deactivated", "somebody else the owner")
 	}
 	// to a subject that could not act as the owner the ownership does not go
@@ -106,6 +108,9 @@ func TestI13TheOwnerRoleIsNotRevoked(t *testing.T) {
 		if err := o.As("owner").Try(wire.Intent{Kind: wire.TransferOwnership, Subject: to}); err == nil || !strings.Contains(err.Error(), words) {
 			t.Errorf("transfer to %s: %v", to, err)
 		}
+	}
+	if have := o.whole(); have.Owner != "owner" {
+		t.Errorf("the owner is %s", have.Owner)
 	}
 }
 
@@ -155,6 +160,13 @@ func TestI19AMemberViewsTheOrganizationsResources(t *testing.T) {
 		o.Allowed("member", p)
 		o.Denied("stranger", p)
 	}
+	// and each asks for them itself
+	if a := o.GetAs("member", ""); a.Status != http.StatusOK {
+		t.Errorf("the member is answered with %d %s", a.Status, a.Body)
+	}
+	if a := o.GetAs("stranger", ""); a.Status != http.StatusForbidden || !strings.Contains(a.Body, "organization.view") {
+		t.Errorf("somebody else is answered with %d %s", a.Status, a.Body)
+	}
 }
 
 func TestI21MembershipIsEnoughForUsageStatistics(t *testing.T) {
@@ -168,6 +180,21 @@ func TestI21MembershipIsEnoughForUsageStatistics(t *testing.T) {
 		}
 	}
 	o.Allowed("member", "organization.view")
+	// so it reads what it did and was refused, with nothing but its key, and of nobody else
+	_, err := o.DoAs("member", createRole("Mine", "ip.query"))
+	o.Missing(err, "roles.create")
+	o.Turned("member", "role.created", "not-permitted")
+	if own, err := o.Me("member").FindActivity(t.Context(), o.ID, wire.ActivityQuery{}); err != nil || len(own.Items) == 0 ||
+		slices.ContainsFunc(own.Items, func(a wire.Activity) bool { return a.Actor != "member" }) {
+		t.Errorf("it reads %+v, %v", own.Items, err)
+	}
+	_, err = o.Me("member").History(t.Context(), o.ID, wire.HistoryQuery{Actor: "owner"})
+	o.Missing(err, "log.system")
+	// and whoever is a member no more reads nothing
+	o.As("owner").Do(remove("member"))
+	if a := o.GetAs("member", "/activity"); a.Status != http.StatusUnauthorized {
+		t.Errorf("after it left it is answered with %d %s", a.Status, a.Body)
+	}
 }
 
 func TestI22AMemberHasLimitedManagementCapabilities(t *testing.T) {
@@ -178,8 +205,14 @@ func TestI22AMemberHasLimitedManagementCapabilities(t *testing.T) {
 		o.Denied("member", p)
 	}
 	o.As("owner").CreateRole("Own", "ip.query")
-	for _, in := range []wire.Intent{addSubject(o, "new", events.KindHuman), deactivate("other"), editRole("own", []string{"billing.portal"}, nil), assign("organization-admin", "member")} {
-		o.Refused(o.As("member").Try(in), "not-permitted", "Don't have", "Ask an Owner or Admin for permission")
+	for permission, in := range map[string]wire.Intent{
+		"organization.invite": addSubject(o, "new", events.KindHuman), "organization.remove": remove("other"), "api.key.create": apiKey(o, "key_1", "own"),
+		"roles.create": createRole("Mine", "ip.query"), "roles.update": editRole("own", []string{"billing.portal"}, nil),
+		"roles.delete": deleteRole("own"), "roles.assign": assign("organization-admin", "member"),
+	} {
+		_, err := o.DoAs("member", in)
+		o.Missing(err, permission)
+		o.Refused(o.As("member").Try(in), "not-permitted", "Don't have "+permission+" permission", "Ask an Owner or Admin for permission")
 	}
 }
 

@@ -79,7 +79,12 @@ func TestI24ACustomRoleIsMadeAndAppearsInTheTable(t *testing.T) {
 	}
 	o.As("admin").Assign("read-only-analyst", "member")
 	o.As("admin").Do(apiKey(o, "key-1", "read-only-analyst"))
-	o.Allowed("key-1", "organization.view")
+	o.Holds("key-1", "organization.view", "roles.view")
+	o.Holds("member", "organization.view", "roles.view")
+	// while somebody without roles.create is refused
+	if r := o.CLI("member", "role", "create", "Mine", "--allow", "roles.view"); r.Code != 4 || !strings.Contains(r.Err, "Don't have roles.create permission") {
+		t.Errorf("%+v", r)
+	}
 }
 
 func TestI25TheDescriptionIsOptional(t *testing.T) {
@@ -109,8 +114,11 @@ func TestI27AnEditAppliesToAllUsersAndKeysAtOnce(t *testing.T) {
 	o.As("owner").Do(apiKey(o, "key-1", "analyst"))
 	o.Denied("member", "billing.portal")
 	o.As("owner").EditRole("analyst", []string{"billing.portal"}, nil)
-	o.Allowed("member", "billing.portal")
-	o.Allowed("key-1", "billing.portal")
+	o.Holds("member", "billing.portal", "ip.query")
+	o.Holds("key-1", "billing.portal", "ip.query")
+	o.As("owner").EditRole("analyst", nil, []string{"ip.query"})
+	o.Holds("member", "billing.portal")
+	o.Holds("key-1", "billing.portal")
 }
 
 func TestI28UsersAreNotNotified(t *testing.T) {
@@ -300,17 +308,25 @@ func TestI63ARoleHasAName(t *testing.T) {
 }
 
 func TestI65NothingIsPreselected(t *testing.T) {
+	// given a role in which nothing was selected: it is none
 	o := open(t, "ipaware")
+	o.Refused(o.As("owner").Try(createRole("Empty")), "invalid", "No permissions selected", "Select at least one permission")
+	// when one permission is selected, then the role has that alone, and a new member has nothing
+	o.Add("member")
+	o.Holds("member")
 	o.As("owner").CreateRole("Analyst", "ip.query")
 	if r := o.role("analyst"); !slices.Equal(r.Permissions, []string{"ipaware:ip.query"}) {
 		t.Errorf("the role has %v", r.Permissions)
 	}
+	o.As("owner").Assign("analyst", "member")
+	o.Holds("member", "ip.query")
 	// and more comes later, one edit at a time
 	o.As("owner").EditRole("analyst", []string{"billing.portal"}, nil)
 	o.As("owner").EditRole("analyst", []string{"roles.view"}, nil)
 	if n := len(o.Lines(wire.HistoryQuery{Role: "analyst", Type: "role.updated"})); n != 2 {
 		t.Errorf("%d edits", n)
 	}
+	o.Holds("member", "billing.portal", "ip.query", "roles.view")
 }
 
 func TestI76WithoutRolesCreate(t *testing.T) {

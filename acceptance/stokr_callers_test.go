@@ -152,9 +152,21 @@ func TestS10OnePermissionAllowsOneAction(t *testing.T) {
 	o.As("owner").SetPermissions("user", "asset.create")
 
 	// when it creates an asset, it is allowed
+	if _, err := o.DoAs("user", wire.Intent{Kind: wire.RegisterResource, Resource: "asset/A"}); err != nil {
+		t.Error(err)
+	}
 	o.Allowed("user", "asset.create")
 
-	// when it modifies, deactivates or reads one, it is denied
+	// when it modifies, removes or reads one, or creates anything else, it is denied
+	_, err := o.DoAs("user", renamed("asset/A"))
+	o.Missing(err, "asset.modify")
+	_, err = o.DoAs("user", wire.Intent{Kind: wire.RemoveResource, Resource: "asset/A"})
+	o.Missing(err, "resource.remove")
+	_, err = o.DoAs("user", wire.Intent{Kind: wire.RegisterResource, Resource: "investor/A"})
+	o.Missing(err, "investor.create")
+	if a := o.GetAs("user", "/resources?kind=asset"); a.Status != http.StatusForbidden || !strings.Contains(a.Body, "resources.read") {
+		t.Errorf("the assets are answered with %d %s", a.Status, a.Body)
+	}
 	for _, p := range []string{"asset.modify", "asset.deactivate", "asset.view", "asset.list"} {
 		o.Denied("user", p)
 		o.Denied("user", p, "asset/A")
@@ -162,9 +174,26 @@ func TestS10OnePermissionAllowsOneAction(t *testing.T) {
 	o.Holds("user", "asset.create")
 }
 
+// renamed is an intent that changes a resource.
+func renamed(path string) wire.Intent {
+	return wire.Intent{Kind: wire.UpdateResource, Resource: path, Name: new("Another name")}
+}
+
 func TestS11WithInvestorListTheCollectionIsSeen(t *testing.T) {
+	// given two investors, and users with and without investor.list
 	o := open(t, "stokr")
 	o.only("investor.list")
+	for _, path := range []string{"investor/A", "investor/B"} {
+		o.As("owner").Do(wire.Intent{Kind: wire.RegisterResource, Resource: path})
+	}
+
+	// when each asks for all investors, then the one sees both, and the other none
+	for who, want := range map[string]int{"with": 2, "without": 0} {
+		list, err := o.Me(who).Resources(t.Context(), o.ID, "investor", who, "investor.list", client.Read{})
+		if err != nil || len(list.Items) != want {
+			t.Errorf("%s sees %+v, %v", who, list.Items, err)
+		}
+	}
 }
 
 func TestS12WithoutInvestorListTheCollectionIsDenied(t *testing.T) {
@@ -185,13 +214,51 @@ func TestS12WithoutInvestorListTheCollectionIsDenied(t *testing.T) {
 }
 
 func TestS15WithAssetCreateAnAssetIsAdded(t *testing.T) {
+	// given users with and without asset.create
 	o := open(t, "stokr")
 	o.only("asset.create")
+	add := wire.Intent{Kind: wire.RegisterResource, Resource: "asset/A"}
+
+	// when each adds an asset, then the one is denied, and the other's is there
+	_, err := o.DoAs("without", add)
+	o.Missing(err, "asset.create")
+	o.Turned("without", "resource.registered", "not-permitted")
+	if _, err := o.DoAs("with", add); err != nil {
+		t.Fatal(err)
+	}
+	o.Recorded("with", "resource.registered", "asset/A")
+	list, err := o.Resources(t.Context(), o.ID, "asset", "", "", client.Read{})
+	if err != nil || len(list.Items) != 1 || list.Items[0].Path != "asset/A" {
+		t.Errorf("the assets are %+v, %v", list.Items, err)
+	}
 }
 
 func TestS16WithInvestorModifyTheStatusIsChanged(t *testing.T) {
+	// given an investor that is not verified, and users with and without investor.modify
 	o := open(t, "stokr")
 	o.only("investor.modify", "investor/A")
+	status := func(kind, status string) wire.Intent {
+		return wire.Intent{Kind: kind, Resource: "investor/A", Properties: map[string]string{"verification-status": status}}
+	}
+	is := func(want string) {
+		t.Helper()
+		list, err := o.Resources(t.Context(), o.ID, "investor", "", "", client.Read{})
+		if err != nil || len(list.Items) != 1 || list.Items[0].Properties["verification-status"] != want {
+			t.Errorf("the investors are %+v, %v; want %s", list.Items, err, want)
+		}
+	}
+	o.As("owner").Do(status(wire.RegisterResource, "pending"))
+
+	// when each changes its verification status, then the one is denied, and the other changes it
+	_, err := o.DoAs("without", status(wire.UpdateResource, "verified"))
+	o.Missing(err, "investor.modify")
+	o.Turned("without", "resource.updated", "not-permitted")
+	is("pending")
+	if _, err := o.DoAs("with", status(wire.UpdateResource, "verified")); err != nil {
+		t.Fatal(err)
+	}
+	is("verified")
+	o.Recorded("with", "resource.updated", "investor/A")
 }
 
 func TestS18OnePermissionCoversEachOperation(t *testing.T) {
@@ -216,6 +283,35 @@ func TestS18OnePermissionCoversEachOperation(t *testing.T) {
 		case r.Action != "" && !slices.Contains(guards[r.Action], "ledger:"+r.Action):
 			t.Errorf("%s %s takes %s, which no permission covers", r.Method, r.Path, r.Action)
 		}
+	}
+	// and who asks without it is told its name, and with it is let in
+	o.Add("without", "with")
+	asked, given := 0, ""
+	for _, r := range api.Routes() {
+		path, ours := strings.CutPrefix(r.Path, "/v1/orgs/{org}")
+		if !ours || r.Method != http.MethodGet || r.Action == "" || strings.Contains(path, "{") || path == "/history" || path == "/activity" {
+			continue // of one's own log everybody reads
+		}
+		a := o.GetAs("without", path)
+		p := read[wire.Problem](o, a)
+		if a.Status != http.StatusForbidden || !slices.Contains(guards[r.Action], p.Permission) {
+			t.Errorf("%s is answered with %d %s; it takes one of %q", path, a.Status, a.Body, guards[r.Action])
+			continue
+		}
+		if path == "/watch" { // which does not end
+			continue
+		}
+		if p.Permission != given {
+			o.As("owner").SetPermissions("with", p.Permission)
+		}
+		if a := o.GetAs("with", path); a.Status == http.StatusForbidden || a.Status == http.StatusUnauthorized {
+			t.Errorf("with %s, %s is answered with %d %s", p.Permission, path, a.Status, a.Body)
+		}
+		given = p.Permission
+		asked++
+	}
+	if asked < 15 {
+		t.Errorf("only %d routes were asked", asked)
 	}
 	// and so is each of the document's operations: those on each entity that it lists
 	for _, name := range []string{"asset.create", "investor.list", "investor.view", "investor.modify", "user.deactivate", "whitelist.add_investor"} {

@@ -52,9 +52,10 @@ func TestS21PutReplacesTheSet(t *testing.T) {
 	// and somebody who may not is denied
 	o.Add("other")
 	a := o.HTTPAs("Bearer "+o.APIKey("other"), http.MethodPut, "/subjects/user/permissions", wire.PutPermissions{Permissions: []string{}})
-	if a.Status != http.StatusForbidden {
+	if p := read[wire.Problem](o, a); a.Status != http.StatusForbidden || p.Permission != "stokr:user.set_permissions" {
 		t.Errorf("somebody else is answered with %d %s", a.Status, a.Body)
 	}
+	o.Turned("other", "permissions.set", "not-permitted")
 	o.Holds("user", "asset.create", "investor.view")
 }
 

@@ -87,6 +87,18 @@ func TestS5AUserStatesHowItProvesItself(t *testing.T) {
 	if a := o.GetAs("by email", "/subjects/by%20email"); a.Status != http.StatusUnauthorized {
 		t.Errorf("by email is answered with %d, and was to be refused", a.Status)
 	}
+	// E-mail and password let the other in, and not the one, who can have no password.
+	o.account("dora@stokr.com")
+	if _, err := o.signIn("dora@stokr.com", password); err != nil {
+		t.Errorf("dora by e-mail: %v", err)
+	}
+	if a := o.GetAs("dora@stokr.com", "/whoami"); a.Status != http.StatusUnauthorized || !strings.Contains(a.Body, "proves itself by email") {
+		t.Errorf("dora by API key is answered with %d: %s", a.Status, a.Body)
+	}
+	_, err := o.Client.As("").SignIn(t.Context(), o.ID, wire.SignIn{Key: "by key", Password: password})
+	o.Refused(err, "sign-in-refused", "Nobody can sign in", "")
+	_, err = o.Me("by key").PutLogin(t.Context(), o.ID, wire.PutLogin{New: password})
+	o.Refused(err, "invalid", "proves itself by api-key", "")
 	in := addSubject(o, "by fax", events.KindHuman)
 	in.Auth = "fax"
 	o.Refused(o.As("owner").Try(in), "invalid", `does not prove itself by "fax"`, "Say email or api-key or signature")
@@ -109,9 +121,7 @@ func TestS17ADisabledUserCanDoNothingAndKeepsItsHistory(t *testing.T) {
 		t.Errorf("after, alice is answered with %d", a.Status)
 	}
 	o.Denied("alice", "user.create")
-	if err := o.As("alice").Try(addSubject(o, "late", events.KindHuman)); err == nil {
-		t.Error("alice still creates users")
-	}
+	o.Refused(o.As("alice").Try(addSubject(o, "late", events.KindHuman)), "not-proven", "is no key that somebody signs commands with here", "")
 	// And what it did stays, as what it was.
 	o.Recorded("alice", "subject.added", "made by alice")
 	o.Recorded("admin", "subject.deactivated", "alice deactivated")

@@ -175,6 +175,12 @@ func TestT47AMarketplaceAdminProvesItselfWithItsCredentials(t *testing.T) {
 	s.Allowed("mia", "platform.servicing.access")
 	s.Denied(s.At("owner"), "marketplace.project.set_status")
 	s.Denied(s.At("owner"), "platform.servicing.access", "token/"+abc)
+	// and they are proven with the account's credentials
+	if c, err := s.Me("mia").Check(t.Context(), s.ID, "mia", "marketplace.project.set_status", "", client.Read{}); err != nil || !c.Allowed {
+		t.Errorf("with its credentials: %+v, %v", c, err)
+	}
+	_, err := s.Client.As("").Check(t.Context(), s.ID, "mia", "marketplace.project.set_status", "", client.Read{})
+	s.Refused(err, "unauthenticated", "without a token", "")
 	s.Refused(s.As("operator").Try(assign("marketplace-admin", s.At("nobody"))), "not-found", "", "")
 }
 

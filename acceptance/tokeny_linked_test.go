@@ -2,9 +2,12 @@ package acceptance_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/events"
 )
 
 // link has an account linked with somebody's wallet.
@@ -26,6 +29,13 @@ func TestT17TheAssignedWalletOwnsWhatTheAdminDeploys(t *testing.T) {
 func TestT18WithoutAnAssignedWalletNothingIsDeployed(t *testing.T) {
 	s := openServicing(t)
 	s.Refused(s.As("user1@tokeny.com").Try(deployOwnedBy(xyz, "")), "invalid", "no assigned wallet", "Link a wallet")
+	if list, err := s.Tokens(t.Context(), s.ID, "", "", client.Read{}); err != nil || len(list.Items) != 1 {
+		t.Errorf("the tokens are %+v, %v", list.Items, err)
+	}
+	// while with one it is
+	s.link("user1@tokeny.com", "assigned wallet")
+	s.As("user1@tokeny.com").Do(deployOwnedBy(xyz, ""))
+	s.Owns("assigned wallet", xyz)
 }
 
 func TestT7OwnersAndAgentsOfTheChainAreFoundOnThePlatform(t *testing.T) {
@@ -40,6 +50,23 @@ func TestT7OwnersAndAgentsOfTheChainAreFoundOnThePlatform(t *testing.T) {
 	if seen := s.Seen("", "user1@tokeny.com"); !slices.Equal(seen, []string{abc}) {
 		t.Errorf("with the agent's wallet it sees %v", seen)
 	}
+
+	// and so does another, with the wallet of the owner, or with one that was made agent on the contract itself
+	s.Add("user2@tokeny.com", "user3@tokeny.com")
+	s.link("user2@tokeny.com", "owner")
+	s.As("owner").Do(addSubject(s.org, "watcher", events.KindTechnical))
+	s.As("operator").Assign("chain-observer", "watcher")
+	s.As("owner").Do(wire.Intent{Kind: wire.RegisterKey, Purpose: events.PurposeAttestor, Subject: "watcher", Key: s.DID("eye")})
+	s.As("eye").Do(wire.Intent{Kind: wire.ObserveChain, AtToken: wire.AtToken{Token: abc, Observed: &wire.Observed{
+		Fact: "AgentAdded", Account: s.At("chain agent"), Hash: "0x" + strings.Repeat("01", 32), Tx: "0x" + strings.Repeat("02", 32),
+	}}})
+	s.link("user3@tokeny.com", "chain agent")
+	for account, as := range map[string]string{"user1@tokeny.com": "agent", "user2@tokeny.com": "owner", "user3@tokeny.com": "agent"} {
+		list, err := s.Me(account).Tokens(t.Context(), s.ID, "", account, client.Read{})
+		if err != nil || len(list.Items) != 1 || list.Items[0].Token != abc || !slices.Equal(list.Items[0].As, []string{as}) {
+			t.Errorf("%s finds %+v, %v; want %s as %s", account, list.Items, err, abc, as)
+		}
+	}
 }
 
 func TestT20AnIssuerAdminSeesNoTokenOfOthers(t *testing.T) {
@@ -52,6 +79,15 @@ func TestT20AnIssuerAdminSeesNoTokenOfOthers(t *testing.T) {
 	s.link("user1@tokeny.com", "assigned wallet")
 	if seen := s.Seen("", "user1@tokeny.com"); len(seen) > 0 {
 		t.Errorf("an issuer admin only sees %v", seen)
+	}
+	if who, err := s.Me("user1@tokeny.com").Whoami(t.Context(), s.ID); err != nil || !slices.Contains(who.Roles, "issuer-admin") {
+		t.Errorf("it gets in as %+v, %v", who, err)
+	}
+
+	// while it sees the one that its wallet owns, as soon as that is
+	s.As("user1@tokeny.com").Do(deployOwnedBy(abcOnOne, ""))
+	if seen := s.Seen("", "user1@tokeny.com"); !slices.Equal(seen, []string{abcOnOne}) {
+		t.Errorf("it sees %v", seen)
 	}
 }
 
