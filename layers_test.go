@@ -37,7 +37,7 @@ var layers = map[string][]string{
 	"ledger/chain":                 {"events/...", "ledger/wallet"},
 	"ledger/rules":                 {"events/...", "ledger/snapshot", "ledger/wallet"},
 	"ledger/credential":            {"events/..."},
-	"ledger/document":              {"events/...", "ledger/chain", "ledger/credential", "ledger/rules"},
+	"ledger/document":              {"events/...", "ledger/chain", "ledger/credential", "ledger/rules", "ledger/snapshot"},
 	"ledger/document/documenttest": {"events/...", "ledger/..."},
 	"ledger":                       {"events/...", "ledger/..."},
 	"projections":                  {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot"},
