@@ -83,7 +83,8 @@ func TestRevokedIsWhatIsNotSoAnyMore(t *testing.T) {
 						r.Fatalf("at %d %s: document %d is not revoked and says %s\n%s", en.Event.Sequence, en.Event.Data.Type(), d.Number, gone, whole.File)
 					}
 				}
-				if d.Revoked == en.Event.Sequence {
+				_, off := en.Event.Data.(*events.SubjectDeactivated) // an API key may do nothing before already
+				if d.Revoked == en.Event.Sequence && !(off && about == en.Event.Data.About()) {
 					if after[about].lacks(before[about], time.Time{}) == "" {
 						r.Fatalf("at %d %s: document %d is revoked, and nothing was taken away", en.Event.Sequence, en.Event.Data.Type(), d.Number)
 					}
