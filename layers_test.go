@@ -50,7 +50,7 @@ var layers = map[string][]string{
 	"projections/documents":        {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "ledger/document", "ledger/credential", "projections"},
 	"importer":                     {"events/...", "ledger/rules"},
 	"manifest":                     {"api/wire", "events", "ledger/rules"},
-	"verify":                       {"events/...", "ledger/chain", "ledger/document", "ledger/journal", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
+	"verify":                       {"events/...", "ledger/chain", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
 	"node":                         {"events/...", "ledger", "ledger/...", "projections", "projections/..."},
 	"api/wire":                     {},
 	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},

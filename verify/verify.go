@@ -18,10 +18,12 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"time"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/document"
+	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -33,6 +35,9 @@ type Options struct {
 	Progress func(organization string, done uint64) // called from one goroutine now and then; may be nil
 	Workers  int                                    // goroutines that check signatures; 0: one for each processor
 	Fast     bool                                   // links and the tree alone: no signature, no document, no rule
+	Trust    *note.Policy                           // who must have signed and cosigned the checkpoint; nil: whoever the entries name
+	MaxAge   time.Duration                          // since somebody vouched for the checkpoint; 0: any
+	Now      time.Time                              // for MaxAge; zero: the clock's
 
 	disclosed           commitments // takes in what the entries commit to; nil: nobody asks
 	ownGenesis, ownHead bool        // they were kept beside the ledger, not by somebody else
@@ -69,7 +74,10 @@ type Report struct {
 	Erased       uint64 // commitments whose text was erased by an event
 	Stream       uint64 // entries of which the stream's copy was compared too
 	Suspects     []Suspect
-	Notes        []string // what was not proven, and what a reader should know
+	Fast         bool        // no signature of an entry, no document and no rule was looked at
+	Checkpoint   *Checkpoint // the signed one that covers the entries; nil: there is none
+	Proven       []string    // in plain words
+	NotProven    []string    // in plain words: what was not proven, and what a reader should know
 }
 
 // Suspect is a key that was reported as possibly known to others, and what it signed from there on.
@@ -330,7 +338,7 @@ func (f *fold) end() error {
 	return nil
 }
 
-func (r *Report) note(text string) { r.Notes = append(r.Notes, text) }
+func (r *Report) note(text string) { r.NotProven = append(r.NotProven, text) }
 
 func (r *Report) suspect(key string, from, position uint64) {
 	for i := range r.Suspects {
