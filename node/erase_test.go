@@ -117,8 +117,8 @@ func TestErasedTextsStayErased(t *testing.T) {
 	if err := os.WriteFile(s.path(), s.whole, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := s.report(t); !strings.Contains(strings.Join(r.NotProven, "\n"), "1 private texts that were erased are still in the file") {
-		t.Errorf("verify says nothing of it: %q", r.NotProven)
+	if r := s.report(t); !strings.Contains(strings.Join(r.Notes, "\n"), "1 private texts that were erased are still in the file") {
+		t.Errorf("verify says nothing of it: %q", r.Notes)
 	}
 	n = open(t, s.dir)
 	if err := n.Close(); err != nil {

@@ -40,7 +40,7 @@ func verified(t testing.TB, dir, path string) []*verify.Report {
 	return reports
 }
 
-func notes(r *verify.Report) string { return strings.Join(r.NotProven, "\n") }
+func notes(r *verify.Report) string { return strings.Join(r.Notes, "\n") }
 
 // Given a data directory, then each of its ledgers verifies, in both copies, and nothing is changed by it.
 func TestDirectory(t *testing.T) {
@@ -164,7 +164,7 @@ func TestPinnedFromOutside(t *testing.T) {
 	org := filepath.Join(dir, "orgs", acme)
 	r := verified(t, dir, org)[0]
 	o := verify.Options{Genesis: r.Genesis, Head: &verify.Head{Position: r.Position, CID: r.CID, Root: r.Root}}
-	if pinned, err := verify.Directory(t.Context(), org, o); err != nil || !pinned[0].Pinned || len(pinned[0].NotProven) != 0 {
+	if pinned, err := verify.Directory(t.Context(), org, o); err != nil || !pinned[0].Pinned || len(pinned[0].Notes) != 0 {
 		t.Errorf("%+v, %v", pinned[0], err)
 	}
 	other := verified(t, dir, filepath.Join(dir, "orgs", beta))[0]

@@ -183,8 +183,8 @@ func TestNothingPinned(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Pinned || len(got.NotProven) != 2 || !strings.Contains(got.NotProven[0], "pin it") || !strings.Contains(got.NotProven[1], "No head") {
-			t.Errorf("pinned: %v, notes: %q", got.Pinned, got.NotProven)
+		if got.Pinned || len(got.Notes) != 2 || !strings.Contains(got.Notes[0], "pin it") || !strings.Contains(got.Notes[1], "No head") {
+			t.Errorf("pinned: %v, notes: %q", got.Pinned, got.Notes)
 		}
 	}
 }

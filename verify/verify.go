@@ -9,7 +9,7 @@
 // judged.
 //
 // What it does not prove, unless a genesis and a head are pinned: that this is the ledger one thinks it is, and that it
-// does not go on. A [Report] says so, in words.
+// does not go on. [Report.Words] says so.
 package verify
 
 import (
@@ -76,8 +76,7 @@ type Report struct {
 	Suspects     []Suspect
 	Fast         bool        // no signature of an entry, no document and no rule was looked at
 	Checkpoint   *Checkpoint // the signed one that covers the entries; nil: there is none
-	Proven       []string    // in plain words
-	NotProven    []string    // in plain words: what was not proven, and what a reader should know
+	Notes        []string    // what was not proven, and what a reader should know
 }
 
 // Suspect is a key that was reported as possibly known to others, and what it signed from there on.
@@ -338,7 +337,7 @@ func (f *fold) end() error {
 	return nil
 }
 
-func (r *Report) note(text string) { r.NotProven = append(r.NotProven, text) }
+func (r *Report) note(text string) { r.Notes = append(r.Notes, text) }
 
 func (r *Report) suspect(key string, from, position uint64) {
 	for i := range r.Suspects {

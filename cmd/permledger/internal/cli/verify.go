@@ -205,7 +205,7 @@ func report(r *verify.Report) verified {
 	v := verified{
 		Organization: r.Organization, Ledger: r.Source, Genesis: r.Genesis, Pinned: r.Pinned, Seq: r.Position, CID: r.CID,
 		Root: base64.StdEncoding.EncodeToString(r.Root[:]), Rules: r.Rules, Signed: r.Signed, Node: r.Node, Documents: r.Documents,
-		Texts: r.Texts, Withheld: r.Withheld, Erased: r.Erased, Stream: r.Stream, Suspects: []suspect{}, Notes: r.NotProven,
+		Texts: r.Texts, Withheld: r.Withheld, Erased: r.Erased, Stream: r.Stream, Suspects: []suspect{}, Notes: r.Notes,
 	}
 	for _, s := range r.Suspects {
 		v.Suspects = append(v.Suspects, suspect{s.Key, s.From, s.Positions})
