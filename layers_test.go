@@ -54,7 +54,7 @@ var layers = map[string][]string{
 	"api/wire":                     {},
 	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
 	"client":                       {"api/wire", "events/...", "importer", "ledger/chain", "ledger/private", "ledger/rules", "ledger/secret", "ledger/wallet", "schemas/catalogues"},
-	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "node"},
+	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "ledger/stream", "node"},
 	"cmd/soak":                     {"internal/faults"},
 	"cmd/permledger/...":           {"api", "api/wire", "client", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify"},
 }
