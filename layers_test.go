@@ -29,6 +29,7 @@ var layers = map[string][]string{
 	"ledger/stream":                {},
 	"ledger/stream/natstest":       {"deploy"},
 	"ledger/tree":                  {},
+	"ledger/note":                  {"events/didkey", "ledger/tree"},
 	"ledger/login":                 {"events/didkey"},
 	"ledger/private":               {"events/..."},
 	"ledger/secret":                {"events/didkey"},
@@ -71,7 +72,7 @@ var apart = []struct{ from, never, why string }{
 
 // pure are the packages that import neither clock of their own, nor chance, nor input and output. (crypto/ed25519 itself
 // reaches crypto/rand, so this looks at what they import themselves. time is there for instants, not for time.Now.)
-var pure = []string{"events", "events/canon", "ledger/rules", "ledger/tree", "ledger/document"}
+var pure = []string{"events", "events/canon", "ledger/rules", "ledger/tree", "ledger/note", "ledger/document"}
 
 var impure = []string{"bufio", "context", "crypto/rand", "io", "log", "log/slog", "math/rand", "math/rand/v2", "net", "net/http", "os"}
 
