@@ -82,6 +82,7 @@ func OpenUnder(t testing.TB, version uint64, profile events.Profile, did string)
 		Owner: events.Owner{Subject: l.Owner, Key: "owner", Kind: events.KindHuman, Credential: DID(l.owner)},
 		Keys: events.Keys{
 			Event: DID(l.event), Document: DID(l.document), Root: DID(Key("root")), Operator: DID(Key("operator")),
+			Checkpoint: DID(Key("checkpoint")),
 		},
 	})
 	permission := func(name, action string) events.Permission {
