@@ -118,7 +118,7 @@ func (w *world) forgeDocument(en *chain.Entry, name, by string, change func([]by
 		text = changed
 	}
 	signer := documenttest.Key(by)
-	method := credential.VerificationMethod(key(w, did(by)).Public().(ed25519.PublicKey))
+	method := document.Method(state, document.Format, key(w, did(by)).Public().(ed25519.PublicKey))
 	proof, err := credential.Sign(text, signer, method, en.Event.Time)
 	if err != nil {
 		w.Fatal(err)

@@ -82,8 +82,8 @@ func FormatFor(after *rules.State) string {
 	return Format
 }
 
-// method gives the verification method of a document that key signs.
-func method(after *rules.State, format string, key ed25519.PublicKey) string {
+// Method gives the verification method of a document of a format that key signs.
+func Method(after *rules.State, format string, key ed25519.PublicKey) string {
 	if did := after.DID(); format != FormatOne && isWeb(did) {
 		return credential.MethodOf(did, key)
 	}
@@ -133,7 +133,7 @@ func Sign(after *rules.State, e *events.Event, priv ed25519.PrivateKey) (*chain.
 	if err != nil {
 		return nil, nil, err
 	}
-	proof, file, err := credential.IssueAs(unsigned, priv, method(after, format, priv.Public().(ed25519.PublicKey)), e.Time)
+	proof, file, err := credential.IssueAs(unsigned, priv, Method(after, format, priv.Public().(ed25519.PublicKey)), e.Time)
 	if err != nil {
 		return nil, nil, fmt.Errorf("document: sign: %w", err)
 	}
@@ -153,7 +153,7 @@ func Rebuild(after *rules.State, e *events.Event, d *chain.Document) ([]byte, er
 	if err != nil {
 		return nil, &MismatchError{MismatchKey, "an Ed25519 did:key", d.Key, err}
 	}
-	file, err := credential.RestoreAs(unsigned, public, method(after, d.Format, public), e.Time, d.Proof)
+	file, err := credential.RestoreAs(unsigned, public, Method(after, d.Format, public), e.Time, d.Proof)
 	if err != nil {
 		return nil, &MismatchError{MismatchProof, "a signature of " + d.Key, d.Proof, err}
 	}
