@@ -30,6 +30,7 @@ var layers = map[string][]string{
 	"ledger/stream/natstest":       {"deploy"},
 	"ledger/tree":                  {},
 	"ledger/note":                  {"events/didkey", "ledger/tree"},
+	"ledger/tlog":                  {"ledger/journal", "ledger/note", "ledger/tree"},
 	"ledger/login":                 {"events/didkey"},
 	"ledger/private":               {"events/..."},
 	"ledger/secret":                {"events/didkey"},
