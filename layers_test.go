@@ -40,6 +40,7 @@ var layers = map[string][]string{
 	"ledger/rules":                 {"events/...", "ledger/snapshot", "ledger/wallet"},
 	"ledger/credential":            {"events/..."},
 	"ledger/document":              {"events/...", "ledger/chain", "ledger/credential", "ledger/rules", "ledger/snapshot"},
+	"ledger/document/page":         {"events/canon", "ledger/credential", "ledger/document"},
 	"ledger/document/documenttest": {"events/...", "ledger/..."},
 	"ledger":                       {"events/...", "ledger/..."},
 	"projections":                  {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot"},

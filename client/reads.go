@@ -202,7 +202,12 @@ func (c *Client) Recorded(ctx context.Context, org, id string) (wire.Entry, erro
 
 // Document gives the exact bytes of a signed document by its CID.
 func (c *Client) Document(ctx context.Context, org, cid string) ([]byte, error) {
-	resp, err := c.request(ctx, http.MethodGet, path(org, "documents", cid), nil, nil, nil)
+	return c.bytes(ctx, path(org, "documents", cid))
+}
+
+// bytes gets a path's content as it is.
+func (c *Client) bytes(ctx context.Context, path string) ([]byte, error) {
+	resp, err := c.request(ctx, http.MethodGet, path, nil, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -212,6 +217,16 @@ func (c *Client) Document(ctx context.Context, org, cid string) ([]byte, error) 
 		return nil, &UnreachableError{Server: c.base, Err: err}
 	}
 	return b, nil
+}
+
+// DocumentRecord says what the ledger says of a signed document, by either of its CIDs.
+func (c *Client) DocumentRecord(ctx context.Context, org, cid string) (wire.One[wire.DocumentRecord], error) {
+	return get[wire.One[wire.DocumentRecord]](ctx, c, path(org, "documents", cid, "record"), nil)
+}
+
+// DocumentLists gives what a document names by digest alone: a JSON object of the members that it would have been.
+func (c *Client) DocumentLists(ctx context.Context, org, cid string) ([]byte, error) {
+	return c.bytes(ctx, path(org, "documents", cid, "lists"))
 }
 
 // Documents gives a page of the signed documents about a thing: role:<key>, subject:<key>, or empty for all.

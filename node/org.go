@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -38,6 +39,7 @@ type Org struct {
 	Activity  *Activity
 
 	journal *journal.Journal
+	keys    *keys
 	head    *journal.HeadFile
 	log     *stream.Log
 	stop    context.CancelFunc // ends the feeds
@@ -117,7 +119,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	if err != nil {
 		return err
 	}
-	o.head, o.log = head, log
+	o.head, o.log, o.keys = head, log, keys
 	o.Ledger, err = ledger.Open(ctx, ledger.Config{
 		Organization: o.ID, Journal: o.journal, Head: head, Log: log, Private: o.Private, Keys: keys, Now: n.opts.Now, Logger: n.log,
 		Room: n.room, Shared: n.sharing(o, keys),
@@ -158,6 +160,23 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	}
 	return nil
 }
+
+// Source gives the ledger's name; DID the DID that the organization named when it was opened, empty where it named none.
+func (o *Org) Source() string {
+	var source string
+	o.Fold.Read(func(s *rules.State) { source = s.Source() })
+	return source
+}
+
+// DID is described at [Org.Source].
+func (o *Org) DID() string {
+	var did string
+	o.Fold.Read(func(s *rules.State) { did = s.Opened().DID })
+	return did
+}
+
+// DocumentSigner gives the key that signs documents as a did:key, where the node holds it.
+func (o *Org) DocumentSigner(did string) (ed25519.PrivateKey, bool) { return o.keys.Signer(did) }
 
 // Waits says why a command would have to wait now; nil: it is decided. It asks nobody for longer than 2 s.
 func (o *Org) Waits(ctx context.Context) error {
