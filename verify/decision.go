@@ -71,7 +71,7 @@ func (r *replayed) after(position uint64, state *rules.State, root func() tree.H
 	}
 	if position == r.of.Checkpoint.Size {
 		r.root, r.signer = root(), state.Active(r.of.Key, events.PurposeDocument)
-		r.log = state.Active(r.of.LogKey, purposeCheckpoint)
+		r.log = state.Active(r.of.LogKey, events.PurposeCheckpoint)
 	}
 	return nil
 }
@@ -86,4 +86,3 @@ func Asked(d *decision.Decision) string {
 	return fmt.Sprintf("may %s %s%s, as of %d of %s, at %s", q.Key, q.Permission, on, d.Position, d.Ledger, q.Instant.UTC().Format(canon.TimeLayout))
 }
 
-const purposeCheckpoint = "checkpoint"

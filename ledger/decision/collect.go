@@ -93,7 +93,7 @@ func (s *Source) WithKeys(entries []*chain.Entry, upTo uint64, wanted ...string)
 		wanted = append(wanted, en.Key)
 		switch d := en.Event.Data.(type) {
 		case *events.OrganizationOpened:
-			for _, did := range []string{d.Keys.Event, d.Keys.Document, d.Keys.Root, d.Keys.Operator} {
+			for _, did := range []string{d.Keys.Event, d.Keys.Document, d.Keys.Root, d.Keys.Operator, d.Keys.Checkpoint} {
 				known[did] = true
 			}
 		case *events.KeyRotated:

@@ -144,7 +144,7 @@ func ofKeys(d events.Data) bool {
 // signedBy gives the checkpoint key of the state that signed a note.
 func signedBy(n *note.Note, origin string, state *rules.State) (string, error) {
 	for _, k := range state.Keys() {
-		if k.Purpose != purposeCheckpoint {
+		if k.Purpose != events.PurposeCheckpoint {
 			continue
 		}
 		public, err := didkey.Parse(k.DID)

@@ -1,3 +1,0 @@
-package decision
-
-const purposeCheckpoint = "checkpoint"
