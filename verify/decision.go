@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
@@ -35,7 +36,7 @@ func Replayed(ctx context.Context, v *decision.Verified, o Options, replay func(
 	case !r.signer:
 		return refused("%s signed it, and was not the key for documents when there were %d entries", v.Key, c.Size)
 	case !r.log:
-		return refused("%s signed its checkpoint, and could not when there were %d entries", v.LogKey, c.Size)
+		return refused("%s signed its checkpoint, and might not when there were %d entries", v.LogKeys[0], c.Size)
 	case r.answer != (v.Answer == decision.Yes):
 		if r.answer {
 			return refused("it says no, and by the history %s may %s at %d, since %d", v.Question.Key, v.Question.Permission, v.Position, r.since)
@@ -71,7 +72,7 @@ func (r *replayed) after(position uint64, state *rules.State, root func() tree.H
 	}
 	if position == r.of.Checkpoint.Size {
 		r.root, r.signer = root(), state.Active(r.of.Key, events.PurposeDocument)
-		r.log = state.Active(r.of.LogKey, events.PurposeCheckpoint)
+		r.log = slices.ContainsFunc(r.of.LogKeys, func(did string) bool { return slices.Contains(state.CheckpointKeys(position), did) })
 	}
 	return nil
 }

@@ -17,8 +17,8 @@ import (
 type Verified struct {
 	*Decision
 	Checkpoint note.Checkpoint
-	// LogKey is the did:key that signed the checkpoint.
-	LogKey string
+	// LogKeys are the did:keys that signed the checkpoint, of those that may by the entries of the decision.
+	LogKeys []string
 	// Trusted is what the policy found; nil where none was given.
 	Trusted *note.Verified
 }
@@ -72,7 +72,7 @@ func (d *Decision) verify(trust *note.Policy) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v.LogKey, err = signedBy(n, d.Ledger, keys); err != nil {
+	if v.LogKeys, err = signedBy(n, v.Checkpoint, keys.CheckpointKeys(v.Checkpoint.Size)); err != nil {
 		return nil, fmt.Errorf("its checkpoint: %w", err)
 	}
 	if !keys.Active(d.Key, events.PurposeDocument) {
@@ -141,23 +141,22 @@ func ofKeys(d events.Data) bool {
 	return false
 }
 
-// signedBy gives the checkpoint key of the state that signed a note.
-func signedBy(n *note.Note, origin string, state *rules.State) (string, error) {
-	for _, k := range state.Keys() {
-		if k.Purpose != events.PurposeCheckpoint {
-			continue
-		}
-		public, err := didkey.Parse(k.DID)
+// signedBy gives those of some keys that signed a checkpoint: at least one did, and none badly.
+func signedBy(n *note.Note, c note.Checkpoint, keys []string) (by []string, err error) {
+	for _, did := range keys {
+		public, err := didkey.Parse(did)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
-		_, err = n.Verify(note.LogKey(origin, public))
-		if err == nil {
-			return k.DID, nil
-		}
-		if !errors.Is(err, note.ErrUnsigned) {
-			return "", err
+		switch _, err := n.Verify(note.LogKey(c.Origin, public)); {
+		case err == nil:
+			by = append(by, did)
+		case !errors.Is(err, note.ErrUnsigned):
+			return nil, err
 		}
 	}
-	return "", errors.New("no key that its entries register for checkpoints has signed it")
+	if len(by) == 0 {
+		return nil, errors.New("no key that its entries name for checkpoints has signed it")
+	}
+	return by, nil
 }
