@@ -49,6 +49,7 @@ var layers = map[string][]string{
 	"projections/topic":            {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "ledger/document", "projections"},
 	"projections/documents":        {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "ledger/document", "ledger/credential", "projections"},
 	"importer":                     {"events/...", "ledger/rules"},
+	"witness":                      {"ledger/note", "ledger/tree"},
 	"manifest":                     {"api/wire", "events", "ledger/rules"},
 	"verify":                       {"events/...", "ledger/chain", "ledger/document", "ledger/journal", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
 	"node":                         {"events/...", "ledger", "ledger/...", "projections", "projections/..."},
