@@ -29,7 +29,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -206,13 +205,4 @@ func (w *Witness) Close() error {
 func nameOf(origin string) string {
 	sum := sha256.Sum256([]byte(origin))
 	return hex.EncodeToString(sum[:])
-}
-
-// lines writes signatures as they end a note.
-func lines(signatures ...note.Signature) []byte {
-	var b strings.Builder
-	for _, s := range signatures {
-		b.WriteString(s.String() + "\n")
-	}
-	return []byte(b.String())
 }
