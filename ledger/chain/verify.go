@@ -31,7 +31,8 @@ const (
 
 // A BrokenError says which entry does not hold, by which check, and what was expected and found.
 type BrokenError struct {
-	Position uint64
+	Position uint64 // 0: it is of no one entry
+	File     string // in which it is seen, where what was verified is made of files; else empty
 	Check    string
 	Expected string
 	Found    string
@@ -39,7 +40,13 @@ type BrokenError struct {
 }
 
 func (e *BrokenError) Error() string {
-	s := fmt.Sprintf("event %d: %s does not hold", e.Position, e.Check)
+	s := e.Check + " does not hold"
+	if e.Position > 0 {
+		s = fmt.Sprintf("event %d: %s", e.Position, s)
+	}
+	if e.File != "" {
+		s = e.File + ": " + s
+	}
 	if e.Expected != "" {
 		s += fmt.Sprintf(": expected %s, found %s", e.Expected, e.Found)
 	}
