@@ -50,6 +50,7 @@ var layers = map[string][]string{
 	"projections/topic":            {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "ledger/document", "projections"},
 	"projections/documents":        {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "ledger/document", "ledger/credential", "projections"},
 	"importer":                     {"events/...", "ledger/rules"},
+	"witness":                      {"ledger/note", "ledger/tree"},
 	"manifest":                     {"api/wire", "events", "ledger/rules"},
 	"verify":                       {"bundle", "events/...", "ledger/chain", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
 	"bundle":                       {"events", "events/canon", "ledger/chain", "ledger/journal", "ledger/note", "ledger/private", "ledger/tree", "schemas"},
