@@ -73,6 +73,34 @@ func BenchmarkVerify(b *testing.B) {
 	b.ReportMetric(float64(wholeCPU)/float64(bareCPU), "cpu-ratio")
 }
 
+// BenchmarkFast follows links and tree alone, from a journal: every entry is read and hashed twice.
+func BenchmarkFast(b *testing.B) {
+	h := makeHistory(b)
+	started := processor(b)
+	for b.Loop() {
+		r, err := verify.Entries(b.Context(), h.raws(), verify.Options{Fast: true})
+		if err != nil || r.Position != h.n {
+			b.Fatal(r, err)
+		}
+	}
+	count := float64(b.N) * float64(h.n)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(count/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64((processor(b)-started).Nanoseconds())/count, "cpu-ns/event")
+	b.ReportMetric(float64(h.bytes(b))/float64(h.n), "B/event")
+}
+
+// bytes gives how long the entries are together.
+func (m generated) bytes(b *testing.B) (n int) {
+	for r, err := range m.raws() {
+		if err != nil {
+			b.Fatal(err)
+		}
+		n += len(r.Bytes)
+	}
+	return n
+}
+
 // processor gives the processor time that this process has used.
 func processor(b *testing.B) time.Duration {
 	var u unix.Rusage

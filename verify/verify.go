@@ -9,7 +9,7 @@
 // judged.
 //
 // What it does not prove, unless a genesis and a head are pinned: that this is the ledger one thinks it is, and that it
-// does not go on. A [Report] says so, in words.
+// does not go on. [Report.Words] says so.
 package verify
 
 import (
@@ -18,10 +18,12 @@ import (
 	"fmt"
 	"iter"
 	"runtime"
+	"time"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/document"
+	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -32,9 +34,15 @@ type Options struct {
 	Head     *Head                                  // what the history must reach; nil: nothing
 	Progress func(organization string, done uint64) // called from one goroutine now and then; may be nil
 	Workers  int                                    // goroutines that check signatures; 0: one for each processor
+	Fast     bool                                   // links and the tree alone: no signature, no document, no rule
+	Trust    *note.Policy                           // who must have signed and cosigned the checkpoint; nil: whoever the entries name
+	MaxAge   time.Duration                          // since somebody vouched for the checkpoint; 0: any
+	Now      time.Time                              // for MaxAge; zero: the clock's
 
 	disclosed           commitments // takes in what the entries commit to; nil: nobody asks
 	ownGenesis, ownHead bool        // they were kept beside the ledger, not by somebody else
+
+	after func(position uint64, state *rules.State, root func() tree.Hash) error // called behind each entry; may be nil
 }
 
 // Head is a position that somebody remembers.
@@ -68,7 +76,9 @@ type Report struct {
 	Erased       uint64 // commitments whose text was erased by an event
 	Stream       uint64 // entries of which the stream's copy was compared too
 	Suspects     []Suspect
-	Notes        []string // what was not proven, and what a reader should know
+	Fast         bool        // no signature of an entry, no document and no rule was looked at
+	Checkpoint   *Checkpoint // the signed one that covers the entries; nil: there is none
+	Notes        []string    // what was not proven, and what a reader should know
 }
 
 // Suspect is a key that was reported as possibly known to others, and what it signed from there on.
@@ -123,16 +133,23 @@ func Entries(ctx context.Context, src iter.Seq2[Raw, error], o Options) (*Report
 // looked is what many at once found out of an entry.
 type looked struct {
 	chain.Parsed
+	link    chain.Link // in the fast pass, in which most entries are not parsed
 	subject string
 	leaf    tree.Hash
 }
 
-func look(r Raw) looked { return looked{chain.Inspect(r.Bytes), r.Subject, tree.Leaf(r.Bytes)} }
+func look(r Raw) looked {
+	return looked{Parsed: chain.Inspect(r.Bytes), subject: r.Subject, leaf: tree.Leaf(r.Bytes)}
+}
 
 func (f *fold) all(ctx context.Context, src iter.Seq2[Raw, error]) error {
 	workers := f.opts.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
+	}
+	look, next := look, f.next
+	if f.opts.Fast {
+		look, next = glance, f.follow
 	}
 	for l, err := range chain.InOrder(workers, src, look) {
 		if err != nil {
@@ -141,7 +158,7 @@ func (f *fold) all(ctx context.Context, src iter.Seq2[Raw, error]) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if err := f.next(l); err != nil {
+		if err := next(l); err != nil {
 			return err
 		}
 		if f.report.Position%progressEvery == 0 {
@@ -177,11 +194,9 @@ func (f *fold) next(p looked) error {
 	}
 	e := p.Entry.Event
 	if e.Sequence == 1 {
-		if f.opts.Genesis != "" && f.opts.Genesis != p.CID {
-			return &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: f.opts.Genesis, Found: p.CID}
+		if err := f.begins(p.CID, e.Source); err != nil {
+			return err
 		}
-		f.report.Genesis, f.report.Pinned, f.report.Source = p.CID, f.opts.Genesis != "" && !f.opts.ownGenesis, e.Source
-		f.report.Organization = events.Organization(e.Source)
 	}
 	if err := p.Entry.Evidence.Saw(e.Sequence, f.roots.Root); err != nil {
 		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckEvidence, Err: err}
@@ -195,11 +210,32 @@ func (f *fold) next(p looked) error {
 		return err
 	}
 	f.roots.Append(p.leaf)
-	if h := f.opts.Head; h != nil && h.Position == e.Sequence && (h.CID != p.CID || h.Root != f.root()) {
-		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckHead, Expected: h.CID, Found: p.CID}
+	if err := f.headAt(e.Sequence, p.CID); err != nil {
+		return err
 	}
 	f.count(p.Entry)
 	f.report.Position, f.report.CID = e.Sequence, p.CID
+	if f.opts.after != nil {
+		return f.opts.after(e.Sequence, f.state, f.root)
+	}
+	return nil
+}
+
+// begins takes in the first entry, which is the pinned one where one is.
+func (f *fold) begins(cid, source string) error {
+	if f.opts.Genesis != "" && f.opts.Genesis != cid {
+		return &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: f.opts.Genesis, Found: cid}
+	}
+	f.report.Genesis, f.report.Pinned, f.report.Source = cid, f.opts.Genesis != "" && !f.opts.ownGenesis, source
+	f.report.Organization = events.Organization(source)
+	return nil
+}
+
+// headAt holds the entries up to a position against the head, where that is the head's.
+func (f *fold) headAt(position uint64, cid string) error {
+	if h := f.opts.Head; h != nil && h.Position == position && (h.CID != cid || h.Root != f.root()) {
+		return &chain.BrokenError{Position: position, Check: chain.CheckHead, Expected: h.CID, Found: cid}
+	}
 	return nil
 }
 

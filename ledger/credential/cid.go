@@ -19,6 +19,15 @@ func CID(file []byte) string {
 	return cid.NewCidV1(cid.Raw, sum(file)).String()
 }
 
+// Node returns the block that [LegacyCID] is the identifier of, and whether there is one: the dag-pb node that holds the
+// whole file.
+func Node(file []byte) ([]byte, bool) {
+	if len(file) > Chunk {
+		return nil, false
+	}
+	return unixFS(file), true
+}
+
 // LegacyCID returns the identifier (CIDv0, Qm…) that plain `ipfs add` prints for a file, and
 // whether there is one here: a file over [Chunk] bytes becomes a tree of blocks, whose root
 // depends on the importer's settings.
@@ -27,6 +36,15 @@ func LegacyCID(file []byte) (string, bool) {
 		return "", false
 	}
 	return cid.NewCidV0(sum(unixFS(file))).String(), true
+}
+
+// LegacyCIDOf returns the identifier (CIDv0) of the block with a SHA-256.
+func LegacyCIDOf(digest [32]byte) string {
+	mh, err := multihash.Encode(digest[:], multihash.SHA2_256)
+	if err != nil {
+		panic(fmt.Sprintf("credential: multihash of a SHA-256: %v", err)) // only for unknown hashes
+	}
+	return cid.NewCidV0(mh).String()
 }
 
 // unixFS returns the dag-pb node that holds a file of one chunk: the node's field Data (1) around

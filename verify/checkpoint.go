@@ -1,0 +1,163 @@
+package verify
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/events/didkey"
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/note"
+	"github.com/permledger/permledger/ledger/tree"
+)
+
+// The checks of what stands around the entries that a [chain.BrokenError] can name, beside those of package chain.
+const (
+	CheckCheckpoint = "checkpoint" // it is of this ledger, and of the tree that the entries make
+	CheckSigner     = "signer"     // a key signed it that the entries name as the ledger's checkpoint key at its size
+	CheckTrust      = "trust"      // the policy that was given takes it
+	CheckAge        = "age"        // somebody vouched for it not longer ago than was asked
+)
+
+// ErrStale is in errors about a checkpoint for which nobody has vouched for too long.
+var ErrStale = errors.New("STALE")
+
+// ahead is by how much a clock may be behind another's.
+const ahead = 5 * time.Minute
+
+// Checkpoint is what a report says of a checkpoint that holds.
+type Checkpoint struct {
+	note.Checkpoint
+	Keys      []string         // the ledger's checkpoint keys, as did:key, that signed it
+	Trusted   bool             // the policy that was given takes it
+	Witnesses []note.Witnessed // who cosigned, by the policy that was given, else by the one that came with it
+	Claimed   bool             // that policy came with the checkpoint: nobody but its sender says who these witnesses are
+	At        time.Time        // when it was vouched for, by Vouched
+	Vouched   string           // who says so: "witnesses", or "entry", which is the ledger itself
+}
+
+// A signedTree is a checkpoint to be held against the entries of a ledger.
+type signedTree struct {
+	raw    []byte
+	file   string       // where it stands, for errors
+	policy *note.Policy // that came with it; nil: none
+}
+
+// read gives what a checkpoint says, if it is this ledger's.
+func (c signedTree) read(origin string) (*note.Note, note.Checkpoint, error) {
+	n, err := note.Parse(c.raw)
+	if err != nil {
+		return nil, note.Checkpoint{}, c.broken(CheckCheckpoint, err)
+	}
+	of, err := note.ParseCheckpoint(n.Text)
+	if err != nil {
+		return nil, of, c.broken(CheckCheckpoint, err)
+	}
+	if of.Origin != origin {
+		return nil, of, &chain.BrokenError{File: c.file, Check: CheckCheckpoint, Expected: "one of " + origin, Found: "one of " + of.Origin}
+	}
+	return n, of, nil
+}
+
+func (c signedTree) broken(check string, err error) error {
+	return &chain.BrokenError{File: c.file, Check: check, Err: err}
+}
+
+// judge says what of a checkpoint holds: its root is the one that the entries give, one of keys, which are the ledger's
+// checkpoint keys at that size, signed it, and whoever the options trust. last is when the last entry says it was made.
+func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []string, last time.Time) (*Checkpoint, error) {
+	n, of, err := c.read(origin)
+	if err != nil {
+		return nil, err
+	}
+	if of.Root != root {
+		return nil, &chain.BrokenError{File: c.file, Check: CheckCheckpoint,
+			Expected: fmt.Sprintf("the root of the first %d entries, %x", of.Size, root), Found: fmt.Sprintf("%x", of.Root)}
+	}
+	r := &Checkpoint{Checkpoint: of, At: last, Vouched: "entry"}
+	if r.Keys, err = c.signers(n, origin, keys); err != nil {
+		return nil, err
+	}
+	policy := o.Trust
+	if policy == nil {
+		policy, r.Claimed = c.policy, c.policy != nil
+	}
+	if policy != nil {
+		v, err := policy.Verify(c.raw)
+		if err != nil && !(r.Claimed && errors.Is(err, note.ErrQuorum)) {
+			return nil, c.broken(CheckTrust, err)
+		}
+		r.Witnesses, r.Trusted = v.Witnesses, !r.Claimed
+		if vouched(r, v) {
+			r.Vouched = "witnesses"
+		}
+	}
+	return r, c.fresh(o, r)
+}
+
+// vouched takes the time at which witnesses vouched: that of the quorum, or where the policy asks for none, of the last of
+// them.
+func vouched(r *Checkpoint, v *note.Verified) bool {
+	at := v.At
+	if at.IsZero() && v.Quorum {
+		for _, w := range v.Witnesses {
+			if w.At.After(at) {
+				at = w.At
+			}
+		}
+	}
+	if at.IsZero() {
+		return false
+	}
+	r.At = at
+	return true
+}
+
+// signers gives which of the ledger's keys signed. A signature that is said to be of one of them and is not makes all of it
+// worthless.
+func (c signedTree) signers(n *note.Note, origin string, keys []string) (signed []string, err error) {
+	for _, did := range keys {
+		public, err := didkey.Parse(did)
+		if err != nil {
+			return nil, c.broken(CheckSigner, err)
+		}
+		switch _, err := n.Verify(note.LogKey(origin, public)); {
+		case err == nil:
+			signed = append(signed, did)
+		case !errors.Is(err, note.ErrUnsigned):
+			return nil, c.broken(CheckSigner, err)
+		}
+	}
+	if len(signed) > 0 {
+		return signed, nil
+	}
+	expected := "a signature of " + strings.Join(keys, " or ")
+	if len(keys) == 0 {
+		expected = "none, for the entries name no key that signs checkpoints"
+	}
+	return nil, &chain.BrokenError{File: c.file, Check: CheckSigner, Expected: expected, Found: "a signature of another key"}
+}
+
+// fresh holds a checkpoint against the greatest age that was asked for.
+func (c signedTree) fresh(o Options, r *Checkpoint) error {
+	if o.MaxAge <= 0 {
+		return nil
+	}
+	now := o.Now
+	if now.IsZero() {
+		now = time.Now()
+	}
+	by := "the last entry, for no witness vouches for it,"
+	if r.Vouched == "witnesses" {
+		by = "the last time that witnesses vouched for it"
+	}
+	switch age := now.Sub(r.At); {
+	case age > o.MaxAge:
+		return c.broken(CheckAge, fmt.Errorf("%w: %s was %s, more than %v ago", ErrStale, by, r.At.UTC().Format(canon.TimeLayout), o.MaxAge))
+	case age < -ahead:
+		return c.broken(CheckAge, fmt.Errorf("%s would be %s, which is yet to come: a clock is wrong", by, r.At.UTC().Format(canon.TimeLayout)))
+	}
+	return nil
+}

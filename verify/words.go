@@ -1,0 +1,122 @@
+package verify
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Words says what a report proves and what it does not, for somebody who knows neither ledgers nor this program.
+func (r *Report) Words() (proven, not []string) {
+	yes := func(format string, args ...any) { proven = append(proven, fmt.Sprintf(format, args...)) }
+	no := func(format string, args ...any) { not = append(not, fmt.Sprintf(format, args...)) }
+	if r.Position == 0 {
+		return nil, nil
+	}
+	yes("Entries 1 to %d of %s are complete, in their order and unchanged: each names the one before it by its hash.", r.Position, r.Source)
+	if r.Fast {
+		no("Signatures of entries, documents, private texts, and whether the rules permitted what is recorded, were not looked at (--fast).")
+	} else {
+		yes("Each entry is signed with a key that the ledger had named before it and not yet replaced.")
+		yes("Every change was permitted: the rules (version %d), asked again with what held before it, give the same entry.", r.Rules)
+		yes("%s of who asked for it, checked against the key that the ledger knows of them.", count(r.Signed, "entry carries the signature", "entries carry the signatures"))
+	}
+	if r.Documents > 0 {
+		yes("%s what the entries give, computed again.", count(r.Documents, "signed document is", "signed documents are"))
+	}
+	if r.Texts > 0 {
+		yes("%s what an entry committed to.", count(r.Texts, "private text is", "private texts are"))
+	}
+	r.checkpointWords(yes, no)
+	if !r.Fast {
+		r.entryWords(no)
+	}
+	return proven, append(not, r.Notes...)
+}
+
+func (r *Report) checkpointWords(yes, no func(string, ...any)) {
+	c := r.Checkpoint
+	if c == nil {
+		return
+	}
+	yes("These entries are what the ledger signed: its checkpoint of %s, with one root hash over all of them, is signed with %s.",
+		count(c.Size, "entry", "entries"), keys(c.Keys))
+	if c.Trusted {
+		yes("The policy you gave trusts the key, and as many witnesses have signed as it asks for.")
+	}
+	for _, w := range c.Witnesses {
+		say := yes
+		if c.Claimed {
+			say = no
+		}
+		say("%s signed on %s that it had seen this checkpoint and none that contradicts it%s.", w.Name, instant(w.At), claimed(c.Claimed))
+	}
+	if len(c.Witnesses) == 0 {
+		no("Nobody but the ledger's operator signed the checkpoint: that others were shown the same history is not proven.")
+	}
+	if !c.Trusted && !r.Pinned {
+		no("Whose ledger this is: its keys were taken from itself. Get a policy from elsewhere and give it with --trust.")
+	}
+	no("What came after entry %d, and whether anything did.", r.Position)
+}
+
+// entryWords says what the entries leave open.
+func (r *Report) entryWords(no func(string, ...any)) {
+	if rest := r.Position - r.Signed - r.Node; rest > 0 {
+		no("Who asked in %s: there the operator's word stands for it, for they carry no signature of their author.", count(rest, "entry", "entries"))
+	}
+	no("When exactly things happened: times are those of the operator's clock. The order is proven.")
+	for _, s := range r.Suspects {
+		no("Who signed %s: the key %s, which signed them, was reported as known to others from entry %d on.", positions(s.Positions), s.Key, s.From)
+	}
+	if r.Erased > 0 {
+		no("What %s said: erased on purpose, as entries say.", count(r.Erased, "private text", "private texts"))
+	}
+	if r.Withheld > 0 {
+		no("What %s said: not here.", count(r.Withheld, "private text", "private texts"))
+	}
+}
+
+func claimed(by bool) string {
+	if by {
+		return "; but that this name and key are a witness's, only the sender of this file says"
+	}
+	return ""
+}
+
+// keys names the keys that signed.
+func keys(dids []string) string {
+	if len(dids) == 1 {
+		return "the checkpoint key that the entries name, " + dids[0]
+	}
+	return "checkpoint keys that the entries name, " + strings.Join(dids, " and ")
+}
+
+func instant(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }
+
+// shown is how many positions are listed before it only says how many there are.
+const shown = 10
+
+func positions(all []uint64) string {
+	var list []string
+	for _, p := range all[:min(len(all), shown)] {
+		list = append(list, strconv.FormatUint(p, 10))
+	}
+	s := "entries "
+	if len(all) == 1 {
+		s = "entry "
+	}
+	s += strings.Join(list, ", ")
+	if more := len(all) - len(list); more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	return s
+}
+
+func count(n uint64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.FormatUint(n, 10) + " " + many
+}
