@@ -29,7 +29,9 @@ func (d *draft) rotateKey() (events.Data, error) {
 	case data.Old == d.state.Key(events.PurposeEvent):
 		data.New, err = d.call.server.node.NewKey(d.call.org.ID)
 	case data.Old == d.state.Key(events.PurposeDocument):
-		data.New, err = d.call.server.node.NewDocumentKey(d.call.Context(), d.call.org.ID)
+		data.New, err = d.call.server.node.NewSharedKey(d.call.Context(), d.call.org.ID, events.PurposeDocument)
+	case data.Old == d.state.Key(events.PurposeCheckpoint):
+		data.New, err = d.call.server.node.NewSharedKey(d.call.Context(), d.call.org.ID, events.PurposeCheckpoint)
 	}
 	return data, err
 }

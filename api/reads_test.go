@@ -392,7 +392,7 @@ func TestKeysAreListed(t *testing.T) {
 			t.Errorf("%+v", k)
 		}
 	}
-	if want := "credential owner, document, event, operator, root"; strings.Join(got, ", ") != want || list.AsOf.Seq != 1 {
+	if want := "checkpoint, credential owner, document, event, operator, root"; strings.Join(got, ", ") != want || list.AsOf.Seq != 1 {
 		t.Errorf("got %q as of %d; want %q as of 1", got, list.AsOf.Seq, want)
 	}
 }

@@ -154,7 +154,7 @@ func (r *rehearsal) touch(data events.Data) {
 		r.roles[d.Role] = true
 	case *events.RoleReviewed, *events.ReviewStarted, *events.ReviewDecided, *events.ReviewClosed,
 		*events.RoleCreated, *events.RoleDeleted, *events.DocumentIssued, *events.PermissionsRecorded, *events.KeyRegistered,
-		*events.KeyRotated, *events.KeySucceeded, *events.KeyRevoked, *events.KeyReported: // nobody holds it; or nobody's
+		*events.KeyRotated, *events.KeySucceeded, *events.KeyRevoked, *events.KeyReported, *events.CheckpointsRecorded: // nobody holds it; or nobody's
 	case *events.RoleDelegated:
 		r.subjects[d.Subject] = true
 	case *events.RoleAssigned:

@@ -29,6 +29,7 @@ const (
 	documentKey   = 2
 	rootKey       = 3
 	operatorKey   = 4
+	checkpointKey = 10
 	ownerKey      = 5
 	nextEventKey  = 6
 	thirdEventKey = 7
@@ -177,7 +178,7 @@ func small(t testing.TB) *ledger {
 func wallets(t testing.TB) *ledger {
 	l := newLedger(t)
 	open := opening().data.(*events.OrganizationOpened)
-	open.Rules, open.Operator = 2, id(start, 3)
+	open.Rules, open.Operator, open.Keys.Checkpoint = 2, id(start, 3), did(checkpointKey)
 	l.do(command{version: 2, signer: eventKey, proof: ownerKey, data: open})
 	l.do(command{version: 1, signer: eventKey, proof: ownerKey, data: &events.CataloguePublished{Catalogue: "chain", Title: "Chain", Permissions: []events.Permission{
 		{Name: "name", Category: "TOKEN", Entity: "ROLE", Action: "CREATE", Level: events.LevelToken, Guards: []string{rules.ActionRoleCreate}}}}})

@@ -272,6 +272,7 @@ TYPES = {
     ("catalogue.published", 1): ("catalogue/{catalogue}", True),
     ("chain.observed", 1): ("token/{token}", True),
     ("catalogue.published", 2): ("catalogue/{catalogue}", True),
+    ("checkpoints.recorded", 1): ("organization/operator", False),
     ("document.issued", 1): ("{about}", False),
     ("grant.ended", 1): ("grant/{grant}", True),
     ("investor.disqualified", 1): ("token/{token}", True),
@@ -443,14 +444,14 @@ def check_event(e):
     except KeyError as missing:
         raise Wrong("the command has no member %s" % missing)
     need(("prev" in e) == (e["sequence"] != "1"), "the first event, and no other, has no prev")
-    key_members(e["type"], d["command"])
+    key_members(e["type"], d["command"], e["dataschema"].endswith(":1"))
 
 
-def key_members(typ, c):
+def key_members(typ, c, first):
     """Checks the members that the history of the keys is read from: section 6."""
     if typ == "organization.opened":
         need("keys" in c, "the command has no member keys")
-        members(c["keys"], "keys", document=KEY, event=KEY, operator=KEY, root=KEY)
+        members(c["keys"], "keys", document=KEY, event=KEY, operator=KEY, root=KEY, **({} if first else {"checkpoint": KEY}))
     wanted = {"key.registered": ("key", "purpose"), "key.rotated": ("old", "new"), "key.succeeded": ("lost", "key"), "key.revoked": ("key",)}
     for name in wanted.get(typ, ()):
         pattern = TOKEN if name == "purpose" else KEY

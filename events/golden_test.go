@@ -62,6 +62,9 @@ var examples = map[eventtest.Kind]events.Data{
 		},
 		Number: 2, Added: []string{"asset.mint"}, Retired: []string{"asset.burn"},
 	},
+	{Type: "checkpoints.recorded", Version: 1}: &events.CheckpointsRecorded{Checkpoints: []events.RecordedCheckpoint{
+		{Organization: "acme", Size: 41, Root: digest(4), Key: did(6)}, {Organization: "bank-2", Size: 7, Root: digest(5)},
+	}},
 	{Type: "document.issued", Version: 1}: &events.DocumentIssued{Thing: "role/" + id(7).String()},
 	{Type: "grant.ended", Version: 1}: &events.GrantEnded{
 		Grant: id(9), Subject: id(2), Role: id(7), Permission: "asset.view", Scope: "token/EU-1",
@@ -86,7 +89,7 @@ var examples = map[eventtest.Kind]events.Data{
 			NewPermissions: true, UniqueNames: true, DefaultRoles: true, Delegation: true, FixedRoles: true, KeepDelegated: true,
 			OneRolePerKey: true, RecoveryDelay: 259_200, WithdrawRoles: true},
 		Owner:    events.Owner{Subject: id(1), Key: "owner", Kind: events.KindHuman, DID: "did:web:ann.example", Credential: did(5)},
-		Keys:     events.Keys{Event: did(1), Document: did(2), Root: did(3), Operator: did(4)},
+		Keys:     events.Keys{Event: did(1), Document: did(2), Root: did(3), Operator: did(4), Checkpoint: did(6)},
 		Evidence: []string{"key.registered", "key.revoked"},
 	},
 	{Type: "organization.updated", Version: 1}: &events.OrganizationUpdated{Organization: "acme", Name: "ACME \U0001f511 S.A."},

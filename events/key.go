@@ -10,6 +10,7 @@ import (
 const (
 	PurposeEvent      = "event"      // signs entries
 	PurposeDocument   = "document"   // signs documents
+	PurposeCheckpoint = "checkpoint" // signs checkpoints of the organization's log
 	PurposeRoot       = "root"       // replaces event keys, and itself
 	PurposeOperator   = "operator"   // whoever runs the ledger
 	PurposeCredential = "credential" // a subject signs its commands with it
@@ -36,7 +37,7 @@ func (d *KeyRegistered) command(c *canon.Codec, _ int) {
 }
 
 // KeyRotated puts one key in the place of another of the same purpose and owner. The old key signs nothing after this
-// position; an event key still signs this entry.
+// position; an event key still signs this entry, and a checkpoint key signs beside the new one until it is revoked.
 type KeyRotated struct {
 	Old string
 	New string

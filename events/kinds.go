@@ -11,6 +11,7 @@ var kinds = map[Type]kind{
 	"agent.removed":         {1, func() Data { return new(AgentRemoved) }},
 	"catalogue.published":   {2, func() Data { return new(CataloguePublished) }},
 	"chain.observed":        {1, func() Data { return new(ChainObserved) }},
+	"checkpoints.recorded":  {1, func() Data { return new(CheckpointsRecorded) }},
 	"document.issued":       {1, func() Data { return new(DocumentIssued) }},
 	"grant.ended":           {1, func() Data { return new(GrantEnded) }},
 	"investor.disqualified": {1, func() Data { return new(InvestorDisqualified) }},

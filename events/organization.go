@@ -11,7 +11,8 @@ import (
 
 // OrganizationOpened is the first event of every ledger: who owns it, by which rules it goes, and with which keys.
 //
-// Version 1 knew neither the operator's actor nor the switches of the profile that came with version 2 of the rules.
+// Version 1 knew neither the operator's actor nor a checkpoint key, nor the switches of the profile that came with version 2
+// of the rules.
 type OrganizationOpened struct {
 	none
 	Organization string
@@ -57,10 +58,11 @@ type Owner struct {
 
 // Keys are the did:keys a ledger begins with. No two are the same key.
 type Keys struct {
-	Event    string // signs entries
-	Document string // signs documents
-	Root     string // replaces event keys, and itself
-	Operator string // whoever runs the ledger
+	Event      string // signs entries
+	Document   string // signs documents
+	Root       string // replaces event keys, and itself
+	Operator   string // whoever runs the ledger
+	Checkpoint string // signs checkpoints; empty in version 1
 }
 
 func (*OrganizationOpened) Type() Type      { return "organization.opened" }
@@ -68,12 +70,15 @@ func (d *OrganizationOpened) About() string { return "organization/" + d.Organiz
 func (d *OrganizationOpened) asked() Data   { return new(*d) }
 
 func (d *OrganizationOpened) command(c *canon.Codec, version int) {
-	if version == 1 && !c.Reading() && (d.Operator != ulid.ULID{} || d.Profile != d.Profile.first()) {
-		c.Failf("version 1 of organization.opened knows neither an operator's actor nor all of these switches")
+	if version == 1 && !c.Reading() && (d.Operator != ulid.ULID{} || d.Keys.Checkpoint != "" || d.Profile != d.Profile.first()) {
+		c.Failf("version 1 of organization.opened knows neither an operator's actor nor a checkpoint key nor all of these switches")
 	}
 	c.OptionalString("did", &d.DID, canon.DID)
 	c.OptionalSet("evidence", &d.Evidence, canon.Token)
 	c.Object("keys", func(c *canon.Codec) {
+		if version > 1 {
+			c.String("checkpoint", &d.Keys.Checkpoint, canon.DIDKey)
+		}
 		c.String("document", &d.Keys.Document, canon.DIDKey)
 		c.String("event", &d.Keys.Event, canon.DIDKey)
 		c.String("operator", &d.Keys.Operator, canon.DIDKey)

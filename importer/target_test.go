@@ -66,7 +66,7 @@ func newLedger(t testing.TB, profile ...func(*events.Profile)) *ledger {
 		Organization: "main", Name: "Main", Rules: rules.Version, Node: node, Operator: operator,
 		Profile: events.Profile{Name: "plain", DirectGrants: true, EmptyRoles: true, NewPermissions: true},
 		Owner:   events.Owner{Subject: owner, Key: "owner", Kind: events.KindHuman, Credential: did(1)},
-		Keys:    events.Keys{Event: did(2), Document: did(3), Root: did(4), Operator: did(5)},
+		Keys:    events.Keys{Event: did(2), Document: did(3), Root: did(4), Operator: did(5), Checkpoint: did(6)},
 	}
 	for _, change := range profile {
 		change(&open.Profile)

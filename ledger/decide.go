@@ -325,8 +325,14 @@ func (l *Ledger) custody(e *events.Event) *rules.Refusal {
 	did := ""
 	switch d := e.Data.(type) {
 	case *events.KeyRotated:
-		if d.Old == l.state.Key(events.PurposeEvent) || d.Old == l.state.Key(events.PurposeDocument) {
-			did = d.New
+		for _, purpose := range []string{events.PurposeEvent, events.PurposeDocument, events.PurposeCheckpoint} {
+			if d.Old == l.state.Key(purpose) {
+				did = d.New
+			}
+		}
+	case *events.KeyRegistered:
+		if d.Purpose == events.PurposeCheckpoint {
+			did = d.Key
 		}
 	case *events.KeySucceeded:
 		did = d.Key

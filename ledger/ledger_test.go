@@ -96,7 +96,7 @@ func newPlace(t testing.TB) *place {
 			Profile: events.Profile{Name: "plain", DirectGrants: true, EmptyRoles: true, NewPermissions: true},
 			Owner:   events.Owner{Subject: p.owner, Key: "owner", Kind: events.KindHuman, Credential: credential},
 			Node:    p.id(), Operator: p.id(),
-			Keys: events.Keys{Event: p.keys.make(t), Document: p.keys.make(t), Root: p.keys.make(t), Operator: p.keys.make(t)},
+			Keys: events.Keys{Event: p.keys.make(t), Document: p.keys.make(t), Root: p.keys.make(t), Operator: p.keys.make(t), Checkpoint: p.keys.make(t)},
 		},
 	}
 	p.start(true)

@@ -52,7 +52,7 @@ func pair(t testing.TB, c *natstest.Cluster, org string, urls ...string) (a, b *
 			Profile: events.Profile{Name: "guardian", DirectGrants: true, EmptyRoles: true, NewPermissions: true, Documents: true},
 			Owner:   events.Owner{Subject: p.owner, Key: "owner", Kind: events.KindHuman, Credential: credential},
 			Node:    p.id(), Operator: p.id(),
-			Keys: events.Keys{Event: p.keys.make(t), Document: p.keys.make(t), Root: p.keys.make(t), Operator: p.keys.make(t)},
+			Keys: events.Keys{Event: p.keys.make(t), Document: p.keys.make(t), Root: p.keys.make(t), Operator: p.keys.make(t), Checkpoint: p.keys.make(t)},
 		},
 	}
 	a = &member{place: p, org: org}

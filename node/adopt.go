@@ -152,7 +152,7 @@ func (n *Node) resume(ctx context.Context, name string) error {
 		return n.abandon(name)
 	}
 	g := Genesis{Source: first.Event.Source, CID: first.CID()}
-	if err := n.announce(ctx, name, g, d.Keys.Document); err != nil {
+	if err := n.announce(ctx, name, g, d.Keys); err != nil {
 		return err
 	}
 	if _, err := n.setAside(name); err != nil {
@@ -228,15 +228,25 @@ func (n *Node) elsewhere(ctx context.Context, id string) error {
 	}
 }
 
-// announce tells the other nodes of an organization that was opened here.
-func (n *Node) announce(ctx context.Context, id string, g Genesis, documentKey string) error {
+// announce tells the other nodes of an organization that was opened here, with the keys that all of them sign with.
+func (n *Node) announce(ctx context.Context, id string, g Genesis, of events.Keys) error {
 	keys, err := n.keys.of(id)
 	if err != nil {
 		return err
 	}
-	key, ok := keys.Signer(documentKey)
-	if !ok {
-		return fmt.Errorf("the node does not hold the document key of %s", id)
+	rec := record{Genesis: &g}
+	for _, one := range []struct {
+		did  string
+		seed *[]byte
+	}{{of.Document, &rec.Document}, {of.Checkpoint, &rec.Checkpoint}} {
+		if one.did == "" { // an organization that was opened by older rules
+			continue
+		}
+		key, ok := keys.Signer(one.did)
+		if !ok {
+			return fmt.Errorf("the node does not hold the key %s of %s", one.did, id)
+		}
+		*one.seed = key.Seed()
 	}
-	return n.tell(ctx, id, record{Genesis: &g, Document: key.Seed()})
+	return n.tell(ctx, id, rec)
 }

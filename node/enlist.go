@@ -2,9 +2,7 @@ package node
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"time"
 
@@ -12,7 +10,6 @@ import (
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/rules"
-	"github.com/permledger/permledger/ledger/stream"
 )
 
 // enlist has this node's own event key registered wherever it has none. A node whose key the owner revoked is not to
@@ -124,39 +121,4 @@ func (n *Node) register(org, did string) {
 		}
 		pause = feedRetry
 	}
-}
-
-// NewDocumentKey is [Node.NewKey] for the key that signs documents: in a cluster the other nodes get it too, before it is
-// recorded.
-func (n *Node) NewDocumentKey(ctx context.Context, org string) (string, error) {
-	did, err := n.NewKey(org)
-	if err != nil || n.cluster == nil {
-		return did, err
-	}
-	keys, err := n.keys.of(org)
-	if err != nil {
-		return "", err
-	}
-	key, _ := keys.Signer(did)
-	return did, n.tell(ctx, label("document", org, did), record{Org: org, Document: key.Seed()})
-}
-
-// learnKeys keeps the document key that a record brings.
-func (n *Node) learnKeys(r stream.KeyValue) error {
-	rec, err := n.unseal(r)
-	if err != nil || len(rec.Document) == 0 {
-		return err
-	}
-	org := rec.Org
-	if rec.Genesis != nil {
-		org = r.Key
-	}
-	if len(rec.Document) != ed25519.SeedSize {
-		return fmt.Errorf("the cluster's record %s holds no key", r.Key)
-	}
-	keys, err := n.keys.of(org)
-	if err != nil {
-		return err
-	}
-	return keys.keep(ed25519.NewKeyFromSeed(rec.Document))
 }

@@ -28,6 +28,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/stream"
 )
@@ -47,7 +48,7 @@ var (
 )
 
 // Operator is the organization of whoever runs the node.
-const Operator = "operator"
+const Operator = events.Operator
 
 // Options say how to open a directory.
 type Options struct {

@@ -93,6 +93,10 @@ func (n *Node) Opening(o Opening) (events.Command, error) {
 	if err != nil {
 		return events.Command{}, fmt.Errorf("open %s: %w", o.Organization, err)
 	}
+	checkpointKey, err := keys.make()
+	if err != nil {
+		return events.Command{}, fmt.Errorf("open %s: %w", o.Organization, err)
+	}
 	owner := NewID(n.opts.Now().UnixMilli())
 	return events.Command{
 		ID: NewID(n.opts.Now().UnixMilli()), Ledger: n.host + "/" + o.Organization, Actor: owner,
@@ -102,7 +106,9 @@ func (n *Node) Opening(o Opening) (events.Command, error) {
 			Owner:    events.Owner{Subject: owner, Key: o.OwnerKey, Kind: o.OwnerKind, DID: o.OwnerDID, Credential: o.Credential},
 			Node:     NewID(n.opts.Now().UnixMilli()),
 			Operator: NewID(n.opts.Now().UnixMilli()),
-			Keys:     events.Keys{Event: eventKey, Document: documentKey, Root: o.Root, Operator: o.OperatorKey},
+			Keys: events.Keys{
+				Event: eventKey, Document: documentKey, Checkpoint: checkpointKey, Root: o.Root, Operator: o.OperatorKey,
+			},
 			Evidence: evidenceTypes,
 		},
 	}, nil
@@ -170,7 +176,7 @@ func (n *Node) tryOpening(d *events.OrganizationOpened, r ledger.Request) error 
 	if err != nil {
 		return err
 	}
-	for _, did := range []string{d.Keys.Event, d.Keys.Document} {
+	for _, did := range []string{d.Keys.Event, d.Keys.Document, d.Keys.Checkpoint} {
 		if _, ok := keys.Signer(did); !ok {
 			return &rules.Refusal{Code: rules.NotFound, Reason: "The node does not hold the private key of " + did + " for " + d.Organization,
 				Hint: "Let the node prepare the opening: it makes the keys"}
@@ -240,7 +246,7 @@ func (n *Node) first(ctx context.Context, o *Org, r ledger.Request) (ledger.Rece
 	switch {
 	case err != nil:
 	case n.cluster != nil:
-		err = n.announce(ctx, o.ID, g, r.Command.Data.(*events.OrganizationOpened).Keys.Document)
+		err = n.announce(ctx, o.ID, g, r.Command.Data.(*events.OrganizationOpened).Keys)
 	default:
 		err = stream.SyncStore(n.store(), o.ID)
 	}

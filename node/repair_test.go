@@ -374,7 +374,7 @@ func TestUnreadableKeyRefusesTheStart(t *testing.T) {
 	organization(t, n, o, "acme", "plain")
 	n.Close()
 	files, _ := filepath.Glob(filepath.Join(dir, "node", "acme", "*.key"))
-	if len(files) != 2 {
+	if len(files) != 3 {
 		t.Fatalf("key files: %v", files)
 	}
 	os.Chmod(files[0], 0o644)

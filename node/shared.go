@@ -20,8 +20,8 @@ import (
 // stream CLUSTER, sealed with the secret in node/cluster.key.
 //
 // Each node signs entries with an event key of its own, which another node registers for it in the name of the ledger's
-// own actor; so that who sealed an entry can be told, and one node's key be revoked. The key that signs documents is the
-// organization's, and shared.
+// own actor; so that who sealed an entry can be told, and one node's key be revoked. The keys that sign documents and
+// checkpoints are the organization's, and shared.
 
 var (
 	// ErrClustered says that a directory belongs to a cluster, and that its servers were not named.
@@ -46,10 +46,11 @@ type cluster struct {
 
 // record is what a node tells the others. One of its kinds:
 type record struct {
-	Genesis  *Genesis `json:"genesis,omitempty"`  // an organization was opened, with Document
-	Document []byte   `json:"document,omitempty"` // seed of a key that signs documents
-	Org      string   `json:"org,omitempty"`      // of a Document or a Register that comes later
-	Register string   `json:"register,omitempty"` // did:key of an event key that a node wants to sign with
+	Genesis    *Genesis `json:"genesis,omitempty"`    // an organization was opened, with Document and Checkpoint
+	Document   []byte   `json:"document,omitempty"`   // seed of a key that signs documents
+	Checkpoint []byte   `json:"checkpoint,omitempty"` // seed of a key that signs checkpoints
+	Org        string   `json:"org,omitempty"`        // of a Document, a Checkpoint or a Register that comes later
+	Register   string   `json:"register,omitempty"`   // did:key of an event key that a node wants to sign with
 }
 
 // InitCluster makes the data directory of a new cluster's first node, without any organization. host is the first part of

@@ -169,7 +169,7 @@ func TestCluster(t *testing.T) {
 	// A document key that A replaces signs on B too
 	var old string
 	acme.Fold.Read(func(s *rules.State) { old = s.Key(events.PurposeDocument) })
-	fresh, err := a.NewDocumentKey(t.Context(), "acme")
+	fresh, err := a.NewSharedKey(t.Context(), "acme", events.PurposeDocument)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,7 +148,7 @@ func (m *maker) data() events.Data {
 		return &events.OrganizationOpened{
 			Organization: events.Organization(documenttest.Source), Name: "ACME", Rules: rules.Version, Profile: plain, Node: m.nodeID, Operator: id("platform"),
 			Owner: events.Owner{Subject: m.ownerID, Key: "owner", Kind: events.KindHuman, Credential: m.ownerDID},
-			Keys:  events.Keys{Event: m.eventDID, Document: did("document"), Root: did("root"), Operator: did("operator")},
+			Keys:  events.Keys{Event: m.eventDID, Document: did("document"), Root: did("root"), Operator: did("operator"), Checkpoint: did("checkpoint")},
 		}
 	case turn < 8 || len(m.subjects) < 10:
 		m.subjects = append(m.subjects, m.id())

@@ -113,7 +113,7 @@ func open(t testing.TB, profile events.Profile) *world {
 	w.do(ask{as: "opened"}, &events.OrganizationOpened{
 		Organization: events.Organization(documenttest.Source), Name: "ACME", DID: "did:web:acme.example", Rules: rules.Version, Profile: profile, Node: id("node"), Operator: id("platform"),
 		Owner:    events.Owner{Subject: id("owner"), Key: "owner", Kind: events.KindHuman, Credential: did("owner")},
-		Keys:     events.Keys{Event: did("event"), Document: did("document"), Root: did("root"), Operator: did("operator")},
+		Keys:     events.Keys{Event: did("event"), Document: did("document"), Root: did("root"), Operator: did("operator"), Checkpoint: did("checkpoint")},
 		Evidence: []string{"key.registered", "key.rotated", "key.succeeded"},
 	})
 	return w

@@ -87,7 +87,7 @@ func opening(p events.Profile) *events.OrganizationOpened {
 	return &events.OrganizationOpened{
 		Organization: "acme", Name: "Acme", Rules: 2, Profile: p, Node: idOf("node"), Operator: idOf("platform"),
 		Owner: events.Owner{Subject: idOf("owner"), Key: "owner", Kind: events.KindHuman, Credential: didOf("owner")},
-		Keys:  events.Keys{Event: didOf("event"), Document: didOf("document"), Root: didOf("root"), Operator: didOf("operator")},
+		Keys:  events.Keys{Event: didOf("event"), Document: didOf("document"), Root: didOf("root"), Operator: didOf("operator"), Checkpoint: didOf("checkpoint")},
 	}
 }
 

@@ -30,6 +30,15 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 			Number: Uint().Draw(t, "number"), Added: set(t, "added", Permission()), Retired: set(t, "retired", Permission()),
 		}
 	},
+	"checkpoints.recorded": func(t *rapid.T, _ int) events.Data {
+		d := &events.CheckpointsRecorded{}
+		for _, o := range append(set(t, "organizations", Organization()), "z"+strings.Repeat("z", 31)) {
+			d.Checkpoints = append(d.Checkpoints, events.RecordedCheckpoint{
+				Organization: o, Size: Uint().Draw(t, "size"), Root: Digest().Draw(t, "root"), Key: optional(t, "key", DIDKey()),
+			})
+		}
+		return d
+	},
 	"document.issued": func(t *rapid.T, _ int) events.Data {
 		kind := rapid.SampledFrom([]string{"role/", "subject/"}).Draw(t, "kind")
 		return &events.DocumentIssued{Thing: kind + ID().Draw(t, "thing").String()}
@@ -234,7 +243,7 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 func purpose(t *rapid.T) string {
 	return rapid.SampledFrom([]string{
 		events.PurposeEvent, events.PurposeDocument, events.PurposeRoot, events.PurposeOperator, events.PurposeCredential,
-		events.PurposeInvitation,
+		events.PurposeInvitation, events.PurposeCheckpoint,
 	}).Draw(t, "purpose")
 }
 
@@ -293,7 +302,7 @@ func opened(t *rapid.T, version int) *events.OrganizationOpened {
 		Keys: events.Keys{Event: key("event"), Document: key("document"), Root: key("root"), Operator: key("operator")},
 	}
 	if version > 1 {
-		d.Operator = ID().Draw(t, "operator's actor")
+		d.Operator, d.Keys.Checkpoint = ID().Draw(t, "operator's actor"), key("checkpoint")
 		switches(t, &d.Profile)
 	}
 	return d

@@ -14,15 +14,16 @@ import (
 
 // The keys of the histories: bytes that eventtest.PrivateKey makes keys of.
 const (
-	firstKey    = 1 // event key of the first entry
-	documentKey = 2
-	rootKey     = 3
-	operatorKey = 4
-	ownerKey    = 5
-	secondKey   = 6 // event keys of later entries
-	thirdKey    = 7
-	fourthKey   = 8
-	nodeItself  = 0 // as proof: the node acts, so there is no evidence
+	firstKey      = 1 // event key of the first entry
+	documentKey   = 2
+	rootKey       = 3
+	operatorKey   = 4
+	checkpointKey = 9
+	ownerKey      = 5
+	secondKey     = 6 // event keys of later entries
+	thirdKey      = 7
+	fourthKey     = 8
+	nodeItself    = 0 // as proof: the node acts, so there is no evidence
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -49,7 +50,7 @@ func opened() *events.OrganizationOpened {
 	return &events.OrganizationOpened{
 		Organization: "acme", Name: "ACME", Rules: 1, Node: id(start, 100), Operator: id(start, 102), Profile: events.Profile{Name: "plain"},
 		Owner: events.Owner{Subject: id(start, 101), Key: "owner", Kind: events.KindHuman, Credential: did(ownerKey)},
-		Keys:  events.Keys{Event: did(firstKey), Document: did(documentKey), Root: did(rootKey), Operator: did(operatorKey)},
+		Keys:  events.Keys{Event: did(firstKey), Document: did(documentKey), Root: did(rootKey), Operator: did(operatorKey), Checkpoint: did(checkpointKey)},
 	}
 }
 

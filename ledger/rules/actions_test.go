@@ -11,6 +11,7 @@ import (
 // Every type of event takes an action that there is, or one of these says why it takes none, and none says so in vain.
 func TestEveryTypeHasItsAction(t *testing.T) {
 	none := map[events.Type]string{
+		"checkpoints.recorded":  "the ledger records it itself",
 		"grant.ended":           "the ledger records it itself",
 		"key.succeeded":         "the root key does",
 		"login.changed":         "it is a subject's own affair",

@@ -145,6 +145,8 @@ func (s *State) decide(e *events.Event) *Refusal {
 		return s.decideRecorded(e, d)
 	case *events.GrantEnded:
 		return s.decideEnded(e, d)
+	case *events.CheckpointsRecorded:
+		return s.decideCheckpoints(e, d)
 	case *events.DocumentIssued:
 		return s.decideDocument(e, d)
 	case *events.KeyRegistered:
@@ -270,13 +272,18 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 		switch d := e.Data.(type) {
 		case *events.GrantEnded:
 		case *events.KeyRegistered:
-			if d.Purpose != events.PurposeEvent {
+			if d.Purpose != events.PurposeEvent && (s.opened.Rules == 1 || d.Purpose != events.PurposeCheckpoint) {
 				return refuse(NotPermitted, "The node registers event keys only")
 			}
 		case *events.KeyRotated:
 			if d.Old != e.Auth.Credential {
 				return refuse(NotPermitted, "The node rotates the key it signs with only")
 			}
+		case *events.KeyRevoked:
+			if s.overlap == nil || d.Key != s.overlap.did {
+				return refuse(NotPermitted, "The node only records what is due, and its own keys")
+			}
+		case *events.CheckpointsRecorded:
 		default:
 			return refuse(NotPermitted, "The node only records what is due, and its own keys")
 		}
@@ -334,13 +341,17 @@ func (s *State) decideOpen(e *events.Event, d *events.OrganizationOpened) *Refus
 		return refuse(AlreadyOpened, "The ledger has its first entry")
 	}
 	keys := []string{d.Keys.Event, d.Keys.Document, d.Keys.Root, d.Keys.Operator, d.Owner.Credential}
+	if d.Rules > 1 {
+		keys = append(keys, d.Keys.Checkpoint)
+	}
+	count := len(keys)
 	slices.Sort(keys)
 	switch {
 	case d.Rules == 0 || d.Rules > Version || versionOf(e) > 1 != (d.Rules > 1):
 		return refuse(UnknownRules, "This release opens ledgers with versions 1 to %d of the rules, each with its version of organization.opened, not %d", Version, d.Rules)
 	case events.Organization(e.Source) != d.Organization:
 		return refuse(Invalid, "The source %s is not of the organization %s", e.Source, d.Organization)
-	case len(slices.Compact(keys)) != 5:
+	case len(slices.Compact(keys)) != count:
 		return refuse(Invalid, "One key has two purposes")
 	case d.Owner.Subject == d.Node:
 		return refuse(Invalid, "The owner is not the node")

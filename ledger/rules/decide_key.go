@@ -50,6 +50,10 @@ func (s *State) decideKeyRegistered(e *events.Event, d *events.KeyRegistered) *R
 		if r := s.attestor(e, d); r != nil {
 			return r
 		}
+	case events.PurposeCheckpoint:
+		if r := s.firstCheckpointKey(e, d); r != nil {
+			return r
+		}
 	default:
 		return refuse(Invalid, "A key for %q is rotated, not registered beside the one there is", d.Purpose)
 	}
@@ -66,6 +70,8 @@ func (s *State) decideKeyRotated(e *events.Event, d *events.KeyRotated) *Refusal
 	case e.Auth.Credential == d.Old: // with the old key itself
 	case k.purpose == events.PurposeRoot || k.purpose == events.PurposeOperator:
 		return refuse(NotProven, "%s key is replaced with its own signature", article(k.purpose))
+	case s.overlap != nil && d.Old == s.overlap.did:
+		return refuse(NotFound, "%s was replaced already", d.Old)
 	case k.purpose == events.PurposeInvitation:
 		return refuse(Invalid, "An invitation is not replaced by another key").hint("Invite again")
 	case s.assigned(e, k.subject): // whoever an API key is assigned to puts another secret into it
@@ -107,7 +113,8 @@ func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal
 	if r != nil {
 		return r
 	}
-	if e.Actor != k.subject || k.purpose != events.PurposeCredential { // anybody gives up its own
+	own := e.Actor == k.subject && k.purpose == events.PurposeCredential // anybody gives up its own
+	if e.Auth.Method != events.MethodNode && !own {
 		if r := s.need(e.Actor, ActionKeyRevoke, "", e.Time); r != nil {
 			return r
 		}
@@ -125,6 +132,8 @@ func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal
 		if d.Key == s.current[events.PurposeEvent] {
 			return refuse(InUse, "The event key in use cannot be revoked").hint("Rotate it")
 		}
+	case events.PurposeCheckpoint:
+		return s.endOfOverlap(e, d)
 	case events.PurposeInvitation:
 		return refuse(InUse, "An invitation is withdrawn, not revoked").hint("Remove who was invited")
 	default:

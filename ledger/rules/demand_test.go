@@ -30,7 +30,7 @@ func TestDemand(t *testing.T) {
 func TestDemandOfOlderRules(t *testing.T) {
 	w := &world{reporter: t, s: rules.New()}
 	w.do(openingBut(func(d *events.OrganizationOpened, c *events.Command) {
-		d.Rules, d.Operator, c.Version = 1, [16]byte{}, 1
+		d.Rules, d.Operator, d.Keys.Checkpoint, c.Version = 1, [16]byte{}, "", 1
 		d.Profile = events.Profile{Name: d.Profile.Name, DirectGrants: true, NewPermissions: true}
 	}))
 	w.do(add("ann").but(func(c *events.Command) { c.Version = w.s.Newest("subject.added") }))

@@ -111,15 +111,22 @@ func Evolve(s *State, e *events.Event) {
 	case *events.GrantEnded:
 		s.endGrant(d)
 	case *events.KeyRegistered:
-		put(s.notes, s.keys, d.Key, &key{purpose: d.Purpose, subject: d.Subject})
-		if d.Purpose == events.PurposeCredential {
+		put(s.notes, s.keys, d.Key, &key{purpose: d.Purpose, subject: d.Subject, since: e.Sequence})
+		switch d.Purpose {
+		case events.PurposeCredential:
 			s.addFurther(d.Subject, d.Key)
+		case events.PurposeCheckpoint:
+			s.addCheckpointKey(d.Key)
 		}
 	case *events.KeyRotated:
 		s.replaceKey(e, d.Old, d.New)
 	case *events.KeySucceeded:
 		s.replaceKey(e, d.Lost, d.Key)
 	case *events.KeyRevoked:
+		if s.overlap != nil && s.overlap.did == d.Key {
+			s.endOverlap(e.Sequence)
+			break
+		}
 		k := s.keys[d.Key]
 		keep(s.notes, k)
 		k.revoked = e.Sequence
@@ -157,7 +164,11 @@ func Evolve(s *State, e *events.Event) {
 		s.assign(e, d.Resource, d.Subject, passed{by: e.Actor, from: d.From, keep: d.Keep})
 	case *events.AccessUnassigned:
 		drop(s.notes, s.resources[d.Resource].assigned, d.Subject)
-	case *events.KeyReported, *events.DocumentIssued, *events.RoleReviewed, *events.SubjectErased:
+	case *events.KeyReported:
+		s.doubt(e, d.Key)
+	case *events.CheckpointsRecorded:
+		s.takeCheckpoints(e, d)
+	case *events.DocumentIssued, *events.RoleReviewed, *events.SubjectErased:
 		// None changes what is so.
 	}
 	if s.Documented(e.Data) {
@@ -176,13 +187,17 @@ func (s *State) open(e *events.Event, d *events.OrganizationOpened) {
 	o := d.Owner
 	s.subjects.add(s.notes, subject{id: o.Subject, key: o.Key, kind: o.Kind, did: o.DID, credential: o.Credential, added: e.Sequence})
 	s.founded = s.subjects.count
-	put(s.notes, s.keys, o.Credential, &key{purpose: events.PurposeCredential, subject: o.Subject})
+	put(s.notes, s.keys, o.Credential, &key{purpose: events.PurposeCredential, subject: o.Subject, since: e.Sequence})
 	for purpose, did := range map[string]string{
 		events.PurposeEvent: d.Keys.Event, events.PurposeDocument: d.Keys.Document,
 		events.PurposeRoot: d.Keys.Root, events.PurposeOperator: d.Keys.Operator,
 	} {
-		put(s.notes, s.keys, did, &key{purpose: purpose})
+		put(s.notes, s.keys, did, &key{purpose: purpose, since: e.Sequence})
 		put(s.notes, s.current, purpose, did)
+	}
+	if did := d.Keys.Checkpoint; did != "" {
+		put(s.notes, s.keys, did, &key{purpose: events.PurposeCheckpoint, since: e.Sequence})
+		s.addCheckpointKey(did)
 	}
 }
 
@@ -307,9 +322,13 @@ func (s *State) endGrant(d *events.GrantEnded) {
 
 func (s *State) replaceKey(e *events.Event, old, with string) {
 	k := s.keys[old]
+	put(s.notes, s.keys, with, &key{purpose: k.purpose, subject: k.subject, since: e.Sequence})
+	if k.purpose == events.PurposeCheckpoint {
+		s.replaceCheckpointKey(e, old, with)
+		return
+	}
 	keep(s.notes, k)
 	k.revoked = e.Sequence
-	put(s.notes, s.keys, with, &key{purpose: k.purpose, subject: k.subject})
 	if k.purpose == events.PurposeCredential {
 		s.addFurther(k.subject, with)
 	}

@@ -12,7 +12,7 @@ import (
 func (s *State) addSubject(e *events.Event, d *events.SubjectAdded) {
 	s.subjects.add(s.notes, subject{id: d.Subject, key: d.Key, kind: d.Kind, did: d.DID, credential: d.Credential, added: e.Sequence})
 	if d.Credential != "" {
-		put(s.notes, s.keys, d.Credential, &key{purpose: events.PurposeCredential, subject: d.Subject})
+		put(s.notes, s.keys, d.Credential, &key{purpose: events.PurposeCredential, subject: d.Subject, since: e.Sequence})
 	}
 	s.setExtra(d.Subject, extra{auth: d.Auth, reference: d.Reference, holder: d.Holder, properties: d.Properties})
 	s.own(d.Subject, d.DisplayName, d.Email)
@@ -38,7 +38,7 @@ func (s *State) inviteSubject(e *events.Event, d *events.SubjectInvited) {
 	keep(s.notes, &u.deactivated)
 	u.deactivated = e.Sequence
 	s.revokeKey(s.lapses[u.id].invitation, e.Sequence)
-	put(s.notes, s.keys, d.Invitation, &key{purpose: events.PurposeInvitation, subject: u.id})
+	put(s.notes, s.keys, d.Invitation, &key{purpose: events.PurposeInvitation, subject: u.id, since: e.Sequence})
 	put(s.notes, s.lapses, u.id, lapse{invitation: d.Invitation, until: d.Until})
 	x := s.extra(u.id)
 	x.auth, x.reference, x.properties = d.Auth, d.Reference, d.Properties

@@ -135,6 +135,9 @@ func answer(t *testing.T, s *rules.State, all []*events.Event) []byte {
 	for _, purpose := range []string{"event", "document", "root", "operator"} {
 		fmt.Fprintf(&b, "key %s %s\n", purpose, s.Key(purpose))
 	}
+	if s.Rules() > 1 {
+		answerCheckpoints(&b, s)
+	}
 	if due, ok := s.NextEnd(); ok {
 		fmt.Fprintf(&b, "next end %s %s\n", due.Grant, stamp(due.Until))
 	}

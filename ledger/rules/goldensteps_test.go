@@ -26,7 +26,9 @@ func goldenSteps() []any {
 	}
 	return given(
 		opening(all).but(func(c *events.Command) {
-			c.Data.(*events.OrganizationOpened).Evidence = []string{"key.rotated", "role.created"}
+			d := c.Data.(*events.OrganizationOpened)
+			d.Evidence = []string{"key.rotated", "role.created"}
+			c.Ledger, d.Organization = "test.example/operator", events.Operator // whose ledger alone records checkpoints
 		}), shop, bank, system("bosses", events.ManagedOwner), system("ops", events.ManagedOperator, "bank:asset.view"),
 		goldenTokenRoles(), add("ann"), add("bob"), addKind("wal", events.KindWallet), addKind("job", events.KindTechnical),
 		step{data: &events.SubjectAdded{Subject: id("key"), Key: "key 1", Kind: events.KindAPIKey, Email: events.Digest{1}, DisplayName: events.Digest{2}}},
@@ -69,6 +71,7 @@ func goldenSteps() []any {
 		with("owner4", reviewSteps()...),
 		goldenLives(),
 		goldenRoles(),
+		goldenCheckpoints(),
 	)
 }
 

@@ -106,10 +106,12 @@ func someStep(t *rapid.T, w *world) step {
 			return step{actor: "node"}.but(func(c *events.Command) { *c = ending(*c, due.Grant, due.Until) })
 		},
 		"key.registered": func() step { return register("key of "+who+scope, events.PurposeCredential, who) },
-		"key.reported":   func() step { return report(who, 1) },
-		"key.revoked":    func() step { return revokeKey(one([]string{"bob", "wal", "key of " + who + scope}, "key")) },
+		"key.reported":   func() step { return report(one([]string{who, "checkpoint", "key " + scope}, "key"), 1) },
+		"key.revoked": func() step {
+			return revokeKey(one([]string{"bob", "wal", "key of " + who + scope, "checkpoint", "key " + scope}, "key"))
+		},
 		"key.rotated": func() step {
-			return rotate(one([]string{"bob", "wal", "key of " + who + scope}, "key"), "key "+one(scopes, "with"))
+			return rotate(one([]string{"bob", "wal", "key of " + who + scope, "checkpoint", "key " + scope}, "key"), "key "+one(scopes, "with"))
 		},
 		"key.succeeded":        func() step { return succeed("event", "event2") },
 		"organization.updated": func() step { return nameOrganization(one([]string{"Acme", "Emca"}, "name")) },

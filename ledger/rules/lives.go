@@ -135,7 +135,7 @@ func (s *State) credentialsOf(u *subject) []string {
 
 // addCredential makes a key known as a subject's. The first one stands with the subject itself.
 func (s *State) addCredential(of ulid.ULID, did string) {
-	put(s.notes, s.keys, did, &key{purpose: events.PurposeCredential, subject: of})
+	put(s.notes, s.keys, did, &key{purpose: events.PurposeCredential, subject: of, since: s.position})
 	s.addFurther(of, did)
 }
 

@@ -47,7 +47,7 @@ func hinted(code rules.Code, reason, hint string) rules.Refusal {
 func refusals() []refusal {
 	return slices.Concat(openRefusals(), idRefusals(), authRefusals(), keyRefusals(), catalogueRefusals(), subjectRefusals(),
 		roleRefusals(), assignRefusals(), permissionRefusals(), setRefusals(), walletRefusals(),
-		livesRefusals(), ownerRefusals())
+		livesRefusals(), ownerRefusals(), checkpointRefusals())
 }
 
 func TestRefusals(t *testing.T) {

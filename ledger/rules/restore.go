@@ -58,13 +58,14 @@ func (s *State) read(r *snapshot.Reader) {
 	s.readReviews(r)
 	s.readReplaced(r, roles)
 	heap.Init(&s.due)
-	readSorted(r, 19, r.String, func(did string) {
-		k := &key{purpose: r.String(), subject: r.ID(), revoked: s.past(r)}
+	readSorted(r, 20, r.String, func(did string) {
+		k := &key{purpose: r.String(), subject: r.ID(), since: s.past(r), revoked: s.past(r)}
 		if k.purpose == events.PurposeCredential && s.subjects.get(k.subject) == nil {
 			r.Fail("a credential is of nobody")
 		}
 		s.keys[did] = k
 	})
+	s.readCheckpoints(r)
 	s.readLives(r)
 	readSorted(r, 2, r.String, func(purpose string) {
 		did := r.String()
@@ -124,9 +125,9 @@ func readOpened(r *snapshot.Reader) *events.OrganizationOpened {
 		DefaultRoles: r.Bool(), Delegation: r.Bool(), FixedRoles: r.Bool(), KeepDelegated: r.Bool(),
 		OneRolePerKey: r.Bool(), WithdrawRoles: r.Bool(), RecoveryDelay: r.Uint()}
 	o.Owner.Subject, o.Node, o.Operator = r.ID(), r.ID(), r.ID()
-	texts := readTexts(r, 8)
+	texts := readTexts(r, 9)
 	o.Owner.Key, o.Owner.Kind, o.Owner.DID, o.Owner.Credential = texts[0], texts[1], texts[2], texts[3]
-	o.Keys = events.Keys{Event: texts[4], Document: texts[5], Root: texts[6], Operator: texts[7]}
+	o.Keys = events.Keys{Event: texts[4], Document: texts[5], Root: texts[6], Operator: texts[7], Checkpoint: texts[8]}
 	o.Evidence = r.Strings()
 	return o
 }

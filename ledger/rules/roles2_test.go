@@ -41,7 +41,9 @@ func noDefault(role string) step {
 }
 
 func nameOrganization(name string) step {
-	return step{data: &events.OrganizationUpdated{Organization: "acme", Name: name}}
+	return step{data: &events.OrganizationUpdated{Name: name}}.butIn(func(w *world, c *events.Command) {
+		c.Data.(*events.OrganizationUpdated).Organization = w.s.Opened().Organization
+	})
 }
 
 // adopt takes a ledger from version 1 of the rules to version 2.
@@ -53,7 +55,7 @@ func adopt(switches events.Profile) step {
 func opening1(p events.Profile) step {
 	return opening(p).but(func(c *events.Command) {
 		d := *c.Data.(*events.OrganizationOpened)
-		d.Rules, d.Operator = 1, [16]byte{}
+		d.Rules, d.Operator, d.Keys.Checkpoint = 1, [16]byte{}, ""
 		c.Data, c.Version = &d, 1
 	})
 }

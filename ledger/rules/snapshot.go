@@ -16,7 +16,7 @@ import (
 // what Evolve makes of events, gives it another version.
 const (
 	snapshotOf      = "state"
-	snapshotVersion = 5
+	snapshotVersion = 6
 )
 
 // AppendSnapshot appends all that the state is. Equal states give equal bytes. Of what follows from other parts, like who
@@ -61,8 +61,9 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 	for _, did := range slices.Sorted(maps.Keys(s.keys)) {
 		k := s.keys[did]
 		b = snapshot.AppendString(snapshot.AppendString(b, did), k.purpose)
-		b = snapshot.AppendUint(append(b, k.subject[:]...), k.revoked)
+		b = snapshot.AppendUint(snapshot.AppendUint(append(b, k.subject[:]...), k.since), k.revoked)
 	}
+	b = s.appendCheckpoints(b)
 	b = s.appendLives(b)
 	b = snapshot.AppendCount(b, len(s.current))
 	for _, purpose := range slices.Sorted(maps.Keys(s.current)) {
@@ -96,7 +97,7 @@ func appendOpened(b []byte, o *events.OrganizationOpened) []byte {
 	b = snapshot.AppendUint(b, o.Profile.RecoveryDelay)
 	b = append(append(append(b, o.Owner.Subject[:]...), o.Node[:]...), o.Operator[:]...)
 	b = snapshot.AppendStrings(b, []string{o.Owner.Key, o.Owner.Kind, o.Owner.DID, o.Owner.Credential,
-		o.Keys.Event, o.Keys.Document, o.Keys.Root, o.Keys.Operator})
+		o.Keys.Event, o.Keys.Document, o.Keys.Root, o.Keys.Operator, o.Keys.Checkpoint})
 	return snapshot.AppendStrings(b, o.Evidence)
 }
 

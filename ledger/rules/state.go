@@ -51,15 +51,19 @@ type State struct {
 	further    map[ulid.ULID][]string      // credentials of a subject beside the first it had, sorted; revoked ones too
 	keys       map[string]*key             // those that were replaced too: a key has one purpose for ever
 	current    map[string]string
-	parts      map[events.Digest]part
-	live       commands              // those whose time may still be decided on
-	kept       commands              // imported and derived ones, for ever
-	sources    map[string]time.Time  // of imports: the last occurred time
-	ties       map[ulid.ULID]*tie    // by the grant
-	resources  map[string]*resource  // by path
-	reviews    map[ulid.ULID]*review // that are not closed
-	ending     map[ulid.ULID]*ending
-	due        dueHeap
+
+	checkpointKeys []string                      // all there ever were, in the order of their positions
+	recorded       map[string]recordedCheckpoint // by organization; of the operator's ledger
+
+	parts     map[events.Digest]part
+	live      commands              // those whose time may still be decided on
+	kept      commands              // imported and derived ones, for ever
+	sources   map[string]time.Time  // of imports: the last occurred time
+	ties      map[ulid.ULID]*tie    // by the grant
+	resources map[string]*resource  // by path
+	reviews   map[ulid.ULID]*review // that are not closed
+	ending    map[ulid.ULID]*ending
+	due       dueHeap
 
 	decided atomic.Pointer[decided] // the last change of a set that was decided
 }
@@ -95,6 +99,7 @@ func endID(grant ulid.ULID, until time.Time) ulid.ULID {
 type key struct {
 	purpose string
 	subject ulid.ULID
+	since   uint64 // position
 	revoked uint64 // position from which it signs nothing more; 0: it may
 }
 
@@ -111,7 +116,8 @@ func New() *State {
 		managed: map[string]ulid.ULID{}, tokens: map[string]*token{},
 		keys: map[string]*key{}, current: map[string]string{}, parts: map[events.Digest]part{},
 		sources: map[string]time.Time{}, ending: map[ulid.ULID]*ending{},
-		ties: map[ulid.ULID]*tie{}, resources: map[string]*resource{}, reviews: map[ulid.ULID]*review{},
+		recorded: map[string]recordedCheckpoint{},
+		ties:     map[ulid.ULID]*tie{}, resources: map[string]*resource{}, reviews: map[ulid.ULID]*review{},
 		evidence: map[events.Type]bool{},
 		extras:   map[ulid.ULID]*extra{}, lapses: map[ulid.ULID]lapse{}, texts: map[events.Digest]ulid.ULID{}, further: map[ulid.ULID][]string{},
 	}
@@ -163,14 +169,16 @@ type Key struct {
 	DID     string
 	Purpose string
 	Subject ulid.ULID // of a credential; zero: none
+	Since   uint64    // position of the entry that made it known
 	Revoked uint64    // position from which it signs nothing more; 0: it may
+	Beside  bool      // it was replaced, and still signs beside the key in use; only checkpoint keys do
 }
 
 // Keys gives all keys there ever were, by purpose, then subject, then did:key.
 func (s *State) Keys() []Key {
 	keys := make([]Key, 0, len(s.keys))
 	for did, k := range s.keys {
-		keys = append(keys, Key{did, k.purpose, k.subject, k.revoked})
+		keys = append(keys, Key{did, k.purpose, k.subject, k.since, k.revoked, s.overlap != nil && s.overlap.did == did})
 	}
 	slices.SortFunc(keys, func(a, b Key) int {
 		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), a.Subject.Compare(b.Subject), cmp.Compare(a.DID, b.DID))

@@ -51,6 +51,8 @@ type head struct {
 	recovery    *recovery // of a lost owner; nil: none is under way. It never changes
 	defaultRole ulid.ULID // that everybody gets who is added; zero: none
 	documents   uint64    // entries that carry one
+	overlap     *overlap  // nil: no checkpoint key signs beside the one in use
+	doubted     bool      // somebody else may have the checkpoint key in use
 	closed      *review   // by the last event; nil: it closed none
 }
 

@@ -99,7 +99,7 @@ func opening(p events.Profile) step {
 	return step{actor: "owner", data: &events.OrganizationOpened{
 		Organization: "acme", Name: "Acme", Rules: rules.Version, Profile: p, Node: id("node"), Operator: id("platform"),
 		Owner: events.Owner{Subject: id("owner"), Key: "owner", Kind: events.KindHuman, Credential: did("owner")},
-		Keys:  events.Keys{Event: did("event"), Document: did("document"), Root: did("root"), Operator: did("operator")},
+		Keys:  events.Keys{Event: did("event"), Document: did("document"), Root: did("root"), Operator: did("operator"), Checkpoint: did("checkpoint")},
 	}}
 }
 
@@ -128,8 +128,12 @@ func (w *world) command(st step) (events.Command, time.Time) {
 		actor = "owner"
 	}
 	w.ids++
+	source := ledger
+	if w.s.Position() > 0 {
+		source = w.s.Source()
+	}
 	c := events.Command{
-		ID: liveID(at, w.ids), Ledger: ledger, Actor: id(actor), Data: st.data,
+		ID: liveID(at, w.ids), Ledger: source, Actor: id(actor), Data: st.data,
 		Auth: events.Auth{Method: events.MethodSignature, Credential: did(actor)},
 	}
 	if actor == "node" {

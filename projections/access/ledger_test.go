@@ -53,7 +53,7 @@ func open(profile events.Profile) *ledger {
 	_, err := l.run(events.Command{Data: &events.OrganizationOpened{
 		Organization: "acme", Name: "Acme", Rules: rules.Version, Profile: profile, Node: node, Operator: operator,
 		Owner: events.Owner{Subject: owner, Key: "owner", Kind: events.KindHuman, Credential: credential(owner)},
-		Keys:  events.Keys{Event: "did:key:event", Document: "did:key:document", Root: "did:key:root", Operator: "did:key:operator"},
+		Keys:  events.Keys{Event: "did:key:event", Document: "did:key:document", Root: "did:key:root", Operator: "did:key:operator", Checkpoint: "did:key:checkpoint"},
 	}})
 	if err != nil {
 		panic(err)

@@ -166,6 +166,12 @@ func Describe(e *events.Event, names Names) []string {
 		return []string{names.SubjectKey(d.To) + " does not become the owner"}
 	case *events.RulesAdopted:
 		return []string{fmt.Sprintf("version %d of the rules adopted in the place of %d", d.Rules, d.From)}
+	case *events.CheckpointsRecorded:
+		lines := []string{plural(uint64(len(d.Checkpoints)), "checkpoint") + " recorded"}
+		for _, c := range d.Checkpoints {
+			lines = append(lines, fmt.Sprintf("the log of %s had size %d and root %x", c.Organization, c.Size, c.Root))
+		}
+		return lines
 	case *events.KeyReported:
 		return []string{fmt.Sprintf("key reported as known to others from %d on: %s", d.From, d.Key)}
 	case events.TokenData:

@@ -73,6 +73,7 @@ func Open(t testing.TB, profile events.Profile, did string) *Ledger {
 		Owner: events.Owner{Subject: l.Owner, Key: "owner", Kind: events.KindHuman, Credential: DID(l.owner)},
 		Keys: events.Keys{
 			Event: DID(l.event), Document: DID(l.document), Root: DID(Key("root")), Operator: DID(Key("operator")),
+			Checkpoint: DID(Key("checkpoint")),
 		},
 	})
 	permission := func(name, action string) events.Permission {
