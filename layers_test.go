@@ -50,7 +50,7 @@ var layers = map[string][]string{
 	"projections/documents":        {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "ledger/document", "ledger/credential", "projections"},
 	"importer":                     {"events/...", "ledger/rules"},
 	"manifest":                     {"api/wire", "events", "ledger/rules"},
-	"verify":                       {"events/...", "ledger/chain", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
+	"verify":                       {"bundle", "events/...", "ledger/credential", "ledger/chain", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
 	"bundle":                       {"events", "events/canon", "ledger/chain", "ledger/journal", "ledger/note", "ledger/private", "ledger/tree", "schemas"},
 	"bundle/bundletest":            {"bundle", "events/...", "ledger/..."},
 	"verify":                       {"bundle", "events/...", "ledger/chain", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
