@@ -21,11 +21,18 @@ const (
 	Subject = "subject" // those that concern one subject
 )
 
+// Private texts that a question wants disclosed. What passwords wrap and other secrets are in no bundle.
+const (
+	NoTexts  = ""
+	Reasons  = "reasons"  // the reasons that people gave
+	Personal = "personal" // these, and the names and e-mail addresses of subjects
+)
+
 // Question is what a bundle answers.
 type Question struct {
 	Kind  string
 	ID    ulid.ULID // of the role or subject; zero for [All]
-	Texts bool      // private texts were asked for; those that are missing were erased, or withheld from who asked
+	Texts string    // which are wanted; those that are missing were erased, or are not where the bundle was made
 }
 
 func (q Question) check() error {
@@ -34,6 +41,9 @@ func (q Question) check() error {
 	}
 	if (q.ID == ulid.ULID{}) != (q.Kind == All) {
 		return errors.New("a question about a role or a subject names it, one about all names nothing")
+	}
+	if q.Texts != NoTexts && q.Texts != Reasons && q.Texts != Personal {
+		return fmt.Errorf("texts of the kind %q", q.Texts)
 	}
 	return nil
 }
@@ -72,7 +82,7 @@ func (m *Manifest) members(c *canon.Codec) {
 	c.Object("question", func(c *canon.Codec) {
 		c.OptionalULID("id", &m.Question.ID)
 		c.String("kind", &m.Question.Kind, canon.Token)
-		c.Flag("texts", &m.Question.Texts)
+		c.OptionalString("texts", &m.Question.Texts, canon.Token)
 	})
 	if err := m.check(); c.Reading() && err != nil {
 		c.Fail(err)

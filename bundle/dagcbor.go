@@ -13,7 +13,7 @@ import (
 )
 
 // The subset of DAG-CBOR (https://ipld.io/specs/codecs/dag-cbor/spec/) that bundles consist of: maps with known keys, which
-// stand shortest first, lists of links, texts, unsigned integers and true.
+// stand shortest first, lists of links, texts and unsigned integers.
 
 const (
 	majorUint  = 0
@@ -22,7 +22,6 @@ const (
 	majorList  = 4
 	majorMap   = 5
 	majorTag   = 6
-	cborTrue   = 0xf5
 	tagLink    = 42
 
 	codecRaw     = 0x55
@@ -196,7 +195,7 @@ func (q Question) appendCBOR(b []byte) []byte {
 	if q.ID != (ulid.ULID{}) {
 		pairs++
 	}
-	if q.Texts {
+	if q.Texts != NoTexts {
 		pairs++
 	}
 	b = appendHead(b, majorMap, pairs)
@@ -204,8 +203,8 @@ func (q Question) appendCBOR(b []byte) []byte {
 		b = appendCBORText(appendCBORText(b, "id"), q.ID.String())
 	}
 	b = appendCBORText(appendCBORText(b, "kind"), q.Kind)
-	if q.Texts {
-		b = append(appendCBORText(b, "texts"), cborTrue)
+	if q.Texts != NoTexts {
+		b = appendCBORText(appendCBORText(b, "texts"), q.Texts)
 	}
 	return b
 }
@@ -251,7 +250,7 @@ func parseCARManifest(b []byte) (*carManifest, error) {
 			m.Question.Kind = d.text()
 		}
 		if d.key("texts") {
-			m.Question.Texts = bytes.Equal(d.take(1), []byte{cborTrue})
+			m.Question.Texts = d.text()
 		}
 	}
 	list("documents", &m.documents)
@@ -268,7 +267,7 @@ func parseCARManifest(b []byte) (*carManifest, error) {
 	if err := canon.Source.Check(m.Origin); err != nil {
 		return nil, fmt.Errorf("origin: %w", err)
 	}
-	if len(m.checkpoint) == 0 || len(m.entries) == 0 || (len(m.proofs) > 0) != (m.Question.Kind != All) || len(m.texts) > 0 && !m.Question.Texts {
+	if len(m.checkpoint) == 0 || len(m.entries) == 0 || (len(m.proofs) > 0) != (m.Question.Kind != All) || len(m.texts) > 0 && m.Question.Texts == NoTexts {
 		return nil, errors.New("it lacks what such a bundle has, or has what it does not")
 	}
 	return m, nil

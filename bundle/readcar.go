@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -105,6 +106,7 @@ type carFile struct {
 	r                                  io.ReaderAt
 	size                               int64
 	m                                  *carManifest
+	checkpoint                         []byte
 	textsAt, proofsAt, entriesAt, docs part
 }
 
@@ -189,7 +191,7 @@ func (r *Reader) openCAR(at io.ReaderAt, size int64) error {
 	case m.Question.Kind != All && entries != proofs:
 		return malformed("proofs", "%d of them for %d entries", proofs, entries)
 	}
-	r.in, r.manifest = c, m.Manifest
+	r.in, r.manifest, c.checkpoint = c, m.Manifest, r.checkpoint
 	return nil
 }
 
@@ -247,7 +249,7 @@ func ascendingCIDs() func(uint64, link, []byte) error {
 func ascendingProofs(last uint64) func(uint64, link, []byte) error {
 	var before uint64
 	return func(n uint64, _ link, block []byte) error {
-		at, err := proven(block)
+		at, err := proven(block, nil)
 		if err != nil {
 			return malformedAt("proofs", n, "%w", err)
 		}
@@ -273,7 +275,9 @@ func (c *carFile) entries() iter.Seq2[Entry, error] {
 			if c.m.Question.Kind != All {
 				proof, err, _ := nextProof() // there are as many
 				if err == nil {
-					e.Position, err = proven(proof)
+					if e.Position, err = proven(proof, c.checkpoint); err != nil {
+						err = malformedAt("proofs", n, "%w", err)
+					}
 				}
 				if err != nil {
 					return err
@@ -342,9 +346,12 @@ func (c *carFile) others() iter.Seq2[File, error] { return func(func(File, error
 
 func (c *carFile) sums() error { return nil }
 
-// proven reads a tlog-proof and gives the position that it is of.
-func proven(b []byte) (uint64, error) {
+// proven reads a tlog-proof under a checkpoint and gives the position that it is of. Before the checkpoint is read it is nil.
+func proven(b, checkpoint []byte) (uint64, error) {
 	p, err := note.ParseProof(b)
+	if err == nil && checkpoint != nil && !bytes.Equal(p.Checkpoint, checkpoint) {
+		err = errors.New("its checkpoint is not the one of the bundle")
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -25,7 +25,7 @@ func (r *Reader) openZip(at io.ReaderAt, size int64) error {
 	if err != nil {
 		return err
 	}
-	r.in = &zipPacked{z, &r.manifest}
+	r.in = &zipPacked{z, r}
 	for _, f := range []struct {
 		name     string
 		required bool
@@ -113,7 +113,22 @@ func (z *zipFile) entriesWithProofs(m *Manifest) error {
 // zipPacked is a zip bundle that was opened.
 type zipPacked struct {
 	*zipFile
-	manifest *Manifest
+	of *Reader
+}
+
+// proof reads the proof of the entry at a position.
+func (z *zipPacked) proof(i int, position uint64) ([]byte, error) {
+	b, err := z.read(i)
+	if err != nil {
+		return nil, err
+	}
+	switch at, err := proven(b, z.of.checkpoint); {
+	case err != nil:
+		return nil, malformed(z.name(i), "%w", err)
+	case at != position:
+		return nil, malformed(z.name(i), "it is of entry %d", at)
+	}
+	return b, nil
 }
 
 func (z *zipPacked) entries() iter.Seq2[Entry, error] {
@@ -132,7 +147,7 @@ func (z *zipPacked) entries() iter.Seq2[Entry, error] {
 				var proof []byte
 				if err == nil {
 					i++
-					proof, err = z.read(i)
+					proof, err = z.proof(i, p.a)
 				}
 				if err != nil {
 					yield(Entry{Position: p.a}, err)

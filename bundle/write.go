@@ -142,13 +142,28 @@ func (p *packer) note(position uint64, raw []byte) error {
 		return &chain.BrokenError{Position: position, Check: chain.CheckForm, Err: err}
 	}
 	p.schemas[string(en.Event.Data.Type())+"."+strconv.Itoa(en.Event.Version)] = struct{}{}
-	if !p.m.Question.Texts || p.Text == nil {
-		return nil
-	}
-	for _, c := range en.Event.Commitments() {
+	for _, c := range disclosed(en.Event, p.m.Question.Texts) {
 		p.texts[c] = struct{}{}
 	}
 	return nil
+}
+
+// disclosed gives the commitments of an event whose texts a bundle may hold. A type that is not named here keeps its
+// texts to itself: among them are keys that passwords wrap.
+func disclosed(e *events.Event, texts string) []events.Digest {
+	if texts == NoTexts {
+		return nil
+	}
+	if texts == Personal {
+		switch e.Data.(type) {
+		case *events.SubjectAdded, *events.SubjectInvited, *events.SubjectUpdated:
+			return e.Commitments()
+		}
+	}
+	if e.Reason == (events.Digest{}) {
+		return nil
+	}
+	return []events.Digest{e.Reason}
 }
 
 // commitments gives those of the texts that can be disclosed, in ascending order.

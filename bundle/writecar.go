@@ -105,7 +105,7 @@ func (p *packer) writeCAR(w io.Writer) error {
 
 // carTexts gives the private texts. Only now are the commitments known.
 func (p *packer) carTexts() (*series, error) {
-	if p.m.Question.Texts {
+	if p.m.Question.Texts != NoTexts {
 		for r, err := range p.entries(0, p.count()) {
 			if err == nil {
 				err = p.note(r.Position, r.Entry)

@@ -19,6 +19,15 @@ func CID(file []byte) string {
 	return cid.NewCidV1(cid.Raw, sum(file)).String()
 }
 
+// Node returns the block that [LegacyCID] is the identifier of, and whether there is one: the dag-pb node that holds the
+// whole file.
+func Node(file []byte) ([]byte, bool) {
+	if len(file) > Chunk {
+		return nil, false
+	}
+	return unixFS(file), true
+}
+
 // LegacyCID returns the identifier (CIDv0, Qm…) that plain `ipfs add` prints for a file, and
 // whether there is one here: a file over [Chunk] bytes becomes a tree of blocks, whose root
 // depends on the importer's settings.

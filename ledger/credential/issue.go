@@ -20,7 +20,15 @@ func Issue(unsigned []byte, key ed25519.PrivateKey, created time.Time) (proofVal
 	if len(key) != ed25519.PrivateKeySize {
 		return "", nil, fmt.Errorf("%w: private key of %d bytes", ErrKey, len(key))
 	}
-	s, err := split(unsigned, key.Public().(ed25519.PublicKey), created)
+	return IssueAs(unsigned, key, VerificationMethod(key.Public().(ed25519.PublicKey)), created)
+}
+
+// IssueAs is [Issue] with a verification method that names the key in another way: see [MethodOf].
+func IssueAs(unsigned []byte, key ed25519.PrivateKey, method string, created time.Time) (proofValue string, file []byte, err error) {
+	if len(key) != ed25519.PrivateKeySize {
+		return "", nil, fmt.Errorf("%w: private key of %d bytes", ErrKey, len(key))
+	}
+	s, err := split(unsigned, key.Public().(ed25519.PublicKey), method, created)
 	if err != nil {
 		return "", nil, err
 	}
@@ -31,6 +39,11 @@ func Issue(unsigned []byte, key ed25519.PrivateKey, created time.Time) (proofVal
 // Restore gives the file that [Issue] gave for a credential and its proofValue, after checking that the proofValue is
 // key's signature. Errors are those of Issue, or wrap [ErrSignature].
 func Restore(unsigned []byte, key ed25519.PublicKey, created time.Time, proofValue string) ([]byte, error) {
+	return RestoreAs(unsigned, key, VerificationMethod(key), created, proofValue)
+}
+
+// RestoreAs is [Restore] of what [IssueAs] gave.
+func RestoreAs(unsigned []byte, key ed25519.PublicKey, method string, created time.Time, proofValue string) ([]byte, error) {
 	if len(key) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("%w: key of %d bytes", ErrKey, len(key))
 	}
@@ -41,7 +54,7 @@ func Restore(unsigned []byte, key ed25519.PublicKey, created time.Time, proofVal
 	if err != nil {
 		return nil, err
 	}
-	s, err := split(unsigned, key, created)
+	s, err := split(unsigned, key, method, created)
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +73,17 @@ type pieces struct {
 	method   string
 }
 
-func split(unsigned []byte, key ed25519.PublicKey, created time.Time) (pieces, error) {
-	s := pieces{unsigned: unsigned, method: VerificationMethod(key)}
-	var err error
+func split(unsigned []byte, key ed25519.PublicKey, method string, created time.Time) (pieces, error) {
+	s := pieces{unsigned: unsigned, method: method}
+	named, err := methodKey(method)
+	switch {
+	case err != nil:
+		return pieces{}, err
+	case named != nil && !named.Equal(key):
+		return pieces{}, fmt.Errorf("%w: %s is not the method of the signing key", ErrKey, method)
+	case !plain(method):
+		return pieces{}, fmt.Errorf("%w: verificationMethod %q has something to escape", ErrProof, method)
+	}
 	if s.created, err = formatCreated(created); err != nil {
 		return pieces{}, err
 	}
@@ -91,6 +112,16 @@ func split(unsigned []byte, key ed25519.PublicKey, created time.Time) (pieces, e
 		return pieces{}, fmt.Errorf("%w: type does not hold VerifiableCredential", ErrMalformed)
 	}
 	return s, nil
+}
+
+// plain says whether a JSON string holds a text as it is.
+func plain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < '!' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // member finds the member of an object that begins at i: its name, and where its value begins and ends. value is

@@ -29,6 +29,12 @@ func VerificationMethod(key ed25519.PublicKey) string {
 	return did + "#" + strings.TrimPrefix(did, didMethod)
 }
 
+// MethodOf returns the name by which a proof refers to key in the DID document of did: did#MB. Of a did:key that is
+// key's own it is [VerificationMethod].
+func MethodOf(did string, key ed25519.PublicKey) string {
+	return did + "#" + strings.TrimPrefix(didkey.Encode(key), didMethod)
+}
+
 const didMethod = "did:key:"
 
 // methodKey returns the key that a verification method names by itself, or nil where it is not a

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	"github.com/permledger/permledger/ledger/tree"
 )
 
@@ -90,14 +88,7 @@ func (p *Proof) Check(leaf tree.Hash) error {
 	if err != nil {
 		return fmt.Errorf("proof: %w", err)
 	}
-	if p.Index >= c.Size {
-		return fmt.Errorf("proof: index %d is not in a tree of %d entries", p.Index, c.Size)
-	}
-	hashes := make(tlog.RecordProof, len(p.Hashes))
-	for i, h := range p.Hashes {
-		hashes[i] = tlog.Hash(h)
-	}
-	if err := tlog.CheckRecord(hashes, int64(c.Size), tlog.Hash(c.Root), int64(p.Index), tlog.Hash(leaf)); err != nil {
+	if err := tree.CheckInclusion(p.Hashes, c.Size, c.Root, p.Index, leaf); err != nil {
 		return fmt.Errorf("proof: the entry is not the one at index %d of the tree of %d entries: %w", p.Index, c.Size, err)
 	}
 	return nil

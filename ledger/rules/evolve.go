@@ -230,8 +230,12 @@ func (s *State) updateRole(e *events.Event, d *events.RoleUpdated) {
 	}
 }
 
+// giveRole gives a role to a subject. Of entries without gaps both are known; see [State.Ready].
 func (s *State) giveRole(e *events.Event, to, role ulid.ULID, scope string, until time.Time, t *tie) {
 	r, u := s.roles[role], s.subjects.get(to)
+	if r == nil || u == nil {
+		return
+	}
 	if u.times(whatRole(r.number)) == 0 {
 		keep(s.notes, &r.holders)
 		r.holders++
@@ -254,8 +258,8 @@ func (s *State) give(e *events.Event, u *subject, w what, scope string, until ti
 }
 
 func (s *State) takeRole(from, role ulid.ULID, scope string) {
-	if r := s.roles[role]; r != nil {
-		s.take(s.subjects.get(from), whatRole(r.number), scope)
+	if r, u := s.roles[role], s.subjects.get(from); r != nil && u != nil {
+		s.take(u, whatRole(r.number), scope)
 	}
 }
 

@@ -13,6 +13,9 @@ var (
 	ErrRange = errors.New("is not within the tree")
 	// ErrProof: the proof does not give the root.
 	ErrProof = errors.New("the proof does not fit the root")
+	// ErrFork: the proof gives the root of the new tree, and shows that it begins with another tree than the old one. So
+	// whoever vouched for both roots contradicts himself, which a proof that fits neither does not show. It wraps ErrProof.
+	ErrFork = fmt.Errorf("%w: the new tree does not begin with the old one", ErrProof)
 )
 
 // Inclusion proves that the tree of that size has its leaf at index: RFC 6962 section 2.1.1, the lowest hash first. It
@@ -112,7 +115,7 @@ func Consistency(r TileReader, old, new uint64) ([]Hash, error) {
 }
 
 // CheckConsistency confirms that the tree of the size new and newRoot begins with the tree of the size old and oldRoot:
-// nil, [ErrRange] or [ErrProof].
+// nil, [ErrRange], [ErrProof] or [ErrFork].
 func CheckConsistency(p []Hash, old uint64, oldRoot Hash, new uint64, newRoot Hash) error {
 	switch {
 	case old > new:
@@ -121,7 +124,10 @@ func CheckConsistency(p []Hash, old uint64, oldRoot Hash, new uint64, newRoot Ha
 		if len(p) != 0 {
 			return fmt.Errorf("%w: it has too many hashes", ErrProof)
 		}
-		if old == new && oldRoot != newRoot || old == 0 && oldRoot != emptyRoot {
+		if old == new && oldRoot != newRoot {
+			return ErrFork
+		}
+		if old == 0 && oldRoot != emptyRoot {
 			return ErrProof
 		}
 		return nil
@@ -156,8 +162,12 @@ func CheckConsistency(p []Hash, old uint64, oldRoot Hash, new uint64, newRoot Ha
 	if last != 0 {
 		return fmt.Errorf("%w: it has too few hashes", ErrProof)
 	}
-	if wasOld != oldRoot || wasNew != newRoot {
+	if wasNew != newRoot {
 		return ErrProof
+	}
+	// Every hash that made wasOld is in newRoot too, at the place that its size gives it.
+	if wasOld != oldRoot {
+		return ErrFork
 	}
 	return nil
 }
