@@ -50,17 +50,16 @@ var layers = map[string][]string{
 	"projections/documents":        {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "ledger/document", "ledger/credential", "projections"},
 	"importer":                     {"events/...", "ledger/rules"},
 	"manifest":                     {"api/wire", "events", "ledger/rules"},
-	"verify":                       {"bundle", "events/...", "ledger/credential", "ledger/chain", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
+	"verify":                       {"bundle", "events/...", "ledger/chain", "ledger/credential", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
 	"bundle":                       {"events", "events/canon", "ledger/chain", "ledger/journal", "ledger/note", "ledger/private", "ledger/tree", "schemas"},
 	"bundle/bundletest":            {"bundle", "events/...", "ledger/..."},
-	"verify":                       {"bundle", "events/...", "ledger/chain", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
 	"node":                         {"events/...", "ledger", "ledger/...", "projections", "projections/..."},
 	"api/wire":                     {},
 	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
 	"client":                       {"api/wire", "events/...", "importer", "ledger/chain", "ledger/private", "ledger/rules", "ledger/secret", "ledger/wallet", "schemas/catalogues"},
 	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "node"},
 	"cmd/soak":                     {"internal/faults"},
-	"cmd/permledger/...":           {"api", "api/wire", "client", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify"},
+	"cmd/permledger/...":           {"api", "api/wire", "bundle", "client", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify"},
 }
 
 // apart says what a package must not reach, not even through others, and why.

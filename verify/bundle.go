@@ -197,7 +197,7 @@ func (p *packed) texts(r *Report, committed commitments) error {
 		if err != nil {
 			return err
 		}
-		if _, ok := committed[t.Commitment]; !ok || !p.m.Question.Texts {
+		if _, ok := committed[t.Commitment]; !ok || p.m.Question.Texts == bundle.NoTexts {
 			return &chain.BrokenError{File: fmt.Sprintf("texts/%x.json", t.Commitment), Check: CheckText, Expected: "a text that an entry commits to", Found: "another"}
 		}
 		here[t.Commitment] = true
