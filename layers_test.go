@@ -59,7 +59,7 @@ var layers = map[string][]string{
 	"node":                         {"events/...", "ledger", "ledger/...", "projections", "projections/..."},
 	"api/wire":                     {},
 	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
-	"client/pin":                   {"events", "ledger/chain", "ledger/note", "ledger/tree"},
+	"client/pin":                   {"events/didkey", "ledger/chain", "ledger/note", "ledger/tree"},
 	"client":                       {"api/wire", "client/pin", "events/...", "importer", "ledger/note", "ledger/tree", "ledger/chain", "ledger/private", "ledger/rules", "ledger/secret", "ledger/wallet", "schemas/catalogues"},
 	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "ledger/stream", "node"},
 	"cmd/soak":                     {"internal/faults"},
