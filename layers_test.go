@@ -63,8 +63,7 @@ var layers = map[string][]string{
 	"client":                       {"api/wire", "client/pin", "events/...", "importer", "ledger/note", "ledger/tree", "ledger/chain", "ledger/private", "ledger/rules", "ledger/secret", "ledger/wallet", "schemas/catalogues"},
 	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "ledger/stream", "node"},
 	"cmd/soak":                     {"internal/faults"},
-	"cmd/permledger/...":           {"api", "api/wire", "bundle", "client", "client/...", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify"},
-	"cmd/permledger/...":           {"api", "api/wire", "client/...", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify", "witness"},
+	"cmd/permledger/...":           {"api", "api/wire", "bundle", "client", "client/...", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify", "witness"},
 }
 
 // apart says what a package must not reach, not even through others, and why.
