@@ -38,7 +38,7 @@ func ParseConsistency(b []byte) (*Consistency, error) {
 	}
 	c := &Consistency{Old: []byte(parts[1] + "\n\n" + parts[2] + "\n"), New: []byte(parts[3] + "\n\n" + parts[4])}
 	for i, line := range lines[1:] {
-		h, err := decodeHash(line)
+		h, err := ParseHash(line)
 		if err != nil {
 			return nil, malformed("consistency proof", "hash %d: %v", i+1, err)
 		}
@@ -61,7 +61,7 @@ func (c *Consistency) Bytes() []byte {
 	var b bytes.Buffer
 	b.WriteString(consistencyHeader + "\n")
 	for _, h := range c.Hashes {
-		fmt.Fprintf(&b, "%s\n", encodeHash(h))
+		fmt.Fprintf(&b, "%s\n", FormatHash(h))
 	}
 	b.WriteByte('\n')
 	b.Write(c.Old)
