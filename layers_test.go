@@ -40,7 +40,7 @@ var layers = map[string][]string{
 	"ledger/rules":                 {"events/...", "ledger/snapshot", "ledger/wallet"},
 	"ledger/credential":            {"events/..."},
 	"ledger/decision":              {"events/...", "ledger/chain", "ledger/note", "ledger/rules", "ledger/tree"},
-	"ledger/document":              {"events/...", "ledger/chain", "ledger/credential", "ledger/rules"},
+	"ledger/document":              {"events/...", "ledger/chain", "ledger/credential", "ledger/rules", "ledger/snapshot"},
 	"ledger/document/documenttest": {"events/...", "ledger/..."},
 	"ledger":                       {"events/...", "ledger/..."},
 	"projections":                  {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot"},
