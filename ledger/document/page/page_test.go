@@ -94,7 +94,7 @@ func sound(t testing.TB, b []byte) {
 				if !strings.Contains(policy, "'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'") {
 					t.Error("the policy is not of this style")
 				}
-			case "h1", "h2", "h3":
+			case "h1", "h2", "h3", "h4":
 				now := int(n.Data[1] - '0')
 				if now > level+1 {
 					t.Errorf("<%s> stands below a heading of level %d", n.Data, level)
@@ -140,7 +140,7 @@ func TestHostileText(t *testing.T) {
 		} {
 			f := facts(t, []byte(`{"issuer":`+q+`,"validFrom":`+q+`,"credentialSubject":`+subject+`,"proof":{"verificationMethod":`+q+`,"created":`+q+`,"cryptosuite":`+q+`,"proofValue":`+q+
 				`},"credentialStatus":[{"statusPurpose":`+q+`,"statusListIndex":`+q+`,"statusListCredential":`+q+`}]}`))
-			f.Organization, f.Ledger, f.About, f.EntryType, f.Checkpoint, f.Proof = text, text, text, text, text, text
+			f.Organization, f.Ledger, f.About, f.EntryType, f.Proof = text, text, text, text, text
 			f.Category = func(string) string { return text }
 			b, err := page.HTML(f)
 			if err != nil {

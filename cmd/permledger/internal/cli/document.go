@@ -19,6 +19,8 @@ import (
 	"github.com/permledger/permledger/ledger/credential"
 	"github.com/permledger/permledger/ledger/document"
 	"github.com/permledger/permledger/ledger/document/page"
+	"github.com/permledger/permledger/ledger/note"
+	"github.com/permledger/permledger/ledger/tree"
 )
 
 func (a *app) documentCommand() *cobra.Command {
@@ -271,7 +273,7 @@ signature and how to check all of it by hand. The page itself proves nothing: it
 				if out == "" || out == "-" {
 					return a.write(b)
 				}
-				if err := os.WriteFile(out, b, 0o644); err != nil { //nolint:gosec // it is made to be handed on
+				if err := os.WriteFile(out, b, 0o644); err != nil { // it is made to be handed on
 					return fmt.Errorf("print the document %s: %w", args[0], err)
 				}
 				a.say("%s  %d bytes", out, len(b))
@@ -311,11 +313,43 @@ func printed(ctx context.Context, s *session, name string) ([]byte, error) {
 			category[short] = p.Category
 		}
 	}
+	proof, err := provenEntry(ctx, s, d)
+	if err != nil {
+		return nil, err
+	}
 	return page.HTML(page.Facts{
 		File: file, CID: d.CID, LegacyCID: d.LegacyCID, Organization: o.Name, Ledger: o.Ledger, About: aboutOf(d.Document),
 		Position: d.Seq, EntryCID: d.Entry, EntryType: d.Type, AsOf: one.AsOf.Seq, Revoked: d.Revoked, Refreshed: d.Refreshed,
-		Lists: lists, Category: func(name string) string { return category[name] },
+		Lists: lists, Category: func(name string) string { return category[name] }, Proof: proof,
 	})
+}
+
+// provenEntry looks whether the entry that the ledger names carries the document, and gives the proof that it is under a
+// checkpoint; empty where the ledger has no key for checkpoints.
+func provenEntry(ctx context.Context, s *session, d wire.DocumentRecord) (string, error) {
+	ref := strconv.FormatUint(d.Seq, 10)
+	_, en, err := entryOf(ctx, s, ref)
+	if err != nil {
+		return "", err
+	}
+	if en.CID() != d.Entry || en.Document == nil || en.Document.CID != d.CID {
+		return "", exit(exitIntegrity, "the entry at %d does not carry this document", d.Seq)
+	}
+	b, err := s.Prove(ctx, s.org, ref)
+	if client.CodeOf(err) != "" {
+		return "", nil // the page says of no proof then
+	}
+	if err != nil {
+		return "", err
+	}
+	proof, err := note.ParseProof(b)
+	if err == nil {
+		err = proof.Check(tree.Leaf(en.Bytes()))
+	}
+	if err != nil {
+		return "", exit(exitIntegrity, "the proof of entry %d: %w", d.Seq, err)
+	}
+	return string(b), nil
 }
 
 // thing reads what a document is about; users are subjects to the API.
