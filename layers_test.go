@@ -58,12 +58,12 @@ var layers = map[string][]string{
 	"bundle/bundletest":            {"bundle", "events/...", "ledger/..."},
 	"node":                         {"events/...", "ledger", "ledger/...", "projections", "projections/..."},
 	"api/wire":                     {},
-	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
+	"api":                          {"api/wire", "bundle", "events/...", "importer", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
 	"client/pin":                   {"events", "ledger/chain", "ledger/note", "ledger/tree"},
 	"client":                       {"api/wire", "client/pin", "events/...", "importer", "ledger/note", "ledger/tree", "ledger/chain", "ledger/private", "ledger/rules", "ledger/secret", "ledger/wallet", "schemas/catalogues"},
 	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "ledger/stream", "node"},
 	"cmd/soak":                     {"internal/faults"},
-	"cmd/permledger/...":           {"api", "api/wire", "client/...", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify"},
+	"cmd/permledger/...":           {"api", "api/wire", "bundle", "client/...", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify"},
 }
 
 // apart says what a package must not reach, not even through others, and why.
