@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/ledger/rules"
@@ -22,7 +23,9 @@ type Route struct {
 	Query    []string // the parameters it knows
 	// own says whether a request is about nobody but the caller, who may then make it whatever it holds; nil: none is.
 	own    func(*call) bool
-	anyOrg bool // also for an organization that is not there, of which the answer says nothing
+	guest  func(*server) bool // says whether the server lets those in who do not say who they are; nil: it does not
+	head   bool               // it answers HEAD too, as answers in JSON do
+	anyOrg bool               // also for an organization that is not there, of which the answer says nothing
 	endpoint
 }
 
@@ -38,6 +41,13 @@ const (
 	whyDraft     = "nothing is recorded; whoever may not record the change is told so in the answer"
 	whyNode      = "it lists no organization but those that the caller is somebody in"
 	whyInvited   = "whoever has the code of an invitation is nobody yet; the code's own signature is what is judged"
+)
+
+// Reasons for routes that stand outside /v1, at the addresses that other specifications give them.
+const (
+	whyDID     = "the organization's DID document is public: others find the keys in it that its documents are checked with"
+	whyStatus  = "status lists are public: the documents name them, for whoever was given one; they hold bits by number, and no names"
+	whyContent = "what the caller may read the history of is found; documents by everybody, where the operator says that they are public"
 )
 
 // reads gives the parameters of a route that reads a ledger.
@@ -124,12 +134,12 @@ func Routes() []Route {
 		{Method: get, Path: org + "/permissions", Action: rules.ActionPermissionsRead, Query: reads("subject"), endpoint: answer(listPermissions),
 			Summary: "What can be given"},
 
-		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(check),
-			Summary: "Whether a subject may do something"},
+		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: append(slices.Clone(question), "proof"), endpoint: answer(check),
+			Summary: "Whether a subject may do something; with proof=true also as a signed decision"},
 		{Method: get, Path: org + "/explain", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
 			Summary: "Whether a subject may do something, and what is missing"},
-		{Method: post, Path: org + "/check", Action: roles, own: always, Query: reads(), endpoint: handle(checkWith),
-			Summary: "Whether a subject may do something, with what conditions compare; with record the answer is noted in the activity stream"},
+		{Method: post, Path: org + "/check", Action: roles, own: always, Query: reads("proof"), endpoint: handle(checkWith),
+			Summary: "Whether a subject may do something, with what conditions compare; with record the answer is noted in the activity stream; with proof=true also as a signed decision"},
 		{Method: post, Path: org + "/explain", Action: roles, own: always, Query: reads(), endpoint: handle(explainWith),
 			Summary: "Whether a subject may do something, with what conditions compare, and what is missing"},
 		{Method: get, Path: org + "/resources", Action: rules.ActionResourcesRead, own: ofCallerQuery("subject"),
@@ -188,10 +198,20 @@ func Routes() []Route {
 			Summary:  "What concerns a role or a subject, or everything, with what proves it, as one file: bundle, car, jsonl, csv or vc"},
 		{Method: get, Path: org + "/entries/{ref}", Action: happened, Query: atLeast, endpoint: answer(getEntry),
 			Summary: "An entry by position or CID"},
+		{Method: get, Path: org + "/entries/{ref}/proof", Action: happened, Query: atLeast, endpoint: stream(mediaProof, nil, prove),
+			Summary: "The proof that an entry, by position or CID, is in the log: a C2SP tlog-proof"},
+		{Method: get, Path: org + "/consistency", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaProof, nil, proveGrowth),
+			Summary: "The proof that the log of so many entries begins with the log of fewer"},
 		{Method: get, Path: org + "/documents", Action: happened, Query: reads("about", "limit", "cursor"), endpoint: answer(listDocuments),
 			Summary: "The signed documents"},
 		{Method: get, Path: org + "/documents/{cid}", Action: happened, Query: atLeast, endpoint: stream(mediaDocument, nil, getDocument),
-			Summary: "The exact bytes of a signed document"},
+			Summary: "The exact bytes of a signed document; as a page to print to who accepts text/html"},
+		{Method: get, Path: org + "/documents/{cid}/record", Action: happened, Query: atLeast, endpoint: answer(getDocumentRecord),
+			Summary: "What the ledger says of a signed document"},
+		{Method: get, Path: org + "/documents/{cid}/lists", Action: happened, Query: atLeast, endpoint: stream(mediaJSON, nil, getDocumentLists),
+			Summary: "What a document names by digest alone, because it is too long for it"},
+		{Method: get, Path: org + "/documents/{cid}/print", Action: happened, Query: atLeast, endpoint: stream(mediaPage, nil, printDocument),
+			Summary: "A signed document as a page to print"},
 		{Method: get, Path: org + "/topic", Action: happened, Query: []string{"from", "at_least"}, endpoint: stream(mediaTopic, nil, getTopic),
 			Summary: "The messages of the topic in their exact bytes, one a line"},
 		{Method: get, Path: org + "/activity", Action: rules.ActionLogRead, own: always, endpoint: answer(getActivity),
@@ -199,5 +219,13 @@ func Routes() []Route {
 			Summary: "The newest that was refused, who signed in, and what was mended; of others where the caller may read their log"},
 		{Method: get, Path: org + "/watch", Action: happened, Query: []string{"from"}, endpoint: lines[wire.Item](watch),
 			Summary: "What happens, as it is recorded: lines, or server-sent events where the caller accepts them"},
+
+		{Method: get, Path: "/orgs/{org}/did.json", Open: true, head: true, Why: whyDID, endpoint: stream(mediaDID, nil, getDID),
+			Summary: "The organization's DID document"},
+		{Method: get, Path: "/orgs/{org}/status/{purpose}/{list}", Open: true, head: true, Why: whyStatus, Query: []string{"timestamp"},
+			endpoint: stream(mediaDocument, nil, getStatusList), Summary: "A status list (revocation or refresh) as a signed credential, now or as of a time"},
+		{Method: get, Path: "/ipfs/{cid}", guest: publicDocuments, head: true, Why: whyContent,
+			Query:    []string{"format", "filename", "dag-scope", "car-version", "car-order", "car-dups"},
+			endpoint: stream(mediaRaw, nil, getBlock), Summary: "A document or an entry by its CID, as IPFS trustless gateways answer"},
 	}
 }
