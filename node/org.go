@@ -151,7 +151,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	o.stop = stop
 	o.feeds.Go(func() { o.Activity.run(feeds) })
 	o.feeds.Go(func() { publishTopic(feeds, n.conn, o, n.log) })
-	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o, keys) })
+	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })
 		o.feeds.Go(func() { n.enlist(feeds, o, keys) })
