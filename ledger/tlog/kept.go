@@ -85,13 +85,14 @@ func (l *Log) openKept() error {
 	return l.kept.cut()
 }
 
-// Newest gives the greatest checkpoint that a log's directory keeps, without looking at its signatures; size 0: none.
-func Newest(dir, origin string) (note.Checkpoint, error) {
+// Read gives every checkpoint that a log's directory keeps, with when it was kept, and looks at no signatures. What belongs
+// to no checkpoint is passed over. The bytes are the caller's own.
+func Read(dir, origin string, f func(c note.Checkpoint, note []byte, at time.Time)) error {
 	k := kept{path: filepath.Join(dir, "checkpoints"), origin: origin}
-	if err := k.read(func(r record, _ int) { k.take(r) }); err != nil {
-		return note.Checkpoint{}, fmt.Errorf("read the checkpoints that are kept: %w", err)
+	if err := k.read(func(r record, _ int) { f(r.Checkpoint, r.bytes, r.at) }); err != nil {
+		return fmt.Errorf("read the checkpoints that are kept: %w", err)
 	}
-	return k.newest.Checkpoint, nil
+	return nil
 }
 
 // take notes a record.
