@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -39,6 +40,9 @@ func (p *Proof) String() string {
 // entry is left there are none, and every checkpoint of that name is taken for what it says.
 func proofs(dir, origin string, end uint64, keys []string) (found []*Proof, err error) {
 	var newest, cosigned *Proof
+	if len(keys) == 0 && end > 0 {
+		return nil, nil
+	}
 	err = tlog.Read(filepath.Join(dir, "log"), origin, func(c note.Checkpoint, b []byte, at time.Time) {
 		n, err := note.Parse(b)
 		if err != nil || c.Size <= end || len(keys) > 0 && !signedBy(n, origin, keys) {
@@ -64,6 +68,34 @@ func proofs(dir, origin string, end uint64, keys []string) (found []*Proof, err 
 		found = append(found, cosigned)
 	}
 	return found, err
+}
+
+// published says whether the log has kept a checkpoint of more events than both copies give together: then an old copy of
+// all else was put back, or the end was lost.
+func (n *Node) published(p *prepared) error {
+	c, dir := &p.compare, n.orgDir(p.name)
+	have, beyond := c.Journal+uint64(len(c.OnlyStream)), false
+	err := tlog.ReadLast(filepath.Join(dir, "log"), p.genesis.Source, func(c note.Checkpoint, _ []byte, _ time.Time) {
+		beyond = beyond || c.Size > have
+	})
+	if err != nil || !beyond {
+		return err
+	}
+	// It counts only where a key of the ledger signed it: else a damaged file would keep a whole ledger from starting.
+	var keys chain.CheckpointKeys
+	for r, err := range p.reader.Range(1, c.Journal) {
+		if err != nil {
+			return err
+		}
+		if e := chain.Load(bytes.Clone(r.Entry)); e.Err == nil {
+			keys.Note(e.Entry.Event)
+		}
+	}
+	left, err := proofs(dir, p.genesis.Source, have, keys.At(c.Journal))
+	if err != nil || len(left) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %d events are here; %s", ledger.ErrRolledBack, have, lost(have, left[0].Size, left))
 }
 
 func signedBy(n *note.Note, origin string, dids []string) bool {

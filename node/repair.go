@@ -233,11 +233,9 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 	if err != nil {
 		return nil, err
 	}
-	var left []*Proof
-	if len(keys) > 0 {
-		if left, err = proofs(dir, p.survey.Source, end, keys); err != nil {
-			return nil, err
-		}
+	left, err := proofs(dir, p.survey.Source, end, keys)
+	if err != nil {
+		return nil, err
 	}
 	last := max(end, positionOf(head))
 	for _, b := range p.survey.Beyond {
