@@ -166,14 +166,16 @@ func (z *zipPacked) entries() iter.Seq2[Entry, error] {
 // slab is how much memory is taken at once for entries, in bytes: few of them outlive the others of their slab.
 const slab = 128 << 10
 
-// entryBundle gives the entries of one bundle of tlog-tiles, whose form it has looked at as a whole.
+// entryBundle gives the entries of one bundle of tlog-tiles, whose form it has looked at as a whole. That bytes have changed
+// it says behind them: who verifies entries can say which one it is.
 func (z *zipPacked) entryBundle(i int, p place, yield func(Entry, error) bool) bool {
 	first := p.a*tree.TileWidth + 1
 	fail := func(err error) bool {
 		yield(Entry{Position: first}, err)
 		return false
 	}
-	if err := z.check(i, &records{path: z.name(i), want: p.tile.Width, left: uint64(z.files[i].size)}); err != nil {
+	changed := z.check(i, &records{path: z.name(i), want: p.tile.Width, left: uint64(z.files[i].size)})
+	if err := changed; err != nil && !errors.Is(err, errChanged) {
 		return fail(err)
 	}
 	var (
@@ -198,6 +200,9 @@ func (z *zipPacked) entryBundle(i int, p place, yield func(Entry, error) bool) b
 		if !yield(Entry{Position: first + n, Bytes: b}, nil) {
 			return false
 		}
+	}
+	if changed != nil {
+		return fail(changed)
 	}
 	return true
 }

@@ -236,8 +236,10 @@ func (z *zipFile) check(i int, w io.Writer) error {
 }
 
 func (z *zipFile) changed(i int) error {
-	return malformed(z.name(i), "its bytes have changed: they do not fit the checksum of the zip file")
+	return malformed(z.name(i), "%w: they do not fit the checksum of the zip file", errChanged)
 }
+
+var errChanged = errors.New("its bytes have changed")
 
 // readAt fills b.
 func readAt(r io.ReaderAt, b []byte, at int64) error {

@@ -172,6 +172,7 @@ func (ev *Evidence) Fits(e *events.Event) error {
 type Verifier struct {
 	next   uint64 // the position that comes next, 0 before the first entry
 	prev   string
+	gap    bool // the entry before the next one is not here, so prev is not known
 	source string
 	last   *events.Event
 	keys   Signers
@@ -208,6 +209,19 @@ func (v *Verifier) Clone() *Verifier {
 // Source gives the ledger the entries are of.
 func (v *Verifier) Source() string { return v.source }
 
+// Skip says that the entries up to a position are not here, so that the entry of this position comes next, and nothing can be
+// said of its link. What these entries did to keys is not known either. The first entry cannot be left out, and no position
+// comes again: these are a [*BrokenError].
+func (v *Verifier) Skip(position uint64) error {
+	if at := max(v.next, 1); position < at || v.next == 0 && position > 1 {
+		return &BrokenError{Position: position, Check: CheckPosition, Expected: fmt.Sprint("a position from ", at, " on"), Found: fmt.Sprint(position)}
+	}
+	if position > v.next && v.next > 0 {
+		v.next, v.gap = position, true
+	}
+	return nil
+}
+
 // Next checks that p is the entry that comes next. subject is the one it was read under; empty where it was read from
 // a place that keeps none. After an error the verifier stands where it stood.
 func (v *Verifier) Next(p Parsed, subject string) error {
@@ -224,7 +238,7 @@ func (v *Verifier) Next(p Parsed, subject string) error {
 	if e.Sequence != at {
 		return broken(CheckPosition, fmt.Sprint("sequence ", at), fmt.Sprint(e.Sequence), nil)
 	}
-	if e.Prev != v.prev {
+	if e.Prev != v.prev && !v.gap {
 		return broken(CheckLink, "prev "+v.prev, e.Prev, nil)
 	}
 	if v.source != "" && e.Source != v.source {
@@ -245,7 +259,7 @@ func (v *Verifier) Next(p Parsed, subject string) error {
 		return broken(CheckKey, "an event key of this ledger", p.Entry.Key, err)
 	}
 	v.keys.Note(e)
-	v.next, v.prev, v.source, v.last = at+1, p.CID, e.Source, e
+	v.next, v.prev, v.gap, v.source, v.last = at+1, p.CID, false, e.Source, e
 	return nil
 }
 
