@@ -31,6 +31,8 @@ type Client struct {
 	token string
 	http  *http.Client
 	wait  time.Duration // for the header of an answer; 0: as long as it takes
+
+	pinned *pinned // nil: checkpoints are not kept
 }
 
 // Wait is how long a client waits for an answer to begin, unless [Client.Within] says otherwise.
@@ -153,6 +155,9 @@ func path(segments ...string) string {
 
 // request sends a request and gives the answer, whose body the caller closes; other answers than 2xx are errors.
 func (c *Client) request(ctx context.Context, method, path string, query url.Values, header http.Header, body io.Reader) (*http.Response, error) {
+	if err := c.pin(ctx, method, path); err != nil {
+		return nil, err
+	}
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
@@ -267,7 +272,11 @@ func sendQuery[T any](ctx context.Context, c *Client, method, path string, query
 	if err != nil {
 		return out, err
 	}
-	return decode[T](c, resp)
+	out, err = decode[T](c, resp)
+	if r, ok := any(&out).(*wire.Receipt); ok && err == nil {
+		c.answered(method, path, *r)
+	}
+	return out, err
 }
 
 func decode[T any](c *Client, resp *http.Response) (T, error) {

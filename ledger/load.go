@@ -63,6 +63,9 @@ func (l *Ledger) load(ctx context.Context) error {
 		}
 	}
 	l.next, l.stored = length+1, head
+	if l.c.Headed != nil && l.head == head { // else it is told when it is stored
+		l.c.Headed(head)
+	}
 	return l.storeHead()
 }
 

@@ -41,6 +41,8 @@ type Options struct {
 
 	disclosed           commitments // takes in what the entries commit to; nil: nobody asks
 	ownGenesis, ownHead bool        // they were kept beside the ledger, not by somebody else
+
+	after func(position uint64, state *rules.State, root func() tree.Hash) error // called behind each entry; may be nil
 }
 
 // Head is a position that somebody remembers.
@@ -228,6 +230,9 @@ func (f *fold) next(p looked) error {
 		return err
 	}
 	f.count(p.Entry)
+	if f.opts.after != nil {
+		return f.opts.after(e.Sequence, f.state, f.root)
+	}
 	return nil
 }
 

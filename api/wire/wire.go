@@ -252,4 +252,6 @@ type Server struct {
 	URL   string `json:"url"`
 	Token string `json:"token"` // path of the file that holds the token
 	PID   int    `json:"pid"`
+	// Throwaway says that the ledger is gone when the server ends: clients keep nothing of it.
+	Throwaway bool `json:"throwaway,omitempty"`
 }

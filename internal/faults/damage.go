@@ -48,8 +48,8 @@ func Damage(ctx context.Context, o Options, rounds int) (DamageReport, error) {
 			if ctx.Err() != nil {
 				break
 			}
-			if c.of != "" {
-				if _, err := os.Stat(filepath.Join(base.root, "whole", "orgs", Organization, c.of)); err != nil {
+			if c.of != nil {
+				if _, err := os.Stat(c.of(&damaged{dir: filepath.Join(base.root, "whole")})); err != nil {
 					continue
 				}
 			}

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // A damaged directory is a copy of a data directory that is about to be damaged.
@@ -28,8 +30,8 @@ type damage struct {
 	killed bool
 	// only are kinds of findings that have to be there; empty: nothing may be found.
 	only []string
-	// of is the file of the organization that it is about, where not every directory has that file.
-	of string
+	// of is the file that it is about, where not every directory has that file.
+	of func(d *damaged) string
 	// undo takes the damage away. It is there where the damage hides bytes and does not spoil them: the start is refused,
 	// with whatever code, and when the damage is gone all is as before.
 	undo func(d *damaged) error
@@ -166,26 +168,60 @@ func damages() []damage {
 	old := func(path func(d *damaged) string) func(*damaged) error {
 		return func(d *damaged) error { return d.putOld(path(d)) }
 	}
+	index := inStream("msgs", "index.db")
+	// nats-server believes the blocks where it has no index, and what is wrong with them then goes without a word.
+	withoutIndex := func(do func(*damaged) error) func(*damaged) error {
+		return func(d *damaged) error { return errors.Join(do(d), os.RemoveAll(index(d))) }
+	}
+	lastBytes := func(d *damaged) error {
+		return edit(d.block(), func(b []byte) []byte { return flip(len(b) - 1 - d.rng.IntN(100))(b) })
+	}
+	cutTail := func(d *damaged) error { return edit(d.block(), cutOff(1+d.rng.IntN(1000))) }
+	halved := func(d *damaged) error {
+		return edit(d.block(), func(b []byte) []byte { return b[:len(b)/2] })
+	}
+	anyPage := func(d *damaged) error {
+		return edit(d.block(), func(b []byte) []byte { return zeroPage(d.rng.IntN(len(b)))(b) })
+	}
+	loosened := func(change func(*jetstream.StreamConfig)) func(*damaged) error {
+		return func(d *damaged) error { return d.loosen(change) }
+	}
 	return []damage{
 		{name: "nothing", do: func(*damaged) error { return nil }},
 
 		{name: "stream: a bit in a record's head", do: func(d *damaged) error { return edit(d.block(), flip(d.rng.IntN(20))) }},
 		{name: "stream: a bit in an entry", do: func(d *damaged) error { return d.inStream(d.middle()) }},
-		{name: "stream: a bit in the last bytes", do: func(d *damaged) error {
-			return edit(d.block(), func(b []byte) []byte { return flip(len(b) - 1 - d.rng.IntN(100))(b) })
-		}},
+		{name: "stream: a bit in the last bytes", do: lastBytes},
+		{name: "stream: a bit in an entry, and no index", do: withoutIndex(func(d *damaged) error { return d.inStream(d.middle()) })},
+		{name: "stream: a bit in the last bytes, and no index", do: withoutIndex(lastBytes)},
 		{name: "stream: the tail is cut", do: func(d *damaged) error { return edit(d.block(), cutOff(1+d.rng.IntN(20_000))) }},
-		{name: "stream: a page is zeroed", do: func(d *damaged) error {
-			return edit(d.block(), func(b []byte) []byte { return zeroPage(d.rng.IntN(len(b)))(b) })
-		}},
+		{name: "stream: the last bytes are cut, and no index", do: withoutIndex(cutTail)},
+		{name: "stream: the block is halved", do: halved},
+		{name: "stream: the block is halved, and no index", do: withoutIndex(halved)},
+		{name: "stream: a page is zeroed", do: anyPage},
+		{name: "stream: a page is zeroed, and no index", do: withoutIndex(anyPage)},
 		{name: "stream: garbage behind the end", do: func(d *damaged) error {
 			return edit(d.block(), func(b []byte) []byte { return append(b, d.garbage(1+d.rng.IntN(70_000))...) })
 		}},
+		{name: "stream: zeros behind the end", do: func(d *damaged) error {
+			return edit(d.block(), func(b []byte) []byte { return append(b, make([]byte, 64<<10)...) })
+		}},
 		{name: "stream: the block is deleted", do: remove((*damaged).block)},
-		{name: "stream: the index is deleted", do: remove(inStream("msgs", "index.db"))},
+		{name: "stream: the block is deleted, and no index", do: withoutIndex(remove((*damaged).block))},
+		{name: "stream: the index is deleted", do: remove(index)},
+		{name: "stream: a bit in the index", of: index, do: func(d *damaged) error {
+			return edit(index(d), func(b []byte) []byte { return flip(d.rng.IntN(len(b)))(b) })
+		}},
+		{name: "stream: the index is halved", of: index, do: func(d *damaged) error {
+			return edit(index(d), func(b []byte) []byte { return b[:len(b)/2] })
+		}},
+		{name: "stream: the index is empty", of: index, do: func(d *damaged) error { return os.Truncate(index(d), 0) }},
 		{name: "stream: a bit in the configuration", do: func(d *damaged) error { return edit(d.stream("meta.inf"), flip(d.rng.IntN(400))) }},
 		{name: "stream: the configuration is deleted", do: remove(inStream("meta.inf"))},
 		{name: "stream: the configuration's checksum is deleted", do: remove(inStream("meta.sum"))},
+		{name: "stream: a bit in the configuration's checksum", do: func(d *damaged) error { return edit(d.stream("meta.sum"), flip(d.rng.IntN(16))) }},
+		{name: "stream: its configuration lets it forget", want: Repaired, do: loosened(forgetting)},
+		{name: "stream: its configuration bounds it", want: Repaired, do: loosened(bounding)},
 		{name: "stream: the directory is deleted", do: remove(inStream())},
 		{name: "stream: the store is deleted", do: func(d *damaged) error { return os.RemoveAll(filepath.Join(d.dir, "store")) }},
 		{name: "stream: an old copy of it", do: old(inStream())},
@@ -218,6 +254,10 @@ func damages() []damage {
 		{name: "head: a bit in both slots", want: Repaired, do: func(d *damaged) error {
 			return edit(d.org("head"), func(b []byte) []byte { return flip(page + d.rng.IntN(sector))(flip(d.rng.IntN(sector))(b)) })
 		}},
+		{name: "head: empty", want: Repaired, do: func(d *damaged) error { return os.Truncate(d.org("head"), 0) }},
+		{name: "head: zeroed", want: Repaired, do: func(d *damaged) error {
+			return edit(d.org("head"), func(b []byte) []byte { clear(b); return b })
+		}},
 		{name: "head: an old copy of it", do: old(inOrg("head"))},
 		{name: "genesis: deleted", want: Repaired, do: remove(inOrg("genesis"))},
 		{name: "genesis: cut off", want: Repaired, do: func(d *damaged) error { return edit(d.org("genesis"), cutOff(1+d.rng.IntN(60))) }},
@@ -228,11 +268,11 @@ func damages() []damage {
 			})
 		}},
 
-		{name: "snapshot: deleted", of: "snapshot", do: remove(inOrg("snapshot"))},
-		{name: "snapshot: a bit", of: "snapshot", do: func(d *damaged) error {
+		{name: "snapshot: deleted", of: inOrg("snapshot"), do: remove(inOrg("snapshot"))},
+		{name: "snapshot: a bit", of: inOrg("snapshot"), do: func(d *damaged) error {
 			return edit(d.org("snapshot"), func(b []byte) []byte { return flip(d.rng.IntN(len(b)))(b) })
 		}},
-		{name: "snapshot: cut off", of: "snapshot", do: func(d *damaged) error { return edit(d.org("snapshot"), cutOff(1+d.rng.IntN(4000))) }},
+		{name: "snapshot: cut off", of: inOrg("snapshot"), do: func(d *damaged) error { return edit(d.org("snapshot"), cutOff(1+d.rng.IntN(4000))) }},
 
 		{name: "both: a bit in different entries", want: Repaired, killed: true, do: func(d *damaged) error {
 			at := d.middle()

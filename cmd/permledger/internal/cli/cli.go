@@ -62,6 +62,8 @@ type app struct {
 	data      string
 	org       string
 	minFree   string
+	trust     string
+	maxAge    string
 	server    string
 	tokenFile string
 	nats      natsFlags
@@ -100,6 +102,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 	flags.StringVar(&a.server, "server", p.Env("PERMLEDGER_SERVER"), "the `URL` of a server, instead of the one on --data (PERMLEDGER_SERVER)")
 	flags.StringVar(&a.minFree, "min-free", p.Env("PERMLEDGER_MIN_FREE"), "how many `bytes` are kept free on the disk: commands wait below, default 67108864, 0 for none (PERMLEDGER_MIN_FREE)")
 	flags.StringVar(&a.tokenFile, "token-file", "", "a `file` with the server's token (or PERMLEDGER_TOKEN holds the token itself)")
+	flags.StringVar(&a.trust, "trust", p.Env("PERMLEDGER_TRUST"), "a `file` with the policy that checkpoints have to meet: which witnesses cosign them (PERMLEDGER_TRUST)")
+	flags.StringVar(&a.maxAge, "max-age", p.Env("PERMLEDGER_MAX_AGE"), "how long ago those witnesses may have vouched, as 24h: a `duration` (PERMLEDGER_MAX_AGE)")
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run a ledger:"},
 		&cobra.Group{ID: "ask", Title: "Ask:"},
@@ -166,6 +170,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.catCommand(),
 		a.topicCommand(),
 		a.watchCommand(),
+		a.pinCommand(),
 		a.verifyCommand(),
 	)
 	root.AddCommand(a.versionCommand())

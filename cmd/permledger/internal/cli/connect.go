@@ -33,6 +33,8 @@ type session struct {
 	token string // that it is called with
 	org   string // empty where the command is about no organization
 	close func() error
+
+	throwaway bool // the ledger is a story's: nothing of it is kept
 }
 
 // with runs a command on the organization it speaks of.
@@ -136,7 +138,7 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 		if err != nil {
 			return nil, err
 		}
-		return remote(a.server, token), nil
+		return a.pinning(remote(a.server, token), strings.TrimSuffix(a.server, "/"), true)
 	}
 	if a.data == "" {
 		return nil, usage("which ledger? Say --data DIR, or set PERMLEDGER_DATA; `permledger init DIR` makes one")
@@ -145,11 +147,17 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 	defer cancel()
 	for {
 		if s, err := running(a.data); s != nil || err != nil {
-			return a.asCaller(s, err)
+			if s, err = a.asCaller(s, err); err != nil {
+				return nil, err
+			}
+			return a.pinning(s, place(a.data), false)
 		}
 		s, err := a.directory(ctx)
+		if err == nil {
+			return a.pinning(s, place(a.data), false)
+		}
 		if !errors.Is(err, node.ErrLocked) {
-			return s, err
+			return nil, err
 		}
 		select {
 		case <-time.After(lockAgain):
@@ -194,7 +202,9 @@ func (a *app) asCaller(s *session, err error) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return remote(s.url, token), nil
+	other := remote(s.url, token)
+	other.throwaway = s.throwaway
+	return other, nil
 }
 
 func remote(url, token string) *session {
@@ -219,7 +229,9 @@ func running(dir string) (*session, error) {
 	if err != nil {
 		return nil, exit(exitDenied, "find the server of %s: its token: %w", dir, err)
 	}
-	return remote(s.URL, strings.TrimSpace(string(token))), nil
+	r := remote(s.URL, strings.TrimSpace(string(token)))
+	r.throwaway = s.Throwaway
+	return r, nil
 }
 
 func serverFile(dir string) string { return filepath.Join(dir, "run", "server.json") }

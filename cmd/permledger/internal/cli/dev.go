@@ -103,7 +103,7 @@ func (a *app) ready() { a.say("\nready in %d ms", time.Since(a.p.Started).Millis
 // listenFirst listens on the first address that is free.
 func listenFirst(n *node.Node, addresses []string, o api.Options) (l *listener, err error) {
 	for _, at := range addresses {
-		if l, err = listenOn(n, at, o); err == nil {
+		if l, err = listenOn(n, at, o, true); err == nil {
 			return l, nil
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 
 	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/client/pin"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
@@ -102,7 +103,7 @@ func damaged(err error) bool {
 		errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrHead) || errors.As(err, new(*journal.HeadConflictError)) ||
 		errors.As(err, new(*stream.DamagedError)) || errors.As(err, new(*stream.BlockError)) || errors.As(err, new(*stream.GapError)) ||
 		errors.As(err, new(*stream.ConfigError)) || errors.As(err, new(*node.DamageError)) || errors.As(err, new(*node.LossError)) ||
-		errors.As(err, new(*ledger.ForkError))
+		errors.As(err, new(*ledger.ForkError)) || errors.As(err, new(*pin.Error)) || errors.Is(err, pin.ErrUnproven)
 }
 
 // codeOfProblem gives the exit code of the code in a problem's type; 0 where the status has to say it.

@@ -81,6 +81,9 @@ func (a *app) initialize(ctx context.Context, host string, o wire.Opening) (init
 	if err := start(a.data, host); err != nil {
 		return initialized{}, err
 	}
+	if err := a.unpinned(a.data, o.Organization); err != nil {
+		a.say("permledger: %v", err)
+	}
 	s, err := a.directory(ctx)
 	if err != nil {
 		return initialized{}, err

@@ -71,7 +71,7 @@ func (a *app) open(ctx context.Context, o node.Options) (*node.Node, error) {
 }
 
 func (a *app) serve(ctx context.Context, n *node.Node, listen string) error {
-	l, err := listenOn(n, listen, api.Options{Logger: a.logger()})
+	l, err := listenOn(n, listen, api.Options{Logger: a.logger()}, false)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ type listener struct {
 }
 
 // listenOn begins to listen and writes token and server.json. Requests are answered once run is called.
-func listenOn(n *node.Node, address string, o api.Options) (*listener, error) {
+func listenOn(n *node.Node, address string, o api.Options, throwaway bool) (*listener, error) {
 	o.Token, o.Version = newToken(), version()
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
@@ -119,7 +119,7 @@ func listenOn(n *node.Node, address string, o api.Options) (*listener, error) {
 	l := &listener{
 		net: ln, dir: dir,
 		http:   &http.Server{Handler: api.New(n, o), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute},
-		Server: wire.Server{URL: "http://" + ln.Addr().String(), Token: filepath.Join(dir, "run", "token"), PID: os.Getpid()},
+		Server: wire.Server{URL: "http://" + ln.Addr().String(), Token: filepath.Join(dir, "run", "token"), PID: os.Getpid(), Throwaway: throwaway},
 	}
 	if err := l.announce(o.Token); err != nil {
 		return nil, errors.Join(fmt.Errorf("serve: %w", err), ln.Close())

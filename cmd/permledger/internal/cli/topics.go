@@ -28,10 +28,30 @@ A negative answer is written to stdout like any other; -q leaves it out.`},
   PERMLEDGER_TOKEN   the token for that server, or an API key; --token-file names a file instead. Without one a server is
                      called with the session of who signed in there, else with the API key in PERMLEDGER_KEY
   PERMLEDGER_SESSIONS the file that sessions are kept in; else ~/.config/permledger/sessions.json
+  PERMLEDGER_PINS    the directory that checkpoints of ledgers are kept in, or off; else ~/.local/state/permledger/pins
+  PERMLEDGER_TRUST   a file with the policy that checkpoints have to meet, as --trust
+  PERMLEDGER_MAX_AGE how long ago its witnesses may have vouched, as --max-age
   PERMLEDGER_TIMEOUT how long a server may take to begin an answer, as 60s, which is the default; ` + "`doctor`" + ` waits 5s at most
 
 A server that runs on the data directory is found by DIR/run/server.json. Without one, a command opens the directory
 itself, which one process at a time can do.`},
+		{Use: "pins", Short: "What is kept of ledgers, so that they cannot take anything back", Long: `Pins
+
+Commands keep the last checkpoint of each ledger that they talk to, and demand that the ledger continues it. The first one
+is believed. Where a ledger does not continue what it showed, the command stops with exit code 7 before it sends anything,
+and writes both checkpoints to a file equivocation-TIME.txt, which its message names:
+
+  ROLLBACK        it has fewer events than it had: an old copy was put back, or history was cut off
+  EQUIVOCATION    it has signed two histories of one length
+  FORK            it has grown from another history
+  STALE           its checkpoint does not cover what it answered with, or witnesses vouched for it too long ago
+  ANOTHER LEDGER  another ledger is at this URL or in this directory
+
+Nothing on the server can make that go away, and nothing should: show the file to those who rely on the ledger. When you know
+why it happened, as after "permledger repair --accept-loss", let "permledger pin forget LEDGER" make the next contact the first.
+
+With --trust FILE, a policy as c2sp.org/tlog-policy has it, a checkpoint that its witnesses cosigned is demanded too, and with
+--max-age a recent one: a ledger whose operator shows old heads to somebody then stands still for them.`},
 		{Use: "wallets", Short: "How wallets sign what they do", Long: `Wallets
 
 A wallet stands in an organization under its address, with the checksum of EIP-55 in its letters, or, where it is a wallet of

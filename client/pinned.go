@@ -1,0 +1,170 @@
+package client
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client/pin"
+	"github.com/permledger/permledger/events/didkey"
+	"github.com/permledger/permledger/ledger/note"
+	"github.com/permledger/permledger/ledger/tree"
+)
+
+// pinEvery is how often a client that lives on looks at the checkpoint of a ledger that it talks to.
+const pinEvery = 10 * time.Second
+
+// purposeCheckpoint is the purpose of keys that sign checkpoints.
+const purposeCheckpoint = "checkpoint"
+
+// pinned is what a client keeps checkpoints with.
+type pinned struct {
+	pins  *pin.Pins
+	place string
+
+	mu      sync.Mutex
+	checked map[string]time.Time // by organization
+}
+
+// Pinned gives a client of the same server that holds each organization's checkpoint against the last one that it kept:
+// before its first request about an organization, and from then on with the first request after some seconds. Where the
+// ledger does not continue what it showed, requests fail with a [*pin.Error] and nothing is sent. place tells servers apart;
+// empty: the server's URL.
+func (c *Client) Pinned(p *pin.Pins, place string) *Client {
+	if place == "" {
+		place = c.base
+	}
+	other := *c
+	other.pinned = &pinned{pins: p, place: place, checked: map[string]time.Time{}}
+	return &other
+}
+
+// PlaceOf is how the pins of a server, or of a data directory, name one of its organizations.
+func PlaceOf(place, org string) string { return place + "/orgs/" + org }
+
+// orgOf gives the organization that a request is about; empty where it is about none.
+func orgOf(method, path string) string {
+	rest, ok := strings.CutPrefix(path, "/v1/orgs/")
+	if !ok {
+		return ""
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	org, _, more := strings.Cut(rest, "/")
+	if !more && method != http.MethodGet {
+		return "" // one is being made
+	}
+	org, err := url.PathUnescape(org)
+	if err != nil {
+		return ""
+	}
+	return org
+}
+
+// pin demands that the ledger that a request is about continues what it showed before.
+func (c *Client) pin(ctx context.Context, method, path string) error {
+	if c.pinned == nil {
+		return nil
+	}
+	org := orgOf(method, path)
+	if org == "" {
+		return nil
+	}
+	p := c.pinned
+	p.mu.Lock()
+	at, known := p.checked[org]
+	p.mu.Unlock()
+	if known && time.Since(at) < pinEvery {
+		return nil
+	}
+	plain := *c
+	plain.pinned = nil
+	if err := p.pins.Check(ctx, PlaceOf(p.place, org), served{&plain, org}); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.checked[org] = time.Now()
+	p.mu.Unlock()
+	return nil
+}
+
+// answered notes the position that a command was answered with.
+func (c *Client) answered(method, path string, r wire.Receipt) {
+	if c.pinned == nil || r.Seq == 0 {
+		return
+	}
+	if org := orgOf(method, path); org != "" {
+		c.pinned.pins.Answered(PlaceOf(c.pinned.place, org), r.Seq)
+	}
+}
+
+// served is the log of an organization as a server shows it.
+type served struct {
+	c   *Client
+	org string
+}
+
+var _ pin.Source = served{}
+
+func (s served) get(ctx context.Context, name string, limit int64) ([]byte, error) {
+	resp, err := s.c.request(ctx, http.MethodGet, "/orgs/"+url.PathEscape(s.org)+"/log/"+name, nil, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err == nil && int64(len(b)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", name, limit)
+	}
+	if err != nil {
+		return nil, &UnreachableError{Server: s.c.base, Err: err}
+	}
+	return b, nil
+}
+
+// Checkpoint implements pin.Source.
+func (s served) Checkpoint(ctx context.Context) ([]byte, error) {
+	b, err := s.get(ctx, "checkpoint", note.MaxSize)
+	if e := (*Error)(nil); errors.As(err, &e) && e.Problem.Status == http.StatusNotFound {
+		return nil, pin.ErrNone
+	}
+	return b, err
+}
+
+// Tile implements pin.Source.
+func (s served) Tile(ctx context.Context, t tree.Tile) ([]byte, error) {
+	return s.get(ctx, t.Path(), 32*tree.TileWidth)
+}
+
+// Keys implements pin.Source.
+func (s served) Keys(ctx context.Context) ([]ed25519.PublicKey, error) {
+	list, err := s.c.Keys(ctx, s.org)
+	if err != nil {
+		return nil, err
+	}
+	var keys []ed25519.PublicKey
+	for _, k := range list.Items {
+		if k.Purpose != purposeCheckpoint || k.Revoked != 0 {
+			continue
+		}
+		key, err := didkey.Parse(k.DID)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// Entries implements pin.Source.
+func (s served) Entries(ctx context.Context, size uint64) iter.Seq2[[]byte, error] {
+	return s.c.Entries(ctx, s.org, 1, size)
+}

@@ -1,0 +1,3 @@
+module github.com/permledger/permledger/interop
+
+go 1.26
