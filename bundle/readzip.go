@@ -174,12 +174,8 @@ func (z *zipPacked) entryBundle(i int, p place, yield func(Entry, error) bool) b
 		yield(Entry{Position: first}, err)
 		return false
 	}
-	changed := z.check(i, &records{want: p.tile.Width, left: uint64(z.files[i].size)})
+	changed := z.check(i, &records{path: z.name(i), want: p.tile.Width, left: uint64(z.files[i].size)})
 	if err := changed; err != nil && !errors.Is(err, errChanged) {
-		var in *FormError
-		if errors.As(err, &in) && in.Path == "" {
-			in.Path = z.name(i)
-		}
 		return fail(err)
 	}
 	var (
@@ -213,6 +209,7 @@ func (z *zipPacked) entryBundle(i int, p place, yield func(Entry, error) bool) b
 
 // records is written an entry bundle and looks whether it is of so many records of 1 byte and more.
 type records struct {
+	path string
 	want int
 	n    int    // records that have begun
 	skip int    // bytes of the current one that are to come
@@ -229,7 +226,7 @@ func (r *records) Write(b []byte) (int, error) {
 			continue
 		}
 		if r.half = append(r.half, b[0]); len(r.half) == 1 && r.n == r.want {
-			return 0, malformedAt("", uint64(r.n), "bytes follow the last entry")
+			return 0, malformedAt(r.path, uint64(r.n), "bytes follow the last entry")
 		}
 		b, r.left = b[1:], r.left-1
 		if len(r.half) == 1 {
@@ -237,12 +234,12 @@ func (r *records) Write(b []byte) (int, error) {
 		}
 		r.skip, r.half = int(binary.BigEndian.Uint16(r.half)), r.half[:0]
 		if r.skip == 0 || uint64(r.skip) > r.left {
-			return 0, malformedAt("", uint64(r.n), "an entry of %d bytes, where %d follow", r.skip, r.left)
+			return 0, malformedAt(r.path, uint64(r.n), "an entry of %d bytes, where %d follow", r.skip, r.left)
 		}
 		r.n++
 	}
 	if r.left == 0 && (r.n != r.want || len(r.half) > 0) {
-		return 0, malformedAt("", uint64(r.n), "it ends after %d of %d entries", r.n, r.want)
+		return 0, malformedAt(r.path, uint64(r.n), "it ends after %d of %d entries", r.n, r.want)
 	}
 	return all, nil
 }
@@ -286,16 +283,38 @@ func (z *zipPacked) documents() iter.Seq2[Document, error] {
 
 func (z *zipPacked) texts() iter.Seq2[Text, error] {
 	return func(yield func(Text, error) bool) {
-		z.each(text, func(i int, p place) bool {
-			b, err := z.read(i)
-			var t Text
-			if err == nil {
-				t, err = readText(z.name(i), b)
+		var n uint64
+		order := ascendingTexts()
+		z.each(texts, func(i int, p place) bool {
+			name := z.name(i)
+			fail := func(err error) bool {
+				yield(Text{}, err)
+				return false
 			}
-			if err == nil && hex.EncodeToString(t.Commitment[:]) != p.name {
-				err = malformed(z.name(i), "the text and its salt give another commitment: %x", t.Commitment)
+			if p.a*page != n {
+				return fail(malformed(name, "the file before it is missing, or not full"))
 			}
-			return yield(t, err) && err == nil
+			if err := z.check(i, io.Discard); err != nil {
+				return fail(err)
+			}
+			in := bufio.NewReaderSize(z.section(i), maxText+1)
+			for line := uint64(0); ; line++ {
+				b, err := in.ReadSlice('\n')
+				if err == io.EOF && len(b) == 0 && line > 0 {
+					return true
+				}
+				if err != nil || line == page {
+					return fail(malformedAt(name, line, "a line that is cut off or too long, or too few or too many lines"))
+				}
+				t, err := order(name, line, b[:len(b)-1])
+				if err != nil {
+					return fail(err)
+				}
+				if !yield(t, nil) {
+					return false
+				}
+				n++
+			}
 		})
 	}
 }

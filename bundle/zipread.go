@@ -224,7 +224,9 @@ func (z *zipFile) read(i int) ([]byte, error) {
 // check reads the contents of a file through w, and compares them with its checksum.
 func (z *zipFile) check(i int, w io.Writer) error {
 	sum := crc32.NewIEEE()
-	if _, err := io.Copy(io.MultiWriter(sum, w), z.section(i)); err != nil {
+	if _, err := io.Copy(io.MultiWriter(sum, w), z.section(i)); errors.Is(err, ErrForm) {
+		return err
+	} else if err != nil {
 		return cutOff(z.name(i), err)
 	}
 	if sum.Sum32() != z.files[i].crc {

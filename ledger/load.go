@@ -63,10 +63,13 @@ func (l *Ledger) load(ctx context.Context) error {
 		}
 	}
 	l.next, l.stored = length+1, head
-	if l.c.Headed != nil && l.head == head { // else it is told when it is stored
-		l.c.Headed(head)
+	if err := l.storeHead(); err != nil {
+		return err
 	}
-	return l.storeHead()
+	if l.c.Headed != nil && l.stored.Position > 0 {
+		l.c.Headed(l.stored)
+	}
+	return nil
 }
 
 // notTheHead says that the history is not the one of the head record, or which entry breaks it, where one does.

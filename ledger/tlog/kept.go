@@ -85,6 +85,15 @@ func (l *Log) openKept() error {
 	return l.kept.cut()
 }
 
+// Newest gives the greatest checkpoint that a log's directory keeps, without looking at its signatures; size 0: none.
+func Newest(dir, origin string) (note.Checkpoint, error) {
+	k := kept{path: filepath.Join(dir, "checkpoints"), origin: origin}
+	if err := k.read(func(r record, _ int) { k.take(r) }); err != nil {
+		return note.Checkpoint{}, fmt.Errorf("read the checkpoints that are kept: %w", err)
+	}
+	return k.newest.Checkpoint, nil
+}
+
 // take notes a record.
 func (k *kept) take(r record) {
 	k.end = r.from + r.long
