@@ -86,4 +86,3 @@ func Asked(d *decision.Decision) string {
 	}
 	return fmt.Sprintf("may %s %s%s, as of %d of %s, at %s", q.Key, q.Permission, on, d.Position, d.Ledger, q.Instant.UTC().Format(canon.TimeLayout))
 }
-

@@ -292,7 +292,7 @@ func TestRewriting(t *testing.T) {
 	kept := func(*chain.Entry) {}
 	fails(t, history(t, plain), []attack{
 		{name: "a report, the document of a review kept", tamper: func(w *world) []verify.Raw { return w.relinked(kept, "event reported") },
-			check: chain.CheckDocument, at: "review decided"}, // where "review closed" comes to stand
+			check: chain.CheckDocument, at: chain.AlgorithmEIP712 + " on 0", after: ^uint64(0)}, // one earlier: documents say of which position they are
 	})
 	w = history(t, documenttest.Guardian)
 	fails(t, w, []attack{
