@@ -18,6 +18,7 @@
 package decision
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ed25519"
 	"encoding/json"
@@ -257,3 +258,6 @@ func (d *Decision) Positions() []uint64 {
 	slices.Sort(list)
 	return list
 }
+
+// Is says whether bytes begin as a decision does.
+func Is(b []byte) bool { return bytes.HasPrefix(b, []byte(`{"decision":{`)) }

@@ -252,9 +252,12 @@ func (b *basis) access(u *subject, r *resource, in *rules.Context, assigned bool
 	}
 	b.resource(r, f)
 	b.subject(u)
-	if x.owns(u, v) || f.creator == u.number {
+	if x.owns(u, v) {
 		_, at := x.ownedAt(v)
 		b.add(at)
+		return
+	}
+	if f.creator == u.number {
 		return
 	}
 	assigned = assigned && x.assignedTo(r, f, u.number, v)
