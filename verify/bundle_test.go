@@ -366,3 +366,52 @@ func TestSignersByPosition(t *testing.T) {
 		t.Errorf("only %d are right of %d sizes: no two keys ever sign beside each other", right, len(w.entries))
 	}
 }
+
+// Given a checkpoint of more entries than are exported, then the bundle verifies as of each position, and the checkpoint is
+// the one of more; a proof or a tile that does not lead there is refused.
+func TestCheckpointBeyond(t *testing.T) {
+	w := many(t)
+	p := pack(t, w)
+	p.sign(t, p.position, "checkpoint")
+	size := p.position
+	for _, position := range []uint64{1, 2, 255, 256, 257, 511, 512, 529, 530} {
+		p.position = position
+		for _, f := range bundleForms[:2] {
+			for _, fast := range []bool{false, true} {
+				r, err := verifyBundle(t, p.write(t, f), verify.Options{Fast: fast})
+				if err != nil {
+					t.Fatal(position, f, err)
+				}
+				if r.Position != position || r.Checkpoint.Size != size || r.Root != w.roots[position-1] {
+					t.Errorf("%d %v: %+v", position, f, r)
+				}
+			}
+		}
+	}
+	p.position = 300
+	good := p.write(t, bundle.Zip)
+	for name, position := range map[string]uint64{"tile/0/001": 301, "tile/0/002.p/18": 513} {
+		b := rezip(t, good, func(f packedFiles) packedFiles {
+			tile := *f.get(name)
+			tile[(position-1)%256*32] ^= 1 // of an entry that is not here
+			return f
+		})
+		_, err := verifyBundle(t, b, verify.Options{})
+		// The tile above was made of the right one; at the edge there is none above.
+		if name == "tile/0/001" {
+			wantBrokenFile(t, err, verify.CheckTile, "tile/1/000.p/2", 257)
+		} else {
+			wantBrokenFile(t, err, verify.CheckCheckpoint, "checkpoint", 0)
+		}
+	}
+	other := open(t, plain)
+	for len(other.entries) < 300 {
+		other.do(ask{}, &events.SubjectAdded{Subject: id(fmt.Sprint("other", len(other.entries))), Key: fmt.Sprint("other", len(other.entries)), Kind: events.KindHuman})
+	}
+	forged := pack(t, other)
+	forged.Tiles, forged.Checkpoint = p.Tiles, p.Checkpoint
+	_, err := verifyBundle(t, forged.write(t, bundle.CAR), verify.Options{})
+	wantBrokenFile(t, err, verify.CheckTree, "consistency", 0)
+	_, err = verifyBundle(t, forged.write(t, bundle.Zip), verify.Options{})
+	wantBrokenFile(t, err, verify.CheckTile, "tile/0/000", 2)
+}
