@@ -202,7 +202,12 @@ func (c *Client) Recorded(ctx context.Context, org, id string) (wire.Entry, erro
 
 // Document gives the exact bytes of a signed document by its CID.
 func (c *Client) Document(ctx context.Context, org, cid string) ([]byte, error) {
-	resp, err := c.request(ctx, http.MethodGet, path(org, "documents", cid), nil, nil, nil)
+	return c.bytes(ctx, path(org, "documents", cid))
+}
+
+// bytes gives what is at a path.
+func (c *Client) bytes(ctx context.Context, path string) ([]byte, error) {
+	resp, err := c.request(ctx, http.MethodGet, path, nil, nil, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -212,6 +217,11 @@ func (c *Client) Document(ctx context.Context, org, cid string) ([]byte, error) 
 		return nil, &UnreachableError{Server: c.base, Err: err}
 	}
 	return b, nil
+}
+
+// Policy gives what a checkpoint of an organization has to satisfy now, as c2sp.org/tlog-policy has it.
+func (c *Client) Policy(ctx context.Context, org string) ([]byte, error) {
+	return c.bytes(ctx, path(org, "policy"))
 }
 
 // Documents gives a page of the signed documents about a thing: role:<key>, subject:<key>, or empty for all.
