@@ -14,6 +14,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 )
 
@@ -32,6 +34,9 @@ type Options struct {
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: nothing is said
 	Version string           // of the program, for the header field Server
+
+	// PrivateLog lets only those read checkpoints and hash tiles who may read the history.
+	PrivateLog bool
 }
 
 type server struct {
@@ -58,6 +63,9 @@ func New(n *node.Node, opts Options) http.Handler {
 	}
 	methods := map[string]map[string]*Route{}
 	for _, r := range Routes() {
+		if r.public && opts.PrivateLog {
+			r.Open, r.Action = false, rules.ActionHistoryRead
+		}
 		if methods[r.Path] == nil {
 			methods[r.Path] = map[string]*Route{}
 		}
@@ -144,7 +152,7 @@ func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) err
 	if err := c.readQuery(); err != nil {
 		return err
 	}
-	if err := c.demand(); err != nil {
+	if err := cmp.Or(c.demand(), c.readWait()); err != nil {
 		return err
 	}
 	if err := c.awaitPosition(); err != nil {

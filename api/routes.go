@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/ledger/rules"
@@ -22,6 +23,7 @@ type Route struct {
 	Query    []string // the parameters it knows
 	// own says whether a request is about nobody but the caller, who may then make it whatever it holds; nil: none is.
 	own    func(*call) bool
+	public bool // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
 	anyOrg bool // also for an organization that is not there, of which the answer says nothing
 	endpoint
 }
@@ -37,6 +39,7 @@ const (
 	whySignIn    = "nobody has a token before signing in; the password is what is judged"
 	whyDraft     = "nothing is recorded; whoever may not record the change is told so in the answer"
 	whyNode      = "it lists no organization but those that the caller is somebody in"
+	whyLog       = "hashes and signatures tell nothing of what entries say; who holds them holds the operator to them (`serve --private-log` lets only those read them who may read the history)"
 	whyInvited   = "whoever has the code of an invitation is nobody yet; the code's own signature is what is judged"
 )
 
@@ -58,11 +61,11 @@ func (e endpoint) taking(line reflect.Type) endpoint {
 func Routes() []Route {
 	const (
 		get, post, put  = http.MethodGet, http.MethodPost, http.MethodPut
-		org             = "/v1/orgs/{org}"
+		org, log        = "/v1/orgs/{org}", "/orgs/{org}/log"
 		roles, happened = rules.ActionRolesRead, rules.ActionHistoryRead
 		subjects        = rules.ActionSubjectsRead
 	)
-	atLeast := []string{"at_least"}
+	atLeast, waits := []string{"at_least"}, []string{"wait"}
 	question := reads("subject", "permission", "resource")
 	return []Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
@@ -72,7 +75,7 @@ func Routes() []Route {
 			Summary: "The organizations of the node"},
 		{Method: post, Path: "/v1/orgs/prepare", Why: whyOpening, Operator: true, endpoint: handle(prepareOpening),
 			Summary: "The command that opens an organization, to be signed"},
-		{Method: post, Path: "/v1/orgs", Why: whyOpening, Operator: true, endpoint: handle(openOrganization),
+		{Method: post, Path: "/v1/orgs", Why: whyOpening, Operator: true, Query: waits, endpoint: handle(openOrganization),
 			Summary: "Open an organization with a signed command"},
 		{Method: get, Path: org, Action: rules.ActionOrganizationRead, Query: reads(), endpoint: answer(getOrganization),
 			Summary: "One organization"},
@@ -81,14 +84,14 @@ func Routes() []Route {
 
 		{Method: post, Path: org + "/prepare", Why: whyDraft, Query: atLeast, endpoint: handle(prepare),
 			Summary: "The command of a change, to be signed, and what it would do"},
-		{Method: post, Path: org + "/commands", Why: whySigned, Query: []string{"stop"},
+		{Method: post, Path: org + "/commands", Why: whySigned, Query: []string{"stop", "wait"},
 			endpoint: lines[wire.Outcome](recordCommands).taking(reflect.TypeFor[wire.Submission]()),
 			Summary:  "Record signed commands, one a line; each line is answered in turn"},
-		{Method: post, Path: org + "/do", Why: whyDo, Query: atLeast, endpoint: handle(do),
+		{Method: post, Path: org + "/do", Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(do),
 			Summary: "Record a change in the caller's name, signed with its API key or in its session; private texts in words"},
-		{Method: put, Path: org + "/subjects/{key}/permissions", Why: whyDo, Query: atLeast, endpoint: handle(putPermissions),
+		{Method: put, Path: org + "/subjects/{key}/permissions", Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putPermissions),
 			Summary: "Replace all that a subject was given without a role"},
-		{Method: put, Path: org + "/subjects/{key}/roles", Why: whyDo, Query: atLeast, endpoint: handle(putRoles),
+		{Method: put, Path: org + "/subjects/{key}/roles", Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putRoles),
 			Summary: "Replace all roles of a subject"},
 		{Method: get, Path: org + "/operations", Why: whyDescribes, endpoint: answer(operations),
 			Summary: "What the API can do, and which permission each operation takes"},
@@ -96,7 +99,7 @@ func Routes() []Route {
 			Summary: "Who makes the request"},
 		{Method: post, Path: org + "/sessions", Open: true, anyOrg: true, Why: whySignIn, endpoint: handle(signIn),
 			Summary: "Sign in with a password"},
-		{Method: put, Path: org + "/login", Why: whySelf, endpoint: handle(putLogin),
+		{Method: put, Path: org + "/login", Why: whySelf, Query: waits, endpoint: handle(putLogin),
 			Summary: "Give oneself a password, or another"},
 		{Method: http.MethodDelete, Path: org + "/sessions", Why: whySelf, endpoint: answer(signOut),
 			Summary: "Sign out: end the session that the request is made in"},
@@ -109,7 +112,7 @@ func Routes() []Route {
 			Summary: "A role with its permissions"},
 		{Method: get, Path: org + "/invitations/{did}", Open: true, Why: whyInvited, endpoint: answer(getInvitation),
 			Summary: "What an invitation is for"},
-		{Method: post, Path: org + "/join", Open: true, Why: whyInvited, endpoint: handle(acceptInvitation),
+		{Method: post, Path: org + "/join", Open: true, Why: whyInvited, Query: waits, endpoint: handle(acceptInvitation),
 			Summary: "Join with a command that the code of an invitation signed"},
 		{Method: get, Path: org + "/api-keys", Action: rules.ActionAPIKeyRead, own: holdsKeys, Query: reads(), endpoint: answer(listAPIKeys),
 			Summary: "The API keys; to who may not read them all, those that are assigned to it"},
@@ -126,12 +129,12 @@ func Routes() []Route {
 		{Method: get, Path: org + "/permissions", Action: rules.ActionPermissionsRead, Query: reads("subject"), endpoint: answer(listPermissions),
 			Summary: "What can be given"},
 
-		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(check),
-			Summary: "Whether a subject may do something"},
+		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: append(slices.Clone(question), "proof"), endpoint: answer(check),
+			Summary: "Whether a subject may do something; with proof=true also as a signed decision"},
 		{Method: get, Path: org + "/explain", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
 			Summary: "Whether a subject may do something, and what is missing"},
-		{Method: post, Path: org + "/check", Action: roles, own: always, Query: reads(), endpoint: handle(checkWith),
-			Summary: "Whether a subject may do something, with what conditions compare; with record the answer is noted in the activity stream"},
+		{Method: post, Path: org + "/check", Action: roles, own: always, Query: reads("proof"), endpoint: handle(checkWith),
+			Summary: "Whether a subject may do something, with what conditions compare; with record the answer is noted in the activity stream; with proof=true also as a signed decision"},
 		{Method: post, Path: org + "/explain", Action: roles, own: always, Query: reads(), endpoint: handle(explainWith),
 			Summary: "Whether a subject may do something, with what conditions compare, and what is missing"},
 		{Method: get, Path: org + "/resources", Action: rules.ActionResourcesRead, own: ofCallerQuery("subject"),
@@ -187,6 +190,10 @@ func Routes() []Route {
 			Summary: "The exact bytes of entries, each behind its length in two bytes, big-endian"},
 		{Method: get, Path: org + "/entries/{ref}", Action: happened, Query: atLeast, endpoint: answer(getEntry),
 			Summary: "An entry by position or CID"},
+		{Method: get, Path: org + "/entries/{ref}/proof", Action: happened, Query: atLeast, endpoint: stream(mediaProof, nil, prove),
+			Summary: "The proof that an entry, by position or CID, is in the log: a C2SP tlog-proof"},
+		{Method: get, Path: org + "/consistency", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaProof, nil, proveGrowth),
+			Summary: "The proof that the log of so many entries begins with the log of fewer"},
 		{Method: get, Path: org + "/documents", Action: happened, Query: reads("about", "limit", "cursor"), endpoint: answer(listDocuments),
 			Summary: "The signed documents"},
 		{Method: get, Path: org + "/documents/{cid}", Action: happened, Query: atLeast, endpoint: stream(mediaDocument, nil, getDocument),
@@ -198,5 +205,12 @@ func Routes() []Route {
 			Summary: "The newest that was refused, who signed in, and what was mended; of others where the caller may read their log"},
 		{Method: get, Path: org + "/watch", Action: happened, Query: []string{"from"}, endpoint: lines[wire.Item](watch),
 			Summary: "What happens, as it is recorded: lines, or server-sent events where the caller accepts them"},
+
+		{Method: get, Path: log + "/checkpoint", Open: true, public: true, Why: whyLog, endpoint: stream(mediaNote, nil, getCheckpoint),
+			Summary: "The newest checkpoint of the organization's log: a signed note, as C2SP tlog-checkpoint says"},
+		{Method: get, Path: log + "/tile/{path...}", Open: true, public: true, Why: whyLog, endpoint: stream(mediaEntries, nil, getTile),
+			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
+		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, endpoint: stream(mediaEntries, nil, getEntryBundle),
+			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
 	}
 }

@@ -13,8 +13,8 @@ import (
 
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/journal"
-	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/note"
+	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/stream"
 	"github.com/permledger/permledger/ledger/tlog"
 )

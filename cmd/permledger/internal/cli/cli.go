@@ -73,6 +73,7 @@ type app struct {
 	key    string
 	reason string
 	dryRun bool
+	stands string // how strongly a change must stand before the command ends
 	wallet walletFlags
 
 	made  *madeKey      // by this command; nil: none
