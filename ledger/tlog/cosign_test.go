@@ -3,6 +3,8 @@ package tlog_test
 import (
 	"bytes"
 	"crypto/ed25519"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +50,35 @@ func TestRenewedCosignatures(t *testing.T) {
 	for _, when := range []string{"now", "after a start"} {
 		if b, _, err := w.log.Cosigned(3); err != nil || !bytes.Equal(b, kept) {
 			t.Errorf("%s it is kept as\n%s\nwant\n%s%v", when, b, kept, err)
+		}
+		w.log.Close()
+		w.mustOpen()
+	}
+}
+
+// TestWitnessesAnswerAtOnce: no cosignature is lost to another that comes at the same time.
+func TestWitnessesAnswerAtOnce(t *testing.T) {
+	const witnesses = 8
+	w := newWorld(t)
+	w.mustOpen()
+	c := w.write(5)
+	var all sync.WaitGroup
+	for i := range witnesses {
+		s, err := note.Cosign(c.Text(), fmt.Sprint("w", i), signer(fmt.Sprint("w", i)), w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() {
+			if err := w.log.AddCosignature(c.Size, s); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	for range 2 {
+		b, _, _ := w.log.Latest()
+		if n, err := note.Parse(b); err != nil || len(n.Signatures) != 1+witnesses {
+			t.Errorf("%v\n%s", err, b)
 		}
 		w.log.Close()
 		w.mustOpen()

@@ -137,6 +137,8 @@ func (l *Log) Cosigned(covering uint64) ([]byte, note.Checkpoint, error) {
 // AddCosignature keeps a cosignature of a checkpoint that was published, which whoever brings it has verified. What is kept
 // has one cosignature of each witness, for ever the first: a newer one, of a log that nothing is written to, is only shown.
 func (l *Log) AddCosignature(size uint64, s note.Signature) error {
+	l.cosigning.Lock() // witnesses answer at the same time, and none must take another one's away
+	defer l.cosigning.Unlock()
 	l.keep.Lock()
 	p, ok, err := l.kept.at(size)
 	l.keep.Unlock()
