@@ -56,14 +56,14 @@ var layers = map[string][]string{
 	"verify":                       {"bundle", "events/...", "ledger/chain", "ledger/credential", "ledger/decision", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
 	"bundle":                       {"events", "events/canon", "ledger/chain", "ledger/journal", "ledger/note", "ledger/private", "ledger/tree", "schemas"},
 	"bundle/bundletest":            {"bundle", "events/...", "ledger/..."},
-	"node":                         {"events/...", "ledger", "ledger/...", "projections", "projections/..."},
+	"node":                         {"events/...", "ledger", "ledger/...", "projections", "projections/...", "witness"},
 	"api/wire":                     {},
 	"api":                          {"api/wire", "events/...", "ledger", "ledger/...", "node", "projections/...", "schemas/..."},
 	"client/pin":                   {"events/didkey", "ledger/chain", "ledger/note", "ledger/tree"},
 	"client":                       {"api/wire", "client/pin", "events/...", "importer", "ledger/note", "ledger/tree", "ledger/chain", "ledger/private", "ledger/rules", "ledger/secret", "ledger/wallet", "schemas/catalogues"},
 	"internal/faults":              {"api/wire", "client", "events", "events/didkey", "ledger/private", "ledger/stream", "node"},
 	"cmd/soak":                     {"internal/faults"},
-	"cmd/permledger/...":           {"api", "api/wire", "bundle", "client", "client/...", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify"},
+	"cmd/permledger/...":           {"api", "api/wire", "bundle", "client", "client/...", "cmd/permledger/...", "events/...", "importer", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify", "witness"},
 }
 
 // apart says what a package must not reach, not even through others, and why.

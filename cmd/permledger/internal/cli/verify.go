@@ -62,13 +62,13 @@ type checkpoint struct {
 	Root      string    `json:"root"`
 	Keys      []string  `json:"keys"`    // of the ledger, that signed
 	Trusted   bool      `json:"trusted"` // by the policy of --trust
-	Witnesses []witness `json:"witnesses"`
+	Witnesses []cosigner `json:"witnesses"`
 	Claimed   bool      `json:"claimed,omitempty"` // who the witnesses are, only the bundle says
 	At        time.Time `json:"at"`
 	Vouched   string    `json:"vouched"` // who says that: witnesses, or the last entry
 }
 
-type witness struct {
+type cosigner struct {
 	Name string    `json:"name"`
 	Key  string    `json:"key"`
 	At   time.Time `json:"at"`
@@ -323,10 +323,10 @@ func report(r *verify.Report) verified {
 	if c := r.Checkpoint; c != nil {
 		v.Checkpoint = &checkpoint{
 			Origin: c.Origin, Size: c.Size, Root: base64.StdEncoding.EncodeToString(c.Root[:]), Keys: c.Keys, Trusted: c.Trusted,
-			Witnesses: []witness{}, Claimed: c.Claimed, At: c.At.UTC(), Vouched: c.Vouched,
+			Witnesses: []cosigner{}, Claimed: c.Claimed, At: c.At.UTC(), Vouched: c.Vouched,
 		}
 		for _, w := range c.Witnesses {
-			v.Checkpoint.Witnesses = append(v.Checkpoint.Witnesses, witness{w.Name, w.Key.String(), w.At.UTC()})
+			v.Checkpoint.Witnesses = append(v.Checkpoint.Witnesses, cosigner{w.Name, w.Key.String(), w.At.UTC()})
 		}
 	}
 	v.Proven, v.NotProven = r.Words()
