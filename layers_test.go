@@ -41,6 +41,7 @@ var layers = map[string][]string{
 	"ledger/credential":            {"events/..."},
 	"ledger/decision":              {"events/...", "ledger/chain", "ledger/note", "ledger/rules", "ledger/tree"},
 	"ledger/document":              {"events/...", "ledger/chain", "ledger/credential", "ledger/rules", "ledger/snapshot"},
+	"ledger/document/page":         {"events/canon", "ledger/credential", "ledger/document"},
 	"ledger/document/documenttest": {"events/...", "ledger/..."},
 	"ledger":                       {"events/...", "ledger/..."},
 	"projections":                  {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -119,11 +120,13 @@ func (r *Reader) readManifest(b []byte) error {
 	return nil
 }
 
-// textFile is the file of a private text, as canonical JSON (RFC 8785) has it.
+// textFile is a private text as a line or a block, as canonical JSON (RFC 8785) has it.
 type textFile struct {
 	Salt string `json:"salt"` // base64url without padding
 	Text string `json:"text"`
 }
+
+var errText = errors.New("not the canonical JSON of a text with its salt of 32 bytes")
 
 func appendText(t Text) ([]byte, error) {
 	b, err := json.Marshal(textFile{base64.RawURLEncoding.EncodeToString(t.Salt[:]), t.Text})
@@ -133,19 +136,19 @@ func appendText(t Text) ([]byte, error) {
 	return jcs.Transform(b)
 }
 
-func readText(path string, b []byte) (Text, error) {
+func readText(b []byte) (Text, error) {
 	var f textFile
 	if err := json.Unmarshal(b, &f); err != nil {
-		return Text{}, malformed(path, "no text with its salt")
+		return Text{}, errText
 	}
 	t := Text{Text: f.Text}
 	if salt, err := base64.RawURLEncoding.DecodeString(f.Salt); err != nil || len(salt) != len(t.Salt) {
-		return Text{}, malformed(path, "the salt is not of 32 bytes")
+		return Text{}, errText
 	} else {
 		t.Salt = [32]byte(salt)
 	}
 	if again, err := appendText(t); err != nil || !bytes.Equal(again, b) {
-		return Text{}, malformed(path, "not the canonical JSON of a text with its salt")
+		return Text{}, errText
 	}
 	t.Commitment = events.Commit(t.Salt, t.Text)
 	return t, nil
