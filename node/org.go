@@ -2,7 +2,7 @@ package node
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,6 +25,7 @@ import (
 	"github.com/permledger/permledger/projections/documents"
 	"github.com/permledger/permledger/projections/history"
 	"github.com/permledger/permledger/projections/topic"
+	"github.com/permledger/permledger/witness"
 )
 
 // Org is one organization of a node: its ledger, and what is computed from it.
@@ -49,7 +50,9 @@ type Org struct {
 	feeds   sync.WaitGroup
 	news    *news
 	texts   *sharedTexts // nil outside a cluster
-	live    atomic.Bool  // what was to be erased before is being erased, or is
+	// witnesses are asked to cosign checkpoints; nil: the node has none.
+	witnesses *witness.Submitter
+	live      atomic.Bool // what was to be erased before is being erased, or is
 }
 
 // Genesis is what stands outside journal and stream of a ledger that exists.
@@ -163,7 +166,8 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	o.stop = stop
 	o.feeds.Go(func() { o.Activity.run(feeds) })
 	o.feeds.Go(func() { publishTopic(feeds, n.conn, o, n.log) })
-	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o, keys) })
+	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
+	n.askWitnesses(o)
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })
 		o.feeds.Go(func() { n.enlist(feeds, o, keys) })
@@ -191,7 +195,7 @@ func (o *Org) DIDDocument(position uint64) []byte {
 }
 
 // DocumentSigner gives the key that signs documents as a did:key, where the node holds it.
-func (o *Org) DocumentSigner(did string) (ed25519.PrivateKey, bool) { return o.keys.Signer(did) }
+func (o *Org) DocumentSigner(did string) (crypto.Signer, bool) { return o.keys.Signer(did) }
 
 // Waits says why a command would have to wait now; nil: it is decided. It asks nobody for longer than 2 s.
 func (o *Org) Waits(ctx context.Context) error {
@@ -207,6 +211,9 @@ func (o *Org) Waits(ctx context.Context) error {
 func (o *Org) close() error {
 	var err error
 	if o.Ledger != nil {
+		if o.witnesses != nil {
+			o.witnesses.Close()
+		}
 		err = o.Ledger.Close()
 		o.Log.Close()
 		o.stop()
