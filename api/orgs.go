@@ -57,7 +57,7 @@ func health(c *call, w http.ResponseWriter) error {
 
 func healthOf(ctx context.Context, o *node.Org) *wire.OrganizationHealth {
 	head := o.Access.Head()
-	one := &wire.OrganizationHealth{ID: o.ID, Position: head.Position, CID: head.CID, Writing: true}
+	one := &wire.OrganizationHealth{ID: o.ID, Position: head.Position, CID: head.CID, Writing: true, Witnesses: witnesses(o)}
 	err := o.Ledger.Err()
 	if err == nil {
 		err = o.Waits(ctx)
@@ -129,7 +129,7 @@ func organization(c *call, a access.AsOf) (wire.Organization, error) {
 		w.Recovery.To = keyOf(o, to)
 	}
 	first, _ := o.Access.At(1)
-	w.Genesis = first.CID
+	w.Genesis, w.Witnesses = first.CID, witnesses(o)
 	return w, nil
 }
 

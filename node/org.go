@@ -24,6 +24,7 @@ import (
 	"github.com/permledger/permledger/projections/documents"
 	"github.com/permledger/permledger/projections/history"
 	"github.com/permledger/permledger/projections/topic"
+	"github.com/permledger/permledger/witness"
 )
 
 // Org is one organization of a node: its ledger, and what is computed from it.
@@ -48,7 +49,9 @@ type Org struct {
 	feeds   sync.WaitGroup
 	news    *news
 	texts   *sharedTexts // nil outside a cluster
-	live    atomic.Bool  // what was to be erased before is being erased, or is
+	// witnesses are asked to cosign checkpoints; nil: the node has none.
+	witnesses *witness.Submitter
+	live      atomic.Bool // what was to be erased before is being erased, or is
 }
 
 // Genesis is what stands outside journal and stream of a ledger that exists.
@@ -163,6 +166,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	o.feeds.Go(func() { o.Activity.run(feeds) })
 	o.feeds.Go(func() { publishTopic(feeds, n.conn, o, n.log) })
 	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
+	n.askWitnesses(o)
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })
 		o.feeds.Go(func() { n.enlist(feeds, o, keys) })
@@ -201,6 +205,9 @@ func (o *Org) Waits(ctx context.Context) error {
 func (o *Org) close() error {
 	var err error
 	if o.Ledger != nil {
+		if o.witnesses != nil {
+			o.witnesses.Close()
+		}
 		err = o.Ledger.Close()
 		o.Log.Close()
 		o.stop()

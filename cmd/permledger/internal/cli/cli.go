@@ -173,6 +173,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.proveCommand(),
 		a.catCommand(),
 		a.topicCommand(),
+		a.policyCommand(),
 		a.watchCommand(),
 		a.pinCommand(),
 		a.verifyCommand(),

@@ -22,7 +22,7 @@ import (
 const drain = 5 * time.Second
 
 func (a *app) serveCommand() *cobra.Command {
-	var listen string
+	var listen, witnesses string
 	var private bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -36,6 +36,11 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if witnesses != "" {
+				if o.Witnesses, err = node.ReadWitnesses(witnesses); err != nil {
+					return err
+				}
+			}
 			n, err := a.open(c.Context(), o)
 			if err != nil {
 				return err
@@ -44,6 +49,7 @@ func (a *app) serveCommand() *cobra.Command {
 		},
 	}
 	a.nats.flags(c, a.p)
+	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "the `address` to listen on; port 0 takes any that is free")
 	c.Flags().BoolVar(&private, "private-log", false, "let only those read checkpoints and hash tiles who may read the history")
 	return c
