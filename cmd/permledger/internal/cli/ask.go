@@ -23,7 +23,7 @@ func third(args []string) string {
 func (a *app) checkCommand() *cobra.Command {
 	var quiet, record, proof bool
 	var beside aside
-	var out string
+	var out outFile
 	c := a.reads(&cobra.Command{
 		Use:   "check SUBJECT PERMISSION [RESOURCE]",
 		Short: "Say whether a subject may do something: exit 0 yes, 1 no",
@@ -36,7 +36,7 @@ func (a *app) checkCommand() *cobra.Command {
 			switch {
 			case record && a.asOf != "":
 				return usage("check: what is recorded is decided now: --record goes without --as-of")
-			case out != "" && !proof:
+			case out.path != "" && !proof:
 				return usage("check: -O names the file of a decision: it goes with --proof")
 			}
 			return a.with(c.Context(), func(s *session) error {
@@ -68,7 +68,7 @@ func (a *app) checkCommand() *cobra.Command {
 	c.Flags().BoolVar(&record, "record", false, "note the answer in the activity stream: it counts as use in the report unused")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "write nothing; the exit code answers")
 	c.Flags().BoolVar(&proof, "proof", false, "write the answer as a signed decision, with the entries that give it: see permledger verify")
-	outFlag(c, &out)
+	out.flags(c)
 	c.MarkFlagsMutuallyExclusive("proof", "quiet")
 	return c
 }

@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
+	"io"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -14,7 +12,7 @@ import (
 )
 
 func (a *app) proveCommand() *cobra.Command {
-	var out string
+	var out outFile
 	c := &cobra.Command{
 		Use:   "prove POSITION|CID|head~N|COMMAND|A..B",
 		Short: "Write the proof that an entry is in the log, or that the log of B entries begins with the log of A",
@@ -34,17 +32,12 @@ entries was changed or taken out since: verified in the same way.`,
 				if err != nil {
 					return fmt.Errorf("prove %s: %w", args[0], err)
 				}
-				return a.file(out, b)
+				return out.write(a, b)
 			})
 		},
 	}
-	outFlag(c, &out)
+	out.flags(c)
 	return c
-}
-
-// outFlag lets an answer be written to a file.
-func outFlag(c *cobra.Command, out *string) {
-	c.Flags().StringVarP(out, "out", "O", "", "write it to a `file`, which must not be there yet; else to standard output")
 }
 
 func (a *app) proof(ctx context.Context, s *session, ref string) ([]byte, error) {
@@ -63,36 +56,39 @@ func (a *app) proof(ctx context.Context, s *session, ref string) ([]byte, error)
 	return s.Prove(ctx, s.org, strconv.FormatUint(en.Seq, 10))
 }
 
-// file writes an answer to a file that is not there yet, or where none is named to standard output.
-func (a *app) file(path string, b []byte) error {
-	if path == "" || path == "-" {
+// outFile is where an answer goes that is a file of its own.
+type outFile struct {
+	path string // empty, or -: standard output
+	over bool
+}
+
+func (f *outFile) flags(c *cobra.Command) {
+	c.Flags().StringVarP(&f.path, "output-file", "O", "", "the `file` that is written, instead of standard output")
+	c.Flags().BoolVar(&f.over, "force", false, "write over a file that is there")
+}
+
+func (f *outFile) write(a *app, b []byte) error {
+	if f.path == "" {
 		return a.write(b)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if errors.Is(err, fs.ErrExist) {
-		return usage("-O %s: the file exists already", path)
-	}
-	if err != nil {
-		return usage("-O: %w", err)
-	}
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	_, err := a.into(f.path, f.over, func(w io.Writer) error {
+		_, err := w.Write(b)
+		return err
+	}, "")
+	return err
 }
 
 // decided writes the answer to a question as a signed decision, and says it.
-func (a *app) decided(ctx context.Context, s *session, q wire.Question, out string) error {
+func (a *app) decided(ctx context.Context, s *session, q wire.Question, out outFile) error {
 	answer, err := s.Decide(ctx, s.org, q, a.read())
 	if err != nil {
 		return fmt.Errorf("check %s %s: %w", q.Subject, q.Permission, err)
 	}
-	if err := a.file(out, answer.Decision); err != nil {
+	if err := out.write(a, answer.Decision); err != nil {
 		return err
 	}
-	if out != "" {
-		a.say("%s, %s: the decision is in %s", map[bool]string{true: "allowed", false: "denied"}[answer.Allowed], asOfText(answer.AsOf), out)
+	if out.path != "" && out.path != "-" {
+		a.say("%s, %s: the decision is in %s", map[bool]string{true: "allowed", false: "denied"}[answer.Allowed], asOfText(answer.AsOf), out.path)
 	}
 	return refusedIf(!answer.Allowed)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/permledger/permledger/bundle"
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
 	decisions "github.com/permledger/permledger/ledger/decision"
@@ -294,8 +295,11 @@ func (a *app) verifyDecision(ctx context.Context, p *proven, b []byte, f *proofF
 	replay := a.replay(f, events.Organization(d.Ledger))
 	o.Trust, o.MaxAge = nil, 0 // the decision's checkpoint is held against both, and the history against that
 	if err := verify.Replayed(ctx, v, o, replay); err != nil {
-		if errors.Is(err, decisions.ErrRefused) {
-			err = refusedProof(err)
+		switch {
+		case errors.Is(err, decisions.ErrRefused):
+			return refusedProof(err)
+		case errors.Is(err, verify.ErrNotWhole), errors.Is(err, bundle.ErrNotBundle), errors.Is(err, verify.ErrNothing):
+			return usage("verify: %w", err)
 		}
 		return err
 	}
@@ -337,9 +341,6 @@ func (a *app) replay(f *proofFlags, org string) func(context.Context, verify.Opt
 			dir = filepath.Join(dir, "orgs", org)
 		}
 		_, err := verify.Directory(ctx, dir, o)
-		if errors.Is(err, verify.ErrNothing) {
-			return usage("--ledger: %w", err)
-		}
 		return err
 	}
 }
