@@ -51,7 +51,7 @@ func (o *org) program(env []string, in string, args ...string) ran {
 	}
 	cmd := exec.CommandContext(o.t.Context(), path, args...)
 	var out, errs bytes.Buffer
-	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Stdin = append(env, "HOME="+scratch, "PATH="+os.Getenv("PATH")), o.t.TempDir(), &out, &errs, strings.NewReader(in)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.Stdin = append(env, "HOME="+scratch, "PERMLEDGER_PINS="+o.pins(), "PATH="+os.Getenv("PATH")), o.t.TempDir(), &out, &errs, strings.NewReader(in)
 	err = cmd.Run()
 	if err != nil && !errors.As(err, new(*exec.ExitError)) {
 		o.t.Fatalf("permledger %q: %v", args, err)
@@ -67,6 +67,11 @@ func (o *org) Run(who string, args ...string) string {
 		o.t.Fatalf("permledger %q ended with %d:\n%s%s", args, r.Code, r.Out, r.Err)
 	}
 	return r.Out
+}
+
+// pins gives where commands of a test keep checkpoints: another server may take its port in the next.
+func (o *org) pins() string {
+	return filepath.Join(scratch, "pins", strings.ReplaceAll(o.t.Name(), "/", "_"))
 }
 
 var keyFiles sync.Mutex

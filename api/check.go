@@ -77,6 +77,18 @@ func check(c *call) (wire.Check, error) {
 	if err != nil {
 		return q.Check, err
 	}
+	return c.checkOrProve(q)
+}
+
+// checkOrProve answers, with a signed decision where the parameter proof asks for it.
+func (c *call) checkOrProve(q question) (wire.Check, error) {
+	proof, err := c.flag("proof")
+	switch {
+	case err != nil:
+		return q.Check, err
+	case proof:
+		return c.decided(q)
+	}
 	return c.check(q)
 }
 
@@ -88,7 +100,7 @@ func checkWith(c *call, w wire.Question) (wire.Check, error) {
 	if err != nil {
 		return q.Check, err
 	}
-	answer, err := c.check(q)
+	answer, err := c.checkOrProve(q)
 	if err == nil && w.Record {
 		c.note(answer)
 	}

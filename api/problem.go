@@ -43,6 +43,7 @@ var titles = map[string]string{
 	wire.CodeTooLarge:         "The request is too large",
 	wire.CodeMediaType:        "The request is of another type",
 	wire.CodeNotYet:           "The ledger is not that far",
+	wire.CodeNoCheckpoint:     "Nothing to prove it with",
 	wire.CodeNotTried:         "Not tried",
 	wire.CodeWait:             "Nothing can be recorded just now",
 	wire.CodeStopped:          "The ledger takes no more commands",

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"reflect"
+	"slices"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/ledger/rules"
@@ -124,12 +125,12 @@ func Routes() []Route {
 		{Method: get, Path: org + "/permissions", Action: rules.ActionPermissionsRead, Query: reads("subject"), endpoint: answer(listPermissions),
 			Summary: "What can be given"},
 
-		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(check),
-			Summary: "Whether a subject may do something"},
+		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: append(slices.Clone(question), "proof"), endpoint: answer(check),
+			Summary: "Whether a subject may do something; with proof=true also as a signed decision"},
 		{Method: get, Path: org + "/explain", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
 			Summary: "Whether a subject may do something, and what is missing"},
-		{Method: post, Path: org + "/check", Action: roles, own: always, Query: reads(), endpoint: handle(checkWith),
-			Summary: "Whether a subject may do something, with what conditions compare; with record the answer is noted in the activity stream"},
+		{Method: post, Path: org + "/check", Action: roles, own: always, Query: reads("proof"), endpoint: handle(checkWith),
+			Summary: "Whether a subject may do something, with what conditions compare; with record the answer is noted in the activity stream; with proof=true also as a signed decision"},
 		{Method: post, Path: org + "/explain", Action: roles, own: always, Query: reads(), endpoint: handle(explainWith),
 			Summary: "Whether a subject may do something, with what conditions compare, and what is missing"},
 		{Method: get, Path: org + "/resources", Action: rules.ActionResourcesRead, own: ofCallerQuery("subject"),
@@ -185,6 +186,10 @@ func Routes() []Route {
 			Summary: "The exact bytes of entries, each behind its length in two bytes, big-endian"},
 		{Method: get, Path: org + "/entries/{ref}", Action: happened, Query: atLeast, endpoint: answer(getEntry),
 			Summary: "An entry by position or CID"},
+		{Method: get, Path: org + "/entries/{ref}/proof", Action: happened, Query: atLeast, endpoint: stream(mediaProof, nil, prove),
+			Summary: "The proof that an entry, by position or CID, is in the log: a C2SP tlog-proof"},
+		{Method: get, Path: org + "/consistency", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaProof, nil, proveGrowth),
+			Summary: "The proof that the log of so many entries begins with the log of fewer"},
 		{Method: get, Path: org + "/documents", Action: happened, Query: reads("about", "limit", "cursor"), endpoint: answer(listDocuments),
 			Summary: "The signed documents"},
 		{Method: get, Path: org + "/documents/{cid}", Action: happened, Query: atLeast, endpoint: stream(mediaDocument, nil, getDocument),

@@ -174,7 +174,7 @@ func malformedAt(path string, index uint64, format string, args ...any) error {
 
 // Limits of what is read, whatever a bundle says of itself.
 const (
-	maxFiles    = 1 << 18 // in a zip file
+	maxFiles    = 1 << 17 // in a zip file
 	maxName     = 96      // bytes of a path
 	maxSmall    = 1 << 20 // bytes of a checkpoint, a proof, a policy and whatever else is no entry and no document
 	maxText     = 1 << 16 // bytes of a private text with its salt

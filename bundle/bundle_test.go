@@ -225,3 +225,5 @@ func TestWriteRefuses(t *testing.T) {
 		}
 	}
 }
+
+func logKey(s *bundle.Source) string { return bundletest.LogKey(s.Origin).String() }

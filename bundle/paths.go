@@ -127,7 +127,7 @@ func parsePath(path string) (place, error) {
 			return place{kind: text, name: name}, nil
 		}
 	case "schemas":
-		if name, ok := strings.CutSuffix(rest, ".json"); ok && len(name) > 0 && schemaName.All(name) && name[0] != '.' {
+		if name, ok := strings.CutSuffix(rest, ".json"); ok && len(name) > 0 && schemaName.All(name) && name[0] != '.' && !strings.Contains(name+".", "..") {
 			return place{kind: schema, name: name}, nil
 		}
 	}

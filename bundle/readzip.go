@@ -166,18 +166,16 @@ func (z *zipPacked) entries() iter.Seq2[Entry, error] {
 // slab is how much memory is taken at once for entries, in bytes: few of them outlive the others of their slab.
 const slab = 128 << 10
 
-// entryBundle gives the entries of one bundle of tlog-tiles, whose form it has looked at as a whole.
+// entryBundle gives the entries of one bundle of tlog-tiles, whose form it has looked at as a whole. That bytes have changed
+// it says behind them: who verifies entries can say which one it is.
 func (z *zipPacked) entryBundle(i int, p place, yield func(Entry, error) bool) bool {
 	first := p.a*tree.TileWidth + 1
 	fail := func(err error) bool {
 		yield(Entry{Position: first}, err)
 		return false
 	}
-	if err := z.check(i, &records{want: p.tile.Width, left: uint64(z.files[i].size)}); err != nil {
-		var in *FormError
-		if errors.As(err, &in) && in.Path == "" {
-			in.Path = z.name(i)
-		}
+	changed := z.check(i, &records{path: z.name(i), want: p.tile.Width, left: uint64(z.files[i].size)})
+	if err := changed; err != nil && !errors.Is(err, errChanged) {
 		return fail(err)
 	}
 	var (
@@ -203,11 +201,15 @@ func (z *zipPacked) entryBundle(i int, p place, yield func(Entry, error) bool) b
 			return false
 		}
 	}
+	if changed != nil {
+		return fail(changed)
+	}
 	return true
 }
 
 // records is written an entry bundle and looks whether it is of so many records of 1 byte and more.
 type records struct {
+	path string
 	want int
 	n    int    // records that have begun
 	skip int    // bytes of the current one that are to come
@@ -224,7 +226,7 @@ func (r *records) Write(b []byte) (int, error) {
 			continue
 		}
 		if r.half = append(r.half, b[0]); len(r.half) == 1 && r.n == r.want {
-			return 0, malformedAt("", uint64(r.n), "bytes follow the last entry")
+			return 0, malformedAt(r.path, uint64(r.n), "bytes follow the last entry")
 		}
 		b, r.left = b[1:], r.left-1
 		if len(r.half) == 1 {
@@ -232,12 +234,12 @@ func (r *records) Write(b []byte) (int, error) {
 		}
 		r.skip, r.half = int(binary.BigEndian.Uint16(r.half)), r.half[:0]
 		if r.skip == 0 || uint64(r.skip) > r.left {
-			return 0, malformedAt("", uint64(r.n), "an entry of %d bytes, where %d follow", r.skip, r.left)
+			return 0, malformedAt(r.path, uint64(r.n), "an entry of %d bytes, where %d follow", r.skip, r.left)
 		}
 		r.n++
 	}
 	if r.left == 0 && (r.n != r.want || len(r.half) > 0) {
-		return 0, malformedAt("", uint64(r.n), "it ends after %d of %d entries", r.n, r.want)
+		return 0, malformedAt(r.path, uint64(r.n), "it ends after %d of %d entries", r.n, r.want)
 	}
 	return all, nil
 }

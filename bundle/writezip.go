@@ -74,7 +74,11 @@ func (p *packer) writeZip(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	z.add(fileReadme, p.readme())
+	readme, err := p.readme()
+	if err != nil {
+		return err
+	}
+	z.add(fileReadme, readme)
 	z.add(fileManifest, manifest)
 	z.add(fileCheckpoint, p.Checkpoint)
 	if len(p.Policy) > 0 {

@@ -224,7 +224,9 @@ func (z *zipFile) read(i int) ([]byte, error) {
 // check reads the contents of a file through w, and compares them with its checksum.
 func (z *zipFile) check(i int, w io.Writer) error {
 	sum := crc32.NewIEEE()
-	if _, err := io.Copy(io.MultiWriter(sum, w), z.section(i)); err != nil {
+	if _, err := io.Copy(io.MultiWriter(sum, w), z.section(i)); errors.Is(err, ErrForm) {
+		return err
+	} else if err != nil {
 		return cutOff(z.name(i), err)
 	}
 	if sum.Sum32() != z.files[i].crc {
@@ -234,8 +236,10 @@ func (z *zipFile) check(i int, w io.Writer) error {
 }
 
 func (z *zipFile) changed(i int) error {
-	return malformed(z.name(i), "its bytes have changed: they do not fit the checksum of the zip file")
+	return malformed(z.name(i), "%w: they do not fit the checksum of the zip file", errChanged)
 }
+
+var errChanged = errors.New("its bytes have changed")
 
 // readAt fills b.
 func readAt(r io.ReaderAt, b []byte, at int64) error {

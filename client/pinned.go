@@ -15,6 +15,7 @@ import (
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client/pin"
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
@@ -22,9 +23,6 @@ import (
 
 // pinEvery is how often a client that lives on looks at the checkpoint of a ledger that it talks to.
 const pinEvery = 10 * time.Second
-
-// purposeCheckpoint is the purpose of keys that sign checkpoints.
-const purposeCheckpoint = "checkpoint"
 
 // pinned is what a client keeps checkpoints with.
 type pinned struct {
@@ -152,7 +150,7 @@ func (s served) Keys(ctx context.Context) ([]ed25519.PublicKey, error) {
 	}
 	var keys []ed25519.PublicKey
 	for _, k := range list.Items {
-		if k.Purpose != purposeCheckpoint || k.Revoked != 0 {
+		if k.Purpose != events.PurposeCheckpoint || k.Revoked != 0 {
 			continue
 		}
 		key, err := didkey.Parse(k.DID)

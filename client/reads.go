@@ -109,6 +109,26 @@ func (c *Client) CheckWith(ctx context.Context, org string, q wire.Question, r R
 	return sendQuery[wire.Check](ctx, c, http.MethodPost, path(org, "check"), r.query(), q)
 }
 
+// Decide is [Client.CheckWith] that gives the answer as a signed decision, too: in exact bytes, to be kept as a file.
+func (c *Client) Decide(ctx context.Context, org string, q wire.Question, r Read) (wire.Check, error) {
+	query := r.query()
+	query.Set("proof", "true")
+	return sendQuery[wire.Check](ctx, c, http.MethodPost, path(org, "check"), query, q)
+}
+
+// Prove gives the proof that an entry, by position or CID, is in the log: a C2SP tlog-proof, in the bytes of its file.
+func (c *Client) Prove(ctx context.Context, org, ref string) ([]byte, error) {
+	return c.bytes(ctx, path(org, "entries", ref, "proof"), nil)
+}
+
+// ProveGrowth gives the proof that the log of so many entries begins with the one of fewer, in the bytes of its file.
+func (c *Client) ProveGrowth(ctx context.Context, org string, from, to uint64) ([]byte, error) {
+	q := url.Values{}
+	setNumber(q, "from", from)
+	setNumber(q, "to", to)
+	return c.bytes(ctx, path(org, "consistency"), q)
+}
+
 // ExplainWith is [Client.Explain] with what conditions compare, and a wallet that comes along.
 func (c *Client) ExplainWith(ctx context.Context, org string, q wire.Question, r Read) (wire.Check, error) {
 	return sendQuery[wire.Check](ctx, c, http.MethodPost, path(org, "explain"), r.query(), q)
@@ -202,7 +222,12 @@ func (c *Client) Recorded(ctx context.Context, org, id string) (wire.Entry, erro
 
 // Document gives the exact bytes of a signed document by its CID.
 func (c *Client) Document(ctx context.Context, org, cid string) ([]byte, error) {
-	resp, err := c.request(ctx, http.MethodGet, path(org, "documents", cid), nil, nil, nil)
+	return c.bytes(ctx, path(org, "documents", cid), nil)
+}
+
+// bytes gives an answer as it comes.
+func (c *Client) bytes(ctx context.Context, path string, q url.Values) ([]byte, error) {
+	resp, err := c.request(ctx, http.MethodGet, path, q, nil, nil)
 	if err != nil {
 		return nil, err
 	}

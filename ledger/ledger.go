@@ -56,6 +56,8 @@ type Config struct {
 	// Applied takes in every entry, those that Open finds too (but for those in a snapshot), in order, from one goroutine
 	// at a time, before the command is answered.
 	Applied func(*chain.Entry)
+	// Headed is told of the head record whenever it is stored, and when Open has read it. It must not wait. Nil: nobody is.
+	Headed func(journal.Head)
 	// Snapshots keep what Applied has folded; nil: every start takes in every entry.
 	Snapshots *Snapshots
 	// Refused is told of refused commands of callers who proved who they are. It must not wait.

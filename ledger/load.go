@@ -63,7 +63,13 @@ func (l *Ledger) load(ctx context.Context) error {
 		}
 	}
 	l.next, l.stored = length+1, head
-	return l.storeHead()
+	if err := l.storeHead(); err != nil {
+		return err
+	}
+	if l.c.Headed != nil && l.stored.Position > 0 {
+		l.c.Headed(l.stored)
+	}
+	return nil
 }
 
 // notTheHead says that the history is not the one of the head record, or which entry breaks it, where one does.

@@ -11,9 +11,9 @@ import (
 	"github.com/permledger/permledger/ledger/stream"
 )
 
-// headEvery is how old the head record may be. It only bounds how much of a lost end can go unnoticed; nothing
-// acknowledged depends on it.
-const headEvery = 100 * time.Millisecond
+// headEvery is how old the head record may be. It bounds how much of a lost end can go unnoticed, and how late a
+// checkpoint comes; nothing acknowledged depends on it.
+const headEvery = 50 * time.Millisecond
 
 // publishWait bounds how long an unclear publish is asked after before the ledger stops.
 const publishWait = 30 * time.Second
@@ -92,7 +92,15 @@ func (l *Ledger) write(g *group) error {
 func (l *Ledger) keepHead() {
 	if !l.headWaits {
 		l.headWaits = true
-		time.AfterFunc(headEvery, func() { l.headDue <- struct{}{} })
+		time.AfterFunc(headEvery, l.HeadNow)
+	}
+}
+
+// HeadNow has the head recorded as soon as what is under way is written, for somebody waits for that. It does not wait.
+func (l *Ledger) HeadNow() {
+	select {
+	case l.headDue <- struct{}{}:
+	default: // it is due already
 	}
 }
 
@@ -137,6 +145,9 @@ func (l *Ledger) storeHead() error {
 		return fmt.Errorf("record the head: %w", err)
 	}
 	l.stored = head
+	if l.c.Headed != nil {
+		l.c.Headed(head)
+	}
 	return nil
 }
 

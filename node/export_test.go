@@ -10,6 +10,9 @@ func Guard(dir, organization string) error {
 // CheckEvery makes a node check its organizations more often.
 func (o *Options) CheckEvery(d time.Duration) { o.checkEvery = d }
 
+// NoteEvery makes a node look more often whether the operator's ledger is to record checkpoints.
+func (o *Options) NoteEvery(d time.Duration) { o.noteEvery = d }
+
 // SnapshotEvery makes a node's ledgers take a snapshot of so many entries.
 func (o *Options) SnapshotEvery(entries uint64) { o.snapshotEvery = entries }
 

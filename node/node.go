@@ -5,7 +5,7 @@
 //	DIR/keys/               keys of people: <org>.owner, <org>.root, operator; nobody needs them here once they are kept elsewhere
 //	DIR/node/<org>/         the private keys the node signs with in that organization and no other, one file for each
 //	DIR/store/              nats-server's own: the streams
-//	DIR/orgs/<org>/         journal/, head, genesis, private, snapshot; mended.jsonl; guard/ while a start is under way; *-aside-*
+//	DIR/orgs/<org>/         journal/, head, genesis, private, snapshot; log/, tiles and checkpoints; mended.jsonl; guard/ while a start is under way; *-aside-*
 //	DIR/orgs/_<org>-...     what an opening left that failed; no organization
 //	DIR/run/                what a running server says of itself: server.json, token
 //
@@ -67,6 +67,7 @@ type Options struct {
 	Signer []string
 
 	checkEvery    time.Duration // 0: checkEvery
+	noteEvery     time.Duration // 0: noteEvery
 	snapshotEvery uint64        // entries; 0: as many as a ledger takes by itself
 }
 
@@ -171,6 +172,9 @@ func newNode(dir string, opts Options) *Node {
 	if n.opts.checkEvery == 0 {
 		n.opts.checkEvery = checkEvery
 	}
+	if n.opts.noteEvery == 0 {
+		n.opts.noteEvery = noteEvery
+	}
 	return n
 }
 
@@ -192,14 +196,19 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	if n.opts.NATS != nil {
-		return n.openShared(ctx)
+		err = n.openShared(ctx)
+	} else {
+		err = n.startLedgers(ctx)
 	}
-	if err := n.startLedgers(ctx); err != nil {
+	if err != nil {
 		return err
 	}
 	var watch context.Context
 	watch, n.unwatch = context.WithCancel(context.Background())
-	n.watching.Go(func() { n.watch(watch) })
+	if n.opts.NATS == nil {
+		n.watching.Go(func() { n.watch(watch) })
+	}
+	n.watching.Go(func() { n.noteCheckpoints(watch) })
 	return nil
 }
 

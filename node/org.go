@@ -17,6 +17,7 @@ import (
 	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/tlog"
 	"github.com/permledger/permledger/projections"
 	"github.com/permledger/permledger/projections/access"
 	"github.com/permledger/permledger/projections/documents"
@@ -36,10 +37,11 @@ type Org struct {
 	Documents *documents.Projection
 	Topic     *topic.Projection
 	Activity  *Activity
+	Log       *tlog.Log // tiles and checkpoints
 
 	journal *journal.Journal
 	head    *journal.HeadFile
-	log     *stream.Log
+	stream  *stream.Log
 	stop    context.CancelFunc // ends the feeds
 	feeds   sync.WaitGroup
 	news    *news
@@ -117,10 +119,13 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	if err != nil {
 		return err
 	}
-	o.head, o.log = head, log
+	o.head, o.stream = head, log
+	if o.Log, err = n.newLog(o); err != nil {
+		return err
+	}
 	o.Ledger, err = ledger.Open(ctx, ledger.Config{
 		Organization: o.ID, Journal: o.journal, Head: head, Log: log, Private: o.Private, Keys: keys, Now: n.opts.Now, Logger: n.log,
-		Room: n.room, Shared: n.sharing(o, keys),
+		Room: n.room, Shared: n.sharing(o, keys), Headed: o.Log.Headed,
 		Applied: func(en *chain.Entry) {
 			if o.texts != nil {
 				o.texts.want(en)
@@ -142,8 +147,12 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	if err != nil {
 		return err
 	}
-	if err := n.eraseAgain(o); err != nil {
+	if err = o.Log.Open(); err == nil {
+		err = n.eraseAgain(o)
+	}
+	if err != nil {
 		err = errors.Join(err, o.Ledger.Close())
+		o.Log.Close()
 		o.Ledger = nil
 		return err
 	}
@@ -174,6 +183,7 @@ func (o *Org) close() error {
 	var err error
 	if o.Ledger != nil {
 		err = o.Ledger.Close()
+		o.Log.Close()
 		o.stop()
 		o.feeds.Wait()
 	}

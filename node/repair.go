@@ -14,7 +14,9 @@ import (
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/private"
+	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/tlog"
 )
 
 // RepairOptions say what to repair. The zero value mends what can be mended without loss, in all organizations.
@@ -147,6 +149,7 @@ type plan struct {
 	head    string
 	private string
 	loss    string // what is accepted
+	signed  string // why the checkpoints are set aside
 }
 
 // plan looks at what there is, and says what is to be done; nil where the organization was never opened.
@@ -218,7 +221,14 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 	case conf != nil:
 		return nil, conf
 	}
-	p.loss = lossOf(p, head, whole && inJournal == end && streamWhole && inStream == end && !missing)
+	newest, err := tlog.Newest(filepath.Join(dir, "log"), p.survey.Source)
+	if err != nil {
+		return nil, err
+	}
+	p.loss = lossOf(p, head, newest, whole && inJournal == end && streamWhole && inStream == end && !missing)
+	if p.loss != "" && newest.Size > end {
+		p.signed = fmt.Sprintf("the log has signed checkpoints up to event %d, which whoever has one will hold against it", newest.Size)
+	}
 	if p.loss != "" && o.AcceptLoss != end {
 		return nil, &LossError{name, end, p.loss}
 	}
@@ -240,13 +250,15 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 }
 
 // lossOf says why the history that verifies may not be all there was; empty where it is.
-func lossOf(p *plan, head *journal.Head, bothWhole bool) string {
+func lossOf(p *plan, head *journal.Head, newest note.Checkpoint, bothWhole bool) string {
 	end := p.survey.Head.Position
 	switch {
 	case head != nil && head.Position > end:
 		return fmt.Sprintf("%d events were recorded", head.Position)
 	case len(p.survey.Beyond) > 0:
 		return fmt.Sprintf("event %d stands behind it, which cannot be joined to it (%v)", p.survey.Beyond[len(p.survey.Beyond)-1], p.survey.Stopped)
+	case newest.Size > end:
+		return fmt.Sprintf("a checkpoint of %d events was signed", newest.Size)
 	case head == nil && !bothWhole:
 		return "the head record is lost, so that nothing says whether that is all"
 	}

@@ -43,6 +43,9 @@ func (n *Node) carryOut(ctx context.Context, p *plan, dry bool) error {
 		{p.private, "it is written anew without them; what they held is withheld, unless a backup's copy is put back", n.aside(p.name, "private-aside-"), func(kept string) error {
 			return private.Mend(filepath.Join(dir, "private"), kept)
 		}},
+		{p.signed, "they are set aside, and new ones are signed", n.aside(p.name, "checkpoints-aside-"), func(kept string) error {
+			return os.Rename(filepath.Join(dir, "log", "checkpoints"), kept)
+		}},
 	} {
 		if s.why == "" {
 			continue

@@ -174,7 +174,7 @@ func (n *Node) preflight() error {
 			if err != nil {
 				return err
 			}
-			if d.IsDir() && d.Name() == guardName || d.IsDir() && isAside(d.Name()) {
+			if d.IsDir() && (d.Name() == guardName || isAside(d.Name()) || n.isTiles(path)) {
 				return fs.SkipDir
 			}
 			info, err := d.Info()

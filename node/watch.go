@@ -10,6 +10,7 @@ import (
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/tlog"
 )
 
 // checkEvery is how often the organizations of a running node are checked.
@@ -56,7 +57,7 @@ func (o *Org) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := o.log.Check(ctx)
+	s, err := o.stream.Check(ctx)
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func (o *Org) Check(ctx context.Context) error {
 	if !known {
 		return nil
 	}
-	m, err := o.log.Read(ctx, head.Position)
+	m, err := o.stream.Read(ctx, head.Position)
 	if err != nil {
 		return err
 	}
@@ -89,5 +90,5 @@ func isDamage(err error) bool {
 		errors.As(err, new(*stream.DamagedError)) || errors.As(err, new(*stream.GapError)) || errors.As(err, new(*stream.BlockError)) ||
 		errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrMissing) || errors.Is(err, journal.ErrNoEntry) ||
 		errors.Is(err, ledger.ErrRolledBack) || errors.As(err, new(*chain.BrokenError)) || errors.As(err, new(*ledger.ForkError)) ||
-		errors.Is(err, errGenesis) || errors.Is(err, errOrphan)
+		errors.Is(err, tlog.ErrForked) || errors.Is(err, errGenesis) || errors.Is(err, errOrphan)
 }

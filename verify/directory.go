@@ -362,25 +362,28 @@ func (l onDisk) texts(r *Report, d commitments) error {
 	if err != nil {
 		return &chain.BrokenError{Position: 0, Check: "private", Err: err}
 	}
-	left := 0
+	if left := r.disclosed(d, func(c events.Digest) bool { _, here := texts[c]; return here }); left > 0 {
+		r.note(fmt.Sprintf("%d private texts that were erased are still in the file: the node erases them when it starts.", left))
+	}
+	return nil
+}
+
+// disclosed counts the texts that entries commit to by whether they are here, and gives how many are here that were erased.
+func (r *Report) disclosed(d commitments, here func(events.Digest) bool) (left int) {
 	for c, erased := range d {
-		_, here := texts[c]
 		switch {
 		case erased:
 			r.Erased++
-			if here {
+			if here(c) {
 				left++
 			}
-		case here:
+		case here(c):
 			r.Texts++
 		default:
 			r.Withheld++
 		}
 	}
-	if left > 0 {
-		r.note(fmt.Sprintf("%d private texts that were erased are still in the file: the node erases them when it starts.", left))
-	}
-	return nil
+	return left
 }
 
 // broken says of damage that journal and stream find which event it is at.

@@ -91,7 +91,7 @@ func TestForgedDocument(t *testing.T) {
 		{name: "of a review, without an item", at: "review closed", check: chain.CheckDocument, found: "proof",
 			tamper: edit("review closed", func(w *world, en *chain.Entry) {
 				w.forgeDocument(en, "review closed", "document2", func(b []byte) []byte {
-					from, to := bytes.Index(b, []byte(`"items":[`))+len(`"items":[`), bytes.Index(b, []byte(`],"scope"`))
+					from, to := bytes.Index(b, []byte(`"items":[`))+len(`"items":[`), bytes.Index(b, []byte(`],"ledger"`))
 					return slices.Concat(b[:from], b[to:])
 				})
 			})},
@@ -118,7 +118,7 @@ func (w *world) forgeDocument(en *chain.Entry, name, by string, change func([]by
 		text = changed
 	}
 	signer := documenttest.Key(by)
-	method := credential.VerificationMethod(key(w, did(by)).Public().(ed25519.PublicKey))
+	method := document.Method(state, document.Format, key(w, did(by)).Public().(ed25519.PublicKey))
 	proof, err := credential.Sign(text, signer, method, en.Event.Time)
 	if err != nil {
 		w.Fatal(err)

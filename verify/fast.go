@@ -3,8 +3,10 @@ package verify
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -55,10 +57,21 @@ func (f *fold) follow(p looked) error {
 	case string(l.Source) != f.report.Source:
 		return broken(chain.CheckSource, f.report.Source, string(l.Source))
 	}
-	f.roots.Append(p.leaf)
-	if err := f.headAt(at, p.CID); err != nil {
-		return err
+	if p.Entry != nil {
+		f.keys.note(p.Entry.Event)
 	}
-	f.report.Position, f.report.CID = at, p.CID
-	return nil
+	f.lastText = p.link.Time
+	return f.grow(p.CID, p.leaf)
+}
+
+// lastTime gives the time that the last entry says.
+func (f *fold) lastTime() (time.Time, error) {
+	if f.lastText == nil {
+		return f.last, nil
+	}
+	at, err := time.Parse(canon.TimeLayout, string(f.lastText))
+	if err != nil {
+		return at, &chain.BrokenError{Position: f.report.Position, Check: chain.CheckTime, Err: err}
+	}
+	return at, nil
 }

@@ -41,6 +41,8 @@ type Options struct {
 
 	disclosed           commitments // takes in what the entries commit to; nil: nobody asks
 	ownGenesis, ownHead bool        // they were kept beside the ledger, not by somebody else
+
+	after func(position uint64, state *rules.State, root func() tree.Hash) error // called behind each entry; may be nil
 }
 
 // Head is a position that somebody remembers.
@@ -76,6 +78,7 @@ type Report struct {
 	Suspects     []Suspect
 	Fast         bool        // no signature of an entry, no document and no rule was looked at
 	Checkpoint   *Checkpoint // the signed one that covers the entries; nil: there is none
+	Extract      *Extract    // it is of some entries only; nil: of all up to Position
 	Notes        []string    // what was not proven, and what a reader should know
 }
 
@@ -120,12 +123,16 @@ const progressEvery = 128
 // Entries verifies the entries that src yields, from the first on. Errors are a [*chain.BrokenError], a [*NewerError], or
 // what src yielded, or the cause that ended ctx. The report is there also with an error, for what was proven before.
 func Entries(ctx context.Context, src iter.Seq2[Raw, error], o Options) (*Report, error) {
-	f := &fold{opts: o, state: rules.New(), suspects: map[string]uint64{}}
+	f := newFold(o)
 	err := f.all(ctx, src)
 	if err == nil {
 		err = f.end()
 	}
 	return &f.report, newer(err)
+}
+
+func newFold(o Options) *fold {
+	return &fold{opts: o, state: rules.New(), suspects: map[string]uint64{}, report: Report{Fast: o.Fast}}
 }
 
 // looked is what many at once found out of an entry.
@@ -174,6 +181,12 @@ func (f *fold) progress() {
 	}
 }
 
+// signers are who signed an entry: the event key, and the author's where it signed.
+type signers struct {
+	position uint64
+	keys     [2]string
+}
+
 // fold is what goes in order.
 type fold struct {
 	opts     Options
@@ -181,9 +194,15 @@ type fold struct {
 	state    *rules.State
 	roots    tree.Roots
 	report   Report
-	signers  [][2]string       // of each position: the event key, and the author's where it signed
+	signers  []signers         // of each entry
 	suspects map[string]uint64 // reported keys, with the first position in doubt
 	told     uint64            // the position of the last progress
+
+	keys      checkpointKeys
+	last      time.Time // that the last entry says; of the fast pass see lastText
+	lastText  []byte
+	tiles     *tiles            // to hold the tree against; nil: there are none
+	documents map[string]uint64 // takes in the CIDs that entries carry, with their positions; nil: nobody asks
 }
 
 func (f *fold) next(p looked) error {
@@ -207,12 +226,29 @@ func (f *fold) next(p looked) error {
 	if err := f.document(p.Entry, documented); err != nil {
 		return err
 	}
-	f.roots.Append(p.leaf)
-	if err := f.headAt(e.Sequence, p.CID); err != nil {
+	if err := f.grow(p.CID, p.leaf); err != nil {
 		return err
 	}
 	f.count(p.Entry)
-	f.report.Position, f.report.CID = e.Sequence, p.CID
+	if f.opts.after != nil {
+		return f.opts.after(e.Sequence, f.state, f.root)
+	}
+	return nil
+}
+
+// grow takes in the next entry's place in the tree.
+func (f *fold) grow(cid string, leaf tree.Hash) error {
+	at := f.report.Position + 1
+	f.roots.Append(leaf)
+	if f.tiles != nil {
+		if err := f.tiles.append(leaf); err != nil {
+			return err
+		}
+	}
+	if err := f.headAt(at, cid); err != nil {
+		return err
+	}
+	f.report.Position, f.report.CID = at, cid
 	return nil
 }
 
@@ -280,6 +316,9 @@ func (f *fold) document(en *chain.Entry, documented bool) error {
 		return broken("the document that the state gives", en.Document.CID, err)
 	}
 	f.report.Documents++
+	if f.documents != nil {
+		f.documents[en.Document.CID] = e.Sequence
+	}
 	return nil
 }
 
@@ -288,7 +327,9 @@ func (f *fold) count(en *chain.Entry) {
 	if en.Evidence != nil {
 		keys[1] = en.Evidence.Key
 	}
-	f.signers = append(f.signers, keys)
+	f.signers = append(f.signers, signers{en.Event.Sequence, keys})
+	f.keys.note(en.Event)
+	f.last = en.Event.Time
 	if f.opts.disclosed != nil {
 		f.opts.disclosed.note(en.Event)
 	}
@@ -318,13 +359,7 @@ func (f *fold) end() error {
 		return errors.New("verify: there is no entry")
 	}
 	r.Root = f.root()
-	for at, keys := range f.signers {
-		for _, key := range keys {
-			if from, ok := f.suspects[key]; ok && uint64(at+1) >= from {
-				r.suspect(key, from, uint64(at+1))
-			}
-		}
-	}
+	f.suspected()
 	if !r.Pinned {
 		r.note("The first entry was taken from the ledger itself: pin it with --genesis to know that this is the ledger you mean.")
 	}
@@ -335,6 +370,17 @@ func (f *fold) end() error {
 		r.note("The head was taken from beside the ledger: it finds accidents, not whoever can write both.")
 	}
 	return nil
+}
+
+// suspected lists what reported keys signed.
+func (f *fold) suspected() {
+	for _, s := range f.signers {
+		for _, key := range s.keys {
+			if from, ok := f.suspects[key]; ok && s.position >= from {
+				f.report.suspect(key, from, s.position)
+			}
+		}
+	}
 }
 
 func (r *Report) note(text string) { r.Notes = append(r.Notes, text) }

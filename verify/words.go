@@ -28,6 +28,9 @@ func (r *Report) Words() (proven, not []string) {
 	if r.Texts > 0 {
 		yes("%s what an entry committed to.", count(r.Texts, "private text is", "private texts are"))
 	}
+	if r.Stream > 0 {
+		yes("%s byte for byte what the stream's files hold too.", count(r.Stream, "entry is", "entries are"))
+	}
 	r.checkpointWords(yes, no)
 	if !r.Fast {
 		r.entryWords(no)

@@ -19,6 +19,7 @@ const (
 	CodeTooLarge         = "too-large"       // 413
 	CodeMediaType        = "media-type"      // 415
 	CodeNotYet           = "not-yet"         // 503: the ledger has not reached at_least
+	CodeNoCheckpoint     = "no-checkpoint"   // 409: nothing can be proven, because the ledger has no checkpoint key yet
 	CodeNotTried         = "not-tried"       // 424: a command before it was refused
 	CodeWait             = "wait"            // 503: nothing can be recorded just now, as with little free space; nothing was
 	CodeStopped          = "stopped"         // 503: the ledger takes no more commands; nothing was recorded

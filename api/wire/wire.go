@@ -201,6 +201,9 @@ type Check struct {
 	Points     []Point   `json:"points,omitempty"`  // of explain: the four, in their order
 	Missing    []Missing `json:"missing,omitempty"` // of explain, where denied
 	AsOf       AsOf      `json:"asOf"`
+
+	// Decision is the answer as a signed decision, where it was asked for: its exact bytes.
+	Decision json.RawMessage `json:"decision,omitempty"`
 }
 
 // Source is an effective permission with all its reasons.

@@ -62,7 +62,7 @@ func inOneShell(t *testing.T, steps []step) {
 	}
 	sh := exec.Command("bash")
 	sh.Dir, sh.Stdin = t.TempDir(), &script
-	sh.Env = append(os.Environ(), "PERMLEDGER_DATA=", "PERMLEDGER_ORG=", "PERMLEDGER_KEY=")
+	sh.Env = append(os.Environ(), "PERMLEDGER_DATA=", "PERMLEDGER_ORG=", "PERMLEDGER_KEY=", "PERMLEDGER_PINS="+filepath.Join(t.TempDir(), "pins"))
 	out, err := sh.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -27,6 +27,10 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("PERMLEDGER_PINS", filepath.Join(env.WorkDir, ".pins"))
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word,
 		},

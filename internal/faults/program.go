@@ -66,7 +66,7 @@ func (p *Program) Run(ctx context.Context, args ...string) (string, error) {
 
 // environment is ours without what would turn the program to another ledger.
 func (p *Program) environment() []string {
-	env := slices.Clone(p.env)
+	env := append(slices.Clone(p.env), "PERMLEDGER_PINS=off")
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "PERMLEDGER_") {
 			env = append(env, v)

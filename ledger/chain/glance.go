@@ -16,13 +16,14 @@ type Link struct {
 	Prev     []byte // empty: the event names none
 	Sequence uint64
 	Source   []byte
+	Time     []byte
 }
 
 // ErrGlance says that the bytes do not even begin as an entry does.
 var ErrGlance = errors.New("not an entry in canonical form")
 
 // Glance reads of an entry what links it, for a pass that hashes and checks no signature. It finds where strings and
-// objects end and demands the members of the event up to its source, in their order; what stands behind that, what they
+// objects end and demands the members of the event up to its time, in their order; what stands behind that, what they
 // hold beyond a link, and what stands around the event it does not look at: that is for [Parse].
 func Glance(raw []byte) (Link, error) {
 	if len(raw) > events.MaxEntry {
@@ -49,6 +50,10 @@ func Glance(raw []byte) (Link, error) {
 	digits := s.text()
 	s.demand(`,"source":`)
 	l.Source = s.text()
+	s.demand(`,"specversion":"1.0","subject":`)
+	s.text()
+	s.demand(`,"time":`)
+	l.Time = s.text()
 	s.demand(`,`)
 	n, err := strconv.ParseUint(string(digits), 10, 64)
 	if s.failed || err != nil || n > canon.MaxInteger || digits[0] == '0' || digits[0] == '+' {

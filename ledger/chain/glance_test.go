@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/events/eventtest"
 	"github.com/permledger/permledger/ledger/chain"
 )
@@ -18,6 +19,9 @@ func links(t interface{ Fatalf(string, ...any) }, raw []byte, e *events.Event) {
 	l, err := chain.Glance(raw)
 	if err != nil || l.Sequence != e.Sequence || string(l.Prev) != e.Prev || string(l.Source) != e.Source {
 		t.Fatalf("a glance gives %d, prev %q, source %q (%v) of\n%s", l.Sequence, l.Prev, l.Source, err, raw)
+	}
+	if string(l.Time) != e.Time.UTC().Format(canon.TimeLayout) {
+		t.Fatalf("a glance gives the time %q of\n%s", l.Time, raw)
 	}
 	if !strings.HasPrefix(string(l.Schema), "urn:permledger:"+string(e.Data.Type())+":") {
 		t.Fatalf("a glance gives the schema %q of\n%s", l.Schema, raw)

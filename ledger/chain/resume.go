@@ -4,9 +4,9 @@ package chain
 // that may sign from there on, and root is the root key.
 func Resume(behind Parsed, eventKeys []string, root string) *Verifier {
 	e := behind.Entry.Event
-	v := &Verifier{next: e.Sequence + 1, prev: behind.CID, source: e.Source, last: e, keys: map[string]bool{}, root: root}
+	v := &Verifier{next: e.Sequence + 1, prev: behind.CID, source: e.Source, last: e, keys: Signers{map[string]bool{}, root}}
 	for _, did := range eventKeys {
-		v.keys[did] = true
+		v.keys.event[did] = true
 	}
 	return v
 }

@@ -172,10 +172,17 @@ func (ev *Evidence) Fits(e *events.Event) error {
 type Verifier struct {
 	next   uint64 // the position that comes next, 0 before the first entry
 	prev   string
+	gap    bool // the entry before the next one is not here, so prev is not known
 	source string
 	last   *events.Event
-	keys   map[string]bool // event keys that may sign
-	root   string          // the root key
+	keys   Signers
+}
+
+// Signers are the keys that may sign the next entry, as the events before it made them. The zero Signers stand before the
+// first entry. Of some entries of a ledger alone, the first among them, they say which keys these speak for.
+type Signers struct {
+	event map[string]bool // may sign
+	root  string          // the root key
 }
 
 // ErrUnknownSigner says that an entry is signed with a key that may not sign at its position.
@@ -195,12 +202,25 @@ func (v *Verifier) Head() (uint64, string) {
 // Clone gives a verifier that stands at the same place, to try an entry on.
 func (v *Verifier) Clone() *Verifier {
 	c := *v
-	c.keys = maps.Clone(v.keys)
+	c.keys.event = maps.Clone(v.keys.event)
 	return &c
 }
 
 // Source gives the ledger the entries are of.
 func (v *Verifier) Source() string { return v.source }
+
+// Skip says that the entries up to a position are not here, so that the entry of this position comes next, and nothing can be
+// said of its link. What these entries did to keys is not known either. The first entry cannot be left out, and no position
+// comes again: these are a [*BrokenError].
+func (v *Verifier) Skip(position uint64) error {
+	if at := max(v.next, 1); position < at || v.next == 0 && position > 1 {
+		return &BrokenError{Position: position, Check: CheckPosition, Expected: fmt.Sprint("a position from ", at, " on"), Found: fmt.Sprint(position)}
+	}
+	if position > v.next && v.next > 0 {
+		v.next, v.gap = position, true
+	}
+	return nil
+}
 
 // Next checks that p is the entry that comes next. subject is the one it was read under; empty where it was read from
 // a place that keeps none. After an error the verifier stands where it stood.
@@ -218,7 +238,7 @@ func (v *Verifier) Next(p Parsed, subject string) error {
 	if e.Sequence != at {
 		return broken(CheckPosition, fmt.Sprint("sequence ", at), fmt.Sprint(e.Sequence), nil)
 	}
-	if e.Prev != v.prev {
+	if e.Prev != v.prev && !v.gap {
 		return broken(CheckLink, "prev "+v.prev, e.Prev, nil)
 	}
 	if v.source != "" && e.Source != v.source {
@@ -235,66 +255,66 @@ func (v *Verifier) Next(p Parsed, subject string) error {
 		b.Position = at
 		return &b
 	}
-	if err := v.signer(p.Entry); err != nil {
+	if err := v.keys.May(p.Entry); err != nil {
 		return broken(CheckKey, "an event key of this ledger", p.Entry.Key, err)
 	}
-	v.note(e)
-	v.next, v.prev, v.source, v.last = at+1, p.CID, e.Source, e
+	v.keys.Note(e)
+	v.next, v.prev, v.gap, v.source, v.last = at+1, p.CID, false, e.Source, e
 	return nil
 }
 
-// signer says whether the key of the entry may sign at its position: one registered before it, but for the two events
-// that sign with the key they register.
-func (v *Verifier) signer(en *Entry) error {
+// May says whether the key of the entry may sign at its position: one registered before it, but for the two events
+// that sign with the key they register: nil, [ErrUnknownSigner] or [ErrNotRoot].
+func (s *Signers) May(en *Entry) error {
 	switch d := en.Event.Data.(type) {
 	case *events.OrganizationOpened:
 		if en.Event.Sequence == 1 && en.Key == d.Keys.Event {
 			return nil
 		}
 	case *events.KeySucceeded:
-		if en.Key == d.Key && en.Evidence != nil && en.Evidence.Key == v.root {
+		if en.Key == d.Key && en.Evidence != nil && en.Evidence.Key == s.root {
 			return nil
 		}
 	case *events.KeyRotated:
-		if d.Old == v.root && (en.Evidence == nil || en.Evidence.Key != v.root) {
+		if d.Old == s.root && (en.Evidence == nil || en.Evidence.Key != s.root) {
 			return ErrNotRoot
 		}
-		if v.keys[en.Key] {
+		if s.event[en.Key] {
 			return nil
 		}
 	default:
-		if v.keys[en.Key] {
+		if s.event[en.Key] {
 			return nil
 		}
 	}
 	return ErrUnknownSigner
 }
 
-// note takes in what an event does to the event keys.
-func (v *Verifier) note(e *events.Event) {
-	if v.keys == nil {
-		v.keys = map[string]bool{}
+// Note takes in what an event does to the event keys.
+func (s *Signers) Note(e *events.Event) {
+	if s.event == nil {
+		s.event = map[string]bool{}
 	}
 	switch d := e.Data.(type) {
 	case *events.OrganizationOpened:
-		v.keys[d.Keys.Event] = true
-		v.root = d.Keys.Root
+		s.event[d.Keys.Event] = true
+		s.root = d.Keys.Root
 	case *events.KeyRegistered:
 		if d.Purpose == events.PurposeEvent {
-			v.keys[d.Key] = true
+			s.event[d.Key] = true
 		}
 	case *events.KeyRotated:
 		switch {
-		case v.keys[d.Old]:
-			delete(v.keys, d.Old)
-			v.keys[d.New] = true
-		case d.Old == v.root:
-			v.root = d.New
+		case s.event[d.Old]:
+			delete(s.event, d.Old)
+			s.event[d.New] = true
+		case d.Old == s.root:
+			s.root = d.New
 		}
 	case *events.KeySucceeded:
-		delete(v.keys, d.Lost)
-		v.keys[d.Key] = true
+		delete(s.event, d.Lost)
+		s.event[d.Key] = true
 	case *events.KeyRevoked:
-		delete(v.keys, d.Key)
+		delete(s.event, d.Key)
 	}
 }

@@ -38,6 +38,15 @@ func LegacyCID(file []byte) (string, bool) {
 	return cid.NewCidV0(sum(unixFS(file))).String(), true
 }
 
+// LegacyCIDOf returns the identifier (CIDv0) of the block with a SHA-256.
+func LegacyCIDOf(digest [32]byte) string {
+	mh, err := multihash.Encode(digest[:], multihash.SHA2_256)
+	if err != nil {
+		panic(fmt.Sprintf("credential: multihash of a SHA-256: %v", err)) // only for unknown hashes
+	}
+	return cid.NewCidV0(mh).String()
+}
+
 // unixFS returns the dag-pb node that holds a file of one chunk: the node's field Data (1) around
 // a UnixFS message of type File (field 1 = 2), its data (2, absent for the empty file) and its
 // size (3).

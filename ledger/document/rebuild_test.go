@@ -34,7 +34,8 @@ func TestRebuildRefuses(t *testing.T) {
 		change func(e *events.Event, d *chain.Document)
 		what   string
 	}{
-		{"format", func(_ *events.Event, d *chain.Document) { d.Format = "vc.2" }, document.MismatchFormat},
+		{"format", func(_ *events.Event, d *chain.Document) { d.Format = "vc.3" }, document.MismatchFormat},
+		{"an older format", func(_ *events.Event, d *chain.Document) { d.Format = document.FormatOne }, document.MismatchProof},
 		{"CID of another", func(_ *events.Event, d *chain.Document) { d.CID = otherDoc.CID }, document.MismatchCID},
 		{"proof of another", func(_ *events.Event, d *chain.Document) { d.Proof = otherDoc.Proof }, document.MismatchProof},
 		{"proof that is none", func(_ *events.Event, d *chain.Document) { d.Proof = "z" + strings.Repeat("1", 80) }, document.MismatchProof},

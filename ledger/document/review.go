@@ -1,8 +1,6 @@
 package document
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"strconv"
 
@@ -12,7 +10,8 @@ import (
 )
 
 // reviewOf writes what was decided of each item of a review that the event closed.
-func reviewOf(after *rules.State, id ulid.ULID) ([]byte, error) {
+func (w *writer) review(id ulid.ULID) ([]byte, error) {
+	after := w.after
 	r, ok := after.Review(id)
 	if !ok || !r.Closed {
 		return nil, fmt.Errorf("document: no review %s was closed here", id)
@@ -32,13 +31,8 @@ func reviewOf(after *rules.State, id ulid.ULID) ([]byte, error) {
 		before = ','
 	}
 	b = appendMember(b, before, "id", uuidPrefix+rules.UUID(id))
-	if len(list) > maxNames {
-		sum := sha256.Sum256(list)
-		b = strconv.AppendInt(append(b, `,"itemSet":{"count":`...), int64(len(r.Items)), 10)
-		b = append(appendMember(b, ',', "digest", base64.RawURLEncoding.EncodeToString(sum[:])), '}')
-	} else {
-		b = append(append(b, `,"items":`...), list...)
-	}
+	b = w.array(b, "item", "items", list, maxNames, len(r.Items), nil)
+	b = w.position(w.ledger(b))
 	b = appendMember(b, ',', "scope", reviewed(after, r.Scope))
 	b = strconv.AppendUint(append(b, `,"started":`...), r.Started, 10)
 	b = appendMember(b, ',', "title", r.Title)

@@ -23,7 +23,7 @@ type Checkpoint struct {
 
 // Text gives the checkpoint as the text of a note.
 func (c Checkpoint) Text() string {
-	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, encodeHash(c.Root))
+	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, FormatHash(c.Root))
 }
 
 // ParseCheckpoint reads the text of a note as a checkpoint, strictly: ParseCheckpoint(c.Text()) is c, and no other text
@@ -44,7 +44,7 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 	if c.Size, err = number(lines[1]); err != nil {
 		return Checkpoint{}, malformed("checkpoint", "size: %v", err)
 	}
-	if c.Root, err = decodeHash(lines[2]); err != nil {
+	if c.Root, err = ParseHash(lines[2]); err != nil {
 		return Checkpoint{}, malformed("checkpoint", "root: %v", err)
 	}
 	if lines[3] == "" {
@@ -66,9 +66,11 @@ func number(text string) (uint64, error) {
 	return n, nil
 }
 
-func encodeHash(h tree.Hash) string { return encoding.EncodeToString(h[:]) }
+// FormatHash writes a hash as it stands in checkpoints and proofs: base64.
+func FormatHash(h tree.Hash) string { return encoding.EncodeToString(h[:]) }
 
-func decodeHash(text string) (h tree.Hash, err error) {
+// ParseHash reads a hash in its one spelling.
+func ParseHash(text string) (h tree.Hash, err error) {
 	b, err := decode(text)
 	if err != nil {
 		return h, err

@@ -53,7 +53,7 @@ func ParseProof(b []byte) (*Proof, error) {
 		return nil, malformed("proof", "more than %d hashes", maxHashes)
 	}
 	for i, line := range lines[1:] {
-		h, err := decodeHash(line)
+		h, err := ParseHash(line)
 		if err != nil {
 			return nil, malformed("proof", "hash %d: %v", i+1, err)
 		}
@@ -74,7 +74,7 @@ func (p *Proof) Bytes() []byte {
 	}
 	fmt.Fprintf(&b, "index %d\n", p.Index)
 	for _, h := range p.Hashes {
-		fmt.Fprintf(&b, "%s\n", encodeHash(h))
+		fmt.Fprintf(&b, "%s\n", FormatHash(h))
 	}
 	b.WriteByte('\n')
 	b.Write(p.Checkpoint)

@@ -60,7 +60,7 @@ func (s *State) Ready(e *events.Event) error {
 		}
 		return s.knowsParts(e, d.Parts)
 	case *events.RoleUpdated:
-		return errors.Join(s.knowsRole(e, d.Role), s.knowsParts(e, d.AddParts), s.knowsParts(e, d.RemoveParts))
+		return errors.Join(s.knowsRole(e, d.Role), s.knowsParts(e, d.AddParts))
 	case *events.RoleAssigned:
 		return errors.Join(s.knowsRole(e, d.Role), s.knowsSubject(e, d.Subject))
 	case *events.RoleDelegated:
@@ -90,20 +90,23 @@ func (s *State) Ready(e *events.Event) error {
 	return fmt.Errorf("entry %d, %s, %w", e.Sequence, e.Data.Type(), ErrGivesNothing)
 }
 
+// readyToken takes events that make a wallet a subject, whatever else they say.
 func (s *State) readyToken(e *events.Event, d events.TokenData) error {
+	c := d.Change()
 	switch d.(type) {
 	case *events.TokenDeployed:
 		if s.tokens[d.Of()] != nil {
 			return s.gap(e, "a token that there is not yet")
 		}
 	case *events.TokenActed, *events.WalletBlocked, *events.InvestorDisqualified, *events.AgentRemoved:
-		return fmt.Errorf("entry %d, %s, %w", e.Sequence, e.Data.Type(), ErrGivesNothing)
-	default:
-		if s.tokens[d.Of()] == nil {
-			return s.gap(e, "the token "+d.Of())
+		if !c.Added {
+			return fmt.Errorf("entry %d, %s, %w", e.Sequence, e.Data.Type(), ErrGivesNothing)
 		}
 	}
-	if c := d.Change(); c.Added {
+	if _, deployed := d.(*events.TokenDeployed); !deployed && s.tokens[d.Of()] == nil {
+		return s.gap(e, "the token "+d.Of())
+	}
+	if c.Added {
 		return s.isNew(e, c.Subject, c.Address)
 	}
 	return nil

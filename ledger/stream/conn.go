@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,6 +27,7 @@ type Conn struct {
 	log      *slog.Logger
 
 	reconnected chan struct{}
+	mute        atomic.Bool // checkpoints cannot be announced: see Announce
 
 	// Publishing and reading have a connection each: the server answers small reads in the goroutine that takes in the
 	// connection's messages, and entries must not queue behind them.
@@ -44,6 +47,12 @@ func (c *Conn) connect(url string, opts []nats.Option) error {
 		// been answered.
 		nats.ReconnectBufSize(-1),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if strings.Contains(err.Error(), announced) && errors.Is(err, nats.ErrPermissionViolation) {
+				if !c.mute.Swap(true) {
+					c.log.Warn("nats-server does not let this user announce checkpoints; allow it to publish to "+announced+">", "error", err)
+				}
+				return
+			}
 			c.log.Warn("connection to nats-server", "error", err)
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) {
@@ -77,6 +86,20 @@ func (c *Conn) connect(url string, opts []nats.Option) error {
 // server that had been cut off, so the caller then checks its streams ([Log.Check]). Several reconnections may give one
 // value; there is one channel for each Conn, for one receiver.
 func (c *Conn) Reconnected() <-chan struct{} { return c.reconnected }
+
+const announced = "checkpoints."
+
+// Announce publishes the newest checkpoint of an organization's log on checkpoints.<organization>, to whoever listens now:
+// no stream keeps it. It does not wait for the server; one that does not allow it is asked no more.
+func (c *Conn) Announce(organization string, checkpoint []byte) error {
+	if c.mute.Load() {
+		return nil
+	}
+	if err := c.read.Publish(announced+organization, checkpoint); err != nil {
+		return fmt.Errorf("stream: announce a checkpoint: %w", err)
+	}
+	return nil
+}
 
 // Close hands over what was published and disconnects. Readers that are under way end with an error.
 func (c *Conn) Close() error {

@@ -24,11 +24,15 @@ import (
 
 // A Doc is one signed document.
 type Doc struct {
-	CID      string // version 1, raw, in base32: of the file's exact bytes
-	Position uint64 // of the entry that carries it
-	Format   string // how it is rendered
-	About    document.Thing
-	File     []byte // the caller's own; [Projection.List] leaves it out
+	CID       string // version 1, raw, in base32: of the file's exact bytes
+	LegacyCID string // that plain `ipfs add` prints of the file (Qm…); empty: it is larger than [credential.Chunk]
+	Position  uint64 // of the entry that carries it
+	Number    uint64 // of the document in its ledger, from 0: its place in the status lists
+	Format    string // how it is rendered
+	About     document.Thing
+	Revoked   uint64 // the position that revoked it; 0: none has
+	Refreshed uint64 // the position of the next document about the same thing; 0: there is none
+	File      []byte // the caller's own; [Projection.List] leaves it out
 }
 
 // Projection holds the documents of one ledger, in memory and packed. Apply is for one goroutine; the other methods are
@@ -38,16 +42,22 @@ type Projection struct {
 	docs  []kept                   // by position
 	block map[block]int            // index in docs by the CIDs of the file
 	about map[document.Thing][]int // indexes in docs, ascending
-	err   error                    // the first document that does not hold
+	keys  document.Keys
+	rest  resting
+	err   error // the first document that does not hold
 }
 
 type kept struct {
-	position uint64
-	about    document.Thing
-	format   string
-	digest   [32]byte // SHA-256 of the file
-	legacy   [32]byte // what its other CID is made of; zero where it has none
-	file     packed
+	position  uint64
+	number    uint64
+	revoked   uint64
+	refreshed uint64
+	about     document.Thing
+	format    string
+	digest    [32]byte // SHA-256 of the file
+	legacy    [32]byte // what its other CID is made of; zero where it has none
+	file      packed
+	lists     packed // that the file names by their digests, as one JSON object; nil: none
 }
 
 // A block is what a CID of either version names.
@@ -58,12 +68,13 @@ type block struct {
 
 // New gives the projection before the first entry.
 func New() *Projection {
-	return &Projection{block: map[block]int{}, about: map[document.Thing][]int{}}
+	return &Projection{block: map[block]int{}, about: map[document.Thing][]int{}, rest: newResting()}
 }
 
 // Apply takes in an entry. It implements projections.Projection.
 func (p *Projection) Apply(en *chain.Entry, after *rules.State) {
 	e := en.Event
+	p.changed(e, after)
 	if en.Document == nil {
 		if after.Documented(e.Data) {
 			p.fail(&chain.BrokenError{Position: e.Sequence, Check: chain.CheckDocument, Expected: "a document", Found: "none"})
@@ -76,7 +87,18 @@ func (p *Projection) Apply(en *chain.Entry, after *rules.State) {
 		return
 	}
 	about, _ := document.About(e.Data) // it was rebuilt, so it is about something
-	k := kept{position: e.Sequence, about: about, format: en.Document.Format, file: pack(file)}
+	k := kept{position: e.Sequence, number: after.Documents() - 1, about: about, format: en.Document.Format, file: pack(file)}
+	if k.format == document.FormatOne && over(e, about, after) {
+		k.revoked = e.Sequence
+	}
+	if len(document.Named(file)) > 0 {
+		lists, err := document.Lists(after, e, en.Document)
+		if err != nil {
+			p.fail(&chain.BrokenError{Position: e.Sequence, Check: chain.CheckDocument, Err: err})
+			return
+		}
+		k.lists = pack(object(lists))
+	}
 	k.digest = mustBlock(en.Document.CID).digest
 	if legacy, ok := credential.LegacyCID(file); ok {
 		k.legacy = mustBlock(legacy).digest
@@ -84,6 +106,22 @@ func (p *Projection) Apply(en *chain.Entry, after *rules.State) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.add(k)
+	if of := p.about[about]; len(of) > 1 {
+		p.docs[of[len(of)-2]].refreshed = e.Sequence
+	}
+}
+
+// object writes lists as the members of one JSON object.
+func object(lists []document.List) []byte {
+	b := []byte{'{'}
+	for i, l := range lists {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), l.Member...), `":`...)
+		b = append(b, l.Array...)
+	}
+	return append(b, '}')
 }
 
 func (p *Projection) add(k kept) {
@@ -208,7 +246,70 @@ func (p *Projection) List(about string, from uint64, limit int) []Doc {
 func byPosition(k kept, position uint64) int { return cmp.Compare(k.position, position) }
 
 func (k kept) doc() Doc {
-	return Doc{CID: chain.CIDOf(k.digest), Position: k.position, Format: k.format, About: k.about}
+	d := Doc{
+		CID: chain.CIDOf(k.digest), Position: k.position, Number: k.number, Format: k.format, About: k.about,
+		Revoked: k.revoked, Refreshed: k.refreshed,
+	}
+	if k.legacy != ([32]byte{}) {
+		d.LegacyCID = credential.LegacyCIDOf(k.legacy)
+	}
+	return d
+}
+
+// Lists gives what the document at a position names by digests alone, as a JSON object of the members that it would have
+// been: permissions, roles, items (see document.List). It is empty where the document holds all it says, or is not there.
+func (p *Projection) Lists(position uint64) []byte {
+	p.mu.RLock()
+	var lists packed
+	if i, ok := slices.BinarySearchFunc(p.docs, position, byPosition); ok {
+		lists = p.docs[i].lists
+	}
+	p.mu.RUnlock()
+	if lists == nil {
+		return nil
+	}
+	b, err := lists.unpack()
+	if err != nil {
+		p.fail(&chain.BrokenError{Position: position, Check: chain.CheckDocument, Err: err})
+		return nil
+	}
+	return b
+}
+
+// Keys gives the keys that signed documents up to a position.
+func (p *Projection) Keys(position uint64) []document.Key {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.keys.At(position)
+}
+
+// Status gives the status list of a purpose with a number, as it was at a position; false where no document up to there
+// is in it, or there is no such purpose.
+func (p *Projection) Status(purpose string, list, position uint64) (credential.Bits, bool) {
+	if purpose != document.PurposeRevocation && purpose != document.PurposeRefresh || list > 1<<40 {
+		return nil, false
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	first := list * document.StatusListLength
+	i, _ := slices.BinarySearchFunc(p.docs, first, func(k kept, n uint64) int { return cmp.Compare(k.number, n) })
+	var bits credential.Bits
+	for _, k := range p.docs[i:] {
+		if k.number >= first+document.StatusListLength || k.position > position {
+			break
+		}
+		if bits == nil {
+			bits = credential.NewBits(document.StatusListLength)
+		}
+		at := k.revoked
+		if purpose == document.PurposeRefresh {
+			at = k.refreshed
+		}
+		if at != 0 && at <= position {
+			bits.Set(int(k.number - first))
+		}
+	}
+	return bits, bits != nil
 }
 
 // blockOf reads a CID of a SHA-256, of either version.

@@ -63,11 +63,14 @@ func TestG41EachCIDIsFetched(t *testing.T) {
 		}
 		n++
 		about, _ := document.About(en.Event.Data)
-		want := documents.Doc{CID: en.Document.CID, Position: uint64(i + 1), Format: document.Format, About: about, File: l.Files[i]}
+		legacy, _ := credential.LegacyCID(l.Files[i])
+		want := documents.Doc{
+			CID: en.Document.CID, LegacyCID: legacy, Position: uint64(i + 1), Number: uint64(n - 1), Format: document.Format, About: about, File: l.Files[i],
+			Revoked: at.Revoked, Refreshed: at.Refreshed, // TestStatus looks at these
+		}
 		if diff := cmp.Diff(want, at); diff != "" {
 			t.Error(diff)
 		}
-		legacy, _ := credential.LegacyCID(l.Files[i])
 		block, err := cid.Decode(legacy)
 		if err != nil {
 			t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 )
 
 func TestPack(t *testing.T) {
-	for _, name := range []string{"role.json", "user.json"} {
-		file, err := os.ReadFile(filepath.Join("..", "..", "ledger", "document", "testdata", name))
+	for _, name := range []string{"key/00-role.created.json", "key/03-permission.granted.json", "one/03-permission.granted.json", "web/03-permission.granted.json"} {
+		file, err := os.ReadFile(filepath.Join("..", "..", "ledger", "document", "testdata", filepath.FromSlash(name)))
 		if err != nil {
 			t.Fatal(err)
 		}

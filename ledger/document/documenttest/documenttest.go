@@ -61,6 +61,12 @@ func DID(key ed25519.PrivateKey) string { return didkey.Encode(key.Public().(ed2
 // Open makes a ledger of a profile and publishes its catalogue. did is the organization's own; it may be empty.
 func Open(t testing.TB, profile events.Profile, did string) *Ledger {
 	t.Helper()
+	return OpenUnder(t, rules.Version, profile, did)
+}
+
+// OpenUnder is Open of a ledger that goes by a version of the rules.
+func OpenUnder(t testing.TB, version uint64, profile events.Profile, did string) *Ledger {
+	t.Helper()
 	l := &Ledger{
 		State: rules.New(), t: t, Now: time.Date(2026, 3, 4, 5, 6, 7, 89_000_000, time.UTC),
 		owner: Key("owner"), event: Key("event"), document: Key("document"),
@@ -68,12 +74,16 @@ func Open(t testing.TB, profile events.Profile, did string) *Ledger {
 	l.Owner, l.node = l.ID(), l.ID()
 	l.operator = l.node // but for its last byte
 	l.operator[15] ^= 1
+	checkpoint := DID(Key("checkpoint"))
+	if version == 1 {
+		l.operator, checkpoint = ulid.ULID{}, "" // there were none
+	}
 	l.Do(&events.OrganizationOpened{
-		Organization: events.Organization(Source), Name: "ACME", DID: did, Rules: rules.Version, Profile: profile, Node: l.node, Operator: l.operator,
+		Organization: events.Organization(Source), Name: "ACME", DID: did, Rules: version, Profile: profile, Node: l.node, Operator: l.operator,
 		Owner: events.Owner{Subject: l.Owner, Key: "owner", Kind: events.KindHuman, Credential: DID(l.owner)},
 		Keys: events.Keys{
 			Event: DID(l.event), Document: DID(l.document), Root: DID(Key("root")), Operator: DID(Key("operator")),
-			Checkpoint: DID(Key("checkpoint")),
+			Checkpoint: checkpoint,
 		},
 	})
 	permission := func(name, action string) events.Permission {
@@ -126,9 +136,44 @@ func (l *Ledger) RotateDocumentKey(key ed25519.PrivateKey) {
 // Do records what the owner asks, a second after the last; of [events.GrantEnded] it records what is due.
 func (l *Ledger) Do(data events.Data) *chain.Entry {
 	l.t.Helper()
+	en, err := l.do(l.Owner, data)
+	if err != nil {
+		l.t.Fatalf("%s: %v", data.Type(), err)
+	}
+	return en
+}
+
+// Try is Do of what may be refused; it says whether it was recorded.
+func (l *Ledger) Try(data events.Data) bool { return l.TryAs(l.Owner, data) }
+
+// TryAs is Try in the name of a subject, which is given a key of its own where it has none.
+func (l *Ledger) TryAs(actor ulid.ULID, data events.Data) bool {
+	l.t.Helper()
+	_, err := l.do(actor, data)
+	return err == nil
+}
+
+// credential gives the key that somebody signs with, and registers it the first time.
+func (l *Ledger) credential(actor ulid.ULID) ed25519.PrivateKey {
+	key := Key(actor.String())
+	if actor == l.Owner {
+		return l.owner
+	}
+	if _, ok := l.State.KeyOwner(DID(key)); !ok {
+		_, _ = l.do(l.Owner, &events.KeyRegistered{Key: DID(key), Purpose: events.PurposeCredential, Subject: actor})
+	}
+	return key
+}
+
+func (l *Ledger) do(actor ulid.ULID, data events.Data) (*chain.Entry, error) {
+	l.t.Helper()
+	author := l.credential(actor)
 	c := events.Command{
-		ID: l.ID(), Ledger: Source, Actor: l.Owner, Data: data,
-		Auth: events.Auth{Method: events.MethodSignature, Credential: DID(l.owner)},
+		ID: l.ID(), Ledger: Source, Actor: actor, Data: data, Version: l.State.Newest(data.Type()),
+		Auth: events.Auth{Method: events.MethodSignature, Credential: DID(author)},
+	}
+	if opened, ok := data.(*events.OrganizationOpened); ok && opened.Rules == 1 {
+		c.Version = 1
 	}
 	if ended, ok := data.(*events.GrantEnded); ok {
 		c.Actor, c.Auth = l.node, events.Auth{Method: events.MethodNode, Credential: DID(l.event)}
@@ -138,7 +183,7 @@ func (l *Ledger) Do(data events.Data) *chain.Entry {
 	}
 	e, err := rules.Decide(l.State, c, l.Now)
 	if err != nil {
-		l.t.Fatalf("%s: %v", data.Type(), err)
+		return nil, err
 	}
 	at, prev := l.verifier.Head()
 	e.Sequence, e.Prev = at+1, prev
@@ -148,7 +193,7 @@ func (l *Ledger) Do(data events.Data) *chain.Entry {
 	}
 	var evidence *chain.Evidence
 	if c.Auth.Method == events.MethodSignature {
-		if evidence, err = chain.SignCommand(&c, events.Signed{Expires: l.Now.Add(time.Minute)}, l.owner); err != nil {
+		if evidence, err = chain.SignCommand(&c, events.Signed{Expires: l.Now.Add(time.Minute)}, author); err != nil {
 			l.t.Fatal(err)
 		}
 	}
@@ -169,7 +214,7 @@ func (l *Ledger) Do(data events.Data) *chain.Entry {
 		l.t.Fatal(err)
 	}
 	l.Entries, l.Files, l.Now = append(l.Entries, read.Entry), append(l.Files, file), l.Now.Add(time.Second)
-	return read.Entry
+	return read.Entry, nil
 }
 
 // Last gives the last entry, and the file of its document.

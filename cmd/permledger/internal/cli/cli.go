@@ -121,6 +121,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.initCommand(),
 		a.joinCommand(),
 		a.serveCommand(),
+		a.witnessCommand(),
 		a.orgCommand(),
 		a.doctorCommand(),
 		a.repairCommand(),

@@ -14,6 +14,7 @@ import (
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
 	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/witness"
 )
 
 // The exit codes. Scripts rely on them: `permledger help exit-codes` says what they mean.
@@ -83,7 +84,7 @@ func codeOf(ctx context.Context, err error) int {
 		return codeOfStatus(problem.Status)
 	}
 	switch {
-	case errors.Is(err, node.ErrLocked), errors.Is(err, ledger.ErrStopped), errors.Is(err, ledger.ErrUnknown):
+	case errors.Is(err, node.ErrLocked), errors.Is(err, witness.ErrLocked), errors.Is(err, ledger.ErrStopped), errors.Is(err, ledger.ErrUnknown):
 		return exitUnreached
 	case errors.Is(err, node.ErrKeyFile), errors.Is(err, node.ErrOwner), errors.Is(err, stream.ErrCredentials):
 		return exitDenied
@@ -103,7 +104,7 @@ func damaged(err error) bool {
 		errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrHead) || errors.As(err, new(*journal.HeadConflictError)) ||
 		errors.As(err, new(*stream.DamagedError)) || errors.As(err, new(*stream.BlockError)) || errors.As(err, new(*stream.GapError)) ||
 		errors.As(err, new(*stream.ConfigError)) || errors.As(err, new(*node.DamageError)) || errors.As(err, new(*node.LossError)) ||
-		errors.As(err, new(*ledger.ForkError)) || errors.As(err, new(*pin.Error)) || errors.Is(err, pin.ErrUnproven)
+		errors.As(err, new(*ledger.ForkError)) || errors.As(err, new(*witness.ForkError)) || errors.Is(err, witness.ErrDamaged) || errors.As(err, new(*pin.Error)) || errors.Is(err, pin.ErrUnproven)
 }
 
 // codeOfProblem gives the exit code of the code in a problem's type; 0 where the status has to say it.

@@ -10,35 +10,68 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/permledger/permledger/bundle"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/verify"
 )
 
 // verified is one ledger in the answer of verify.
 type verified struct {
-	Organization string    `json:"organization"`
-	Ledger       string    `json:"ledger"`
-	Genesis      string    `json:"genesis"`
-	Pinned       bool      `json:"pinned"`
-	Seq          uint64    `json:"seq"` // of the last event that holds
-	CID          string    `json:"cid"`
-	Root         string    `json:"root"`
-	Rules        uint64    `json:"rules"`
-	Signed       uint64    `json:"signed"`
-	Node         uint64    `json:"node"`
-	Documents    uint64    `json:"documents"`
-	Texts        uint64    `json:"texts"`
-	Withheld     uint64    `json:"withheld"`
-	Erased       uint64    `json:"erased"`
-	Stream       uint64    `json:"stream"`
-	Suspects     []suspect `json:"suspects"`
-	Notes        []string  `json:"notes"`
+	Organization string      `json:"organization"`
+	Ledger       string      `json:"ledger"`
+	Genesis      string      `json:"genesis"`
+	Pinned       bool        `json:"pinned"`
+	Seq          uint64      `json:"seq"` // of the last event that holds
+	CID          string      `json:"cid"`
+	Root         string      `json:"root"`
+	Rules        uint64      `json:"rules"`
+	Signed       uint64      `json:"signed"`
+	Node         uint64      `json:"node"`
+	Documents    uint64      `json:"documents"`
+	Texts        uint64      `json:"texts"`
+	Withheld     uint64      `json:"withheld"`
+	Erased       uint64      `json:"erased"`
+	Stream       uint64      `json:"stream"`
+	Suspects     []suspect   `json:"suspects"`
+	Fast         bool        `json:"fast,omitempty"`
+	Extract      *extract    `json:"extract,omitempty"`
+	Checkpoint   *checkpoint `json:"checkpoint,omitempty"`
+	Proven       []string    `json:"proven"`
+	NotProven    []string    `json:"notProven"`
+}
+
+// extract says which of the ledger's entries were verified.
+type extract struct {
+	Kind    string `json:"kind"`
+	ID      string `json:"id"`
+	Entries uint64 `json:"entries"`
+	AsOf    uint64 `json:"asOf"`
+}
+
+// checkpoint is what the ledger signed.
+type checkpoint struct {
+	Origin    string    `json:"origin"`
+	Size      uint64    `json:"size"`
+	Root      string    `json:"root"`
+	Keys      []string  `json:"keys"`    // of the ledger, that signed
+	Trusted   bool      `json:"trusted"` // by the policy of --trust
+	Witnesses []cosigner `json:"witnesses"`
+	Claimed   bool      `json:"claimed,omitempty"` // who the witnesses are, only the bundle says
+	At        time.Time `json:"at"`
+	Vouched   string    `json:"vouched"` // who says that: witnesses, or the last entry
+}
+
+type cosigner struct {
+	Name string    `json:"name"`
+	Key  string    `json:"key"`
+	At   time.Time `json:"at"`
 }
 
 type suspect struct {
@@ -57,7 +90,8 @@ type verdict struct {
 
 // broken says what does not hold.
 type broken struct {
-	Seq      uint64 `json:"seq"`
+	Seq      uint64 `json:"seq"`            // 0: of no one event
+	File     string `json:"file,omitempty"` // within the bundle or the log
 	Check    string `json:"check"`
 	Expected string `json:"expected,omitempty"`
 	Found    string `json:"found,omitempty"`
@@ -71,15 +105,25 @@ type newer struct {
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	var o verify.Options
+	var (
+		o     verify.Options
+		trust string
+	)
 	c := a.answers(&cobra.Command{
-		Use:   "verify [DIR|URL]",
-		Short: "Check a ledger from its bytes: links, signatures, keys, and that the rules permitted every event",
+		Use:   "verify [FILE|DIR|URL]",
+		Short: "Check a ledger, or a bundle of it, from its bytes: links, signatures, keys, and that the rules permitted every event",
 		Long: `Check a ledger from its bytes, without trust in who keeps it: form, position, link, time, signature, the history of
 the keys, the authors' own signatures, the documents, and legitimacy: the rules decide every command again and must come
-to the same event. The first event that does not hold ends it, with exit code 7.
+to the same event. The first event that does not hold ends it, with exit code 7. Then it says in plain words what is
+proven, and what is not.
 
-A directory is only read, whether a server runs on it or not; no key and no network is needed.`,
+FILE is a bundle that "permledger export" wrote, in any of its forms: of that also the tree, the checkpoint and its
+signatures, the private texts and every other file are checked. A directory is only read, whether a server runs on it or
+not. For files and directories no key and no network is needed.
+
+--trust names a file that says whose signatures you believe (a policy in C2SP's tlog-policy form, which
+"permledger witness" and auditors hand out): without the log's signature and enough of its witnesses nothing is
+verified. --max-age demands that they vouched for it not longer ago than that: an old copy is STALE.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			target, err := a.target(args, "verify what?")
@@ -91,12 +135,20 @@ A directory is only read, whether a server runs on it or not; no key and no netw
 					return usage("--genesis: %w", err)
 				}
 			}
+			if trust != "" {
+				if o.Trust, err = policy(trust); err != nil {
+					return err
+				}
+			}
+			if o.MaxAge < 0 {
+				return usage("--max-age: an age is not negative")
+			}
 			p := a.newProgress("verify", 0)
 			o.Progress = func(org string, done uint64) { p.at(0, fmt.Sprintf("%s  %d events", org, done)) }
 			reports, err := a.verify(c.Context(), target, o, c.Flags().Changed("org"))
 			p.end()
 			switch {
-			case errors.Is(err, verify.ErrNothing):
+			case errors.Is(err, verify.ErrNothing), errors.Is(err, bundle.ErrNotBundle):
 				return usage("%w", err)
 			case errors.Is(err, verify.ErrSeveral):
 				return usage("%w; say which with --org", err)
@@ -105,7 +157,41 @@ A directory is only read, whether a server runs on it or not; no key and no netw
 		},
 	})
 	c.Flags().StringVar(&o.Genesis, "genesis", "", "the `CID` that the first event must have: it pins the ledger (with --org, where there are several)")
+	c.Flags().StringVar(&trust, "trust", "", "a `POLICY` file: whose signatures the checkpoint must carry")
+	c.Flags().DurationVar(&o.MaxAge, "max-age", 0, "how long ago the checkpoint may have been vouched for, as in 24h")
+	c.Flags().BoolVar(&o.Fast, "fast", false, "only links, hashes, tree and checkpoint: no signature of an event, no rule, no document")
 	return c
+}
+
+// policy reads the policy that somebody trusts.
+func policy(file string) (*note.Policy, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usage("--trust: %w", err)
+	}
+	p, err := note.ParsePolicy(b)
+	if err != nil {
+		return nil, usage("--trust %s: %w", file, err)
+	}
+	return p, nil
+}
+
+// verifyFile verifies a bundle.
+func verifyFile(ctx context.Context, path string, o verify.Options) ([]*verify.Report, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("verify: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("verify: %w", err)
+	}
+	r, err := verify.Bundle(ctx, f, info.Size(), o)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return []*verify.Report{r}, err
 }
 
 // verify looks at one organization where one is named. The variable names it for data directories and servers only: what
@@ -115,6 +201,12 @@ func (a *app) verify(ctx context.Context, target string, o verify.Options, flag 
 		a.server = target
 		a.only()
 		return a.verifyServer(ctx, o)
+	}
+	if info, err := os.Stat(target); err == nil && info.Mode().IsRegular() {
+		if flag {
+			return nil, usage("verify %s: this is a bundle of one ledger, so --org does not go with it", target)
+		}
+		return verifyFile(ctx, target, o)
 	}
 	switch {
 	case a.org == "" || !dataDirectory(target) && !flag:
@@ -185,7 +277,7 @@ func served(entries iter.Seq2[[]byte, error]) iter.Seq2[verify.Raw, error] {
 func (a *app) judged(reports []*verify.Report, err error) error {
 	v := verdict{Verified: err == nil, Ledgers: []verified{}}
 	if b := (*chain.BrokenError)(nil); errors.As(err, &b) {
-		v.Broken = &broken{b.Position, b.Check, b.Expected, b.Found, err.Error()}
+		v.Broken = &broken{b.Position, b.File, b.Check, b.Expected, b.Found, err.Error()}
 	} else if n := (*verify.NewerError)(nil); errors.As(err, &n) {
 		v.Newer = &newer{n.Position, err.Error()}
 		err = &exitError{exitNo, err}
@@ -205,13 +297,29 @@ func report(r *verify.Report) verified {
 	v := verified{
 		Organization: r.Organization, Ledger: r.Source, Genesis: r.Genesis, Pinned: r.Pinned, Seq: r.Position, CID: r.CID,
 		Root: base64.StdEncoding.EncodeToString(r.Root[:]), Rules: r.Rules, Signed: r.Signed, Node: r.Node, Documents: r.Documents,
-		Texts: r.Texts, Withheld: r.Withheld, Erased: r.Erased, Stream: r.Stream, Suspects: []suspect{}, Notes: r.Notes,
+		Texts: r.Texts, Withheld: r.Withheld, Erased: r.Erased, Stream: r.Stream, Suspects: []suspect{}, Fast: r.Fast,
 	}
 	for _, s := range r.Suspects {
 		v.Suspects = append(v.Suspects, suspect{s.Key, s.From, s.Positions})
 	}
-	if v.Notes == nil {
-		v.Notes = []string{}
+	if x := r.Extract; x != nil {
+		v.Extract = &extract{x.Kind, x.ID, x.Entries, x.AsOf}
+	}
+	if c := r.Checkpoint; c != nil {
+		v.Checkpoint = &checkpoint{
+			Origin: c.Origin, Size: c.Size, Root: base64.StdEncoding.EncodeToString(c.Root[:]), Keys: c.Keys, Trusted: c.Trusted,
+			Witnesses: []cosigner{}, Claimed: c.Claimed, At: c.At.UTC(), Vouched: c.Vouched,
+		}
+		for _, w := range c.Witnesses {
+			v.Checkpoint.Witnesses = append(v.Checkpoint.Witnesses, cosigner{w.Name, w.Key.String(), w.At.UTC()})
+		}
+	}
+	v.Proven, v.NotProven = r.Words()
+	if v.Proven == nil {
+		v.Proven = []string{}
+	}
+	if v.NotProven == nil {
+		v.NotProven = []string{}
 	}
 	return v
 }
@@ -222,39 +330,33 @@ func writeVerdict(w io.Writer, v verdict) error {
 		if l.Seq == 0 { // nothing was proven of it
 			continue
 		}
-		p.f("%s  %s %s  %s\n", l.Ledger, count(int(l.Seq), "event", "events"), "to", l.CID)
-		t := table{}
-		t.row("", "first event", l.Genesis)
-		t.row("", "signed by their authors", strconv.FormatUint(l.Signed, 10))
-		if rest := l.Seq - l.Signed - l.Node; rest > 0 {
-			t.row("", "on the operator's word", strconv.FormatUint(rest, 10))
+		if x := l.Extract; x != nil {
+			p.f("%s  %s about %s %s  as of %d\n", l.Ledger, count(int(x.Entries), "event", "events"), x.Kind, x.ID, x.AsOf)
+		} else {
+			p.f("%s  %s to  %s\n", l.Ledger, count(int(l.Seq), "event", "events"), l.CID)
 		}
-		if l.Node > 0 {
-			t.row("", "by the ledger itself", strconv.FormatUint(l.Node, 10))
+		p.f("  first event  %s\n", l.Genesis)
+		for _, s := range l.Proven {
+			p.f("  ✓ %s\n", s)
 		}
-		t.row("", "documents", strconv.FormatUint(l.Documents, 10))
-		t.row("", "private texts", fmt.Sprintf("%d, withheld %d, erased %d", l.Texts, l.Withheld, l.Erased))
-		if l.Stream > 0 {
-			t.row("", "compared with the stream", strconv.FormatUint(l.Stream, 10))
+		if len(l.NotProven) > 0 {
+			p.f("  Not proven:\n")
 		}
-		if p.err == nil {
-			p.err = t.writeTo(w, "")
-		}
-		for _, s := range l.Suspects {
-			p.f("  reported key %s signed %s from %d on\n", s.Key, count(len(s.Positions), "event", "events"), s.From)
-		}
-		for _, n := range l.Notes {
-			p.f("  note: %s\n", n)
+		for _, s := range l.NotProven {
+			p.f("  – %s\n", s)
 		}
 	}
 	if v.Verified {
 		p.f("VERIFIED\n")
 		return p.err
 	}
-	if v.Newer != nil {
+	switch {
+	case v.Newer != nil:
 		p.f("✗ %s\nNOT VERIFIED TO THE END: everything before event %d holds; it and what follows takes a newer release of permledger\n", v.Newer.Text, v.Newer.Seq)
-		return p.err
+	case v.Broken.Seq == 0 || v.Broken.File != "":
+		p.f("✗ %s\nNOT VERIFIED\n", v.Broken.Text)
+	default:
+		p.f("✗ %s\nNOT VERIFIED: everything before event %d holds, nothing after it is judged\n", v.Broken.Text, v.Broken.Seq)
 	}
-	p.f("✗ %s\nNOT VERIFIED: everything before event %d holds, nothing after it is judged\n", v.Broken.Text, v.Broken.Seq)
 	return p.err
 }

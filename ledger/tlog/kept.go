@@ -1,0 +1,382 @@
+package tlog
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/permledger/permledger/ledger/note"
+)
+
+// The file of checkpoints holds one record behind the other:
+//
+//	<milliseconds since 1970>      when it was kept
+//	<note>                         text, an empty line, signatures
+//	                               an empty line
+//
+// A cosignature comes as another record of the same checkpoint, with all signatures that it has so far.
+
+const (
+	// thinEvery is how often old checkpoints are thinned out while a log is open.
+	thinEvery = 24 * time.Hour
+	// thinAfter is how old a checkpoint without cosignatures is before no more than one a minute is kept.
+	thinAfter = 90 * 24 * time.Hour
+	// thinWorth is how many bytes thinning out must save for the file to be written anew.
+	thinWorth = 1 << 20
+)
+
+// kept is the file of checkpoints. Of what it holds only the places of those with cosignatures are in memory.
+type kept struct {
+	path   string
+	origin string
+	end    int64
+	newest published
+	places []place // by size
+}
+
+// place is where the newest record of a checkpoint with cosignatures is.
+type place struct {
+	size       uint64
+	from, long int64
+}
+
+// record is one of the file.
+type record struct {
+	published
+	at         time.Time
+	from, long int64
+	cosigned   bool
+}
+
+func (l *Log) openKept() error {
+	l.keep.Lock()
+	defer l.keep.Unlock()
+	if err := os.MkdirAll(l.c.Dir, 0o700); err != nil {
+		return err
+	}
+	k := kept{path: filepath.Join(l.c.Dir, "checkpoints"), origin: l.c.Origin}
+	damaged := 0
+	err := k.read(func(r record, junk int) {
+		damaged += junk
+		k.take(r)
+	})
+	if err != nil {
+		return fmt.Errorf("read the checkpoints that are kept: %w", err)
+	}
+	l.kept = k
+	if damaged > 0 {
+		aside := k.path + "-aside-" + l.c.Now().UTC().Format("20060102T150405.000")
+		if err := copyFile(k.path, aside); err != nil {
+			return err
+		}
+		l.log.Error("kept checkpoints are damaged; those that can be read are kept on", "organization", l.c.Organization, "lines", damaged, "kept", aside)
+		return l.kept.rewrite(func(record) bool { return true })
+	}
+	return l.kept.cut()
+}
+
+// Newest gives the greatest checkpoint that a log's directory keeps, without looking at its signatures; size 0: none.
+func Newest(dir, origin string) (note.Checkpoint, error) {
+	k := kept{path: filepath.Join(dir, "checkpoints"), origin: origin}
+	if err := k.read(func(r record, _ int) { k.take(r) }); err != nil {
+		return note.Checkpoint{}, fmt.Errorf("read the checkpoints that are kept: %w", err)
+	}
+	return k.newest.Checkpoint, nil
+}
+
+// take notes a record.
+func (k *kept) take(r record) {
+	k.end = r.from + r.long
+	if r.Size >= k.newest.Size {
+		k.newest = r.published
+	}
+	if !r.cosigned {
+		return
+	}
+	i, found := k.search(r.Size)
+	at := place{r.Size, r.from, r.long}
+	if found {
+		k.places[i] = at
+	} else {
+		k.places = slices.Insert(k.places, i, at)
+	}
+}
+
+// read reads the file. Each record comes with the number of lines before it that belong to none; what stands behind the
+// last one a crash has left.
+func (k *kept) read(f func(r record, junk int)) error {
+	file, err := os.Open(k.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	in := bufio.NewReaderSize(file, 1<<16)
+	var pending []string // lines that may be the beginning of a record
+	var starts []int64
+	var at int64
+	junk := 0
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			return err
+		}
+		pending, starts, at = append(pending, line), append(starts, at), at+int64(len(line))
+		if line != "\n" || len(pending) < minLines {
+			if len(pending) > maxLines {
+				junk, pending, starts = junk+len(pending), nil, nil
+			}
+			continue
+		}
+		// A record ends here, if one does; it begins wherever one can.
+		for i := range pending {
+			if r, ok := parseRecord(pending[i:], k.origin); ok {
+				r.from, r.long = starts[i], at-starts[i]
+				f(r, junk+i)
+				junk, pending, starts = 0, nil, nil
+				break
+			}
+		}
+	}
+}
+
+const (
+	minLines = 7 // time, origin, size, root, nothing, a signature, nothing
+	maxLines = minLines + note.MaxSignatures
+)
+
+func parseRecord(lines []string, origin string) (r record, ok bool) {
+	if len(lines) < minLines {
+		return r, false
+	}
+	ms, err := strconv.ParseInt(lines[0][:len(lines[0])-1], 10, 64)
+	if err != nil {
+		return r, false
+	}
+	var b []byte
+	for _, line := range lines[1 : len(lines)-1] {
+		b = append(b, line...)
+	}
+	n, err := note.Parse(b)
+	if err != nil {
+		return r, false
+	}
+	c, err := note.ParseCheckpoint(n.Text)
+	if err != nil || c.Origin != origin {
+		return r, false
+	}
+	r.published, r.at = published{c, b}, time.UnixMilli(ms).UTC()
+	r.cosigned = slices.ContainsFunc(n.Signatures, func(s note.Signature) bool { return s.Name != origin })
+	return r, true
+}
+
+func encodeRecord(at time.Time, b []byte) []byte {
+	out := strconv.AppendInt(nil, at.UnixMilli(), 10)
+	out = append(append(append(out, '\n'), b...), '\n')
+	return out
+}
+
+// cut takes away what stands behind the last record: a write that did not come to its end.
+func (k *kept) cut() error {
+	info, err := os.Stat(k.path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == k.end {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return os.Truncate(k.path, k.end)
+}
+
+// keepNote appends a checkpoint, and syncs it.
+func (l *Log) keepNote(p published, cosigned bool) error {
+	l.keep.Lock()
+	defer l.keep.Unlock()
+	b := encodeRecord(l.c.Now(), p.bytes)
+	if err := l.kept.append(b); err != nil {
+		return fmt.Errorf("keep a checkpoint: %w", err)
+	}
+	l.kept.take(record{published: p, from: l.kept.end, long: int64(len(b)), cosigned: cosigned})
+	return nil
+}
+
+func (k *kept) append(b []byte) error {
+	f, err := os.OpenFile(k.path, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(b, k.end)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil && k.end == 0 {
+		err = syncDir(filepath.Dir(k.path))
+	}
+	return err
+}
+
+// at gives the newest record of a checkpoint with cosignatures, or the newest checkpoint if it has that size.
+func (k *kept) at(size uint64) (published, bool, error) {
+	i, found := k.search(size)
+	if found {
+		p, err := k.load(k.places[i])
+		return p, true, err
+	}
+	return k.newest, k.newest.Size == size, nil
+}
+
+func (k *kept) search(size uint64) (int, bool) {
+	return slices.BinarySearchFunc(k.places, size, func(p place, size uint64) int {
+		switch {
+		case p.size < size:
+			return -1
+		case p.size > size:
+			return 1
+		}
+		return 0
+	})
+}
+
+// cosigned gives the checkpoints with cosignatures that cover a position, the smallest first.
+func (k *kept) cosigned(mu *sync.Mutex, covering uint64) iter.Seq2[published, error] {
+	return func(yield func(published, error) bool) {
+		for next := covering; ; {
+			mu.Lock()
+			i, _ := k.search(next)
+			if i == len(k.places) {
+				mu.Unlock()
+				return
+			}
+			at := k.places[i]
+			p, err := k.load(at)
+			mu.Unlock()
+			if !yield(p, err) || err != nil {
+				return
+			}
+			next = at.size + 1
+		}
+	}
+}
+
+// load reads a record again.
+func (k *kept) load(at place) (published, error) {
+	f, err := os.Open(k.path)
+	if err != nil {
+		return published{}, err
+	}
+	defer f.Close()
+	b := make([]byte, at.long)
+	if _, err := f.ReadAt(b, at.from); err != nil {
+		return published{}, fmt.Errorf("%s: %w", k.path, err)
+	}
+	r, ok := parseRecord(linesOf(b), k.origin)
+	if !ok || r.Size != at.size {
+		return published{}, fmt.Errorf("%s: the checkpoint of size %d has changed on the disk", k.path, at.size)
+	}
+	return r.published, nil
+}
+
+func linesOf(b []byte) (lines []string) {
+	for line := range bytes.Lines(b) {
+		lines = append(lines, string(line))
+	}
+	return lines
+}
+
+// thin writes the file anew without the checkpoints that need not be kept, if that saves enough.
+func (l *Log) thin() error {
+	l.keep.Lock()
+	defer l.keep.Unlock()
+	t := thinning{before: l.c.Now().Add(-thinAfter), newest: l.kept.newest.Size}
+	saves := int64(0)
+	if err := l.kept.read(func(r record, _ int) {
+		if !t.keeps(r) {
+			saves += r.long
+		}
+	}); err != nil || saves < thinWorth {
+		return err
+	}
+	t = thinning{before: t.before, newest: t.newest}
+	return l.kept.rewrite(t.keeps)
+}
+
+// thinning says what of old checkpoints is kept: all with cosignatures, of the others the first of each minute.
+type thinning struct {
+	before time.Time
+	newest uint64
+	minute time.Time
+}
+
+func (t *thinning) keeps(r record) bool {
+	if r.cosigned || !r.at.Before(t.before) || r.Size == t.newest {
+		return true
+	}
+	minute := r.at.Truncate(time.Minute)
+	if minute.Equal(t.minute) {
+		return false
+	}
+	t.minute = minute
+	return true
+}
+
+// rewrite writes the file anew with the records that are to be kept.
+func (k *kept) rewrite(keeps func(record) bool) error {
+	f, err := os.OpenFile(k.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(f)
+	next := kept{path: k.path, origin: k.origin}
+	err = k.read(func(r record, _ int) {
+		if keeps(r) {
+			b := encodeRecord(r.at, r.bytes)
+			_, _ = out.Write(b) // said by Flush
+			r.from, r.long = next.end, int64(len(b))
+			next.take(r)
+		}
+	})
+	err = errors.Join(err, out.Flush(), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(k.path+".new", k.path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(k.path))
+	}
+	if err != nil {
+		return fmt.Errorf("write the checkpoints anew: %w", err)
+	}
+	*k = next
+	return nil
+}
+
+func copyFile(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return replace(to, b)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
