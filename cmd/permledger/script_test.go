@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word,
+			"exits": exits, "role-history": roleHistory, "wait-file": waitFile, "server": server, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word,
 		},
 	})
 }
@@ -91,6 +91,15 @@ func waitFor(ts *testscript.TestScript, what string, holds func() bool) {
 // waitFile waits until a file is there: wait-file PATTERN
 func waitFile(ts *testscript.TestScript, _ bool, args []string) {
 	waitFor(ts, args[0], func() bool { return len(found(ts, args[0])) > 0 })
+}
+
+// server lets the commands that follow ask the server on a directory over HTTP, as from another machine: server DIR
+func server(ts *testscript.TestScript, _ bool, args []string) {
+	var at struct{ URL, Token string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(args[0], "run", "server.json"))), &at))
+	ts.Setenv("PERMLEDGER_SERVER", at.URL)
+	ts.Setenv("PERMLEDGER_TOKEN", strings.TrimSpace(ts.ReadFile(at.Token)))
+	ts.Setenv("ADDRESS", strings.TrimPrefix(at.URL, "http://"))
 }
 
 // gone checks that no file is there: gone PATTERN
