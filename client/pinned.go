@@ -54,6 +54,9 @@ func PlaceOf(place, org string) string { return place + "/orgs/" + org }
 func orgOf(method, path string) string {
 	rest, ok := strings.CutPrefix(path, "/v1/orgs/")
 	if !ok {
+		rest, ok = strings.CutPrefix(path, "/orgs/")
+	}
+	if !ok {
 		return ""
 	}
 	rest, _, _ = strings.Cut(rest, "?")
@@ -119,6 +122,18 @@ type served struct {
 }
 
 var _ pin.Source = served{}
+
+// LogFile gives a file of an organization's log, as c2sp.org/tlog-tiles names them: checkpoint, tile/0/000.p/7,
+// tile/entries/000.p/7. Where the ledger has no checkpoint the error is [pin.ErrNone].
+func (c *Client) LogFile(ctx context.Context, org, path string) ([]byte, error) {
+	if path == "checkpoint" {
+		return served{c, org}.Checkpoint(ctx)
+	}
+	return served{c, org}.get(ctx, path, maxBundle)
+}
+
+// maxBundle is how long a bundle of entries can be, in bytes.
+const maxBundle = tree.TileWidth * (2 + 65_535)
 
 func (s served) get(ctx context.Context, name string, limit int64) ([]byte, error) {
 	resp, err := s.c.request(ctx, http.MethodGet, "/orgs/"+url.PathEscape(s.org)+"/log/"+name, nil, nil, nil)
