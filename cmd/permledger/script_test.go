@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": untilSays, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word, "field": field, "large-role": largeRole,
+			"exits": exits, "until": untilSays, "role-history": roleHistory, "wait-file": waitFile, "server": server, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word, "field": field, "large-role": largeRole,
 		},
 	})
 }
@@ -116,6 +116,15 @@ func untilSays(ts *testscript.TestScript, neg bool, args []string) {
 // waitFile waits until a file is there: wait-file PATTERN
 func waitFile(ts *testscript.TestScript, _ bool, args []string) {
 	waitFor(ts, args[0], func() bool { return len(found(ts, args[0])) > 0 })
+}
+
+// server lets the commands that follow ask the server on a directory over HTTP, as from another machine: server DIR
+func server(ts *testscript.TestScript, _ bool, args []string) {
+	var at struct{ URL, Token string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(args[0], "run", "server.json"))), &at))
+	ts.Setenv("PERMLEDGER_SERVER", at.URL)
+	ts.Setenv("PERMLEDGER_TOKEN", strings.TrimSpace(ts.ReadFile(at.Token)))
+	ts.Setenv("ADDRESS", strings.TrimPrefix(at.URL, "http://"))
 }
 
 // gone checks that no file is there: gone PATTERN
