@@ -14,6 +14,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 )
 
@@ -34,6 +36,9 @@ type Options struct {
 	Version string           // of the program, for the header field Server
 	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
 	PublicDocuments bool
+
+	// PrivateLog lets only those read checkpoints and hash tiles who may read the history.
+	PrivateLog bool
 }
 
 type server struct {
@@ -61,6 +66,9 @@ func New(n *node.Node, opts Options) http.Handler {
 	}
 	methods := map[string]map[string]*Route{}
 	for _, r := range Routes() {
+		if r.public && opts.PrivateLog {
+			r.Open, r.Action = false, rules.ActionHistoryRead
+		}
 		if methods[r.Path] == nil {
 			methods[r.Path] = map[string]*Route{}
 		}
@@ -147,7 +155,7 @@ func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) err
 	if err := c.readQuery(); err != nil {
 		return err
 	}
-	if err := c.demand(); err != nil {
+	if err := cmp.Or(c.demand(), c.readWait()); err != nil {
 		return err
 	}
 	if err := c.awaitPosition(); err != nil {

@@ -210,9 +210,11 @@ func openOrganization(c *call, in wire.Submission) (wire.Receipt, error) {
 		return wire.Receipt{}, problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), "The command opens no organization")
 	}
 	// A caller that goes away must not leave an organization half opened.
-	_, receipt, err := c.server.node.OpenOrganization(context.WithoutCancel(c.Context()), r)
+	o, receipt, err := c.server.node.OpenOrganization(context.WithoutCancel(c.Context()), r)
 	if err != nil {
 		return wire.Receipt{}, err
 	}
-	return *received(receipt), nil
+	out := received(receipt)
+	c.stand(o, out)
+	return *out, nil
 }

@@ -73,6 +73,7 @@ type app struct {
 	key    string
 	reason string
 	dryRun bool
+	stands string // how strongly a change must stand before the command ends
 	wallet walletFlags
 
 	made  *madeKey      // by this command; nil: none
@@ -160,6 +161,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.assignmentsCommand(),
 		a.applyCommand(),
 		a.dumpCommand(),
+		a.exportCommand(),
 		a.reviewCommand(),
 		a.walletCommand(),
 		a.submitCommand(),
