@@ -166,3 +166,9 @@ func (s served) Keys(ctx context.Context) ([]ed25519.PublicKey, error) {
 func (s served) Entries(ctx context.Context, size uint64) iter.Seq2[[]byte, error] {
 	return s.c.Entries(ctx, s.org, 1, size)
 }
+
+// LogFile gives a file of an organization's log as C2SP tlog-tiles names it: "checkpoint", "tile/0/000". One that is longer
+// than limit, in bytes, is an error.
+func (c *Client) LogFile(ctx context.Context, org, name string, limit int64) ([]byte, error) {
+	return served{c, org}.get(ctx, name, limit)
+}
