@@ -34,6 +34,8 @@ type Options struct {
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: nothing is said
 	Version string           // of the program, for the header field Server
+	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
+	PublicDocuments bool
 
 	// PrivateLog lets only those read checkpoints and hash tiles who may read the history.
 	PrivateLog bool
@@ -48,6 +50,7 @@ type server struct {
 	sessions sessions
 	attempts attempts
 	emails   emails
+	lists    signedLists
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
 }
 
@@ -111,7 +114,7 @@ func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
 
 // dispatch serves the routes of one path.
 func (s *server) dispatch(routes map[string]*Route) http.Handler {
-	if get := routes[http.MethodGet]; get != nil && get.Gives == mediaJSON {
+	if get := routes[http.MethodGet]; get != nil && (get.Gives == mediaJSON || get.head) {
 		routes[http.MethodHead] = get
 	}
 	var allowed []string
@@ -135,7 +138,7 @@ func (s *server) dispatch(routes map[string]*Route) http.Handler {
 // serve lets a caller in, finds the organization and calls the route's handler.
 func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) error {
 	c := &call{Request: r, server: s, route: route, rc: http.NewResponseController(w), now: s.opts.Now().UTC()}
-	if !route.Open {
+	if guest := route.guest != nil && route.guest(s) && len(r.Header.Values("Authorization")) == 0; !route.Open && !guest {
 		caller, err := s.identify(r)
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="permledger"`)

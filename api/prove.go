@@ -20,7 +20,7 @@ const mediaProof = "text/plain; charset=utf-8"
 
 // prove gives the proof that an entry, by position or CID, is in the log.
 func prove(c *call, w http.ResponseWriter) error {
-	at, err := c.named(c.PathValue("ref"))
+	at, err := c.entryAt(c.PathValue("ref"))
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func writeProof(w http.ResponseWriter, b []byte) error {
 	return nil
 }
 
-// named gives the position that a reference to an entry, a position or a CID, means.
-func (c *call) named(ref string) (uint64, error) {
+// entryAt gives the position that a reference to an entry, a position or a CID, means.
+func (c *call) entryAt(ref string) (uint64, error) {
 	head := c.org.Access.Head().Position
 	if at, err := strconv.ParseUint(ref, 10, 64); err == nil {
 		if at == 0 || at > head {
@@ -120,7 +120,7 @@ func (c *call) decided(q question) (wire.Check, error) {
 func noProof(err error) error {
 	if errors.Is(err, node.ErrNoProof) {
 		p := problemOf(http.StatusConflict, wire.CodeNoCheckpoint, "The ledger has no checkpoint key, so nothing vouches for its entries yet")
-			p.Hint = "The node registers one by itself once the organization goes by version 2 of the rules (permledger org adopt)"
+		p.Hint = "The node registers one by itself once the organization goes by version 2 of the rules (permledger org adopt)"
 		return p
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

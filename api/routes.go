@@ -23,8 +23,10 @@ type Route struct {
 	Query    []string // the parameters it knows
 	// own says whether a request is about nobody but the caller, who may then make it whatever it holds; nil: none is.
 	own    func(*call) bool
-	public bool // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
-	anyOrg bool // also for an organization that is not there, of which the answer says nothing
+	guest  func(*server) bool // says whether the server lets those in who do not say who they are; nil: it does not
+	head   bool               // it answers HEAD too, as answers in JSON do
+	anyOrg bool               // also for an organization that is not there, of which the answer says nothing
+	public bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
 	endpoint
 }
 
@@ -41,6 +43,13 @@ const (
 	whyNode      = "it lists no organization but those that the caller is somebody in"
 	whyLog       = "hashes and signatures tell nothing of what entries say; who holds them holds the operator to them (`serve --private-log` lets only those read them who may read the history)"
 	whyInvited   = "whoever has the code of an invitation is nobody yet; the code's own signature is what is judged"
+)
+
+// Reasons for routes that stand outside /v1, at the addresses that other specifications give them.
+const (
+	whyDID     = "the organization's DID document is public: others find the keys in it that its documents are checked with"
+	whyStatus  = "status lists are public: the documents name them, for whoever was given one; they hold bits by number, and no names"
+	whyContent = "what the caller may read the history of is found; documents by everybody, where the operator says that they are public"
 )
 
 // reads gives the parameters of a route that reads a ledger.
@@ -186,6 +195,9 @@ func Routes() []Route {
 			Summary: "What happened; what others did where the caller may read their log"},
 		{Method: get, Path: org + "/entries", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaEntries, nil, entries),
 			Summary: "The exact bytes of entries, each behind its length in two bytes, big-endian"},
+		{Method: get, Path: org + "/export", Action: happened, Query: reads("format", "role", "subject", "texts"),
+			endpoint: stream(mediaEntries, nil, export),
+			Summary:  "What concerns a role or a subject, or everything, with what proves it, as one file: bundle, car, jsonl, csv or vc"},
 		{Method: get, Path: org + "/entries/{ref}", Action: happened, Query: atLeast, endpoint: answer(getEntry),
 			Summary: "An entry by position or CID"},
 		{Method: get, Path: org + "/entries/{ref}/proof", Action: happened, Query: atLeast, endpoint: stream(mediaProof, nil, prove),
@@ -195,7 +207,13 @@ func Routes() []Route {
 		{Method: get, Path: org + "/documents", Action: happened, Query: reads("about", "limit", "cursor"), endpoint: answer(listDocuments),
 			Summary: "The signed documents"},
 		{Method: get, Path: org + "/documents/{cid}", Action: happened, Query: atLeast, endpoint: stream(mediaDocument, nil, getDocument),
-			Summary: "The exact bytes of a signed document"},
+			Summary: "The exact bytes of a signed document; as a page to print to who accepts text/html"},
+		{Method: get, Path: org + "/documents/{cid}/record", Action: happened, Query: atLeast, endpoint: answer(getDocumentRecord),
+			Summary: "What the ledger says of a signed document"},
+		{Method: get, Path: org + "/documents/{cid}/lists", Action: happened, Query: atLeast, endpoint: stream(mediaJSON, nil, getDocumentLists),
+			Summary: "What a document names by digest alone, because it is too long for it"},
+		{Method: get, Path: org + "/documents/{cid}/print", Action: happened, Query: atLeast, endpoint: stream(mediaPage, nil, printDocument),
+			Summary: "A signed document as a page to print"},
 		{Method: get, Path: org + "/topic", Action: happened, Query: []string{"from", "at_least"}, endpoint: stream(mediaTopic, nil, getTopic),
 			Summary: "The messages of the topic in their exact bytes, one a line"},
 		{Method: get, Path: org + "/activity", Action: rules.ActionLogRead, own: always, endpoint: answer(getActivity),
@@ -204,6 +222,13 @@ func Routes() []Route {
 		{Method: get, Path: org + "/watch", Action: happened, Query: []string{"from"}, endpoint: lines[wire.Item](watch),
 			Summary: "What happens, as it is recorded: lines, or server-sent events where the caller accepts them"},
 
+		{Method: get, Path: "/orgs/{org}/did.json", Open: true, head: true, Why: whyDID, endpoint: stream(mediaDID, nil, getDID),
+			Summary: "The organization's DID document"},
+		{Method: get, Path: "/orgs/{org}/status/{purpose}/{list}", Open: true, head: true, Why: whyStatus, Query: []string{"timestamp"},
+			endpoint: stream(mediaDocument, nil, getStatusList), Summary: "A status list (revocation or refresh) as a signed credential, now or as of a time"},
+		{Method: get, Path: "/ipfs/{cid}", guest: publicDocuments, head: true, Why: whyContent,
+			Query:    []string{"format", "filename", "dag-scope", "car-version", "car-order", "car-dups"},
+			endpoint: stream(mediaRaw, nil, getBlock), Summary: "A document or an entry by its CID, as IPFS trustless gateways answer"},
 		{Method: get, Path: log + "/checkpoint", Open: true, public: true, Why: whyLog, endpoint: stream(mediaNote, nil, getCheckpoint),
 			Summary: "The newest checkpoint of the organization's log: a signed note, as C2SP tlog-checkpoint says"},
 		{Method: get, Path: log + "/tile/{path...}", Open: true, public: true, Why: whyLog, endpoint: stream(mediaEntries, nil, getTile),

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -40,6 +41,7 @@ type Org struct {
 	Log       *tlog.Log // tiles and checkpoints
 
 	journal *journal.Journal
+	keys    *keys
 	head    *journal.HeadFile
 	stream  *stream.Log
 	stop    context.CancelFunc // ends the feeds
@@ -119,7 +121,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	if err != nil {
 		return err
 	}
-	o.head, o.stream = head, log
+	o.head, o.stream, o.keys = head, log, keys
 	if o.Log, err = n.newLog(o); err != nil {
 		return err
 	}
@@ -160,13 +162,30 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	o.stop = stop
 	o.feeds.Go(func() { o.Activity.run(feeds) })
 	o.feeds.Go(func() { publishTopic(feeds, n.conn, o, n.log) })
-	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o, keys) })
+	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })
 		o.feeds.Go(func() { n.enlist(feeds, o, keys) })
 	}
 	return nil
 }
+
+// Source gives the ledger's name; DID the DID that the organization named when it was opened, empty where it named none.
+func (o *Org) Source() string {
+	var source string
+	o.Fold.Read(func(s *rules.State) { source = s.Source() })
+	return source
+}
+
+// DID is described at [Org.Source].
+func (o *Org) DID() string {
+	var did string
+	o.Fold.Read(func(s *rules.State) { did = s.Opened().DID })
+	return did
+}
+
+// DocumentSigner gives the key that signs documents as a did:key, where the node holds it.
+func (o *Org) DocumentSigner(did string) (crypto.Signer, bool) { return o.keys.Signer(did) }
 
 // Waits says why a command would have to wait now; nil: it is decided. It asks nobody for longer than 2 s.
 func (o *Org) Waits(ctx context.Context) error {

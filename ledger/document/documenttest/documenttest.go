@@ -74,15 +74,16 @@ func OpenUnder(t testing.TB, version uint64, profile events.Profile, did string)
 	l.Owner, l.node = l.ID(), l.ID()
 	l.operator = l.node // but for its last byte
 	l.operator[15] ^= 1
-	if version == 1 {
-		l.operator = ulid.ULID{} // there was none
+	checkpoint := DID(Key("checkpoint"))
+	if version == 1 { // it knew neither
+		l.operator, checkpoint = ulid.ULID{}, ""
 	}
 	l.Do(&events.OrganizationOpened{
 		Organization: events.Organization(Source), Name: "ACME", DID: did, Rules: version, Profile: profile, Node: l.node, Operator: l.operator,
 		Owner: events.Owner{Subject: l.Owner, Key: "owner", Kind: events.KindHuman, Credential: DID(l.owner)},
 		Keys: events.Keys{
 			Event: DID(l.event), Document: DID(l.document), Root: DID(Key("root")), Operator: DID(Key("operator")),
-			Checkpoint: DID(Key("checkpoint")),
+			Checkpoint: checkpoint,
 		},
 	})
 	permission := func(name, action string) events.Permission {
