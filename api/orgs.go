@@ -57,7 +57,7 @@ func health(c *call, w http.ResponseWriter) error {
 
 func healthOf(ctx context.Context, o *node.Org) *wire.OrganizationHealth {
 	head := o.Access.Head()
-	one := &wire.OrganizationHealth{ID: o.ID, Position: head.Position, CID: head.CID, Writing: true}
+	one := &wire.OrganizationHealth{ID: o.ID, Position: head.Position, CID: head.CID, Writing: true, Witnesses: witnesses(o)}
 	err := o.Ledger.Err()
 	if err == nil {
 		err = o.Waits(ctx)
@@ -129,7 +129,7 @@ func organization(c *call, a access.AsOf) (wire.Organization, error) {
 		w.Recovery.To = keyOf(o, to)
 	}
 	first, _ := o.Access.At(1)
-	w.Genesis = first.CID
+	w.Genesis, w.Witnesses = first.CID, witnesses(o)
 	return w, nil
 }
 
@@ -177,6 +177,9 @@ func profile(p events.Profile) map[string]any {
 func prepareOpening(c *call, in wire.Opening) (wire.Prepared, error) {
 	if err := canon.Organization.Check(in.Organization); err != nil { // before keys are made for it
 		return wire.Prepared{}, invalid(err)
+	}
+	if in.DID == wire.WebDID {
+		in.DID = events.WebDID(c.server.node.Host() + "/" + in.Organization)
 	}
 	cmd, err := c.server.node.Opening(node.Opening{
 		Organization: in.Organization, Name: in.Name, Profile: in.Profile, DID: in.DID, OwnerKey: in.OwnerKey, OwnerKind: in.OwnerKind,

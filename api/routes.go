@@ -88,6 +88,8 @@ func Routes() []Route {
 			Summary: "Open an organization with a signed command"},
 		{Method: get, Path: org, Action: rules.ActionOrganizationRead, Query: reads(), endpoint: answer(getOrganization),
 			Summary: "One organization"},
+		{Method: get, Path: org + "/policy", Action: rules.ActionOrganizationRead, endpoint: stream(mediaPolicy, nil, getPolicy),
+			Summary: "What a checkpoint has to satisfy: the ledger's keys and its witnesses, as c2sp.org/tlog-policy has it"},
 
 		{Method: post, Path: org + "/prepare", Why: whyDraft, Query: atLeast, endpoint: handle(prepare),
 			Summary: "The command of a change, to be signed, and what it would do"},

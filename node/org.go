@@ -14,6 +14,7 @@ import (
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/document"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/rules"
@@ -24,6 +25,7 @@ import (
 	"github.com/permledger/permledger/projections/documents"
 	"github.com/permledger/permledger/projections/history"
 	"github.com/permledger/permledger/projections/topic"
+	"github.com/permledger/permledger/witness"
 )
 
 // Org is one organization of a node: its ledger, and what is computed from it.
@@ -48,7 +50,9 @@ type Org struct {
 	feeds   sync.WaitGroup
 	news    *news
 	texts   *sharedTexts // nil outside a cluster
-	live    atomic.Bool  // what was to be erased before is being erased, or is
+	// witnesses are asked to cosign checkpoints; nil: the node has none.
+	witnesses *witness.Submitter
+	live      atomic.Bool // what was to be erased before is being erased, or is
 }
 
 // Genesis is what stands outside journal and stream of a ledger that exists.
@@ -163,6 +167,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	o.feeds.Go(func() { o.Activity.run(feeds) })
 	o.feeds.Go(func() { publishTopic(feeds, n.conn, o, n.log) })
 	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
+	n.askWitnesses(o)
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })
 		o.feeds.Go(func() { n.enlist(feeds, o, keys) })
@@ -170,18 +175,23 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	return nil
 }
 
-// Source gives the ledger's name; DID the DID that the organization named when it was opened, empty where it named none.
+// Source gives the ledger's name.
 func (o *Org) Source() string {
 	var source string
 	o.Fold.Read(func(s *rules.State) { source = s.Source() })
 	return source
 }
 
-// DID is described at [Org.Source].
+// DID gives the DID that the organization named when it was opened; empty where it named none.
 func (o *Org) DID() string {
 	var did string
 	o.Fold.Read(func(s *rules.State) { did = s.Opened().DID })
 	return did
+}
+
+// DIDDocument gives the organization's DID document as of a position: equal positions give equal bytes.
+func (o *Org) DIDDocument(position uint64) []byte {
+	return document.DIDDocument(o.Source(), o.DID(), o.Documents.Keys(position))
 }
 
 // DocumentSigner gives the key that signs documents as a did:key, where the node holds it.
@@ -201,6 +211,9 @@ func (o *Org) Waits(ctx context.Context) error {
 func (o *Org) close() error {
 	var err error
 	if o.Ledger != nil {
+		if o.witnesses != nil {
+			o.witnesses.Close()
+		}
 		err = o.Ledger.Close()
 		o.Log.Close()
 		o.stop()

@@ -67,6 +67,19 @@ type OrganizationHealth struct {
 	Waits    bool   `json:"waits,omitempty"` // not now: it has not stopped
 	Error    string `json:"error,omitempty"` // why it does not
 	Do       string `json:"do,omitempty"`    // what to do about that, where it is known
+
+	Witnesses []Witness `json:"witnesses,omitempty"` // of its checkpoints
+}
+
+// Witness says how far a witness is with the checkpoints of a ledger. Nothing waits for it but who asked to.
+type Witness struct {
+	Name  string `json:"name"` // in the policy
+	URL   string `json:"url,omitempty"`
+	Size  uint64 `json:"size"`            // of the newest checkpoint that it cosigned since the server's start
+	At    string `json:"at,omitempty"`    // the time of that cosignature
+	Error string `json:"error,omitempty"` // why it does not cosign now
+	Since string `json:"since,omitempty"` // from when on
+	Alarm bool   `json:"alarm,omitempty"` // it knows another history of this ledger: a person has to look
 }
 
 // Document is a signed document of the ledger, without its bytes.
@@ -106,7 +119,7 @@ type Assignment struct {
 type Activity struct {
 	Seq        uint64 `json:"seq"` // in the activity stream
 	Time       string `json:"time"`
-	Kind       string `json:"kind"`              // refused, denied, signed-in, signed-out, sign-in-refused, mended
+	Kind       string `json:"kind"`              // refused, denied, signed-in, signed-out, sign-in-refused, mended, alarm
 	ID         string `json:"id"`                // of the command
 	Type       string `json:"type"`              // of the event that was asked for
 	Request    string `json:"request,omitempty"` // method and path, where no command was

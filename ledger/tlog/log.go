@@ -113,6 +113,8 @@ type Log struct {
 
 	keep sync.Mutex // over kept, held while it is written
 	kept kept
+
+	cosigning sync.Mutex // held while a cosignature is added
 }
 
 // published is the newest checkpoint. Size 0: none yet.

@@ -93,7 +93,7 @@ func codeOf(ctx context.Context, err error) int {
 		return exitNotFound
 	case errors.Is(err, node.ErrInitialized):
 		return exitConflict
-	case errors.Is(err, node.ErrNotInitialized), errors.Is(err, node.ErrProfile), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, node.ErrNotInitialized), errors.Is(err, node.ErrProfile), errors.Is(err, node.ErrPolicy), errors.Is(err, fs.ErrNotExist):
 		return exitUsage
 	}
 	return exitUnreached
