@@ -73,6 +73,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 func roleHistory(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), roleLines(n), 0o600))
+}
+
+func roleLines(n int) []byte {
 	var b bytes.Buffer
 	for i := range n {
 		at := time.Date(2021, 11, 12, 10, 0, i, 0, time.UTC).Format(time.RFC3339)
@@ -83,7 +87,7 @@ func roleHistory(ts *testscript.TestScript, _ bool, args []string) {
 			fmt.Fprintf(&b, `{"time":%q,"op":"update-role","role":%q,"add":["p.%d"]}`+"\n", at, role, i)
 		}
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o600))
+	return b.Bytes()
 }
 
 // waitFor looks until a condition holds.
