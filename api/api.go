@@ -34,11 +34,11 @@ type Options struct {
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: nothing is said
 	Version string           // of the program, for the header field Server
+	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
+	PublicDocuments bool
 
 	// PrivateLog lets only those read checkpoints and hash tiles who may read the history.
 	PrivateLog bool
-	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
-	PublicDocuments bool
 }
 
 type server struct {

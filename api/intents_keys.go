@@ -14,8 +14,8 @@ func (d *draft) registerKey() (events.Data, error) {
 			return nil, err
 		}
 	}
-	if data.Key == "" && data.Purpose == events.PurposeEvent && data.Subject == (ulid.ULID{}) {
-		data.Key, err = d.call.server.node.NewKey(d.call.org.ID)
+	if data.Subject == (ulid.ULID{}) && (data.Purpose == events.PurposeEvent || data.Purpose == events.PurposeCheckpoint) {
+		data.Key, err = d.nodeKey(data.Key, data.Purpose)
 	}
 	return data, err
 }
@@ -23,26 +23,37 @@ func (d *draft) registerKey() (events.Data, error) {
 // rotateKey makes the new key on the node where the node is who signs with it and none is named.
 func (d *draft) rotateKey() (events.Data, error) {
 	data := &events.KeyRotated{Old: d.in.Old, New: d.in.Key}
-	var err error
-	switch {
-	case data.New != "" || data.Old == "":
-	case data.Old == d.state.Key(events.PurposeEvent):
-		data.New, err = d.call.server.node.NewKey(d.call.org.ID)
-	case data.Old == d.state.Key(events.PurposeDocument):
-		data.New, err = d.call.server.node.NewSharedKey(d.call.Context(), d.call.org.ID, events.PurposeDocument)
-	case data.Old == d.state.Key(events.PurposeCheckpoint):
-		data.New, err = d.call.server.node.NewSharedKey(d.call.Context(), d.call.org.ID, events.PurposeCheckpoint)
+	for _, purpose := range []string{events.PurposeEvent, events.PurposeDocument, events.PurposeCheckpoint} {
+		if data.Old != "" && data.Old == d.state.Key(purpose) {
+			var err error
+			data.New, err = d.nodeKey(data.New, purpose)
+			return data, err
+		}
 	}
-	return data, err
+	return data, nil
 }
 
 func (d *draft) succeedKey() (events.Data, error) {
 	data := &events.KeySucceeded{Lost: d.in.Old, Key: d.in.Key}
 	var err error
-	if data.Key == "" {
-		data.Key, err = d.call.server.node.NewKey(d.call.org.ID)
-	}
+	data.Key, err = d.nodeKey(data.Key, events.PurposeEvent)
 	return data, err
+}
+
+// nodeKey gives the key that the node is to sign with: one that it makes, or where one is named, that one. The signer
+// program may have it; whether the node can sign with it is judged when it is recorded.
+func (d *draft) nodeKey(named, purpose string) (string, error) {
+	n, org := d.call.server.node, d.call.org.ID
+	switch {
+	case named != "":
+		if err := n.HoldKey(d.call.Context(), org, named, purpose); err != nil {
+			d.call.server.log.Debug("a key that was named is none of the signer program's", "organization", org, "key", named, "error", err)
+		}
+		return named, nil
+	case purpose == events.PurposeEvent:
+		return n.NewKey(org, purpose)
+	}
+	return n.NewSharedKey(d.call.Context(), org, purpose)
 }
 
 func (d *draft) revokeKey() (events.Data, error) {

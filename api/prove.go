@@ -120,7 +120,7 @@ func (c *call) decided(q question) (wire.Check, error) {
 func noProof(err error) error {
 	if errors.Is(err, node.ErrNoProof) {
 		p := problemOf(http.StatusConflict, wire.CodeNoCheckpoint, "The ledger has no checkpoint key, so nothing vouches for its entries yet")
-			p.Hint = "The node registers one by itself once the organization goes by version 2 of the rules (permledger org adopt)"
+		p.Hint = "The node registers one by itself once the organization goes by version 2 of the rules (permledger org adopt)"
 		return p
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

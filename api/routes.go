@@ -23,10 +23,10 @@ type Route struct {
 	Query    []string // the parameters it knows
 	// own says whether a request is about nobody but the caller, who may then make it whatever it holds; nil: none is.
 	own    func(*call) bool
-	public bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
 	guest  func(*server) bool // says whether the server lets those in who do not say who they are; nil: it does not
 	head   bool               // it answers HEAD too, as answers in JSON do
 	anyOrg bool               // also for an organization that is not there, of which the answer says nothing
+	public bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
 	endpoint
 }
 
@@ -197,6 +197,9 @@ func Routes() []Route {
 			Summary: "What happened; what others did where the caller may read their log"},
 		{Method: get, Path: org + "/entries", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaEntries, nil, entries),
 			Summary: "The exact bytes of entries, each behind its length in two bytes, big-endian"},
+		{Method: get, Path: org + "/export", Action: happened, Query: reads("format", "role", "subject", "texts"),
+			endpoint: stream(mediaEntries, nil, export),
+			Summary:  "What concerns a role or a subject, or everything, with what proves it, as one file: bundle, car, jsonl, csv or vc"},
 		{Method: get, Path: org + "/entries/{ref}", Action: happened, Query: atLeast, endpoint: answer(getEntry),
 			Summary: "An entry by position or CID"},
 		{Method: get, Path: org + "/entries/{ref}/proof", Action: happened, Query: atLeast, endpoint: stream(mediaProof, nil, prove),
@@ -221,12 +224,6 @@ func Routes() []Route {
 		{Method: get, Path: org + "/watch", Action: happened, Query: []string{"from"}, endpoint: lines[wire.Item](watch),
 			Summary: "What happens, as it is recorded: lines, or server-sent events where the caller accepts them"},
 
-		{Method: get, Path: log + "/checkpoint", Open: true, public: true, Why: whyLog, endpoint: stream(mediaNote, nil, getCheckpoint),
-			Summary: "The newest checkpoint of the organization's log: a signed note, as C2SP tlog-checkpoint says"},
-		{Method: get, Path: log + "/tile/{path...}", Open: true, public: true, Why: whyLog, endpoint: stream(mediaEntries, nil, getTile),
-			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
-		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, endpoint: stream(mediaEntries, nil, getEntryBundle),
-			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
 		{Method: get, Path: "/orgs/{org}/did.json", Open: true, head: true, Why: whyDID, endpoint: stream(mediaDID, nil, getDID),
 			Summary: "The organization's DID document"},
 		{Method: get, Path: "/orgs/{org}/status/{purpose}/{list}", Open: true, head: true, Why: whyStatus, Query: []string{"timestamp"},
@@ -234,5 +231,11 @@ func Routes() []Route {
 		{Method: get, Path: "/ipfs/{cid}", guest: publicDocuments, head: true, Why: whyContent,
 			Query:    []string{"format", "filename", "dag-scope", "car-version", "car-order", "car-dups"},
 			endpoint: stream(mediaRaw, nil, getBlock), Summary: "A document or an entry by its CID, as IPFS trustless gateways answer"},
+		{Method: get, Path: log + "/checkpoint", Open: true, public: true, Why: whyLog, endpoint: stream(mediaNote, nil, getCheckpoint),
+			Summary: "The newest checkpoint of the organization's log: a signed note, as C2SP tlog-checkpoint says"},
+		{Method: get, Path: log + "/tile/{path...}", Open: true, public: true, Why: whyLog, endpoint: stream(mediaEntries, nil, getTile),
+			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
+		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, endpoint: stream(mediaEntries, nil, getEntryBundle),
+			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
 	}
 }

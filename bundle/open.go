@@ -28,6 +28,8 @@ type Reader struct {
 	checkpoint []byte
 	policy     []byte
 	did        []byte
+
+	consistency []tree.Hash
 }
 
 // packed is what differs between the forms.
@@ -90,6 +92,10 @@ func (r *Reader) Entries() iter.Seq2[Entry, error] { return r.in.entries() }
 // Tile gives the hashes of a tile of the tree of Manifest().Size entries, which zip bundles of all entries have; else, and for
 // other tiles, [ErrNoTile].
 func (r *Reader) Tile(t tree.Tile) ([]byte, error) { return r.in.tile(t) }
+
+// Consistency gives the proof that the tree of Manifest().Size entries begins with that of the entries that are here: in CAR
+// files of all entries whose checkpoint is of more of them. Zip files have the tiles instead.
+func (r *Reader) Consistency() []tree.Hash { return r.consistency }
 
 // Documents gives the signed documents in ascending order of their CIDs. It ends after the first error.
 func (r *Reader) Documents() iter.Seq2[Document, error] { return r.in.documents() }

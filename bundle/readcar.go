@@ -185,6 +185,8 @@ func (r *Reader) openCAR(at io.ReaderAt, size int64) error {
 	entries := all(&c.entriesAt, "entries", maxEntry, m.entries, nothing)
 	all(&c.docs, "documents", maxDocument, m.documents, ascendingCIDs())
 	one(fileCheckpoint, m.checkpoint, &r.checkpoint)
+	var proof []byte
+	one("consistency", m.consistency, &proof)
 	switch {
 	case err != nil:
 		return err
@@ -194,6 +196,12 @@ func (r *Reader) openCAR(at io.ReaderAt, size int64) error {
 		return malformed("entries", "%d of them as of position %d", entries, m.Position)
 	case m.Question.Kind != All && entries != proofs:
 		return malformed("proofs", "%d of them for %d entries", proofs, entries)
+	}
+	if len(proof)%32 != 0 || len(proof) > 64*32 {
+		return malformed("consistency", "%d bytes: it is a list of hashes of 32 bytes, 64 at most", len(proof))
+	}
+	for ; len(proof) > 0; proof = proof[32:] {
+		r.consistency = append(r.consistency, tree.Hash(proof))
 	}
 	r.in, r.manifest, c.checkpoint = c, m.Manifest, r.checkpoint
 	return nil

@@ -2,7 +2,7 @@ package client
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -43,7 +43,7 @@ func (c *Client) Prepare(ctx context.Context, org string, in wire.Intent) (wire.
 }
 
 // SignAndRecord is [Client.Record] of commands that a key signs.
-func (c *Client) SignAndRecord(ctx context.Context, org string, p wire.Prepared, key ed25519.PrivateKey, texts []wire.Text) (wire.Receipt, error) {
+func (c *Client) SignAndRecord(ctx context.Context, org string, p wire.Prepared, key crypto.Signer, texts []wire.Text) (wire.Receipt, error) {
 	return c.Record(ctx, org, p, KeySigner(key), texts)
 }
 
@@ -51,7 +51,7 @@ func (c *Client) SignAndRecord(ctx context.Context, org string, p wire.Prepared,
 type Signer func(*events.Command) (wire.Submission, error)
 
 // KeySigner signs with a key of the ledger, which becomes the command's credential.
-func KeySigner(key ed25519.PrivateKey) Signer {
+func KeySigner(key crypto.Signer) Signer {
 	return func(cmd *events.Command) (wire.Submission, error) { return Sign(cmd, key) }
 }
 
@@ -99,7 +99,7 @@ func (c *Client) recordAll(ctx context.Context, org string, subs []wire.Submissi
 
 // Sign makes the submission of a command: it is signed with key, which becomes its credential, and is void after
 // [Expiry].
-func Sign(cmd *events.Command, key ed25519.PrivateKey) (wire.Submission, error) {
+func Sign(cmd *events.Command, key crypto.Signer) (wire.Submission, error) {
 	signed := until(Expiry)
 	ev, err := chain.SignCommand(cmd, signed, key)
 	if err != nil {

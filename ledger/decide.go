@@ -2,11 +2,13 @@ package ledger
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/document"
 	"github.com/permledger/permledger/ledger/journal"
@@ -35,6 +37,8 @@ type group struct {
 	taken   *taken    // a snapshot, for the writer to have the head record name it; nil: none
 	headDue bool      // the head record is old enough
 	refused []refusal // of a shared ledger: to be told when they are final
+
+	unsigned error // of a shared ledger: why one of its documents could not be signed, so that all of it is taken back
 }
 
 type refusal struct {
@@ -201,6 +205,9 @@ func (l *Ledger) draft(g *group, r *Request) (d draft, old *Receipt, err error) 
 	if err := l.Err(); err != nil {
 		return draft{}, nil, fmt.Errorf("%w: %w", ErrStopped, err)
 	}
+	if g.unsigned != nil {
+		return draft{}, nil, g.unsigned
+	}
 	at, err := l.clock.stamp(l.state.Time())
 	if err == nil {
 		err = l.room(g)
@@ -240,12 +247,14 @@ func (l *Ledger) draft(g *group, r *Request) (d draft, old *Receipt, err error) 
 	if !ok { // with the root key's signature the lost key can be succeeded
 		return draft{}, nil, fmt.Errorf("%w: %w", ErrWait, l.noKey(events.PurposeEvent, signer))
 	}
-	if l.c.Shared != nil {
-		if err := l.canSeal(&e, signer, documented); err != nil {
-			return draft{}, nil, fmt.Errorf("%w: %w", ErrWait, err)
-		}
+	if err := l.canSeal(&e, signer, documented); err != nil {
+		return draft{}, nil, fmt.Errorf("%w: %w", ErrWait, err)
 	}
-	return draft{e, body, signer, chain.Sign(body, key)}, nil, nil
+	sig, err := chain.Sign(body, key)
+	if err != nil {
+		return draft{}, nil, l.notSigned(err)
+	}
+	return draft{e, body, signer, sig}, nil, nil
 }
 
 // decide makes the entry of one command, and adds it to the group. The receipt's CID is filled in. proven is asked last,
@@ -263,19 +272,10 @@ func (l *Ledger) decide(g *group, r *Request, proven func() error) (*chain.Entry
 	if old != nil {
 		return nil, *old, nil
 	}
-	// From here on the state has the event in it: what fails now ends the ledger, which is rebuilt when it is opened.
 	e := &d.event
-	documented := l.state.Documented(e.Data)
-	rules.Evolve(l.state, e)
-	var doc *chain.Document
-	if documented {
-		documentKey, ok := l.c.Keys.Signer(l.state.Key(events.PurposeDocument))
-		if !ok {
-			return nil, Receipt{}, l.end(errors.New("the node does not hold the document key"))
-		}
-		if doc, _, err = document.Sign(l.state, e, documentKey); err != nil {
-			return nil, Receipt{}, l.end(err)
-		}
+	doc, err := l.evolve(g, e)
+	if err != nil {
+		return nil, Receipt{}, err
 	}
 	en, err := chain.SealSigned(e, d.body, doc, r.Evidence, d.signature, d.signer)
 	if err != nil {
@@ -295,6 +295,50 @@ func (l *Ledger) decide(g *group, r *Request, proven func() error) (*chain.Entry
 		g.texts = append(g.texts, *r)
 	}
 	return en, Receipt{Position: e.Sequence, CID: cid, Time: e.Time, Event: en.Event}, nil
+}
+
+// evolve takes an event into the state and makes its document, where it has one. Where that cannot be signed just now the
+// state is as before, or in a shared ledger the group is taken back. From here on the state has the event in it: what fails
+// then ends the ledger, which is rebuilt when it is opened.
+func (l *Ledger) evolve(g *group, e *events.Event) (*chain.Document, error) {
+	if !l.state.Documented(e.Data) {
+		rules.Evolve(l.state, e)
+		return nil, nil
+	}
+	key, ok := l.c.Keys.Signer(l.state.Key(events.PurposeDocument))
+	if !ok {
+		return nil, l.end(errors.New("the node does not hold the document key"))
+	}
+	_, here := key.(ed25519.PrivateKey)
+	apart := !here && l.c.Shared == nil
+	if apart {
+		l.state.Begin()
+	}
+	rules.Evolve(l.state, e)
+	doc, _, err := document.Sign(l.state, e, key)
+	switch {
+	case err == nil && apart:
+		l.state.Commit()
+		return doc, nil
+	case err == nil:
+		return doc, nil
+	case !errors.Is(err, didkey.ErrNotSigned):
+		return nil, l.end(err)
+	case apart:
+		l.state.Rollback()
+		return nil, l.notSigned(err)
+	}
+	g.unsigned = l.notSigned(err)
+	return nil, g.unsigned
+}
+
+// notSigned is what a caller is told where a key that another program holds did not sign. A signature that is not the
+// key's ends the ledger: whatever gave it cannot be trusted with the next one either.
+func (l *Ledger) notSigned(err error) error {
+	if errors.Is(err, didkey.ErrNotSigned) {
+		return fmt.Errorf("%w: %w", ErrWait, err)
+	}
+	return l.end(err)
 }
 
 // end is fail, for a command that was not recorded.

@@ -13,7 +13,7 @@ package ledger
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -72,8 +72,8 @@ type Config struct {
 
 // Keys holds the private keys that the node signs with.
 type Keys interface {
-	// Signer gives the private key of a did:key; false when the node does not hold it.
-	Signer(did string) (ed25519.PrivateKey, bool)
+	// Signer gives what signs with a did:key: the private key, or a program that holds it. False when the node has neither.
+	Signer(did string) (crypto.Signer, bool)
 }
 
 // A Request is a command with what comes beside it.

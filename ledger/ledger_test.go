@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
@@ -65,7 +66,7 @@ func newFold() *projections.Fold {
 
 type keyring map[string]ed25519.PrivateKey
 
-func (k keyring) Signer(did string) (ed25519.PrivateKey, bool) {
+func (k keyring) Signer(did string) (crypto.Signer, bool) {
 	key, ok := k[did]
 	return key, ok
 }

@@ -21,6 +21,10 @@ func (l *Ledger) settle(a attempt) error {
 		l.undo(a)
 		return fmt.Errorf("%w: %w", ErrStopped, err)
 	}
+	if a.unsigned != nil {
+		l.undo(a)
+		return a.unsigned
+	}
 	if len(a.entries) == 0 {
 		l.undo(a)
 		return l.current(a.group)

@@ -235,18 +235,13 @@ func (n *Node) announce(ctx context.Context, id string, g Genesis, of events.Key
 		return err
 	}
 	rec := record{Genesis: &g}
-	for _, one := range []struct {
-		did  string
-		seed *[]byte
-	}{{of.Document, &rec.Document}, {of.Checkpoint, &rec.Checkpoint}} {
+	for _, one := range []struct{ did, purpose string }{{of.Document, events.PurposeDocument}, {of.Checkpoint, events.PurposeCheckpoint}} {
 		if one.did == "" { // an organization that was opened by older rules
 			continue
 		}
-		key, ok := keys.Signer(one.did)
-		if !ok {
-			return fmt.Errorf("the node does not hold the key %s of %s", one.did, id)
+		if err := rec.bring(keys, one.did, one.purpose); err != nil {
+			return fmt.Errorf("%s: %w", id, err)
 		}
-		*one.seed = key.Seed()
 	}
 	return n.tell(ctx, id, rec)
 }

@@ -2,7 +2,7 @@ package node
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -16,14 +16,14 @@ import (
 // CheckpointSigners gives the keys that this node holds and that may sign a checkpoint of a size up to what is recorded:
 // the one in use at that size first, then the one that it replaced, while both sign. None where the organization has no
 // checkpoint key yet, or this node does not hold it.
-func (n *Node) CheckpointSigners(o *Org, size uint64) ([]ed25519.PrivateKey, error) {
+func (n *Node) CheckpointSigners(o *Org, size uint64) ([]crypto.Signer, error) {
 	keys, err := n.keys.of(o.ID)
 	if err != nil {
 		return nil, err
 	}
 	var dids []string
 	o.Fold.Read(func(s *rules.State) { dids = s.CheckpointKeys(size) })
-	var signers []ed25519.PrivateKey
+	var signers []crypto.Signer
 	for _, did := range dids {
 		if key, ok := keys.Signer(did); ok {
 			signers = append(signers, key)
@@ -109,7 +109,7 @@ func (n *Node) eventKey(s *rules.State, keys *keys) string {
 // tendCheckpointKey gives the organization a checkpoint key where it goes by rules that know one and has none, because it
 // was opened by older ones; and ends the overlap of a key that was replaced, when it is over. In a cluster one node is
 // first, and its key is the organization's.
-func (n *Node) tendCheckpointKey(ctx context.Context, o *Org, keys *keys) {
+func (n *Node) tendCheckpointKey(ctx context.Context, o *Org) {
 	made := ""
 	for ctx.Err() == nil {
 		changed := o.Changed()
@@ -126,7 +126,7 @@ func (n *Node) tendCheckpointKey(ctx context.Context, o *Org, keys *keys) {
 		case none && !n.pause(ctx): // so that one node does it, mostly
 			return
 		case none:
-			made, err = n.registerCheckpointKey(ctx, o, keys, made)
+			made, err = n.registerCheckpointKey(ctx, o, made)
 		case old != "" && !n.opts.Now().Before(ends):
 			if err = n.actAsNode(ctx, o, &events.KeyRevoked{Key: old}); err == nil {
 				n.log.Info("the checkpoint key that was replaced signs no more", "organization", o.ID, "key", old)
@@ -164,10 +164,10 @@ func (n *Node) pause(ctx context.Context) bool {
 }
 
 // registerCheckpointKey records the first checkpoint key of an organization: one that was made before, or a new one.
-func (n *Node) registerCheckpointKey(ctx context.Context, o *Org, keys *keys, made string) (string, error) {
+func (n *Node) registerCheckpointKey(ctx context.Context, o *Org, made string) (string, error) {
 	var err error
 	if made == "" {
-		if made, err = keys.make(); err != nil {
+		if made, err = n.keys.makeKey(o.ID, events.PurposeCheckpoint); err != nil {
 			return "", err
 		}
 	}

@@ -25,7 +25,7 @@ func (n *Node) enlist(ctx context.Context, o *Org, keys *keys) {
 		if !missing {
 			asked = ""
 		} else if asked == "" {
-			did, err := keys.make()
+			did, err := n.keys.makeKey(o.ID, events.PurposeEvent)
 			if err == nil && o.dismissed(keys) {
 				n.log.Warn("this node's event key was revoked, so it writes no more; the owner can register another: `permledger key register --purpose event --to DID`",
 					"organization", o.ID, "did", did)

@@ -123,7 +123,7 @@ func story(t *testing.T, n *node.Node) {
 	o.do(t, org, &events.PermissionGranted{Subject: ben.Subject, Permission: "shop:order.cancel"})
 	o.do(t, org, &events.PermissionsSet{Subject: ben.Subject, Permissions: []string{"shop:order.view"}})
 	o.do(t, org, &events.DocumentIssued{Thing: "subject/" + ben.Subject.String()})
-	fresh, err := n.NewKey("acme")
+	fresh, err := n.NewKey("acme", events.PurposeEvent)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,8 @@
 package node
 
 import (
+	"crypto"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -16,17 +16,20 @@ import (
 	"sync"
 
 	"github.com/permledger/permledger/events/didkey"
+	"github.com/permledger/permledger/internal/signer"
 )
 
 // ErrKeyFile says that a key file cannot be used as it is.
 var ErrKeyFile = errors.New("key file")
 
 // keyrings are the private keys of the organizations of a node. No ledger gets to see another one's: else an organization
-// could name a key of its neighbour as its own, and what the node signs for one would hold for the other.
+// could name a key of its neighbour as its own, and what the node signs for one would hold for the other. program holds
+// those that are not in files; nil: new keys go into files.
 type keyrings struct {
-	dir string
-	mu  sync.Mutex
-	all map[string]*keys
+	dir     string
+	program *signer.Program
+	mu      sync.Mutex
+	all     map[string]*keys
 }
 
 // of gives the keys of an organization, which may have none yet.
@@ -36,7 +39,7 @@ func (r *keyrings) of(org string) (*keys, error) {
 	if k, ok := r.all[org]; ok {
 		return k, nil
 	}
-	k, err := openKeys(filepath.Join(r.dir, org))
+	k, err := openKeys(filepath.Join(r.dir, org), r.program)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", org, err)
 	}
@@ -44,16 +47,19 @@ func (r *keyrings) of(org string) (*keys, error) {
 	return k, nil
 }
 
-// keys holds the private keys that the node signs with in one organization, a file for each, named after the public key.
+// keys holds what the node signs with in one organization: private keys, a file for each, named after the public key; and
+// a file for each that the signer program has, which says its purpose.
 type keys struct {
-	dir string
-	mu  sync.RWMutex
-	all map[string]ed25519.PrivateKey
+	dir     string
+	program *signer.Program // nil: there is none
+	mu      sync.RWMutex
+	all     map[string]crypto.Signer
+	absent  map[string]bool // which a program has, and none was named
 }
 
 // openKeys reads the keys in dir; none where it is not there.
-func openKeys(dir string) (*keys, error) {
-	k := &keys{dir: dir, all: map[string]ed25519.PrivateKey{}}
+func openKeys(dir string, program *signer.Program) (*keys, error) {
+	k := &keys{dir: dir, program: program, all: map[string]crypto.Signer{}, absent: map[string]bool{}}
 	files, err := filepath.Glob(filepath.Join(dir, "*.key"))
 	if err != nil {
 		return nil, err
@@ -65,24 +71,33 @@ func openKeys(dir string) (*keys, error) {
 		}
 		k.all[didkey.Encode(key.Public().(ed25519.PublicKey))] = key
 	}
+	if files, err = filepath.Glob(filepath.Join(dir, "*"+heldSuffix)); err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if err := k.readHeld(f); err != nil {
+			return nil, err
+		}
+	}
 	return k, nil
 }
 
-// Signer gives the private key of a did:key.
-func (k *keys) Signer(did string) (ed25519.PrivateKey, bool) {
+// Signer gives what signs with a did:key.
+func (k *keys) Signer(did string) (crypto.Signer, bool) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	key, ok := k.all[did]
 	return key, ok
 }
 
-// make makes a key, keeps it, and gives its did:key.
-func (k *keys) make() (string, error) {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return "", err
+// seed gives the seed of a private key that lies in a file.
+func (k *keys) seed(did string) ([]byte, bool) {
+	key, _ := k.Signer(did)
+	private, ok := key.(ed25519.PrivateKey)
+	if !ok {
+		return nil, false
 	}
-	return didkey.Encode(public), k.keep(private)
+	return private.Seed(), true
 }
 
 // makeDir makes the directory with the first key, so that a power cut takes neither.
@@ -119,19 +134,6 @@ func (k *keys) keep(private ed25519.PrivateKey) error {
 	defer k.mu.Unlock()
 	k.all[did] = private
 	return nil
-}
-
-// NewKey makes a key that the node can sign with in an open organization, for a rotation, and gives its did:key.
-// [ErrNoOrganization] where none of that name is open.
-func (n *Node) NewKey(org string) (string, error) {
-	if _, err := n.Org(org); err != nil {
-		return "", err
-	}
-	k, err := n.keys.of(org)
-	if err != nil {
-		return "", err
-	}
-	return k.make()
 }
 
 // WriteKey writes a private key as PKCS #8 in PEM, for its owner's eyes alone. A file that is there is not replaced.

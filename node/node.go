@@ -31,6 +31,7 @@ import (
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/internal/signer"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/stream"
 )
@@ -66,6 +67,10 @@ type Options struct {
 	// MinFree is how much must be free on the file system of the directory, in bytes: with less, commands have to wait
 	// ([ledger.ErrWait]). 0 stands for [MinFree], [NoMinFree] for none.
 	MinFree uint64
+
+	// Signer is the command line of a program that makes and holds the keys that the node signs with; nil: they lie in
+	// files below DIR/node. Keys in files serve on until they are rotated.
+	Signer []string
 
 	checkEvery    time.Duration // 0: checkEvery
 	noteEvery     time.Duration // 0: noteEvery
@@ -190,6 +195,11 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	if err := n.findWitnesses(); err != nil {
 		return err
+	}
+	if len(n.opts.Signer) > 0 {
+		if n.keys.program, err = signer.New(n.opts.Signer, signer.Options{Logger: n.log}); err != nil {
+			return err
+		}
 	}
 	if n.lock, err = lock(filepath.Join(n.dir, "lock")); err != nil {
 		return err
@@ -330,6 +340,9 @@ func (n *Node) Close() error {
 		errs = append(errs, n.srv.Close())
 	} else if n.conn != nil {
 		errs = append(errs, n.conn.Close())
+	}
+	if n.keys.program != nil {
+		errs = append(errs, n.keys.program.Close())
 	}
 	if n.lock != nil {
 		errs = append(errs, n.lock.Close())

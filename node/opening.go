@@ -81,21 +81,13 @@ func (n *Node) Opening(o Opening) (events.Command, error) {
 	if !ok {
 		return events.Command{}, fmt.Errorf("open %s: %q: %w; there are %v", o.Organization, o.Profile, ErrProfile, Profiles())
 	}
-	keys, err := n.keys.of(o.Organization)
-	if err != nil {
-		return events.Command{}, fmt.Errorf("open an organization: %w", err)
-	}
-	eventKey, err := keys.make()
-	if err != nil {
-		return events.Command{}, fmt.Errorf("open %s: %w", o.Organization, err)
-	}
-	documentKey, err := keys.make()
-	if err != nil {
-		return events.Command{}, fmt.Errorf("open %s: %w", o.Organization, err)
-	}
-	checkpointKey, err := keys.make()
-	if err != nil {
-		return events.Command{}, fmt.Errorf("open %s: %w", o.Organization, err)
+	made := map[string]string{} // by purpose
+	for _, purpose := range []string{events.PurposeEvent, events.PurposeDocument, events.PurposeCheckpoint} {
+		did, err := n.keys.makeKey(o.Organization, purpose)
+		if err != nil {
+			return events.Command{}, fmt.Errorf("open %s: %w", o.Organization, err)
+		}
+		made[purpose] = did
 	}
 	owner := NewID(n.opts.Now().UnixMilli())
 	return events.Command{
@@ -107,7 +99,8 @@ func (n *Node) Opening(o Opening) (events.Command, error) {
 			Node:     NewID(n.opts.Now().UnixMilli()),
 			Operator: NewID(n.opts.Now().UnixMilli()),
 			Keys: events.Keys{
-				Event: eventKey, Document: documentKey, Checkpoint: checkpointKey, Root: o.Root, Operator: o.OperatorKey,
+				Event: made[events.PurposeEvent], Document: made[events.PurposeDocument], Checkpoint: made[events.PurposeCheckpoint],
+				Root: o.Root, Operator: o.OperatorKey,
 			},
 			Evidence: evidenceTypes,
 		},

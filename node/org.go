@@ -2,7 +2,7 @@ package node
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -165,7 +165,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	o.stop = stop
 	o.feeds.Go(func() { o.Activity.run(feeds) })
 	o.feeds.Go(func() { publishTopic(feeds, n.conn, o, n.log) })
-	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o, keys) })
+	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
 	n.askWitnesses(o)
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })
@@ -189,7 +189,7 @@ func (o *Org) DID() string {
 }
 
 // DocumentSigner gives the key that signs documents as a did:key, where the node holds it.
-func (o *Org) DocumentSigner(did string) (ed25519.PrivateKey, bool) { return o.keys.Signer(did) }
+func (o *Org) DocumentSigner(did string) (crypto.Signer, bool) { return o.keys.Signer(did) }
 
 // Waits says why a command would have to wait now; nil: it is decided. It asks nobody for longer than 2 s.
 func (o *Org) Waits(ctx context.Context) error {

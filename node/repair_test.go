@@ -346,7 +346,7 @@ func TestKeysBelongToOneOrganization(t *testing.T) {
 	_, _, err := n.OpenOrganization(t.Context(), o.sign(t, r.Command))
 	notFound("opened with another organization's key", err)
 	// A key made for it is, also after another start
-	fresh, err := n.NewKey("acme")
+	fresh, err := n.NewKey("acme", events.PurposeEvent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -362,7 +362,7 @@ func TestKeysBelongToOneOrganization(t *testing.T) {
 		t.Error(err)
 	}
 	for _, id := range []string{"delta", "../acme"} {
-		if _, err := n.NewKey(id); !errors.Is(err, node.ErrNoOrganization) {
+		if _, err := n.NewKey(id, events.PurposeEvent); !errors.Is(err, node.ErrNoOrganization) {
 			t.Errorf("a key for %s: %v", id, err)
 		}
 	}

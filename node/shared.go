@@ -46,11 +46,18 @@ type cluster struct {
 
 // record is what a node tells the others. One of its kinds:
 type record struct {
-	Genesis    *Genesis `json:"genesis,omitempty"`    // an organization was opened, with Document and Checkpoint
-	Document   []byte   `json:"document,omitempty"`   // seed of a key that signs documents
-	Checkpoint []byte   `json:"checkpoint,omitempty"` // seed of a key that signs checkpoints
-	Org        string   `json:"org,omitempty"`        // of a Document, a Checkpoint or a Register that comes later
-	Register   string   `json:"register,omitempty"`   // did:key of an event key that a node wants to sign with
+	Genesis    *Genesis  `json:"genesis,omitempty"`    // an organization was opened, with Document and Checkpoint
+	Document   []byte    `json:"document,omitempty"`   // seed of a key that signs documents
+	Checkpoint []byte    `json:"checkpoint,omitempty"` // seed of a key that signs checkpoints
+	Held       []heldKey `json:"held,omitempty"`       // what stands in their place where a signer program has them
+	Org        string    `json:"org,omitempty"`        // of a Document, a Checkpoint or a Register that comes later
+	Register   string    `json:"register,omitempty"`   // did:key of an event key that a node wants to sign with
+}
+
+// heldKey is a key of an organization that signer programs have.
+type heldKey struct {
+	Key     string `json:"key"`
+	Purpose string `json:"purpose"`
 }
 
 // InitCluster makes the data directory of a new cluster's first node, without any organization. host is the first part of

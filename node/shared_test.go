@@ -199,7 +199,7 @@ func TestCluster(t *testing.T) {
 	if _, err := acmeB.Ledger.Execute(t.Context(), o.request(t, acmeB, newRole("no"))); !errors.Is(err, ledger.ErrWait) {
 		t.Errorf("with a revoked key: %v", err)
 	}
-	if fresh, err = b.NewKey("acme"); err != nil {
+	if fresh, err = b.NewKey("acme", events.PurposeEvent); err != nil {
 		t.Fatal(err)
 	}
 	if r, err = o.attempt(t, acme, &events.KeyRegistered{Key: fresh, Purpose: events.PurposeEvent}); err != nil {

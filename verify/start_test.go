@@ -1,7 +1,7 @@
 package verify_test
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -99,4 +99,4 @@ func BenchmarkStart(b *testing.B) {
 
 type noKeys struct{}
 
-func (noKeys) Signer(string) (ed25519.PrivateKey, bool) { return nil, false }
+func (noKeys) Signer(string) (crypto.Signer, bool) { return nil, false }

@@ -1,7 +1,7 @@
 package verify_test
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"errors"
 	"fmt"
 	"os"
@@ -75,7 +75,7 @@ type waiting struct {
 
 type eventKey struct{}
 
-func (eventKey) Signer(did string) (ed25519.PrivateKey, bool) {
+func (eventKey) Signer(did string) (crypto.Signer, bool) {
 	key := documenttest.Key("event")
 	return key, did == documenttest.DID(key)
 }

@@ -15,6 +15,7 @@
 package chain
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base32"
@@ -86,14 +87,18 @@ func Room(event int, evidence *Evidence, document bool) error {
 }
 
 // Seal signs the event, whose sequence and prev say where it stands, and gives the entry. body is e.Encode().
-func Seal(e *events.Event, body []byte, doc *Document, ev *Evidence, key ed25519.PrivateKey, did string) (*Entry, error) {
-	return SealSigned(e, body, doc, ev, Sign(body, key), did)
+func Seal(e *events.Event, body []byte, doc *Document, ev *Evidence, key crypto.Signer, did string) (*Entry, error) {
+	sig, err := Sign(body, key)
+	if err != nil {
+		return nil, fmt.Errorf("seal event %s: %w", e.ID, err)
+	}
+	return SealSigned(e, body, doc, ev, sig, did)
 }
 
 // Sign gives the signature of an event's bytes that its entry carries. It covers neither document nor evidence, so it
-// can be made before they are there.
-func Sign(body []byte, key ed25519.PrivateKey) [64]byte {
-	return [64]byte(ed25519.Sign(key, events.PAE(EventType, body)))
+// can be made before they are there. Errors are those of [didkey.Sign].
+func Sign(body []byte, key crypto.Signer) ([64]byte, error) {
+	return didkey.Sign(key, events.PAE(EventType, body))
 }
 
 // SealSigned is Seal of an event that [Sign] signed.
@@ -245,14 +250,20 @@ func CIDOf(sum [32]byte) string {
 var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // SignCommand makes the evidence for a command: the author's signature over its bytes.
-func SignCommand(c *events.Command, s events.Signed, key ed25519.PrivateKey) (*Evidence, error) {
+func SignCommand(c *events.Command, s events.Signed, key crypto.Signer) (*Evidence, error) {
 	b, err := c.Bytes(s)
 	if err != nil {
 		return nil, fmt.Errorf("sign command %s: %w", c.ID, err)
 	}
-	ev := &Evidence{Algorithm: AlgorithmEd25519, Key: didkey.Encode(key.Public().(ed25519.PublicKey)), Signed: s}
-	ev.Signature = ed25519.Sign(key, events.PAE(events.CommandType, b))
-	return ev, nil
+	public, err := didkey.PublicOf(key)
+	if err != nil {
+		return nil, fmt.Errorf("sign command %s: %w", c.ID, err)
+	}
+	sig, err := didkey.Sign(key, events.PAE(events.CommandType, b))
+	if err != nil {
+		return nil, fmt.Errorf("sign command %s: %w", c.ID, err)
+	}
+	return &Evidence{Algorithm: AlgorithmEd25519, Key: didkey.Encode(public), Signed: s, Signature: sig[:]}, nil
 }
 
 // ErrEvidence says that a command's evidence does not hold.

@@ -2,6 +2,7 @@ package credential
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"fmt"
@@ -15,24 +16,38 @@ import (
 // milliseconds.
 //
 // That unsigned is a credential in canonical form is the caller's promise: where it is not, the file does not verify.
-// Errors wrap [ErrMalformed] where there is no place for the proof, [ErrProof] or [ErrKey].
-func Issue(unsigned []byte, key ed25519.PrivateKey, created time.Time) (proofValue string, file []byte, err error) {
-	if len(key) != ed25519.PrivateKeySize {
-		return "", nil, fmt.Errorf("%w: private key of %d bytes", ErrKey, len(key))
-	}
-	return IssueAs(unsigned, key, VerificationMethod(key.Public().(ed25519.PublicKey)), created)
-}
-
-// IssueAs is [Issue] with a verification method that names the key in another way: see [MethodOf].
-func IssueAs(unsigned []byte, key ed25519.PrivateKey, method string, created time.Time) (proofValue string, file []byte, err error) {
-	if len(key) != ed25519.PrivateKeySize {
-		return "", nil, fmt.Errorf("%w: private key of %d bytes", ErrKey, len(key))
-	}
-	s, err := split(unsigned, key.Public().(ed25519.PublicKey), method, created)
+// Errors wrap [ErrMalformed] where there is no place for the proof, [ErrProof] or [ErrKey], or are the signer's.
+func Issue(unsigned []byte, key crypto.Signer, created time.Time) (proofValue string, file []byte, err error) {
+	public, err := publicOf(key)
 	if err != nil {
 		return "", nil, err
 	}
-	proofValue = encodeProofValue(ed25519.Sign(key, s.signed()))
+	return IssueAs(unsigned, key, VerificationMethod(public), created)
+}
+
+func publicOf(key crypto.Signer) (ed25519.PublicKey, error) {
+	public, err := didkey.PublicOf(key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return public, nil
+}
+
+// IssueAs is [Issue] with a verification method that names the key in another way: see [MethodOf].
+func IssueAs(unsigned []byte, key crypto.Signer, method string, created time.Time) (proofValue string, file []byte, err error) {
+	public, err := publicOf(key)
+	if err != nil {
+		return "", nil, err
+	}
+	s, err := split(unsigned, public, method, created)
+	if err != nil {
+		return "", nil, err
+	}
+	sig, err := didkey.Sign(key, s.signed())
+	if err != nil {
+		return "", nil, fmt.Errorf("sign a credential: %w", err)
+	}
+	proofValue = encodeProofValue(sig[:])
 	return proofValue, s.file(proofValue), nil
 }
 

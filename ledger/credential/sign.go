@@ -1,10 +1,12 @@
 package credential
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/permledger/permledger/events/didkey"
 )
 
 // Sign signs a credential that has no proof yet and returns the proofValue, which is all that
@@ -12,17 +14,18 @@ import (
 //
 // unsigned is the credential in any order and spacing. verificationMethod is how others find the
 // public key: that of key itself (see [VerificationMethod]), or a URL of another kind. created is
-// in whole milliseconds. Errors wrap [ErrMalformed], [ErrContext], [ErrProof] or [ErrKey].
+// in whole milliseconds. Errors wrap [ErrMalformed], [ErrContext], [ErrProof] or [ErrKey], or are the signer's.
 // Equal arguments give the same proofValue.
-func Sign(unsigned []byte, key ed25519.PrivateKey, verificationMethod string, created time.Time) (proofValue string, err error) {
-	if len(key) != ed25519.PrivateKeySize {
-		return "", fmt.Errorf("%w: private key of %d bytes", ErrKey, len(key))
+func Sign(unsigned []byte, key crypto.Signer, verificationMethod string, created time.Time) (proofValue string, err error) {
+	public, err := publicOf(key)
+	if err != nil {
+		return "", err
 	}
 	named, err := methodKey(verificationMethod)
 	if err != nil {
 		return "", err
 	}
-	if public := key.Public().(ed25519.PublicKey); named != nil && !named.Equal(public) {
+	if named != nil && !named.Equal(public) {
 		return "", fmt.Errorf("%w: %s is not the method of the signing key", ErrKey, verificationMethod)
 	}
 	c, err := parseUnsigned(unsigned)
@@ -37,7 +40,11 @@ func Sign(unsigned []byte, key ed25519.PrivateKey, verificationMethod string, cr
 	if err != nil {
 		return "", err
 	}
-	return encodeProofValue(ed25519.Sign(key, data)), nil
+	sig, err := didkey.Sign(key, data)
+	if err != nil {
+		return "", fmt.Errorf("sign a credential: %w", err)
+	}
+	return encodeProofValue(sig[:]), nil
 }
 
 // Secure returns the file of a credential with its proof, in canonical JSON (RFC 8785). The

@@ -56,6 +56,7 @@
 package document
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -120,20 +121,21 @@ func (e *MismatchError) Error() string {
 
 func (e *MismatchError) Unwrap() error { return e.Err }
 
-// Sign makes the document of event e, to be recorded with it. after is the state with e; priv is the organization's
+// Sign makes the document of event e, to be recorded with it. after is the state with e; signer is of the organization's
 // document key. It gives what the entry keeps and the file itself. Equal arguments give equal bytes. Errors are a
-// [*MismatchError] where priv is another key, or wrap [ErrNone].
-func Sign(after *rules.State, e *events.Event, priv ed25519.PrivateKey) (*chain.Document, []byte, error) {
-	if len(priv) != ed25519.PrivateKeySize {
-		return nil, nil, fmt.Errorf("document: private key of %d bytes", len(priv))
+// [*MismatchError] where signer is of another key, wrap [ErrNone], or are the signer's.
+func Sign(after *rules.State, e *events.Event, signer crypto.Signer) (*chain.Document, []byte, error) {
+	public, err := didkey.PublicOf(signer)
+	if err != nil {
+		return nil, nil, fmt.Errorf("document: %w", err)
 	}
-	key := didkey.Encode(priv.Public().(ed25519.PublicKey))
+	key := didkey.Encode(public)
 	format := FormatFor(after)
 	unsigned, err := Render(after, e, format, key)
 	if err != nil {
 		return nil, nil, err
 	}
-	proof, file, err := credential.IssueAs(unsigned, priv, Method(after, format, priv.Public().(ed25519.PublicKey)), e.Time)
+	proof, file, err := credential.IssueAs(unsigned, signer, Method(after, format, public), e.Time)
 	if err != nil {
 		return nil, nil, fmt.Errorf("document: sign: %w", err)
 	}
@@ -141,7 +143,7 @@ func Sign(after *rules.State, e *events.Event, priv ed25519.PrivateKey) (*chain.
 }
 
 // Rebuild computes the file of a document again from the event that carries it, the state with that event, and what
-// the entry keeps, and checks all of the latter: that the format is known, the key is the organization's document key
+// the entry keeps, and checks all of the latter: that the format is known, the signer is of the organization's document key
 // at this position, the proof is that key's over this document, and the CID that of the file. Errors are a
 // [*MismatchError], or wrap [ErrNone].
 func Rebuild(after *rules.State, e *events.Event, d *chain.Document) ([]byte, error) {

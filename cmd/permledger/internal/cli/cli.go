@@ -161,6 +161,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.assignmentsCommand(),
 		a.applyCommand(),
 		a.dumpCommand(),
+		a.exportCommand(),
 		a.reviewCommand(),
 		a.walletCommand(),
 		a.submitCommand(),

@@ -57,15 +57,15 @@ type extract struct {
 
 // checkpoint is what the ledger signed.
 type checkpoint struct {
-	Origin    string    `json:"origin"`
-	Size      uint64    `json:"size"`
-	Root      string    `json:"root"`
-	Keys      []string  `json:"keys"`    // of the ledger, that signed
-	Trusted   bool      `json:"trusted"` // by the policy of --trust
+	Origin    string     `json:"origin"`
+	Size      uint64     `json:"size"`
+	Root      string     `json:"root"`
+	Keys      []string   `json:"keys"`    // of the ledger, that signed
+	Trusted   bool       `json:"trusted"` // by the policy of --trust
 	Witnesses []cosigner `json:"witnesses"`
-	Claimed   bool      `json:"claimed,omitempty"` // who the witnesses are, only the bundle says
-	At        time.Time `json:"at"`
-	Vouched   string    `json:"vouched"` // who says that: witnesses, or the last entry
+	Claimed   bool       `json:"claimed,omitempty"` // who the witnesses are, only the bundle says
+	At        time.Time  `json:"at"`
+	Vouched   string     `json:"vouched"` // who says that: witnesses, or the last entry
 }
 
 type cosigner struct {
