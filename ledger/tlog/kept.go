@@ -323,8 +323,8 @@ func linesOf(b []byte) (lines []string) {
 	return lines
 }
 
-// thin writes the file anew without the checkpoints that need not be kept, if that saves enough.
-func (l *Log) thin() error {
+// thin writes the file anew without the checkpoints that need not be kept, if that saves more than so many bytes.
+func (l *Log) thin(worth int64) error {
 	l.keep.Lock()
 	defer l.keep.Unlock()
 	t := thinning{before: l.c.Now().Add(-thinAfter), newest: l.kept.newest.Size}
@@ -333,7 +333,7 @@ func (l *Log) thin() error {
 		if !t.keeps(r) {
 			saves += r.long
 		}
-	}); err != nil || saves < thinWorth {
+	}); err != nil || saves <= worth {
 		return err
 	}
 	t = thinning{before: t.before, newest: t.newest}

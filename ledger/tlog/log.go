@@ -237,7 +237,7 @@ func (l *Log) run() {
 			return
 		case <-thin.C:
 			thin.Reset(thinEvery)
-			if err := l.thin(); err != nil {
+			if err := l.thin(thinWorth); err != nil {
 				l.log.Warn("old checkpoints could not be thinned out", "organization", l.c.Organization, "error", err)
 			}
 			continue
