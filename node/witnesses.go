@@ -103,7 +103,7 @@ func (n *Node) quorum(o *Org) func([]byte) bool {
 
 // askWitnesses lets witnesses be asked to cosign what the organization's log publishes. Nothing waits for them.
 func (n *Node) askWitnesses(o *Org) {
-	if n.opts.Witnesses == nil {
+	if n.opts.Witnesses == nil || n.opts.AskNobody {
 		return
 	}
 	o.witnesses = witness.Submit(witness.SubmitConfig{
