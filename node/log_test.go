@@ -73,9 +73,8 @@ func TestLogOfAnOrganization(t *testing.T) {
 			b[100] ^= 1
 			must(t, os.WriteFile(path, b, 0o600))
 		},
-		"the head record and the stream lost": func(t *testing.T) {
-			must(t, os.Remove(filepath.Join(dir, "orgs", "acme", "head")))
-			must(t, os.RemoveAll(filepath.Join(dir, "store")))
+		"the journal lost, and repaired": func(t *testing.T) {
+			must(t, os.RemoveAll(filepath.Join(dir, "orgs", "acme", "journal")))
 			_, err := node.Repair(t.Context(), dir, node.RepairOptions{})
 			must(t, err)
 		},

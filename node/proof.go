@@ -108,8 +108,8 @@ func signedBy(n *note.Note, origin string, dids []string) bool {
 	})
 }
 
-// checkpointKeys gives the keys that sign checkpoints at the end of what was found of a history.
-func checkpointKeys(ctx context.Context, s *ledger.Survey) ([]string, error) {
+// surveyedKeys gives the keys that sign checkpoints at the end of what was found of a history.
+func surveyedKeys(ctx context.Context, s *ledger.Survey) ([]string, error) {
 	var keys chain.CheckpointKeys
 	for raw, err := range s.Entries(ctx) {
 		if err != nil {

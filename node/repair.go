@@ -229,7 +229,7 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 	case conf != nil:
 		return nil, conf
 	}
-	keys, err := checkpointKeys(ctx, p.survey)
+	keys, err := surveyedKeys(ctx, p.survey)
 	if err != nil {
 		return nil, err
 	}

@@ -170,6 +170,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.historyCommand(),
 		a.activityCommand(),
 		a.showCommand(),
+		a.proveCommand(),
 		a.catCommand(),
 		a.topicCommand(),
 		a.policyCommand(),
