@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,9 @@ func PlaceOf(place, org string) string { return place + "/orgs/" + org }
 func orgOf(method, path string) string {
 	rest, ok := strings.CutPrefix(path, "/v1/orgs/")
 	if !ok {
+		rest, ok = strings.CutPrefix(path, "/orgs/")
+	}
+	if !ok {
 		return ""
 	}
 	rest, _, _ = strings.Cut(rest, "?")
@@ -95,12 +99,19 @@ func (c *Client) pin(ctx context.Context, method, path string) error {
 }
 
 // answered notes the position that a command was answered with.
-func (c *Client) answered(method, path string, r wire.Receipt) {
-	if c.pinned == nil || r.Seq == 0 {
-		return
+func (c *Client) answered(org string, position uint64) {
+	if c.pinned != nil && org != "" && position > 0 {
+		c.pinned.pins.Answered(PlaceOf(c.pinned.place, org), position)
 	}
-	if org := orgOf(method, path); org != "" {
-		c.pinned.pins.Answered(PlaceOf(c.pinned.place, org), r.Seq)
+}
+
+// outcomes notes the last position that commands were answered with.
+func (c *Client) outcomes(org string, all []wire.Outcome) {
+	for _, o := range slices.Backward(all) {
+		if o.Recorded != nil {
+			c.answered(org, o.Recorded.Seq)
+			return
+		}
 	}
 }
 
@@ -111,6 +122,18 @@ type served struct {
 }
 
 var _ pin.Source = served{}
+
+// LogFile gives a file of an organization's log, as c2sp.org/tlog-tiles names them: checkpoint, tile/0/000.p/7,
+// tile/entries/000.p/7. Where the ledger has no checkpoint the error is [pin.ErrNone].
+func (c *Client) LogFile(ctx context.Context, org, path string) ([]byte, error) {
+	if path == "checkpoint" {
+		return served{c, org}.Checkpoint(ctx)
+	}
+	return served{c, org}.get(ctx, path, maxBundle)
+}
+
+// maxBundle is how long a bundle of entries can be, in bytes.
+const maxBundle = tree.TileWidth * (2 + 65_535)
 
 func (s served) get(ctx context.Context, name string, limit int64) ([]byte, error) {
 	resp, err := s.c.request(ctx, http.MethodGet, "/orgs/"+url.PathEscape(s.org)+"/log/"+name, nil, nil, nil)

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/permledger/permledger/internal/signer/signertest"
 )
 
 // The test binary is permledger too, for the scripts to run.
@@ -26,16 +28,25 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs what people type, with real processes, files and signals.
 func TestScripts(t *testing.T) {
+	signer := signerProgram(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("SIGNER", signer)
 			env.Setenv("PERMLEDGER_PINS", filepath.Join(env.WorkDir, ".pins"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": untilSays, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word, "field": field, "large-role": largeRole,
+			"exits": exits, "until": untilSays, "role-history": roleHistory, "wait-file": waitFile, "server": server, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word, "field": field, "large-role": largeRole,
 		},
 	})
+}
+
+// signerProgram gives the program in examples/signer.
+func signerProgram(t *testing.T) string {
+	t.Helper()
+	argv, _ := signertest.Build(t).Program(t)
+	return argv[0]
 }
 
 // exits runs a program that must end with a code: exits CODE PROGRAM ARGS...
@@ -109,6 +120,15 @@ func untilSays(ts *testscript.TestScript, neg bool, args []string) {
 // waitFile waits until a file is there: wait-file PATTERN
 func waitFile(ts *testscript.TestScript, _ bool, args []string) {
 	waitFor(ts, args[0], func() bool { return len(found(ts, args[0])) > 0 })
+}
+
+// server lets the commands that follow ask the server on a directory over HTTP, as from another machine: server DIR
+func server(ts *testscript.TestScript, _ bool, args []string) {
+	var at struct{ URL, Token string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(args[0], "run", "server.json"))), &at))
+	ts.Setenv("PERMLEDGER_SERVER", at.URL)
+	ts.Setenv("PERMLEDGER_TOKEN", strings.TrimSpace(ts.ReadFile(at.Token)))
+	ts.Setenv("ADDRESS", strings.TrimPrefix(at.URL, "http://"))
 }
 
 // gone checks that no file is there: gone PATTERN

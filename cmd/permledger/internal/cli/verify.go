@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/bundle"
+	"github.com/permledger/permledger/client/pin"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
@@ -267,7 +268,10 @@ func (a *app) verifyServer(ctx context.Context, o verify.Options) (reports []*ve
 			}
 		}
 		for _, id := range ids {
-			r, err := verify.Entries(ctx, served(s.Entries(ctx, id, 0, 0)), o)
+			r, err := verify.Served(ctx, func(ctx context.Context, path string) ([]byte, error) { return s.LogFile(ctx, id, path) }, o)
+			if errors.Is(err, pin.ErrNone) { // a ledger without checkpoints has its entries alone
+				r, err = verify.Entries(ctx, served(s.Entries(ctx, id, 0, 0)), o)
+			}
 			reports = append(reports, r)
 			if err != nil {
 				return fmt.Errorf("verify: %s: %w", id, err)
