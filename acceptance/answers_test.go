@@ -38,6 +38,7 @@ func (o *org) Ask(subject, permission string, resource ...string) wire.Check {
 	if err != nil || short.Allowed != c.Allowed {
 		o.t.Fatalf("may %s do %s on %q? Explain says %t, check %t, %v", subject, permission, on, c.Allowed, short.Allowed, err)
 	}
+	o.sometimesProven(c)
 	return c
 }
 

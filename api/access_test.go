@@ -39,7 +39,7 @@ func problemOf(t *testing.T, resp *http.Response) wire.Problem {
 
 // pathOf fills in a route's path.
 func pathOf(r api.Route) string {
-	return strings.NewReplacer("{org}", "acme", "{key}", "k", "{subject}", "k", "{id}", "x", "{did}", "x", "{ref}", "1", "{cid}", "x").Replace(r.Path)
+	return strings.NewReplacer("{org}", "acme", "{key}", "k", "{subject}", "k", "{id}", "x", "{did}", "x", "{ref}", "1", "{cid}", "x", "{purpose}", "refresh", "{list}", "0", "{path...}", "x").Replace(r.Path)
 }
 
 func TestEveryRouteNamesItsActionOrAReason(t *testing.T) {
@@ -66,7 +66,8 @@ func TestEveryRouteNamesItsActionOrAReason(t *testing.T) {
 		if (r.Method == http.MethodPost || r.Method == http.MethodPut) != (r.Takes != "" && r.Request != nil) {
 			t.Errorf("%s: a body, and what it is, go with POST and PUT", name)
 		}
-		open := []string{"/healthz", "/v1/orgs/{org}/invitations/{did}", "/v1/orgs/{org}/join", "/v1/orgs/{org}/sessions"}
+		open := []string{"/healthz", "/v1/orgs/{org}/invitations/{did}", "/v1/orgs/{org}/join", "/v1/orgs/{org}/sessions",
+			"/orgs/{org}/log/checkpoint", "/orgs/{org}/log/tile/{path...}", "/orgs/{org}/did.json", "/orgs/{org}/status/{purpose}/{list}"}
 		if r.Open && !slices.Contains(open, r.Path) {
 			t.Errorf("%s is open to everybody", name)
 		}

@@ -14,6 +14,7 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 )
 
@@ -32,6 +34,11 @@ type Options struct {
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: nothing is said
 	Version string           // of the program, for the header field Server
+	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
+	PublicDocuments bool
+
+	// PrivateLog lets only those read checkpoints and hash tiles who may read the history.
+	PrivateLog bool
 }
 
 type server struct {
@@ -43,6 +50,7 @@ type server struct {
 	sessions sessions
 	attempts attempts
 	emails   emails
+	lists    signedLists
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
 }
 
@@ -58,6 +66,9 @@ func New(n *node.Node, opts Options) http.Handler {
 	}
 	methods := map[string]map[string]*Route{}
 	for _, r := range Routes() {
+		if r.public && opts.PrivateLog {
+			r.Open, r.Action = false, rules.ActionHistoryRead
+		}
 		if methods[r.Path] == nil {
 			methods[r.Path] = map[string]*Route{}
 		}
@@ -103,7 +114,7 @@ func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
 
 // dispatch serves the routes of one path.
 func (s *server) dispatch(routes map[string]*Route) http.Handler {
-	if get := routes[http.MethodGet]; get != nil && get.Gives == mediaJSON {
+	if get := routes[http.MethodGet]; get != nil && (get.Gives == mediaJSON || get.head) {
 		routes[http.MethodHead] = get
 	}
 	var allowed []string
@@ -127,7 +138,7 @@ func (s *server) dispatch(routes map[string]*Route) http.Handler {
 // serve lets a caller in, finds the organization and calls the route's handler.
 func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) error {
 	c := &call{Request: r, server: s, route: route, rc: http.NewResponseController(w), now: s.opts.Now().UTC()}
-	if !route.Open {
+	if guest := route.guest != nil && route.guest(s) && len(r.Header.Values("Authorization")) == 0; !route.Open && !guest {
 		caller, err := s.identify(r)
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="permledger"`)
@@ -144,7 +155,7 @@ func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) err
 	if err := c.readQuery(); err != nil {
 		return err
 	}
-	if err := c.demand(); err != nil {
+	if err := cmp.Or(c.demand(), c.readWait()); err != nil {
 		return err
 	}
 	if err := c.awaitPosition(); err != nil {

@@ -31,6 +31,7 @@ type call struct {
 	subject ulid.ULID
 	now     time.Time
 	query   url.Values
+	wait    string // how strongly what is recorded must stand before it is answered
 
 	entries map[uint64]*chain.Entry // that were read for this answer
 }

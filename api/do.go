@@ -93,7 +93,9 @@ func (c *call) do(in wire.Intent) (wire.Receipt, events.Data, error) {
 	if last.Err != nil {
 		return wire.Receipt{}, nil, last.Err
 	}
-	return *received(last.Receipt), last.Receipt.Event.Data, nil
+	r := received(last.Receipt)
+	c.stand(c.org, r)
+	return *r, last.Receipt.Event.Data, nil
 }
 
 // signed gives the request that records a prepared command, signed by the caller.

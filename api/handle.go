@@ -196,12 +196,17 @@ func (c *call) linesAsOf(w http.ResponseWriter) (access.AsOf, *lineWriter, error
 	if err != nil {
 		return a, nil, err
 	}
-	header, err := json.Marshal(asOf)
-	if err != nil {
+	if err := setAsOf(w, asOf); err != nil {
 		return a, nil, err
 	}
-	w.Header().Set(wire.AsOfHeader, string(header))
 	return a, newLineWriter(w, mediaLines), nil
+}
+
+// setAsOf says in the header as of when an answer is.
+func setAsOf(w http.ResponseWriter, asOf wire.AsOf) error {
+	header, err := json.Marshal(asOf)
+	w.Header().Set(wire.AsOfHeader, string(header))
+	return err
 }
 
 // add appends a line; it is sent when enough have come together, or with flush.

@@ -247,7 +247,9 @@ func acceptInvitation(c *call, s wire.Submission) (wire.Receipt, error) {
 	if err != nil {
 		return wire.Receipt{}, err
 	}
-	return *received(o), nil
+	out := received(o)
+	c.stand(c.org, out)
+	return *out, nil
 }
 
 // textsOf gives the name and the e-mail address that a subject has as of then. What was erased says so.

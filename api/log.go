@@ -18,9 +18,8 @@ import (
 )
 
 const (
-	mediaEntries  = "application/octet-stream"
-	mediaDocument = "application/vc"
-	mediaTopic    = "text/plain; charset=utf-8"
+	mediaEntries = "application/octet-stream"
+	mediaTopic   = "text/plain; charset=utf-8"
 )
 
 func getEntry(c *call) (wire.Entry, error) {
@@ -94,47 +93,6 @@ func entries(c *call, w http.ResponseWriter) error {
 		}
 	}
 	return out.end(c, nil)
-}
-
-func getDocument(c *call, w http.ResponseWriter) error {
-	d, ok := c.org.Documents.ByCID(c.PathValue("cid"))
-	if !ok {
-		return problemOf(http.StatusNotFound, string(rules.NotFound), "There is no document "+clip(c.PathValue("cid")))
-	}
-	w.Header().Set("Content-Type", mediaDocument)
-	w.Header().Set("Content-Length", strconv.Itoa(len(d.File)))
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(d.File) // a caller that has gone is nobody to tell
-	return nil
-}
-
-func listDocuments(c *call) (wire.List[wire.Document], error) {
-	list := wire.List[wire.Document]{Items: []wire.Document{}}
-	a, asOf, err1 := c.asOf()
-	limit, err2 := c.limit(pageSize, maxPageSize)
-	cursor, err3 := c.number("cursor", 0)
-	if err := cmp.Or(err1, err2, err3); err != nil {
-		return list, err
-	}
-	list.AsOf = asOf
-	thing := c.query.Get("about")
-	if thing != "" {
-		var err error
-		if thing, err = c.thing(thing, a); err != nil {
-			return list, err
-		}
-	}
-	for _, d := range c.org.Documents.List(thing, cursor, limit+1) {
-		if d.Position > a.Position {
-			break
-		}
-		if len(list.Items) == limit {
-			list.Next = strconv.FormatUint(d.Position, 10)
-			break
-		}
-		list.Items = append(list.Items, wire.Document{CID: d.CID, Seq: d.Position, Format: d.Format, About: d.About.String()})
-	}
-	return list, nil
 }
 
 func getTopic(c *call, w http.ResponseWriter) error {

@@ -57,7 +57,7 @@ func health(c *call, w http.ResponseWriter) error {
 
 func healthOf(ctx context.Context, o *node.Org) *wire.OrganizationHealth {
 	head := o.Access.Head()
-	one := &wire.OrganizationHealth{ID: o.ID, Position: head.Position, CID: head.CID, Writing: true}
+	one := &wire.OrganizationHealth{ID: o.ID, Position: head.Position, CID: head.CID, Writing: true, Witnesses: witnesses(o)}
 	err := o.Ledger.Err()
 	if err == nil {
 		err = o.Waits(ctx)
@@ -129,7 +129,7 @@ func organization(c *call, a access.AsOf) (wire.Organization, error) {
 		w.Recovery.To = keyOf(o, to)
 	}
 	first, _ := o.Access.At(1)
-	w.Genesis = first.CID
+	w.Genesis, w.Witnesses = first.CID, witnesses(o)
 	return w, nil
 }
 
@@ -210,9 +210,11 @@ func openOrganization(c *call, in wire.Submission) (wire.Receipt, error) {
 		return wire.Receipt{}, problemOf(http.StatusUnprocessableEntity, string(rules.Invalid), "The command opens no organization")
 	}
 	// A caller that goes away must not leave an organization half opened.
-	_, receipt, err := c.server.node.OpenOrganization(context.WithoutCancel(c.Context()), r)
+	o, receipt, err := c.server.node.OpenOrganization(context.WithoutCancel(c.Context()), r)
 	if err != nil {
 		return wire.Receipt{}, err
 	}
-	return *received(receipt), nil
+	out := received(receipt)
+	c.stand(o, out)
+	return *out, nil
 }

@@ -50,6 +50,8 @@ var titles = map[string]string{
 	wire.CodeOutcomeUnknown:   "The outcome is not known",
 	wire.CodeBroken:           "The ledger does not hold",
 	wire.CodeInternal:         "The server failed",
+	wire.CodeNoStatusList:     "No such status list",
+	wire.CodeNotAcceptable:    "Not served in that form",
 
 	string(rules.NotPermitted):   "Not permitted",
 	string(rules.Escalation):     "Nobody gives what it does not hold",

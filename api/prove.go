@@ -20,7 +20,7 @@ const mediaProof = "text/plain; charset=utf-8"
 
 // prove gives the proof that an entry, by position or CID, is in the log.
 func prove(c *call, w http.ResponseWriter) error {
-	at, err := c.named(c.PathValue("ref"))
+	at, err := c.entryAt(c.PathValue("ref"))
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,8 @@ func writeProof(w http.ResponseWriter, b []byte) error {
 	return nil
 }
 
-// named gives the position that a reference to an entry, a position or a CID, means.
-func (c *call) named(ref string) (uint64, error) {
+// entryAt gives the position that a reference to an entry, a position or a CID, means.
+func (c *call) entryAt(ref string) (uint64, error) {
 	head := c.org.Access.Head().Position
 	if at, err := strconv.ParseUint(ref, 10, 64); err == nil {
 		if at == 0 || at > head {

@@ -23,7 +23,10 @@ type Route struct {
 	Query    []string // the parameters it knows
 	// own says whether a request is about nobody but the caller, who may then make it whatever it holds; nil: none is.
 	own    func(*call) bool
-	anyOrg bool // also for an organization that is not there, of which the answer says nothing
+	guest  func(*server) bool // says whether the server lets those in who do not say who they are; nil: it does not
+	head   bool               // it answers HEAD too, as answers in JSON do
+	anyOrg bool               // also for an organization that is not there, of which the answer says nothing
+	public bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
 	endpoint
 }
 
@@ -38,7 +41,15 @@ const (
 	whySignIn    = "nobody has a token before signing in; the password is what is judged"
 	whyDraft     = "nothing is recorded; whoever may not record the change is told so in the answer"
 	whyNode      = "it lists no organization but those that the caller is somebody in"
+	whyLog       = "hashes and signatures tell nothing of what entries say; who holds them holds the operator to them (`serve --private-log` lets only those read them who may read the history)"
 	whyInvited   = "whoever has the code of an invitation is nobody yet; the code's own signature is what is judged"
+)
+
+// Reasons for routes that stand outside /v1, at the addresses that other specifications give them.
+const (
+	whyDID     = "the organization's DID document is public: others find the keys in it that its documents are checked with"
+	whyStatus  = "status lists are public: the documents name them, for whoever was given one; they hold bits by number, and no names"
+	whyContent = "what the caller may read the history of is found; documents by everybody, where the operator says that they are public"
 )
 
 // reads gives the parameters of a route that reads a ledger.
@@ -59,11 +70,11 @@ func (e endpoint) taking(line reflect.Type) endpoint {
 func Routes() []Route {
 	const (
 		get, post, put  = http.MethodGet, http.MethodPost, http.MethodPut
-		org             = "/v1/orgs/{org}"
+		org, log        = "/v1/orgs/{org}", "/orgs/{org}/log"
 		roles, happened = rules.ActionRolesRead, rules.ActionHistoryRead
 		subjects        = rules.ActionSubjectsRead
 	)
-	atLeast := []string{"at_least"}
+	atLeast, waits := []string{"at_least"}, []string{"wait"}
 	question := reads("subject", "permission", "resource")
 	return []Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
@@ -73,21 +84,23 @@ func Routes() []Route {
 			Summary: "The organizations of the node"},
 		{Method: post, Path: "/v1/orgs/prepare", Why: whyOpening, Operator: true, endpoint: handle(prepareOpening),
 			Summary: "The command that opens an organization, to be signed"},
-		{Method: post, Path: "/v1/orgs", Why: whyOpening, Operator: true, endpoint: handle(openOrganization),
+		{Method: post, Path: "/v1/orgs", Why: whyOpening, Operator: true, Query: waits, endpoint: handle(openOrganization),
 			Summary: "Open an organization with a signed command"},
 		{Method: get, Path: org, Action: rules.ActionOrganizationRead, Query: reads(), endpoint: answer(getOrganization),
 			Summary: "One organization"},
+		{Method: get, Path: org + "/policy", Action: rules.ActionOrganizationRead, endpoint: stream(mediaPolicy, nil, getPolicy),
+			Summary: "What a checkpoint has to satisfy: the ledger's keys and its witnesses, as c2sp.org/tlog-policy has it"},
 
 		{Method: post, Path: org + "/prepare", Why: whyDraft, Query: atLeast, endpoint: handle(prepare),
 			Summary: "The command of a change, to be signed, and what it would do"},
-		{Method: post, Path: org + "/commands", Why: whySigned, Query: []string{"stop"},
+		{Method: post, Path: org + "/commands", Why: whySigned, Query: []string{"stop", "wait"},
 			endpoint: lines[wire.Outcome](recordCommands).taking(reflect.TypeFor[wire.Submission]()),
 			Summary:  "Record signed commands, one a line; each line is answered in turn"},
-		{Method: post, Path: org + "/do", Why: whyDo, Query: atLeast, endpoint: handle(do),
+		{Method: post, Path: org + "/do", Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(do),
 			Summary: "Record a change in the caller's name, signed with its API key or in its session; private texts in words"},
-		{Method: put, Path: org + "/subjects/{key}/permissions", Why: whyDo, Query: atLeast, endpoint: handle(putPermissions),
+		{Method: put, Path: org + "/subjects/{key}/permissions", Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putPermissions),
 			Summary: "Replace all that a subject was given without a role"},
-		{Method: put, Path: org + "/subjects/{key}/roles", Why: whyDo, Query: atLeast, endpoint: handle(putRoles),
+		{Method: put, Path: org + "/subjects/{key}/roles", Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putRoles),
 			Summary: "Replace all roles of a subject"},
 		{Method: get, Path: org + "/operations", Why: whyDescribes, endpoint: answer(operations),
 			Summary: "What the API can do, and which permission each operation takes"},
@@ -95,7 +108,7 @@ func Routes() []Route {
 			Summary: "Who makes the request"},
 		{Method: post, Path: org + "/sessions", Open: true, anyOrg: true, Why: whySignIn, endpoint: handle(signIn),
 			Summary: "Sign in with a password"},
-		{Method: put, Path: org + "/login", Why: whySelf, endpoint: handle(putLogin),
+		{Method: put, Path: org + "/login", Why: whySelf, Query: waits, endpoint: handle(putLogin),
 			Summary: "Give oneself a password, or another"},
 		{Method: http.MethodDelete, Path: org + "/sessions", Why: whySelf, endpoint: answer(signOut),
 			Summary: "Sign out: end the session that the request is made in"},
@@ -108,7 +121,7 @@ func Routes() []Route {
 			Summary: "A role with its permissions"},
 		{Method: get, Path: org + "/invitations/{did}", Open: true, Why: whyInvited, endpoint: answer(getInvitation),
 			Summary: "What an invitation is for"},
-		{Method: post, Path: org + "/join", Open: true, Why: whyInvited, endpoint: handle(acceptInvitation),
+		{Method: post, Path: org + "/join", Open: true, Why: whyInvited, Query: waits, endpoint: handle(acceptInvitation),
 			Summary: "Join with a command that the code of an invitation signed"},
 		{Method: get, Path: org + "/api-keys", Action: rules.ActionAPIKeyRead, own: holdsKeys, Query: reads(), endpoint: answer(listAPIKeys),
 			Summary: "The API keys; to who may not read them all, those that are assigned to it"},
@@ -184,6 +197,9 @@ func Routes() []Route {
 			Summary: "What happened; what others did where the caller may read their log"},
 		{Method: get, Path: org + "/entries", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaEntries, nil, entries),
 			Summary: "The exact bytes of entries, each behind its length in two bytes, big-endian"},
+		{Method: get, Path: org + "/export", Action: happened, Query: reads("format", "role", "subject", "texts"),
+			endpoint: stream(mediaEntries, nil, export),
+			Summary:  "What concerns a role or a subject, or everything, with what proves it, as one file: bundle, car, jsonl, csv or vc"},
 		{Method: get, Path: org + "/entries/{ref}", Action: happened, Query: atLeast, endpoint: answer(getEntry),
 			Summary: "An entry by position or CID"},
 		{Method: get, Path: org + "/entries/{ref}/proof", Action: happened, Query: atLeast, endpoint: stream(mediaProof, nil, prove),
@@ -193,7 +209,13 @@ func Routes() []Route {
 		{Method: get, Path: org + "/documents", Action: happened, Query: reads("about", "limit", "cursor"), endpoint: answer(listDocuments),
 			Summary: "The signed documents"},
 		{Method: get, Path: org + "/documents/{cid}", Action: happened, Query: atLeast, endpoint: stream(mediaDocument, nil, getDocument),
-			Summary: "The exact bytes of a signed document"},
+			Summary: "The exact bytes of a signed document; as a page to print to who accepts text/html"},
+		{Method: get, Path: org + "/documents/{cid}/record", Action: happened, Query: atLeast, endpoint: answer(getDocumentRecord),
+			Summary: "What the ledger says of a signed document"},
+		{Method: get, Path: org + "/documents/{cid}/lists", Action: happened, Query: atLeast, endpoint: stream(mediaJSON, nil, getDocumentLists),
+			Summary: "What a document names by digest alone, because it is too long for it"},
+		{Method: get, Path: org + "/documents/{cid}/print", Action: happened, Query: atLeast, endpoint: stream(mediaPage, nil, printDocument),
+			Summary: "A signed document as a page to print"},
 		{Method: get, Path: org + "/topic", Action: happened, Query: []string{"from", "at_least"}, endpoint: stream(mediaTopic, nil, getTopic),
 			Summary: "The messages of the topic in their exact bytes, one a line"},
 		{Method: get, Path: org + "/activity", Action: rules.ActionLogRead, own: always, endpoint: answer(getActivity),
@@ -201,5 +223,19 @@ func Routes() []Route {
 			Summary: "The newest that was refused, who signed in, and what was mended; of others where the caller may read their log"},
 		{Method: get, Path: org + "/watch", Action: happened, Query: []string{"from"}, endpoint: lines[wire.Item](watch),
 			Summary: "What happens, as it is recorded: lines, or server-sent events where the caller accepts them"},
+
+		{Method: get, Path: "/orgs/{org}/did.json", Open: true, head: true, Why: whyDID, endpoint: stream(mediaDID, nil, getDID),
+			Summary: "The organization's DID document"},
+		{Method: get, Path: "/orgs/{org}/status/{purpose}/{list}", Open: true, head: true, Why: whyStatus, Query: []string{"timestamp"},
+			endpoint: stream(mediaDocument, nil, getStatusList), Summary: "A status list (revocation or refresh) as a signed credential, now or as of a time"},
+		{Method: get, Path: "/ipfs/{cid}", guest: publicDocuments, head: true, Why: whyContent,
+			Query:    []string{"format", "filename", "dag-scope", "car-version", "car-order", "car-dups"},
+			endpoint: stream(mediaRaw, nil, getBlock), Summary: "A document or an entry by its CID, as IPFS trustless gateways answer"},
+		{Method: get, Path: log + "/checkpoint", Open: true, public: true, Why: whyLog, endpoint: stream(mediaNote, nil, getCheckpoint),
+			Summary: "The newest checkpoint of the organization's log: a signed note, as C2SP tlog-checkpoint says"},
+		{Method: get, Path: log + "/tile/{path...}", Open: true, public: true, Why: whyLog, endpoint: stream(mediaEntries, nil, getTile),
+			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
+		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, endpoint: stream(mediaEntries, nil, getEntryBundle),
+			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
 	}
 }

@@ -134,7 +134,15 @@ func recordCommands(c *call, w http.ResponseWriter) error {
 				break gather
 			}
 		}
-		for _, o := range b.record() {
+		outcomes := b.record()
+		var receipts []*wire.Receipt
+		for _, o := range outcomes {
+			if o.Recorded != nil {
+				receipts = append(receipts, o.Recorded)
+			}
+		}
+		c.stand(c.org, receipts...)
+		for _, o := range outcomes {
 			if err := out.add(o); err != nil {
 				return out.end(c, err)
 			}

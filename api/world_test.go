@@ -61,11 +61,25 @@ func newWorldIn(t *testing.T, dir string) *world {
 	return &world{t: t, node: n, handler: h, url: srv.URL, Client: client.New(srv.URL, token, srv.Client())}
 }
 
+// newPublic serves the node of a world beside it, with documents for everybody.
+func newPublic(w *world) *world {
+	h := api.New(w.node, api.Options{Token: token, PublicDocuments: true})
+	srv := httptest.NewServer(h)
+	w.t.Cleanup(srv.Close)
+	return &world{t: w.t, node: w.node, handler: h, url: srv.URL, Client: client.New(srv.URL, token, srv.Client())}
+}
+
 // open opens an organization whose owner is "owner", with a key named org/owner.
 func (w *world) open(org, profile string) {
 	w.t.Helper()
+	w.openAs(org, profile, "")
+}
+
+// openAs is open of an organization with a DID of its own.
+func (w *world) openAs(org, profile, issuer string) {
+	w.t.Helper()
 	p, err := w.PrepareOpening(w.t.Context(), wire.Opening{
-		Organization: org, Name: "The " + org, Profile: profile, OwnerKey: "owner", OwnerKind: "human",
+		Organization: org, DID: issuer, Name: "The " + org, Profile: profile, OwnerKey: "owner", OwnerKind: "human",
 		Credential: did(org + "/owner"), Root: did(org + "/root"), OperatorKey: did("operator"),
 	})
 	if err != nil {

@@ -74,6 +74,9 @@ func (m *Manifest) check() error {
 	return nil
 }
 
+// further says whether the checkpoint is of more entries than are all here.
+func (m *Manifest) further() bool { return m.Question.Kind == All && m.Size > m.Position }
+
 func (m *Manifest) members(c *canon.Codec) {
 	c.Uint("checkpointSize", &m.Size)
 	c.Const("format", Format)

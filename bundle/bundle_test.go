@@ -179,6 +179,56 @@ func TestARoleComesBack(t *testing.T) {
 	}
 }
 
+// withTexts makes a ledger of subjects with names, and of one whose login is a private text too.
+func withTexts(t testing.TB, subjects int) (s *bundle.Source, names map[events.Digest]private.Text, login events.Digest) {
+	t.Helper()
+	l := documenttest.Open(t, events.Profile{Name: documenttest.Catalogue}, "")
+	names = map[events.Digest]private.Text{}
+	for i := range subjects {
+		name := private.New(fmt.Sprintf("Ann \"%d\" \u2028 \n <&>", i))
+		names[name.Commitment()] = name
+		l.Do(&events.SubjectAdded{Subject: l.ID(), Key: fmt.Sprint("k", i), Kind: events.KindHuman, DisplayName: name.Commitment()})
+	}
+	wrapped := private.New("plw1$wrapped")
+	l.Do(&events.LoginChanged{Subject: l.Owner, Credential: documenttest.DID(documenttest.Key("owner")), Login: wrapped.Commitment()})
+	s = bundletest.Ledger(t, l)
+	s.Text = func(c events.Digest) (private.Text, bool) {
+		if c == wrapped.Commitment() {
+			return wrapped, true
+		}
+		name, ok := names[c]
+		return name, ok
+	}
+	return s, names, wrapped.Commitment()
+}
+
+// Given private texts, when bundles are asked for with and without them, then they hold just those that were asked for,
+// and never what a password wraps.
+func TestTextsComeBack(t *testing.T) {
+	s, names, login := withTexts(t, 1030)
+	for _, f := range []bundle.Form{bundle.Zip, bundle.CAR} {
+		for texts, want := range map[string]int{bundle.NoTexts: 0, bundle.Reasons: 0, bundle.Personal: len(names)} {
+			r := open(t, write(t, f, s, bundle.Question{Kind: bundle.All, Texts: texts}, s.Journal.Len()))
+			n := 0
+			for got, err := range r.Texts() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got.Commitment == login || names[got.Commitment] != (private.Text{Salt: got.Salt, Text: got.Text}) {
+					t.Errorf("%v: %q", f, got.Text)
+				}
+				n++
+			}
+			if n != want || r.Manifest().Question.Texts != texts {
+				t.Errorf("%v, %q: %d texts; want %d", f, texts, n, want)
+			}
+			if err := r.CheckSums(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // Given equal sources, when the same is asked twice, then the bytes are equal.
 func TestSameQuestionSameBytes(t *testing.T) {
 	s, q := some(t, 20)

@@ -150,6 +150,7 @@ func (d *decoder) links(codec byte) []link {
 type carManifest struct {
 	Manifest
 	did, policy, checkpoint           []link // one or none
+	consistency                       []link // one where the checkpoint is of more entries than are all here, else none
 	texts, proofs, entries, documents []link // pages
 }
 
@@ -185,6 +186,7 @@ func (m *carManifest) append(b []byte) []byte {
 	b = m.Question.appendCBOR(b)
 	list("documents", m.documents)
 	one("checkpoint", m.checkpoint)
+	one("consistency", m.consistency)
 	pair("checkpointSize")
 	b = appendHead(b, majorUint, m.Size)
 	return append(b[:begin], append(appendHead(nil, majorMap, pairs), b[begin:]...)...)
@@ -255,6 +257,7 @@ func parseCARManifest(b []byte) (*carManifest, error) {
 	}
 	list("documents", &m.documents)
 	one("checkpoint", &m.checkpoint)
+	one("consistency", &m.consistency)
 	if d.key("checkpointSize") {
 		m.Size = d.head(majorUint)
 	}
@@ -267,7 +270,8 @@ func parseCARManifest(b []byte) (*carManifest, error) {
 	if err := canon.Source.Check(m.Origin); err != nil {
 		return nil, fmt.Errorf("origin: %w", err)
 	}
-	if len(m.checkpoint) == 0 || len(m.entries) == 0 || (len(m.proofs) > 0) != (m.Question.Kind != All) || len(m.texts) > 0 && m.Question.Texts == NoTexts {
+	if len(m.checkpoint) == 0 || len(m.entries) == 0 || (len(m.proofs) > 0) != (m.Question.Kind != All) || len(m.texts) > 0 && m.Question.Texts == NoTexts ||
+		(len(m.consistency) > 0) != m.further() {
 		return nil, errors.New("it lacks what such a bundle has, or has what it does not")
 	}
 	return m, nil

@@ -151,7 +151,7 @@ func FuzzDAGCBOR(f *testing.F) {
 func FuzzPath(f *testing.F) {
 	for _, path := range []string{
 		fileReadme, fileSums, "tile/0/x001/234.p/17", "tile/entries/000", "entries/12", "entries/12.tlog-proof", documentPath(cidNumber(7)),
-		textPath([32]byte{1}), "schemas/role.created.2.json", "../a", "documents/..", "/",
+		textsPath(12), "schemas/role.created.2.json", "../a", "documents/..", "/",
 	} {
 		f.Add(path)
 	}
@@ -175,8 +175,8 @@ func FuzzPath(f *testing.F) {
 			again = p.tile.Path()
 		case document:
 			again = documentPath(p.name)
-		case text:
-			again = "texts/" + p.name + ".json"
+		case texts:
+			again = textsPath(p.a)
 		case schema:
 			again = "schemas/" + p.name + ".json"
 		default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -27,6 +28,8 @@ type Reader struct {
 	checkpoint []byte
 	policy     []byte
 	did        []byte
+
+	consistency []tree.Hash
 }
 
 // packed is what differs between the forms.
@@ -90,6 +93,10 @@ func (r *Reader) Entries() iter.Seq2[Entry, error] { return r.in.entries() }
 // other tiles, [ErrNoTile].
 func (r *Reader) Tile(t tree.Tile) ([]byte, error) { return r.in.tile(t) }
 
+// Consistency gives the proof that the tree of Manifest().Size entries begins with that of the entries that are here: in CAR
+// files of all entries whose checkpoint is of more of them. Zip files have the tiles instead.
+func (r *Reader) Consistency() []tree.Hash { return r.consistency }
+
 // Documents gives the signed documents in ascending order of their CIDs. It ends after the first error.
 func (r *Reader) Documents() iter.Seq2[Document, error] { return r.in.documents() }
 
@@ -119,11 +126,13 @@ func (r *Reader) readManifest(b []byte) error {
 	return nil
 }
 
-// textFile is the file of a private text, as canonical JSON (RFC 8785) has it.
+// textFile is a private text as a line or a block, as canonical JSON (RFC 8785) has it.
 type textFile struct {
 	Salt string `json:"salt"` // base64url without padding
 	Text string `json:"text"`
 }
+
+var errText = errors.New("not the canonical JSON of a text with its salt of 32 bytes")
 
 func appendText(t Text) ([]byte, error) {
 	b, err := json.Marshal(textFile{base64.RawURLEncoding.EncodeToString(t.Salt[:]), t.Text})
@@ -133,19 +142,19 @@ func appendText(t Text) ([]byte, error) {
 	return jcs.Transform(b)
 }
 
-func readText(path string, b []byte) (Text, error) {
+func readText(b []byte) (Text, error) {
 	var f textFile
 	if err := json.Unmarshal(b, &f); err != nil {
-		return Text{}, malformed(path, "no text with its salt")
+		return Text{}, errText
 	}
 	t := Text{Text: f.Text}
 	if salt, err := base64.RawURLEncoding.DecodeString(f.Salt); err != nil || len(salt) != len(t.Salt) {
-		return Text{}, malformed(path, "the salt is not of 32 bytes")
+		return Text{}, errText
 	} else {
 		t.Salt = [32]byte(salt)
 	}
 	if again, err := appendText(t); err != nil || !bytes.Equal(again, b) {
-		return Text{}, malformed(path, "not the canonical JSON of a text with its salt")
+		return Text{}, errText
 	}
 	t.Commitment = events.Commit(t.Salt, t.Text)
 	return t, nil

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"cmp"
-	"encoding/hex"
 	"errors"
 	"strconv"
 	"strings"
@@ -35,7 +34,7 @@ const (
 	entry   // entries/<position>, each followed by its proof
 	tile    // tile/<level>/…
 	document
-	text
+	texts // texts/<n>.jsonl
 	schema
 	verifier
 	sums
@@ -44,9 +43,9 @@ const (
 // place says what a file is by its path. Files stand in the order of kind, a, b and name, which is unique.
 type place struct {
 	kind kind
-	a, b uint64 // tile: level, index; entries: index; entry: position, and 1 for its proof
+	a, b uint64 // tile: level, index; entries and texts: index; entry: position, and 1 for its proof
 	tile tree.Tile
-	name string // of documents, texts and schemas
+	name string // of documents and schemas
 }
 
 func (p place) compare(q place) int {
@@ -66,8 +65,8 @@ func (p place) limit() uint64 {
 		return uint64(p.tile.Width) * 32
 	case document:
 		return maxDocument
-	case text:
-		return maxText
+	case texts:
+		return page * (maxText + 1)
 	case sums:
 		return maxFiles * (66 + maxName + 1)
 	}
@@ -82,7 +81,7 @@ var single = map[string]kind{
 func entryPath(position uint64) string { return "entries/" + strconv.FormatUint(position, 10) }
 func proofPath(position uint64) string { return entryPath(position) + ".tlog-proof" }
 func documentPath(cid string) string   { return "documents/" + cid + ".json" }
-func textPath(c [32]byte) string       { return "texts/" + hex.EncodeToString(c[:]) + ".json" }
+func textsPath(n uint64) string        { return "texts/" + strconv.FormatUint(n, 10) + ".jsonl" }
 
 var errPath = errors.New("no file of a bundle has this path")
 
@@ -122,9 +121,9 @@ func parsePath(path string) (place, error) {
 			return place{kind: document, name: cid}, nil
 		}
 	case "texts":
-		name, ok := strings.CutSuffix(rest, ".json")
-		if c, err := hex.DecodeString(name); ok && err == nil && len(c) == 32 && hex.EncodeToString(c) == name {
-			return place{kind: text, name: name}, nil
+		digits, ok := strings.CutSuffix(rest, ".jsonl")
+		if n, err := strconv.ParseUint(digits, 10, 32); ok && err == nil && textsPath(n) == path {
+			return place{kind: texts, a: n}, nil
 		}
 	case "schemas":
 		if name, ok := strings.CutSuffix(rest, ".json"); ok && len(name) > 0 && schemaName.All(name) && name[0] != '.' && !strings.Contains(name+".", "..") {

@@ -175,12 +175,18 @@ func (r *Reader) openCAR(at io.ReaderAt, size int64) error {
 	}
 	nothing := func(uint64, link, []byte) error { return nil }
 	one(fileDID, m.did, &r.did)
-	all(&c.textsAt, "texts", maxText, m.texts, ascendingTexts())
+	order := ascendingTexts()
+	all(&c.textsAt, "texts", maxText, m.texts, func(n uint64, _ link, block []byte) error {
+		_, err := order("texts", n, block)
+		return err
+	})
 	one(filePolicy, m.policy, &r.policy)
 	proofs := all(&c.proofsAt, "proofs", maxSmall, m.proofs, ascendingProofs(m.Position))
 	entries := all(&c.entriesAt, "entries", maxEntry, m.entries, nothing)
 	all(&c.docs, "documents", maxDocument, m.documents, ascendingCIDs())
 	one(fileCheckpoint, m.checkpoint, &r.checkpoint)
+	var proof []byte
+	one("consistency", m.consistency, &proof)
 	switch {
 	case err != nil:
 		return err
@@ -190,6 +196,12 @@ func (r *Reader) openCAR(at io.ReaderAt, size int64) error {
 		return malformed("entries", "%d of them as of position %d", entries, m.Position)
 	case m.Question.Kind != All && entries != proofs:
 		return malformed("proofs", "%d of them for %d entries", proofs, entries)
+	}
+	if len(proof)%32 != 0 || len(proof) > 64*32 {
+		return malformed("consistency", "%d bytes: it is a list of hashes of 32 bytes, 64 at most", len(proof))
+	}
+	for ; len(proof) > 0; proof = proof[32:] {
+		r.consistency = append(r.consistency, tree.Hash(proof))
 	}
 	r.in, r.manifest, c.checkpoint = c, m.Manifest, r.checkpoint
 	return nil
@@ -218,19 +230,19 @@ func (b *blocks) header() (root link, err error) {
 	return root, nil
 }
 
-func ascendingTexts() func(uint64, link, []byte) error {
-	var before [32]byte
-	return func(n uint64, _ link, block []byte) error {
-		t, err := readText("texts", block)
+// ascendingTexts reads texts, each of which has a greater commitment than the one before.
+func ascendingTexts() func(path string, n uint64, b []byte) (Text, error) {
+	var before *Text
+	return func(path string, n uint64, b []byte) (Text, error) {
+		t, err := readText(b)
+		if err == nil && before != nil && string(t.Commitment[:]) <= string(before.Commitment[:]) {
+			err = errors.New("the texts are not in ascending order of their commitments")
+		}
 		if err != nil {
-			err.(*FormError).Index = n
-			return err
+			return Text{}, malformedAt(path, n, "%w", err)
 		}
-		if n > 0 && string(t.Commitment[:]) <= string(before[:]) {
-			return malformedAt("texts", n, "they are not in ascending order of their commitments")
-		}
-		before = t.Commitment
-		return nil
+		before = &t
+		return t, nil
 	}
 }
 
@@ -330,7 +342,7 @@ func (c *carFile) documents() iter.Seq2[Document, error] {
 func (c *carFile) texts() iter.Seq2[Text, error] {
 	return func(yield func(Text, error) bool) {
 		err := c.textsAt.each(c.from(c.textsAt.at, ""), func(_ uint64, _ link, block []byte) error {
-			t, err := readText("texts", block)
+			t, err := readText(block)
 			if err == nil && !yield(t, nil) {
 				return errEnough
 			}

@@ -33,7 +33,7 @@ func (p *packer) readme() ([]byte, error) {
 	var b bytes.Buffer
 	err = readmeTemplate.Execute(&b, map[string]any{
 		"What": what, "Origin": p.m.Origin, "Position": p.m.Position, "Size": p.m.Size, "Kind": q.Kind, "All": q.Kind == All,
-		"Policy": len(p.Policy) > 0, "DID": len(p.DID) > 0, "Texts": q.Texts != NoTexts, "Witnesses": len(others),
+		"Policy": len(p.Policy) > 0, "DID": len(p.DID) > 0, "Texts": q.Texts != NoTexts, "Witnesses": len(others), "Documents": len(p.documents) > 0,
 	})
 	return b.Bytes(), err
 }

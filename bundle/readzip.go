@@ -283,16 +283,38 @@ func (z *zipPacked) documents() iter.Seq2[Document, error] {
 
 func (z *zipPacked) texts() iter.Seq2[Text, error] {
 	return func(yield func(Text, error) bool) {
-		z.each(text, func(i int, p place) bool {
-			b, err := z.read(i)
-			var t Text
-			if err == nil {
-				t, err = readText(z.name(i), b)
+		var n uint64
+		order := ascendingTexts()
+		z.each(texts, func(i int, p place) bool {
+			name := z.name(i)
+			fail := func(err error) bool {
+				yield(Text{}, err)
+				return false
 			}
-			if err == nil && hex.EncodeToString(t.Commitment[:]) != p.name {
-				err = malformed(z.name(i), "the text and its salt give another commitment: %x", t.Commitment)
+			if p.a*page != n {
+				return fail(malformed(name, "the file before it is missing, or not full"))
 			}
-			return yield(t, err) && err == nil
+			if err := z.check(i, io.Discard); err != nil {
+				return fail(err)
+			}
+			in := bufio.NewReaderSize(z.section(i), maxText+1)
+			for line := uint64(0); ; line++ {
+				b, err := in.ReadSlice('\n')
+				if err == io.EOF && len(b) == 0 && line > 0 {
+					return true
+				}
+				if err != nil || line == page {
+					return fail(malformedAt(name, line, "a line that is cut off or too long, or too few or too many lines"))
+				}
+				t, err := order(name, line, b[:len(b)-1])
+				if err != nil {
+					return fail(err)
+				}
+				if !yield(t, nil) {
+					return false
+				}
+				n++
+			}
 		})
 	}
 }

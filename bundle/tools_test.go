@@ -32,8 +32,13 @@ func run(t *testing.T, dir, name string, args ...string) (string, error) {
 // program in the bundle find nothing either.
 func TestOtherProgramsReadTheZip(t *testing.T) {
 	python := tool(t, "python3")
-	s, q := some(t, 140)
-	for _, q := range []bundle.Question{q, {Kind: bundle.All}} {
+	role, about := some(t, 140)
+	names, _, _ := withTexts(t, 5)
+	for _, tt := range []struct {
+		s *bundle.Source
+		q bundle.Question
+	}{{role, about}, {role, bundle.Question{Kind: bundle.All}}, {names, bundle.Question{Kind: bundle.All, Texts: bundle.Personal}}} {
+		s, q := tt.s, tt.q
 		dir := t.TempDir()
 		file := filepath.Join(dir, "b.zip")
 		if err := os.WriteFile(file, write(t, bundle.Zip, s, q, s.Journal.Len()), 0o600); err != nil {

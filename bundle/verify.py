@@ -16,6 +16,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import sys
 import zipfile
 
@@ -270,7 +271,7 @@ def check(place, vkey):
         found = all_entries(b, position, leaves)
     else:
         found = some_entries(b, note, size, top)
-    keys, before, count = set(), {}, 0
+    keys, before, count, commitments = set(), {}, 0, set()
     for at, raw in found:
         event = json.loads(raw)["event"]
         need(event["sequence"] == str(at) and event["source"] == origin, "entry %d: it says it is entry %s of %s", at, event["sequence"], event["source"])
@@ -278,16 +279,18 @@ def check(place, vkey):
             need(event["prev"] == before[at - 1], "entry %d: its link is not the CID of the entry before", at)
         before, count = {at: cid(raw)}, count + 1
         checkpoint_keys(event, keys)
+        commitments.update(re.findall(rb'"([A-Za-z0-9_-]{43})"', raw))
     print("entries      %d, in the tree of %d entries that the checkpoint is of" % (count, size))
     check_signatures(b, text, lines, origin, keys, vkey)
     for name in b.under("documents"):
         need("documents/%s.json" % cid(b.read(name)) == name, "%s: its bytes have another CID", name)
-    for name in b.under("texts"):
-        t = json.loads(b.read(name))
-        salt = base64.urlsafe_b64decode(t["salt"] + "=")
-        c = sha256(b"permledger commitment/1\n", salt, t["text"].encode())
-        need("texts/%s.json" % c.hex() == name, "%s: text and salt give another commitment", name)
-    print("documents    %d, texts %d" % (len(b.under("documents")), len(b.under("texts"))))
+    texts = 0
+    for line in b"".join(b.read(name) for name in b.under("texts")).splitlines():
+        t = json.loads(line)
+        c = sha256(b"permledger commitment/1\n", base64.urlsafe_b64decode(t["salt"] + "="), t["text"].encode())
+        need(base64.urlsafe_b64encode(c).rstrip(b"=") in commitments, "texts: no entry commits to %r", t["text"])
+        texts += 1
+    print("documents    %d, texts %d" % (len(b.under("documents")), texts))
     print("OK           %s as of entry %d of %s" % (question["kind"] + " " + question.get("id", "entries"), position, origin))
 
 

@@ -171,7 +171,7 @@ func (p *packer) commitments() []events.Digest {
 	return slices.SortedFunc(maps.Keys(p.texts), func(a, b events.Digest) int { return slices.Compare(a[:], b[:]) })
 }
 
-// text gives the file of a private text, nil where it may not be disclosed or is no more.
+// text gives the line of a private text, nil where it may not be disclosed or is no more.
 func (p *packer) text(c events.Digest) ([]byte, error) {
 	t, ok := p.Text(c)
 	if !ok {
@@ -181,7 +181,7 @@ func (p *packer) text(c events.Digest) ([]byte, error) {
 	if err != nil || len(b) > maxText || events.Commit(t.Salt, t.Text) != c {
 		return nil, nil // a reader could not use it
 	}
-	if again, err := readText("", b); err != nil || again.Commitment != c {
+	if again, err := readText(b); err != nil || again.Commitment != c {
 		return nil, nil
 	}
 	return b, nil

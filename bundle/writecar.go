@@ -9,6 +9,7 @@ import (
 	"iter"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/tree"
 )
 
 // series is a list of raw blocks that is read more than once: for the links of its pages, and to be written.
@@ -74,9 +75,13 @@ func (p *packer) writeCAR(w io.Writer) error {
 	if p.m.Question.Kind != All {
 		proofs = each(p.count(), func(i int) ([]byte, error) { return p.proof(p.position(i)) })
 	}
+	consistency, err := p.consistency()
+	if err != nil {
+		return err
+	}
 	documents := each(len(p.documents), func(i int) ([]byte, error) { return p.document(p.documents[i]) })
 
-	m := &carManifest{Manifest: p.m, did: one(p.DID), policy: one(p.Policy), checkpoint: one(p.Checkpoint)}
+	m := &carManifest{Manifest: p.m, did: one(p.DID), policy: one(p.Policy), checkpoint: one(p.Checkpoint), consistency: one(consistency)}
 	for _, list := range []struct {
 		of *series
 		to *[]link
@@ -97,10 +102,27 @@ func (p *packer) writeCAR(w io.Writer) error {
 	c.series(entries)
 	c.series(documents)
 	c.one(p.Checkpoint)
+	c.one(consistency)
 	if c.err != nil {
 		return c.err
 	}
 	return c.w.Flush()
+}
+
+// consistency proves that the tree of the checkpoint begins with the one of the entries that are here: RFC 6962 section
+// 2.1.2, one hash behind the other. A zip file has the tiles instead.
+func (p *packer) consistency() (b []byte, err error) {
+	if !p.m.further() {
+		return nil, nil
+	}
+	hashes, err := tree.Consistency(p.Tiles, p.m.Position, p.m.Size)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range hashes {
+		b = append(b, h[:]...)
+	}
+	return b, nil
 }
 
 // carTexts gives the private texts. Only now are the commitments known.

@@ -102,14 +102,8 @@ func (p *packer) writeZip(w io.Writer) error {
 		}
 		z.add(documentPath(cid), b)
 	}
-	for _, c := range p.commitments() {
-		b, err := p.text(c)
-		if err != nil {
-			return err
-		}
-		if b != nil {
-			z.add(textPath(c), b)
-		}
+	if err := p.zipTexts(z); err != nil {
+		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(p.schemas)) {
 		b, err := schemaOf(name)
@@ -166,6 +160,30 @@ func (p *packer) zipEntries(z *zipWriter) error {
 		}
 		z.add(entryPath(r.Position), r.Entry)
 		z.add(proofPath(r.Position), proof)
+	}
+	return z.err
+}
+
+// zipTexts adds the private texts, one a line.
+func (p *packer) zipTexts(z *zipWriter) error {
+	var lines []byte
+	n := uint64(0)
+	for _, c := range p.commitments() {
+		b, err := p.text(c)
+		if err != nil {
+			return err
+		}
+		if b == nil {
+			continue
+		}
+		lines = append(append(lines, b...), '\n')
+		if n++; n%page == 0 {
+			z.add(textsPath(n/page-1), lines)
+			lines = lines[:0]
+		}
+	}
+	if len(lines) > 0 {
+		z.add(textsPath(n/page), lines)
 	}
 	return z.err
 }

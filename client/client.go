@@ -33,6 +33,8 @@ type Client struct {
 	wait  time.Duration // for the header of an answer; 0: as long as it takes
 
 	pinned *pinned // nil: checkpoints are not kept
+
+	standing string // how strongly what is recorded must stand before it is answered; empty: recorded
 }
 
 // Wait is how long a client waits for an answer to begin, unless [Client.Within] says otherwise.
@@ -53,6 +55,22 @@ func (c *Client) Within(wait time.Duration) *Client {
 	other := *c
 	other.wait = wait
 	return &other
+}
+
+// Standing gives a client of the same server whose changes are answered once they stand so strongly: [wire.Recorded],
+// [wire.Committed] under a signed checkpoint, or [wire.Witnessed]. Their receipts say how strongly they do, and prove it. What
+// takes too long is answered nevertheless: it is recorded, and the receipt says what it is not yet.
+func (c *Client) Standing(strength string) *Client {
+	other := *c
+	other.standing = strength
+	return &other
+}
+
+// recording gives the parameters of a request that records something.
+func (c *Client) recording() url.Values {
+	q := url.Values{}
+	set(q, "wait", c.standing)
+	return q
 }
 
 const inProcessServer = "http://in-process"
@@ -260,6 +278,11 @@ func post[T any](ctx context.Context, c *Client, path string, body any) (T, erro
 
 func send[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
 	return sendQuery[T](ctx, c, method, path, nil, body)
+}
+
+// record is send of what changes something.
+func record[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
+	return sendQuery[T](ctx, c, method, path, c.recording(), body)
 }
 
 func sendQuery[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (T, error) {

@@ -26,17 +26,17 @@ func (c *Client) Whoami(ctx context.Context, org string) (wire.Whoami, error) {
 // client calls with. Private texts stand in the intent in words. Where the answer is lost, it is not known whether the
 // change is recorded: Do does not try again, because a second request is a second command.
 func (c *Client) Do(ctx context.Context, org string, in wire.Intent) (wire.Receipt, error) {
-	return post[wire.Receipt](ctx, c, path(org, "do"), in)
+	return record[wire.Receipt](ctx, c, http.MethodPost, path(org, "do"), in)
 }
 
 // PutPermissions replaces all that a subject was given without a role on a scope, as Do does.
 func (c *Client) PutPermissions(ctx context.Context, org, subject string, in wire.PutPermissions) (wire.Replaced, error) {
-	return send[wire.Replaced](ctx, c, http.MethodPut, path(org, "subjects", subject, "permissions"), in)
+	return record[wire.Replaced](ctx, c, http.MethodPut, path(org, "subjects", subject, "permissions"), in)
 }
 
 // PutRoles replaces all roles of a subject on the whole organization, as Do does.
 func (c *Client) PutRoles(ctx context.Context, org, subject string, in wire.PutRoles) (wire.Replaced, error) {
-	return send[wire.Replaced](ctx, c, http.MethodPut, path(org, "subjects", subject, "roles"), in)
+	return record[wire.Replaced](ctx, c, http.MethodPut, path(org, "subjects", subject, "roles"), in)
 }
 
 // SignIn opens a session. Its token is for [Client.As].
@@ -72,5 +72,5 @@ func Worded(in wire.Intent, texts []wire.Text) wire.Intent {
 
 // PutLogin gives the caller a password, or another. Its other sessions end.
 func (c *Client) PutLogin(ctx context.Context, org string, in wire.PutLogin) (wire.Receipt, error) {
-	return send[wire.Receipt](ctx, c, http.MethodPut, path(org, "login"), in)
+	return record[wire.Receipt](ctx, c, http.MethodPut, path(org, "login"), in)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 
 	"github.com/oklog/ulid/v2"
 
@@ -51,6 +52,6 @@ func (c *Client) Accept(ctx context.Context, org string, in wire.Invitation, cod
 	}
 	sub.Texts = texts
 	return untilKnown(ctx, cmd.ID, func(ctx context.Context) (wire.Receipt, error) {
-		return post[wire.Receipt](ctx, c, path(org, "join"), sub)
+		return record[wire.Receipt](ctx, c, http.MethodPost, path(org, "join"), sub)
 	})
 }

@@ -239,6 +239,21 @@ func (c *Client) bytes(ctx context.Context, path string, q url.Values) ([]byte, 
 	return b, nil
 }
 
+// Policy gives what a checkpoint of an organization has to satisfy now, as c2sp.org/tlog-policy has it.
+func (c *Client) Policy(ctx context.Context, org string) ([]byte, error) {
+	return c.bytes(ctx, path(org, "policy"), nil)
+}
+
+// DocumentRecord says what the ledger says of a signed document, by either of its CIDs.
+func (c *Client) DocumentRecord(ctx context.Context, org, cid string) (wire.One[wire.DocumentRecord], error) {
+	return get[wire.One[wire.DocumentRecord]](ctx, c, path(org, "documents", cid, "record"), nil)
+}
+
+// DocumentLists gives what a document names by digest alone: a JSON object of the members that it would have been.
+func (c *Client) DocumentLists(ctx context.Context, org, cid string) ([]byte, error) {
+	return c.bytes(ctx, path(org, "documents", cid, "lists"), nil)
+}
+
 // Documents gives a page of the signed documents about a thing: role:<key>, subject:<key>, or empty for all.
 func (c *Client) Documents(ctx context.Context, org, about, cursor string) (wire.List[wire.Document], error) {
 	q := url.Values{}

@@ -66,12 +66,20 @@ func streamed[T any](ctx context.Context, c *Client, org, path string, r Read) (
 	if err != nil {
 		return wire.AsOf{}, nil, err
 	}
-	var asOf wire.AsOf
-	if err := json.Unmarshal([]byte(resp.Header.Get(wire.AsOfHeader)), &asOf); err != nil {
+	at, err := asOf(resp)
+	if err != nil {
 		resp.Body.Close()
-		return wire.AsOf{}, nil, fmt.Errorf("%s of %s: the answer does not say as of when it is: %w", path, org, err)
+		return wire.AsOf{}, nil, fmt.Errorf("%s of %s: %w", path, org, err)
 	}
-	return asOf, decoded[T](ctx, c, resp.Body), nil
+	return at, decoded[T](ctx, c, resp.Body), nil
+}
+
+// asOf reads the header that says as of when an answer is.
+func asOf(resp *http.Response) (at wire.AsOf, err error) {
+	if err := json.Unmarshal([]byte(resp.Header.Get(wire.AsOfHeader)), &at); err != nil {
+		return wire.AsOf{}, fmt.Errorf("the answer does not say as of when it is: %w", err)
+	}
+	return at, nil
 }
 
 // UnreviewedRoles gives the roles that nobody looked over for so many days; 0 is a quarter.

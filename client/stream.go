@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 
 	"github.com/permledger/permledger/api/wire"
 )
@@ -39,7 +38,7 @@ func (c *Client) Stream(ctx context.Context, org string, stop Stop) *Stream {
 	ctx, cancel := context.WithCancel(ctx)
 	pr, pw := io.Pipe()
 	s := &Stream{client: c, body: pw, cancel: cancel, ready: make(chan struct{})}
-	q := url.Values{}
+	q := c.recording()
 	set(q, "stop", string(stop))
 	go func() {
 		defer close(s.ready)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
@@ -31,7 +32,7 @@ func (c *Client) PrepareOpening(ctx context.Context, o wire.Opening) (wire.Prepa
 
 // Open records the signed command that opens an organization.
 func (c *Client) Open(ctx context.Context, s wire.Submission) (wire.Receipt, error) {
-	return post[wire.Receipt](ctx, c, path(), s)
+	return record[wire.Receipt](ctx, c, http.MethodPost, path(), s)
 }
 
 // Prepare asks for the command of a change, and what recording it would do. Nothing is recorded.

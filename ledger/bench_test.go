@@ -1,25 +1,92 @@
 package ledger_test
 
 import (
+	"crypto"
+	"crypto/ed25519"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/tlog"
 	"github.com/permledger/permledger/ledger/tree"
 )
 
 // BenchmarkExecute records one small signed command after the other, from 1 and from 256 callers at once. Times depend
 // on the disk: see TestAppendTable. Allocations, those of the embedded server included, hardly do.
-func BenchmarkExecute(b *testing.B) {
+func BenchmarkExecute(b *testing.B) { benchmarkExecute(b, func(*place) {}) }
+
+// BenchmarkExecuteWithLog is BenchmarkExecute of a ledger whose log makes tiles and signs checkpoints meanwhile.
+func BenchmarkExecuteWithLog(b *testing.B) {
+	benchmarkExecute(b, func(p *place) { p.openLog() })
+}
+
+// openLog opens the ledger's log.
+func (p *place) openLog() *tlog.Log {
+	p.t.Helper()
+	key := p.keys[p.genesis.Data.(*events.OrganizationOpened).Keys.Checkpoint]
+	l := tlog.New(tlog.Config{
+		Organization: "main", Dir: filepath.Join(p.dir, "log"), Origin: source, Journal: p.journal.Reader,
+		Keys:    func(uint64) []ed25519.PublicKey { return []ed25519.PublicKey{key.Public().(ed25519.PublicKey)} },
+		Signers: func(uint64) ([]crypto.Signer, error) { return []crypto.Signer{key}, nil },
+		Halt:    p.ledger.Halt, Urge: p.ledger.HeadNow,
+	})
+	p.headed.Store(l)
+	if err := l.Open(); err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(l.Close)
+	return l
+}
+
+// BenchmarkCommitted is how long one caller waits for a checkpoint over its command: at once, where it says that it waits,
+// and as it comes by itself.
+func BenchmarkCommitted(b *testing.B) {
+	for _, urged := range []bool{true, false} {
+		b.Run(fmt.Sprintf("urged=%v", urged), func(b *testing.B) {
+			p := newPlace(b)
+			l := p.openLog()
+			longest := time.Duration(0)
+			for i := 0; b.Loop(); i++ {
+				b.StopTimer()
+				r := p.request(p.command(p.role(fmt.Sprint("role-", i))))
+				b.StartTimer()
+				began := time.Now()
+				got, err := p.ledger.Execute(b.Context(), r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if urged {
+					if _, _, err := l.Committed(b.Context(), got.Position); err != nil {
+						b.Fatal(err)
+					}
+				}
+				for {
+					changed := l.Changed()
+					if _, c, _ := l.Latest(); c.Size >= got.Position {
+						break
+					}
+					<-changed
+				}
+				longest = max(longest, time.Since(began))
+			}
+			b.ReportMetric(float64(longest.Milliseconds()), "ms-longest")
+		})
+	}
+}
+
+func benchmarkExecute(b *testing.B, with func(*place)) {
 	for _, callers := range []int{1, 256} {
 		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
 			p := newPlace(b)
+			with(p)
 			requests := make([]ledger.Request, b.N)
 			for i := range requests {
 				requests[i] = p.request(p.command(p.role(fmt.Sprint("role-", i))))

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ import (
 	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/tlog"
 	"github.com/permledger/permledger/ledger/tree"
 	"github.com/permledger/permledger/projections"
 	"github.com/permledger/permledger/projections/access"
@@ -53,11 +55,12 @@ type place struct {
 	now     func() time.Time
 	hold    func() // called as an entry is applied; nil: nothing is
 
-	every uint64                // entries between snapshots; 0: there are none
-	fold  *projections.Fold     // where there are snapshots
-	fresh func() ledger.Folding // what snapshots are made of while the ledger runs; nil: newFold
-	turn  chan struct{}         // of those
-	said  bytes.Buffer          // log lines
+	every  uint64                   // entries between snapshots; 0: there are none
+	fold   *projections.Fold        // where there are snapshots
+	fresh  func() ledger.Folding    // what snapshots are made of while the ledger runs; nil: newFold
+	turn   chan struct{}            // of those
+	said   bytes.Buffer             // log lines
+	headed atomic.Pointer[tlog.Log] // is told of the head record; nil: nobody is
 }
 
 func newFold() *projections.Fold {
@@ -145,6 +148,11 @@ func (p *place) start(create bool) {
 		Organization: "main", Journal: p.journal, Head: head, Log: log, Private: p.private, Keys: p.keys,
 		Now:       func() time.Time { p.mu.Lock(); defer p.mu.Unlock(); return p.now() },
 		Snapshots: p.snapshots(), Logger: slog.New(slog.NewTextHandler(&p.said, nil)),
+		Headed: func(h journal.Head) {
+			if l := p.headed.Load(); l != nil {
+				l.Headed(h)
+			}
+		},
 		Applied: func(en *chain.Entry) {
 			if p.fold != nil {
 				p.fold.Apply(en)

@@ -32,6 +32,7 @@ const (
 	ActivitySignedIn    = "signed-in"       // somebody signed in with a password
 	ActivitySignedOut   = "signed-out"      //
 	ActivitySignInWrong = "sign-in-refused" // somebody tried to
+	ActivityAlarm       = "alarm"           // a witness knows another history of this ledger
 )
 
 // ActivityRecord is one message of ACTIVITY_<org>: something that was asked and not recorded in the ledger, a sign-in, or

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/events"
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/tlog"
 )
@@ -25,16 +24,8 @@ func (n *Node) newLog(o *Org) (*tlog.Log, error) {
 	}
 	return tlog.New(tlog.Config{
 		Organization: o.ID, Dir: filepath.Join(n.orgDir(o.ID), "log"), Origin: g.Source, Journal: o.Journal,
-		Keys: func(size uint64) (all []ed25519.PublicKey) {
-			var dids []string
-			o.Fold.Read(func(s *rules.State) { dids = s.CheckpointKeys(size) })
-			for _, did := range dids {
-				if key, err := didkey.Parse(did); err == nil {
-					all = append(all, key)
-				}
-			}
-			return all
-		},
+		Keys:    func(size uint64) []ed25519.PublicKey { return checkpointKeys(o, size) },
+		Quorum:  n.quorum(o),
 		Signers: func(size uint64) ([]crypto.Signer, error) { return n.CheckpointSigners(o, size) },
 		Halt:    func(err error) { o.Ledger.Halt(err) },
 		Urge:    func() { o.Ledger.HeadNow() },

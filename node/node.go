@@ -3,6 +3,7 @@
 //	DIR/permledger.json     marks the directory; the format's version and the host in the names of its ledgers
 //	DIR/lock                held by the one process that has the directory open
 //	DIR/keys/               keys of people: <org>.owner, <org>.root, operator; nobody needs them here once they are kept elsewhere
+//	DIR/node/witnesses.policy   who is asked to cosign checkpoints
 //	DIR/node/<org>/         the private keys the node signs with in that organization and no other, one file for each
 //	DIR/store/              nats-server's own: the streams
 //	DIR/orgs/<org>/         journal/, head, genesis, private, snapshot; log/, tiles and checkpoints; mended.jsonl; guard/ while a start is under way; *-aside-*
@@ -31,6 +32,7 @@ import (
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/internal/signer"
+	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/stream"
 )
 
@@ -57,6 +59,10 @@ type Options struct {
 	Now    func() time.Time // nil: time.Now
 	// NATS is the cluster that a directory made for one belongs to; nil: the directory has a store of its own.
 	NATS *stream.RemoteOptions
+
+	// Witnesses are asked to cosign the checkpoints of all organizations; see [ReadWitnesses]. Nil: those of the
+	// directory's own file, if it has one.
+	Witnesses *note.Policy
 
 	// MinFree is how much must be free on the file system of the directory, in bytes: with less, commands have to wait
 	// ([ledger.ErrWait]). 0 stands for [MinFree], [NoMinFree] for none.
@@ -186,6 +192,9 @@ func (n *Node) open(ctx context.Context) error {
 	}
 	n.host = m.Host
 	if err := m.fits(n.opts); err != nil {
+		return err
+	}
+	if err := n.findWitnesses(); err != nil {
 		return err
 	}
 	if len(n.opts.Signer) > 0 {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,6 +24,7 @@ import (
 	"github.com/permledger/permledger/projections/documents"
 	"github.com/permledger/permledger/projections/history"
 	"github.com/permledger/permledger/projections/topic"
+	"github.com/permledger/permledger/witness"
 )
 
 // Org is one organization of a node: its ledger, and what is computed from it.
@@ -40,13 +42,16 @@ type Org struct {
 	Log       *tlog.Log // tiles and checkpoints
 
 	journal *journal.Journal
+	keys    *keys
 	head    *journal.HeadFile
 	stream  *stream.Log
 	stop    context.CancelFunc // ends the feeds
 	feeds   sync.WaitGroup
 	news    *news
 	texts   *sharedTexts // nil outside a cluster
-	live    atomic.Bool  // what was to be erased before is being erased, or is
+	// witnesses are asked to cosign checkpoints; nil: the node has none.
+	witnesses *witness.Submitter
+	live      atomic.Bool // what was to be erased before is being erased, or is
 }
 
 // Genesis is what stands outside journal and stream of a ledger that exists.
@@ -119,7 +124,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	if err != nil {
 		return err
 	}
-	o.head, o.stream = head, log
+	o.head, o.stream, o.keys = head, log, keys
 	if o.Log, err = n.newLog(o); err != nil {
 		return err
 	}
@@ -161,12 +166,30 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	o.feeds.Go(func() { o.Activity.run(feeds) })
 	o.feeds.Go(func() { publishTopic(feeds, n.conn, o, n.log) })
 	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
+	n.askWitnesses(o)
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })
 		o.feeds.Go(func() { n.enlist(feeds, o, keys) })
 	}
 	return nil
 }
+
+// Source gives the ledger's name; DID the DID that the organization named when it was opened, empty where it named none.
+func (o *Org) Source() string {
+	var source string
+	o.Fold.Read(func(s *rules.State) { source = s.Source() })
+	return source
+}
+
+// DID is described at [Org.Source].
+func (o *Org) DID() string {
+	var did string
+	o.Fold.Read(func(s *rules.State) { did = s.Opened().DID })
+	return did
+}
+
+// DocumentSigner gives the key that signs documents as a did:key, where the node holds it.
+func (o *Org) DocumentSigner(did string) (crypto.Signer, bool) { return o.keys.Signer(did) }
 
 // Waits says why a command would have to wait now; nil: it is decided. It asks nobody for longer than 2 s.
 func (o *Org) Waits(ctx context.Context) error {
@@ -182,6 +205,9 @@ func (o *Org) Waits(ctx context.Context) error {
 func (o *Org) close() error {
 	var err error
 	if o.Ledger != nil {
+		if o.witnesses != nil {
+			o.witnesses.Close()
+		}
 		err = o.Ledger.Close()
 		o.Log.Close()
 		o.stop()

@@ -208,6 +208,9 @@ func (n *Node) check(p *prepared) error {
 	if known && c.Journal < head.Position {
 		return fmt.Errorf("%w: the journal has %d events, %d were recorded: an old copy of it was put back, or its end was lost; the stream has the rest", ledger.ErrRolledBack, c.Journal, head.Position)
 	}
+	if err := n.published(p); err != nil {
+		return err
+	}
 	first := "none"
 	if c.Journal > 0 {
 		raw, err := p.reader.Read(1)

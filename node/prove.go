@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/permledger/permledger/events"
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/decision"
 	"github.com/permledger/permledger/ledger/note"
@@ -127,7 +126,7 @@ func (n *Node) Decide(ctx context.Context, o *Org, q decision.Question, a access
 	}
 	var logKeys []string
 	o.Fold.Read(func(s *rules.State) { logKeys = s.CheckpointKeys(c.Size) })
-	if entries, err = source.WithKeys(entries, c.Size, slices.DeleteFunc(logKeys, func(did string) bool { return !signed(checkpoint, d.Ledger, did) })...); err != nil {
+	if entries, err = source.WithKeys(entries, c.Size, slices.DeleteFunc(logKeys, func(did string) bool { return !signedBy(checkpoint, d.Ledger, []string{did}) })...); err != nil {
 		return nil, false, err
 	}
 	d.Checkpoint = b
@@ -145,16 +144,6 @@ func (n *Node) Decide(ctx context.Context, o *Org, q decision.Question, a access
 		return nil, false, fmt.Errorf("decide: what was made is not given away: %w", err)
 	}
 	return file, yes, nil
-}
-
-// signed says whether a checkpoint key signed a note.
-func signed(n *note.Note, origin, did string) bool {
-	public, err := didkey.Parse(did)
-	if err != nil {
-		return false
-	}
-	_, err = n.Verify(note.LogKey(origin, public))
-	return err == nil
 }
 
 // source is where the entries of a decision are looked up.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,9 +15,7 @@ import (
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/private"
-	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/stream"
-	"github.com/permledger/permledger/ledger/tlog"
 )
 
 // RepairOptions say what to repair. The zero value mends what can be mended without loss, in all organizations.
@@ -46,11 +45,17 @@ type LossError struct {
 	Organization string
 	End          uint64 // of the history that verifies
 	Why          string
+	Last         uint64   // position that was recorded, as far as that is known; End where it is not
+	Proofs       []*Proof // that the positions behind End existed
 }
 
 func (e *LossError) Error() string {
+	why := e.Why
+	if text := lost(e.End, e.Last, e.Proofs); text != "" {
+		why += ": " + text
+	}
 	return fmt.Sprintf("%s: the history that verifies ends at %d, and %s; nothing was changed. Another copy may have the rest: a backup, a client's, a bundle. `permledger repair --org %s --accept-loss %d` accepts the end at %d, for ever",
-		e.Organization, e.End, e.Why, e.Organization, e.End, e.End)
+		e.Organization, e.End, why, e.Organization, e.End, e.End)
 }
 
 // Repair mends the copies of the ledgers in a directory that no server has open: it takes each entry from whichever copy
@@ -197,6 +202,9 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 		if err == nil {
 			err = fmt.Errorf("no copy holds event 1: %w", journal.ErrMissing)
 		}
+		if left, failed := proofs(dir, cmp.Or(genesis.Source, n.host+"/"+name), 0, nil); failed == nil && len(left) > 0 {
+			err = fmt.Errorf("%w: %s", err, lost(0, max(left[0].Size, positionOf(head)), left))
+		}
 		return nil, n.damage(name, err)
 	}
 	inJournal, whole, err := p.survey.Journaled(filepath.Join(dir, "journal"))
@@ -221,16 +229,29 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 	case conf != nil:
 		return nil, conf
 	}
-	newest, err := tlog.Newest(filepath.Join(dir, "log"), p.survey.Source)
+	keys, err := surveyedKeys(ctx, p.survey)
 	if err != nil {
 		return nil, err
 	}
-	p.loss = lossOf(p, head, newest, whole && inJournal == end && streamWhole && inStream == end && !missing)
-	if p.loss != "" && newest.Size > end {
-		p.signed = fmt.Sprintf("the log has signed checkpoints up to event %d, which whoever has one will hold against it", newest.Size)
+	left, err := proofs(dir, p.survey.Source, end, keys)
+	if err != nil {
+		return nil, err
+	}
+	last := max(end, positionOf(head))
+	for _, b := range p.survey.Beyond {
+		last = max(last, b)
+	}
+	signed := uint64(0)
+	if len(left) > 0 {
+		signed = left[0].Size
+		last = max(last, signed)
+	}
+	p.loss = lossOf(p, head, signed, whole && inJournal == end && streamWhole && inStream == end && !missing)
+	if p.loss != "" && signed > end {
+		p.signed = fmt.Sprintf("the log has signed checkpoints up to event %d, which whoever has one will hold against it", signed)
 	}
 	if p.loss != "" && o.AcceptLoss != end {
-		return nil, &LossError{name, end, p.loss}
+		return nil, &LossError{name, end, p.loss, last, left}
 	}
 	if p.loss != "" && !missing && p.stream == "" {
 		// Readers keep their position with the stream: one that is behind the end would take what comes there for read.
@@ -249,16 +270,23 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 	return p, nil
 }
 
+func positionOf(head *journal.Head) uint64 {
+	if head == nil {
+		return 0
+	}
+	return head.Position
+}
+
 // lossOf says why the history that verifies may not be all there was; empty where it is.
-func lossOf(p *plan, head *journal.Head, newest note.Checkpoint, bothWhole bool) string {
+func lossOf(p *plan, head *journal.Head, signed uint64, bothWhole bool) string {
 	end := p.survey.Head.Position
 	switch {
 	case head != nil && head.Position > end:
 		return fmt.Sprintf("%d events were recorded", head.Position)
 	case len(p.survey.Beyond) > 0:
 		return fmt.Sprintf("event %d stands behind it, which cannot be joined to it (%v)", p.survey.Beyond[len(p.survey.Beyond)-1], p.survey.Stopped)
-	case newest.Size > end:
-		return fmt.Sprintf("a checkpoint of %d events was signed", newest.Size)
+	case signed > end:
+		return fmt.Sprintf("a checkpoint of %d events was signed", signed)
 	case head == nil && !bothWhole:
 		return "the head record is lost, so that nothing says whether that is all"
 	}

@@ -22,6 +22,7 @@ const (
 	CheckText     = "text"     // an entry commits to it
 	CheckSum      = "sum"      // a file has the SHA-256 that the bundle lists
 	CheckProof    = "proof"    // the checkpoint covers the entry, at its position
+	CheckTree     = "tree"     // the tree of the checkpoint begins with that of the entries
 )
 
 // The files of a zip bundle in which things stand, which are also what errors call these parts of other forms.
@@ -153,11 +154,13 @@ func (p *packed) claims(source string, size uint64) error {
 // zip bundle, only the hashes are there.
 func (p *packed) root(f *fold, c note.Checkpoint) (tree.Hash, error) {
 	if f.tiles == nil {
-		if c.Size != f.roots.Size() {
-			return tree.Hash{}, &chain.BrokenError{File: fileCheckpoint, Check: CheckCheckpoint,
-				Expected: fmt.Sprintf("one of the %d entries here", f.roots.Size()), Found: fmt.Sprintf("one of %d", c.Size)}
+		if c.Size == f.roots.Size() {
+			return f.root(), nil
 		}
-		return f.root(), nil
+		if err := tree.CheckConsistency(p.Consistency(), f.roots.Size(), f.root(), c.Size, c.Root); err != nil {
+			return tree.Hash{}, &chain.BrokenError{File: "consistency", Check: CheckTree, Err: err}
+		}
+		return c.Root, nil
 	}
 	for at := f.roots.Size(); at < c.Size; at++ {
 		leaf, err := p.leaf(c.Size, at)

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,6 +12,9 @@ import (
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/tree"
 )
+
+// ErrNotWhole says that a decision was to be held against something that is not the whole history.
+var ErrNotWhole = errors.New("this is not the whole history: a decision is held against a bundle of everything, or a ledger")
 
 // Replayed holds a decision, which [decision.Decision.Verify] has found to hold, against the whole history: replay is to
 // verify the history of its ledger with the options it is given, by [Entries], [Directory] or what reads a bundle. The
@@ -27,6 +31,8 @@ func Replayed(ctx context.Context, v *decision.Verified, o Options, replay func(
 	}
 	c := v.Checkpoint
 	switch {
+	case r.last == 0:
+		return ErrNotWhole
 	case r.source != v.Ledger:
 		return refused("it is of %s, the history of %s", v.Ledger, r.source)
 	case r.last < c.Size:

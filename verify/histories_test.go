@@ -87,7 +87,7 @@ func history(t testing.TB, profile events.Profile) *world {
 	}})
 	for _, on := range []uint64{0, 137} {
 		w.do(ask{as: "wallet added"}, &events.SubjectAdded{Subject: id(walletOn(on)), Key: walletOn(on), Kind: events.KindWallet})
-		w.do(ask{}, &events.PermissionGranted{Subject: id(walletOn(on)), Permission: "chain:report"})
+		w.do(ask{as: fmt.Sprint("reporter on ", on)}, &events.PermissionGranted{Subject: id(walletOn(on)), Permission: "chain:report"})
 		for _, scheme := range []string{chain.AlgorithmEIP712, chain.AlgorithmEIP191, chain.AlgorithmEIP4361} {
 			w.do(ask{as: fmt.Sprint(scheme, " on ", on), scheme: scheme, on: on, seen: w.seen(11)}, &events.DocumentIssued{Thing: "subject/" + id("bob").String()})
 		}

@@ -291,8 +291,8 @@ func TestRewriting(t *testing.T) {
 	// A document tells what it was rendered from, unless the document key is known to whoever rewrites.
 	kept := func(*chain.Entry) {}
 	fails(t, history(t, plain), []attack{
-		{name: "a report, the document of a review kept", tamper: func(w *world) []verify.Raw { return w.relinked(kept, "event reported") },
-			check: chain.CheckDocument, at: "review decided"}, // where "review closed" comes to stand
+		{name: "a report, the documents behind it kept", tamper: func(w *world) []verify.Raw { return w.relinked(kept, "event reported") },
+			check: chain.CheckDocument, at: "reporter on 0"}, // where the first document about bob comes to stand
 	})
 	w = history(t, documenttest.Guardian)
 	fails(t, w, []attack{

@@ -14,6 +14,10 @@ func (r *Report) Words() (proven, not []string) {
 	if r.Position == 0 {
 		return nil, nil
 	}
+	if r.Extract != nil {
+		r.extractWords(yes, no)
+		return proven, append(not, r.Notes...)
+	}
 	yes("Entries 1 to %d of %s are complete, in their order and unchanged: each names the one before it by its hash.", r.Position, r.Source)
 	if r.Fast {
 		no("Signatures of entries, documents, private texts, and whether the rules permitted what is recorded, were not looked at (--fast).")
@@ -38,13 +42,30 @@ func (r *Report) Words() (proven, not []string) {
 	return proven, append(not, r.Notes...)
 }
 
+// extractWords says what some entries prove without the others.
+func (r *Report) extractWords(yes, no func(string, ...any)) {
+	x := r.Extract
+	yes("%s of %s, the last of them number %d, unchanged and each at its place in the ledger: all lie under its checkpoint.", count(x.Entries, "entry is", "entries are"), r.Source, r.Position)
+	yes("Each is signed with a key that the entries here name before it and do not replace.")
+	yes("%s of who asked for it.", count(r.Signed, "entry carries the signature", "entries carry the signatures"))
+	if r.Documents > 0 {
+		yes("%s signed with the ledger's document key, and an entry names the exact file.", count(r.Documents, "document is", "documents are"))
+	}
+	if r.Texts > 0 {
+		yes("%s what an entry committed to.", count(r.Texts, "private text is", "private texts are"))
+	}
+	no("That these are all entries about the %s %s, or about keys: others may have been left out. Only a bundle of all entries shows that.", x.Kind, x.ID)
+	no("That the rules permitted what is recorded, and that documents say what held: that takes the entries in between.")
+	r.checkpointWords(yes, no)
+	r.entryWords(no)
+}
+
 func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 	c := r.Checkpoint
 	if c == nil {
 		return
 	}
-	yes("These entries are what the ledger signed: its checkpoint of %s, with one root hash over all of them, is signed with %s.",
-		count(c.Size, "entry", "entries"), keys(c.Keys))
+	yes("The ledger signed for them: its checkpoint, a hash over its first %s, is signed with %s.", count(c.Size, "entry", "entries"), keys(c.Keys))
 	if c.Trusted {
 		yes("The policy you gave trusts the key, and as many witnesses have signed as it asks for.")
 	}
@@ -61,12 +82,20 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 	if !c.Trusted && !r.Pinned {
 		no("Whose ledger this is: its keys were taken from itself. Get a policy from elsewhere and give it with --trust.")
 	}
-	no("What came after entry %d, and whether anything did.", r.Position)
+	after := r.Position
+	if r.Extract != nil {
+		after = r.Extract.AsOf
+	}
+	no("What came after entry %d, and whether anything did.", after)
 }
 
 // entryWords says what the entries leave open.
 func (r *Report) entryWords(no func(string, ...any)) {
-	if rest := r.Position - r.Signed - r.Node; rest > 0 {
+	all := r.Position
+	if r.Extract != nil {
+		all = r.Extract.Entries
+	}
+	if rest := all - r.Signed - r.Node; rest > 0 {
 		no("Who asked in %s: there the operator's word stands for it, for they carry no signature of their author.", count(rest, "entry", "entries"))
 	}
 	no("When exactly things happened: times are those of the operator's clock. The order is proven.")

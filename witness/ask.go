@@ -50,7 +50,7 @@ func (c *courier) submit(ctx context.Context) error {
 		case http.StatusConflict:
 			size, err := sizeOf(a)
 			if err != nil {
-				return c.alarm("does not take the root of our tree of %d entries: it has seen another one (%v)", latest.Size, err)
+				return c.alarm("has cosigned another history of %d entries: %v", latest.Size, err)
 			}
 			c.known = size
 			if size > latest.Size && !(c.s.o.Shared && c.catchUp(ctx, size)) {
@@ -60,6 +60,9 @@ func (c *courier) submit(ctx context.Context) error {
 				return fmt.Errorf("the witness answers 409 %d times, at last with the size %d", try, size)
 			}
 		case http.StatusUnprocessableEntity:
+			if c.known == latest.Size {
+				return c.alarm("has cosigned another history of %d entries: %s", latest.Size, text(a.body))
+			}
 			return c.alarm("does not take our %d entries for a continuation of the %d that it has cosigned: %s", latest.Size, c.known, text(a.body))
 		default:
 			return fmt.Errorf("the witness answers %d: %s", a.status, text(a.body))

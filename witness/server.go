@@ -58,13 +58,14 @@ func (w *Witness) serveAdd(rw http.ResponseWriter, r *http.Request) {
 	}
 	s, err := w.add(body)
 	if no := (*refusal)(nil); errors.As(err, &no) {
-		w.o.Logger.Warn("not cosigned", "status", no.status, "why", no.text)
-		if no.status == http.StatusConflict {
+		if no.status == http.StatusConflict { // as every log does that begins to ask
+			w.o.Logger.Info("not cosigned", "status", no.status, "why", no.text)
 			rw.Header().Set("Content-Type", "text/x.tlog.size")
 			rw.WriteHeader(no.status)
 			fmt.Fprintf(rw, "%d\n", no.size)
 			return
 		}
+		w.o.Logger.Warn("not cosigned", "status", no.status, "why", no.text)
 		http.Error(rw, no.text, no.status)
 		return
 	}

@@ -50,7 +50,8 @@ type SubmitConfig struct {
 	// Shared says that other nodes write to the same log: then a witness that knows more than this node has, knows it of
 	// another node, unless this node does not have it some seconds later.
 	Shared bool
-	// Alarm is told when a witness says that the log's history is not one, once until that is over. It must not wait.
+	// Alarm is told when a witness says that the log's history is not one, once as long as it says the same. It must not
+	// wait.
 	Alarm  func(State)
 	Logger *slog.Logger     // nil: nothing is said
 	Now    func() time.Time // nil: time.Now
@@ -241,7 +242,7 @@ func (c *courier) report(err error) {
 	now := *st
 	c.s.mu.Unlock()
 	switch {
-	case alarm && !was.Alarm:
+	case alarm && was.Error != now.Error:
 		c.s.o.Logger.Error(now.Error, "witness", c.w.Name, "url", c.w.URL)
 		c.s.o.Alarm(now)
 	case err != nil && was.Error == "":

@@ -384,8 +384,8 @@ func TestBadAnswers(t *testing.T) {
 		{"500", status(500), false, "answers 500"},
 		{"a redirection", status(307), false, "answers 307"},
 		{"422", status(422), true, "continuation"},
-		{"409 without a size, as the first version of the specification has it", conflict("text/plain", "no"), true, "another one"},
-		{"409 with no number", conflict("text/x.tlog.size", "nine\n"), true, "another one"},
+		{"409 without a size, as the first version of the specification has it", conflict("text/plain", "no"), true, "another history of 9 entries"},
+		{"409 with no number", conflict("text/x.tlog.size", "nine\n"), true, "another history"},
 		{"409 with a larger size", conflict("text/x.tlog.size", "10\n"), true, "has cosigned 10"},
 		{"409 again and again", conflict("text/x.tlog.size", "8\n"), false, "409 4 times"},
 	} {

@@ -35,7 +35,7 @@ func TestDecisions(t *testing.T) {
 			for _, permission := range append([]string{"none"}, rights...) {
 				for _, resource := range asked {
 					q := &decision.Question{Subject: u.ID, Key: u.Key, Permission: permission, Resource: resource, Instant: a.Instant, In: in}
-					if rapid.IntRange(0, 3).Draw(t, "ask") > 0 {
+					if rapid.IntRange(0, 7).Draw(t, "ask") > 0 {
 						continue
 					}
 					if cited := l.cited(q, a); cited != nil {

@@ -100,4 +100,17 @@ type Receipt struct {
 	Time     string `json:"time"`
 	Type     string `json:"type"`
 	Repeated bool   `json:"repeated,omitempty"`
+
+	// Where the request waited for more than being recorded:
+	State      string `json:"state,omitempty"`      // how far it has come: recorded, committed or witnessed
+	NotYet     string `json:"notYet,omitempty"`     // why it is not as far as was asked for
+	Checkpoint string `json:"checkpoint,omitempty"` // the signed checkpoint that covers the entry
+	Proof      string `json:"proof,omitempty"`      // that it does, as a C2SP tlog-proof
 }
+
+// How strongly a change stands.
+const (
+	Recorded  = "recorded"  // synced in the journal, and ordered
+	Committed = "committed" // under a signed checkpoint
+	Witnessed = "witnessed" // under a checkpoint that enough witnesses cosigned
+)

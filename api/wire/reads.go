@@ -26,6 +26,8 @@ const (
 	CodeOutcomeUnknown   = "outcome-unknown" // 503: it may or may not be recorded; sending it again is harmless
 	CodeBroken           = "broken"          // 500: a hash, a link or a signature does not hold, or an entry cannot be read
 	CodeInternal         = "internal"        // 500
+	CodeNoStatusList     = "no-status-list"  // 404: there is no such status list at that time
+	CodeNotAcceptable    = "not-acceptable"  // 406
 )
 
 // Code gives the last part of the problem's type, by which programs tell problems apart.
@@ -33,6 +35,9 @@ func (p *Problem) Code() string { return strings.TrimPrefix(p.Type, ProblemType)
 
 // AsOfHeader is the header field of answers that have no room for it elsewhere: an [AsOf] in JSON.
 const AsOfHeader = "Permledger-As-Of"
+
+// PositionHeader is the header field of a status list: the position that it is of.
+const PositionHeader = "Permledger-Position"
 
 // One is an answer that is one thing.
 type One[T any] struct {
@@ -62,14 +67,46 @@ type OrganizationHealth struct {
 	Waits    bool   `json:"waits,omitempty"` // not now: it has not stopped
 	Error    string `json:"error,omitempty"` // why it does not
 	Do       string `json:"do,omitempty"`    // what to do about that, where it is known
+
+	Witnesses []Witness `json:"witnesses,omitempty"` // of its checkpoints
+}
+
+// Witness says how far a witness is with the checkpoints of a ledger. Nothing waits for it but who asked to.
+type Witness struct {
+	Name  string `json:"name"` // in the policy
+	URL   string `json:"url,omitempty"`
+	Size  uint64 `json:"size"`            // of the newest checkpoint that it cosigned since the server's start
+	At    string `json:"at,omitempty"`    // the time of that cosignature
+	Error string `json:"error,omitempty"` // why it does not cosign now
+	Since string `json:"since,omitempty"` // from when on
+	Alarm bool   `json:"alarm,omitempty"` // it knows another history of this ledger: a person has to look
 }
 
 // Document is a signed document of the ledger, without its bytes.
 type Document struct {
-	CID    string `json:"cid"` // of the exact bytes
-	Seq    uint64 `json:"seq"` // of the entry that carries it
-	Format string `json:"format"`
-	About  string `json:"about"` // role/<id> or subject/<id>
+	CID       string `json:"cid"`                 // of the exact bytes
+	LegacyCID string `json:"legacyCid,omitempty"` // that ipfs add of version 0 prints; empty: the file is above 256 KiB
+	Seq       uint64 `json:"seq"`                 // of the entry that carries it
+	Number    uint64 `json:"number"`              // of the document in its ledger, from 0
+	Format    string `json:"format"`
+	About     string `json:"about"`               // role/<id>, subject/<id> or review/<id>
+	Key       string `json:"key,omitempty"`       // what it is about, as people name it: role:desk, subject:ben
+	Revoked   uint64 `json:"revoked,omitempty"`   // the position that took away something it says
+	Refreshed uint64 `json:"refreshed,omitempty"` // the position of the next document about the same thing
+}
+
+// DocumentRecord is a signed document with what the ledger says of it.
+type DocumentRecord struct {
+	Document
+	Size   int      `json:"size"`
+	SHA256 string   `json:"sha256"` // in hexadecimal
+	Issuer string   `json:"issuer"`
+	Method string   `json:"verificationMethod"`
+	Lists  []string `json:"lists,omitempty"` // permissions, roles or items: what it names by digest alone
+	Status []string `json:"status"`          // URLs of its status lists, as the document names them
+	Entry  string   `json:"entry"`           // CID
+	Type   string   `json:"type"`            // of the entry
+	Time   string   `json:"time"`
 }
 
 // Assignment is what one subject may use, on whatever scope.
@@ -82,7 +119,7 @@ type Assignment struct {
 type Activity struct {
 	Seq        uint64 `json:"seq"` // in the activity stream
 	Time       string `json:"time"`
-	Kind       string `json:"kind"`              // refused, denied, signed-in, signed-out, sign-in-refused, mended
+	Kind       string `json:"kind"`              // refused, denied, signed-in, signed-out, sign-in-refused, mended, alarm
 	ID         string `json:"id"`                // of the command
 	Type       string `json:"type"`              // of the event that was asked for
 	Request    string `json:"request,omitempty"` // method and path, where no command was

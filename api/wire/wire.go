@@ -42,9 +42,11 @@ type Organization struct {
 	Owner   string         `json:"owner"` // key of the subject
 	Rules   uint64         `json:"rules"`
 	Genesis string         `json:"genesis"` // CID of the first entry
-	// DefaultRole is the key of the role that everybody gets who is added; Recovery is of a lost owner. Both are of now.
+	// DefaultRole is the key of the role that everybody gets who is added; Recovery is of a lost owner; Witnesses cosign the
+	// ledger's checkpoints. They are of now.
 	DefaultRole string    `json:"defaultRole,omitempty"`
 	Recovery    *Recovery `json:"recovery,omitempty"`
+	Witnesses   []Witness `json:"witnesses,omitempty"`
 	AsOf        AsOf      `json:"asOf"`
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,7 +37,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word,
+			"exits": exits, "until": untilSays, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word,
 		},
 	})
 }
@@ -97,6 +98,19 @@ func waitFor(ts *testscript.TestScript, what string, holds func() bool) {
 			ts.Fatalf("%s: not in 20 s", what)
 		}
 	}
+}
+
+// untilSays runs a program until it writes what a pattern fits: until PATTERN PROGRAM ARGS...
+func untilSays(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN PROGRAM ARGS...")
+	}
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	waitFor(ts, args[0], func() bool {
+		_ = ts.Exec(args[1], args[2:]...)
+		return pattern.MatchString(ts.ReadFile("stdout"))
+	})
 }
 
 // waitFile waits until a file is there: wait-file PATTERN

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -165,6 +166,11 @@ func (b *damageBase) judge(ctx context.Context, p *Program, c damage, d *damaged
 			return Repaired, err
 		}
 	}
+	if c.proves {
+		if err := p.mustProve(ctx, d.dir); err != nil {
+			return Lossy, err
+		}
+	}
 	outcome, err := Recover(ctx, p, d.dir, b.acks)
 	found := Findings(nil)
 	if err != nil && !errors.As(err, &found) {
@@ -216,6 +222,18 @@ func (p *Program) stopRepair(ctx context.Context, d *damaged) error {
 	<-done
 	return ctx.Err()
 }
+
+// mustProve demands that a repair names what is lost, and the checkpoint that proves that it existed.
+func (p *Program) mustProve(ctx context.Context, dir string) error {
+	_, err := p.Run(ctx, "repair", "--dry-run", dir)
+	_, said, exited := exitOf(err)
+	if !exited || !proven.MatchString(said) {
+		return Findings{{Silent, fmt.Sprintf("it does not say what is lost and what proves it: %v %s", err, said)}}
+	}
+	return nil
+}
+
+var proven = regexp.MustCompile(`positions? [0-9]+( to [0-9]+)? (is|are) lost; the checkpoint of [0-9]+ events with the root [A-Za-z0-9+/]{43}=, signed by the ledger and kept since .* proves? that`)
 
 // refusedUntil demands that a start is refused and changes nothing while something cannot be read.
 func (p *Program) refusedUntil(ctx context.Context, d *damaged, undo func(*damaged) error) error {

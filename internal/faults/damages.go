@@ -30,6 +30,9 @@ type damage struct {
 	killed bool
 	// only are kinds of findings that have to be there; empty: nothing may be found.
 	only []string
+	// proves says that a repair which cannot mend it has to say that the positions are lost, and which checkpoint proves
+	// that they existed.
+	proves bool
 	// of is the file that it is about, where not every directory has that file.
 	of func(d *damaged) string
 	// undo takes the damage away. It is there where the damage hides bytes and does not spoil them: the start is refused,
@@ -173,6 +176,7 @@ func damages() []damage {
 	withoutIndex := func(do func(*damaged) error) func(*damaged) error {
 		return func(d *damaged) error { return errors.Join(do(d), os.RemoveAll(index(d))) }
 	}
+	checkpoints, tile := inOrg("log/checkpoints"), inOrg("log/tile/0/000")
 	lastBytes := func(d *damaged) error {
 		return edit(d.block(), func(b []byte) []byte { return flip(len(b) - 1 - d.rng.IntN(100))(b) })
 	}
@@ -288,6 +292,45 @@ func damages() []damage {
 		{name: "both: deleted", want: Lossy, do: func(d *damaged) error {
 			return errors.Join(os.RemoveAll(d.org("journal")), os.RemoveAll(d.stream()))
 		}},
+		{name: "both, and the head: old copies, and the checkpoints are left", want: Lossy, proves: true, do: func(d *damaged) error {
+			return errors.Join(d.putOld(d.org("journal")), d.putOld(d.stream()), d.putOld(d.org("head")))
+		}},
+
+		{name: "checkpoints: deleted", do: remove(checkpoints)},
+		{name: "checkpoints: empty", do: func(d *damaged) error { return os.Truncate(checkpoints(d), 0) }},
+		{name: "checkpoints: a bit", do: func(d *damaged) error {
+			return edit(checkpoints(d), func(b []byte) []byte { return flip(d.rng.IntN(len(b)))(b) })
+		}},
+		{name: "checkpoints: a bit in the size of the last", do: func(d *damaged) error {
+			return edit(checkpoints(d), func(b []byte) []byte {
+				return flip(bytes.LastIndex(b, []byte("\n"+"localhost/"+Organization+"\n")) + len("localhost/"+Organization) + 2)(b)
+			})
+		}},
+		{name: "checkpoints: the tail is cut", do: func(d *damaged) error { return edit(checkpoints(d), cutOff(1+d.rng.IntN(400))) }},
+		{name: "checkpoints: a page is zeroed", do: func(d *damaged) error {
+			return edit(checkpoints(d), func(b []byte) []byte { return zeroPage(d.rng.IntN(len(b)))(b) })
+		}},
+		{name: "checkpoints: garbage behind the end", do: func(d *damaged) error {
+			return edit(checkpoints(d), func(b []byte) []byte { return append(b, d.garbage(1+d.rng.IntN(9000))...) })
+		}},
+		{name: "checkpoints: an old copy of them", do: old(checkpoints)},
+		{name: "tiles: a bit", of: tile, do: func(d *damaged) error {
+			return edit(tile(d), func(b []byte) []byte { return flip(d.rng.IntN(len(b)))(b) })
+		}},
+		{name: "tiles: halved", of: tile, do: func(d *damaged) error {
+			return edit(tile(d), func(b []byte) []byte { return b[:len(b)/2] })
+		}},
+		{name: "tiles: longer", of: tile, do: func(d *damaged) error {
+			return edit(tile(d), func(b []byte) []byte { return append(b, d.garbage(32)...) })
+		}},
+		{name: "tiles: another's", of: tile, do: func(d *damaged) error {
+			b, err := os.ReadFile(d.org("log/tile/0/001"))
+			return errors.Join(err, os.WriteFile(tile(d), b, 0o600))
+		}},
+		{name: "tiles: one is deleted", of: tile, do: remove(tile)},
+		{name: "tiles: all are deleted", of: tile, do: remove(inOrg("log/tile"))},
+		{name: "tiles and checkpoints: deleted", do: remove(inOrg("log"))},
+
 		// Nothing in the directory can notice this one: only who remembers a later position does, as the judge here.
 		{name: "an old copy of the whole directory", only: []string{Lost}, do: func(d *damaged) error {
 			return errors.Join(os.RemoveAll(d.dir), copyDir(d.dir, d.old))

@@ -87,7 +87,7 @@ func (s *Source) parts(before uint64, digests []events.Digest) (list []uint64, e
 // position. The first entry is among the given ones.
 func (s *Source) WithKeys(entries []*chain.Entry, upTo uint64, wanted ...string) ([]*chain.Entry, error) {
 	have, known := map[uint64]*chain.Entry{}, map[string]bool{}
-	var made map[string]*chain.Entry // by the key that it registers; nil: not looked for yet
+	registers := s.keys(upTo)
 	need := func(en *chain.Entry) {
 		have[en.Event.Sequence] = en
 		wanted = append(wanted, en.Key)
@@ -115,39 +115,45 @@ func (s *Source) WithKeys(entries []*chain.Entry, upTo uint64, wanted ...string)
 		if wanted = wanted[:len(wanted)-1]; known[did] {
 			continue
 		}
-		if made == nil {
-			var err error
-			if made, err = s.keys(upTo); err != nil {
-				return nil, err
-			}
-		}
-		en := made[did]
-		if en == nil {
-			return nil, fmt.Errorf("decision: no entry up to %d registers the key %s", upTo, did)
+		en, err := registers(did)
+		if err != nil {
+			return nil, err
 		}
 		need(en)
 	}
 	return inOrder(have), nil
 }
 
-// keys gives the entries that register keys of the ledger itself, by key.
-func (s *Source) keys(upTo uint64) (map[string]*chain.Entry, error) {
+// keys gives what finds the entry that registers a key of the ledger, up to a position. It reads no more than it takes.
+func (s *Source) keys(upTo uint64) func(did string) (*chain.Entry, error) {
 	made := map[string]*chain.Entry{}
-	for _, at := range s.Find(upTo, (*events.KeyRegistered)(nil).Type(), (*events.KeyRotated)(nil).Type(), (*events.KeySucceeded)(nil).Type()) {
-		en, err := s.Entry(at)
-		if err != nil {
-			return nil, err
+	var left []uint64
+	begun := false
+	return func(did string) (*chain.Entry, error) {
+		if !begun {
+			left = s.Find(upTo, (*events.KeyRegistered)(nil).Type(), (*events.KeyRotated)(nil).Type(), (*events.KeySucceeded)(nil).Type())
+			begun = true
 		}
-		switch d := en.Event.Data.(type) {
-		case *events.KeyRegistered:
-			made[d.Key] = en
-		case *events.KeyRotated:
-			made[d.New] = en
-		case *events.KeySucceeded:
-			made[d.Key] = en
+		for made[did] == nil && len(left) > 0 {
+			en, err := s.Entry(left[0])
+			if err != nil {
+				return nil, err
+			}
+			left = left[1:]
+			switch d := en.Event.Data.(type) {
+			case *events.KeyRegistered:
+				made[d.Key] = en
+			case *events.KeyRotated:
+				made[d.New] = en
+			case *events.KeySucceeded:
+				made[d.Key] = en
+			}
 		}
+		if made[did] == nil {
+			return nil, fmt.Errorf("decision: no entry up to %d registers the key %s", upTo, did)
+		}
+		return made[did], nil
 	}
-	return made, nil
 }
 
 func inOrder(entries map[uint64]*chain.Entry) []*chain.Entry {

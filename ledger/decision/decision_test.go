@@ -94,10 +94,11 @@ func TestEveryByteCounts(t *testing.T) {
 	}
 	for i := range b {
 		altered := bytes.Clone(b)
-		for _, with := range []byte{b[i] ^ 1, b[i] ^ 0x20} {
-			if altered[i] = with; holds(altered) {
-				t.Fatalf("byte %d changed is not noticed: %q", i, altered[max(0, i-20):min(len(b), i+20)])
-			}
+		if altered[i] = b[i] ^ (1 << (i % 8)); holds(altered) {
+			t.Fatalf("byte %d changed is not noticed: %q", i, altered[max(0, i-20):min(len(b), i+20)])
+		}
+		if i%8 != 0 {
+			continue
 		}
 		if holds(append(bytes.Clone(b[:i]), b[i+1:]...)) {
 			t.Fatalf("byte %d missing is not noticed", i)

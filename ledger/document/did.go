@@ -18,6 +18,12 @@ func WebDID(source string) string {
 	return "did:web:" + strings.ReplaceAll(host, ":", "%3A") + ":orgs:" + organization
 }
 
+// DIDURL says where the DID document of an organization is served.
+func DIDURL(source string) string {
+	host, organization := split(source)
+	return "https://" + host + "/orgs/" + organization + "/did.json"
+}
+
 // StatusListURL names a status list of a ledger.
 func StatusListURL(source, purpose string, list uint64) string {
 	host, organization := split(source)

@@ -1,7 +1,7 @@
 package document
 
 import (
-	"crypto/ed25519"
+	"crypto"
 	"fmt"
 	"strconv"
 	"time"
@@ -24,11 +24,11 @@ type StatusList struct {
 
 // Sign gives the list as a credential (BitstringStatusListCredential) that is signed as documents are. Equal arguments
 // give equal bytes.
-func (l StatusList) Sign(key ed25519.PrivateKey) ([]byte, error) {
-	if len(key) != ed25519.PrivateKeySize {
-		return nil, fmt.Errorf("status list: private key of %d bytes", len(key))
+func (l StatusList) Sign(key crypto.Signer) ([]byte, error) {
+	public, err := didkey.PublicOf(key)
+	if err != nil {
+		return nil, fmt.Errorf("status list: %w", err)
 	}
-	public := key.Public().(ed25519.PublicKey)
 	issuer, name := l.DID, credential.VerificationMethod(public)
 	if issuer == "" {
 		issuer = didkey.Encode(public)

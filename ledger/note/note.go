@@ -70,8 +70,11 @@ func (s Signature) String() string {
 	return prefix + s.Name + " " + encoding.EncodeToString(append(binary.BigEndian.AppendUint32(nil, s.ID), s.Bytes...))
 }
 
+// SameKey says whether two signatures say that they are of one key.
+func (s Signature) SameKey(other Signature) bool { return s.Name == other.Name && s.ID == other.ID }
+
 func (s Signature) equal(other Signature) bool {
-	return s.Name == other.Name && s.ID == other.ID && bytes.Equal(s.Bytes, other.Bytes)
+	return s.SameKey(other) && bytes.Equal(s.Bytes, other.Bytes)
 }
 
 // Note is a text and its signatures, none of which is verified by being here.

@@ -39,6 +39,7 @@ const (
 type kept struct {
 	path   string
 	origin string
+	skip   int64 // bytes that are not read
 	end    int64
 	newest published
 	places []place // by size
@@ -85,13 +86,33 @@ func (l *Log) openKept() error {
 	return l.kept.cut()
 }
 
-// Newest gives the greatest checkpoint that a log's directory keeps, without looking at its signatures; size 0: none.
-func Newest(dir, origin string) (note.Checkpoint, error) {
-	k := kept{path: filepath.Join(dir, "checkpoints"), origin: origin}
-	if err := k.read(func(r record, _ int) { k.take(r) }); err != nil {
-		return note.Checkpoint{}, fmt.Errorf("read the checkpoints that are kept: %w", err)
+// Read gives every checkpoint that a log's directory keeps, with when it was kept, and looks at no signatures. What belongs
+// to no checkpoint is passed over. The bytes are the caller's own.
+func Read(dir, origin string, f func(c note.Checkpoint, note []byte, at time.Time)) error {
+	return readFrom(dir, origin, 0, f)
+}
+
+// tail is how much of a file [ReadLast] reads, in bytes: some thousand checkpoints.
+const tail = 1 << 20
+
+// ReadLast is [Read] of those that were kept last.
+func ReadLast(dir, origin string, f func(c note.Checkpoint, note []byte, at time.Time)) error {
+	info, err := os.Stat(filepath.Join(dir, "checkpoints"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return k.newest.Checkpoint, nil
+	if err != nil {
+		return fmt.Errorf("read the checkpoints that are kept: %w", err)
+	}
+	return readFrom(dir, origin, max(0, info.Size()-tail), f)
+}
+
+func readFrom(dir, origin string, from int64, f func(c note.Checkpoint, note []byte, at time.Time)) error {
+	k := kept{path: filepath.Join(dir, "checkpoints"), origin: origin, skip: from}
+	if err := k.read(func(r record, _ int) { f(r.Checkpoint, r.bytes, r.at) }); err != nil {
+		return fmt.Errorf("read the checkpoints that are kept: %w", err)
+	}
+	return nil
 }
 
 // take notes a record.
@@ -123,10 +144,13 @@ func (k *kept) read(f func(r record, junk int)) error {
 		return err
 	}
 	defer file.Close()
+	if _, err := file.Seek(k.skip, io.SeekStart); err != nil {
+		return err
+	}
 	in := bufio.NewReaderSize(file, 1<<16)
 	var pending []string // lines that may be the beginning of a record
 	var starts []int64
-	var at int64
+	at := k.skip
 	junk := 0
 	for {
 		line, err := in.ReadString('\n')
@@ -299,8 +323,8 @@ func linesOf(b []byte) (lines []string) {
 	return lines
 }
 
-// thin writes the file anew without the checkpoints that need not be kept, if that saves enough.
-func (l *Log) thin() error {
+// thin writes the file anew without the checkpoints that need not be kept, if that saves more than so many bytes.
+func (l *Log) thin(worth int64) error {
 	l.keep.Lock()
 	defer l.keep.Unlock()
 	t := thinning{before: l.c.Now().Add(-thinAfter), newest: l.kept.newest.Size}
@@ -309,7 +333,7 @@ func (l *Log) thin() error {
 		if !t.keeps(r) {
 			saves += r.long
 		}
-	}); err != nil || saves < thinWorth {
+	}); err != nil || saves <= worth {
 		return err
 	}
 	t = thinning{before: t.before, newest: t.newest}

@@ -113,6 +113,8 @@ type Log struct {
 
 	keep sync.Mutex // over kept, held while it is written
 	kept kept
+
+	cosigning sync.Mutex // held while a cosignature is added
 }
 
 // published is the newest checkpoint. Size 0: none yet.
@@ -235,7 +237,7 @@ func (l *Log) run() {
 			return
 		case <-thin.C:
 			thin.Reset(thinEvery)
-			if err := l.thin(); err != nil {
+			if err := l.thin(thinWorth); err != nil {
 				l.log.Warn("old checkpoints could not be thinned out", "organization", l.c.Organization, "error", err)
 			}
 			continue

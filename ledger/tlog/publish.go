@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
@@ -133,8 +134,11 @@ func (l *Log) Cosigned(covering uint64) ([]byte, note.Checkpoint, error) {
 	return nil, note.Checkpoint{}, fmt.Errorf("position %d, with enough cosignatures: %w", covering, ErrNoCheckpoint)
 }
 
-// AddCosignature keeps a cosignature of a checkpoint that was published, which whoever brings it has verified.
+// AddCosignature keeps a cosignature of a checkpoint that was published, which whoever brings it has verified. What is kept
+// has one cosignature of each witness, for ever the first: a newer one, of a log that nothing is written to, is only shown.
 func (l *Log) AddCosignature(size uint64, s note.Signature) error {
+	l.cosigning.Lock() // witnesses answer at the same time, and none must take another one's away
+	defer l.cosigning.Unlock()
 	l.keep.Lock()
 	p, ok, err := l.kept.at(size)
 	l.keep.Unlock()
@@ -152,20 +156,32 @@ func (l *Log) AddCosignature(size uint64, s note.Signature) error {
 	if err != nil {
 		return err
 	}
-	with := n.With(s)
-	if len(with.Signatures) == len(n.Signatures) {
-		return nil
+	if !slices.ContainsFunc(n.Signatures, s.SameKey) {
+		p.bytes = n.With(s).Bytes()
+		if err := l.keepNote(p, true); err != nil {
+			return err
+		}
 	}
-	p.bytes = with.Bytes()
-	if err := l.keepNote(p, true); err != nil {
+	if err := l.show(size, s); err != nil {
 		return err
 	}
-	l.mu.Lock()
-	if l.latest.Size == size {
-		l.latest.bytes = p.bytes
-	}
-	l.mu.Unlock()
 	l.tell()
+	return nil
+}
+
+// show puts a cosignature on the newest checkpoint, in the place of an older one of the same witness.
+func (l *Log) show(size uint64, s note.Signature) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.latest.Size != size {
+		return nil
+	}
+	n, err := note.Parse(l.latest.bytes)
+	if err != nil {
+		return err
+	}
+	n.Signatures = slices.DeleteFunc(n.Signatures, s.SameKey)
+	l.latest.bytes = n.With(s).Bytes()
 	return nil
 }
 

@@ -43,6 +43,8 @@ func signer(seed string) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(sum[:])
 }
 
+func publicKey(k crypto.PublicKey) ed25519.PublicKey { return k.(ed25519.PublicKey) }
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), keys: []crypto.Signer{signer("log")}, said: &lines{}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}

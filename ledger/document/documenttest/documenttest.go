@@ -75,8 +75,8 @@ func OpenUnder(t testing.TB, version uint64, profile events.Profile, did string)
 	l.operator = l.node // but for its last byte
 	l.operator[15] ^= 1
 	checkpoint := DID(Key("checkpoint"))
-	if version == 1 {
-		l.operator, checkpoint = ulid.ULID{}, "" // there were none
+	if version == 1 { // it knew neither
+		l.operator, checkpoint = ulid.ULID{}, ""
 	}
 	l.Do(&events.OrganizationOpened{
 		Organization: events.Organization(Source), Name: "ACME", DID: did, Rules: version, Profile: profile, Node: l.node, Operator: l.operator,

@@ -21,8 +21,9 @@ func third(args []string) string {
 }
 
 func (a *app) checkCommand() *cobra.Command {
-	var quiet, record bool
+	var quiet, record, proof bool
 	var beside aside
+	var out outFile
 	c := a.reads(&cobra.Command{
 		Use:   "check SUBJECT PERMISSION [RESOURCE]",
 		Short: "Say whether a subject may do something: exit 0 yes, 1 no",
@@ -32,10 +33,17 @@ func (a *app) checkCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			switch {
+			case record && a.asOf != "":
+				return usage("check: what is recorded is decided now: --record goes without --as-of")
+			case out.path != "" && !proof:
+				return usage("check: -O names the file of a decision: it goes with --proof")
+			}
 			return a.with(c.Context(), func(s *session) error {
 				var answer wire.Check
-				if record && a.asOf != "" {
-					return usage("check: what is recorded is decided now: --record goes without --as-of")
+				if proof {
+					q.Record = record
+					return a.decided(c.Context(), s, q, out)
 				}
 				if more || record {
 					q.Record = record
@@ -59,6 +67,9 @@ func (a *app) checkCommand() *cobra.Command {
 	beside.flags(c)
 	c.Flags().BoolVar(&record, "record", false, "note the answer in the activity stream: it counts as use in the report unused")
 	c.Flags().BoolVarP(&quiet, "quiet", "q", false, "write nothing; the exit code answers")
+	c.Flags().BoolVar(&proof, "proof", false, "write the answer as a signed decision, with the entries that give it: see permledger verify")
+	out.flags(c)
+	c.MarkFlagsMutuallyExclusive("proof", "quiet")
 	return c
 }
 

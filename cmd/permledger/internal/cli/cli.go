@@ -76,6 +76,7 @@ type app struct {
 	signs  string // the purpose of key, where it is no credential
 	reason string
 	dryRun bool
+	stands string // how strongly a change must stand before the command ends
 	wallet walletFlags
 
 	made  *madeKey      // by this command; nil: none
@@ -164,6 +165,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.assignmentsCommand(),
 		a.applyCommand(),
 		a.dumpCommand(),
+		a.exportCommand(),
 		a.reviewCommand(),
 		a.walletCommand(),
 		a.submitCommand(),
@@ -172,8 +174,10 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.historyCommand(),
 		a.activityCommand(),
 		a.showCommand(),
+		a.proveCommand(),
 		a.catCommand(),
 		a.topicCommand(),
+		a.policyCommand(),
 		a.watchCommand(),
 		a.pinCommand(),
 		a.verifyCommand(),

@@ -61,6 +61,7 @@ func (a *app) withServer(ctx context.Context, do func(*session) error) error {
 	if s.url != "" {
 		s.Client = s.Within(wait)
 	}
+	s.Client = s.Standing(a.stands)
 	return errors.Join(s.why(ctx, do(s)), s.close())
 }
 

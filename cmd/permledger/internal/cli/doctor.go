@@ -110,6 +110,9 @@ func asked(ctx context.Context, c *client.Client) (findings []node.Finding, stop
 			f.Level, f.Text, f.Do = node.FindingFail, "takes no more commands: "+o.Error, "stop the server, run `permledger doctor` on the directory, and start it again"
 		}
 		findings = append(findings, f)
+		for _, w := range o.Witnesses {
+			findings = append(findings, witnessFinding(o.ID, w))
+		}
 	}
 	if len(findings) == 0 {
 		level := node.FindingOK

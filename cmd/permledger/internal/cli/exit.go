@@ -13,6 +13,7 @@ import (
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/tlog"
 	"github.com/permledger/permledger/node"
 	"github.com/permledger/permledger/witness"
 )
@@ -92,7 +93,7 @@ func codeOf(ctx context.Context, err error) int {
 		return exitNotFound
 	case errors.Is(err, node.ErrInitialized):
 		return exitConflict
-	case errors.Is(err, node.ErrNotInitialized), errors.Is(err, node.ErrProfile), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, node.ErrNotInitialized), errors.Is(err, node.ErrProfile), errors.Is(err, node.ErrPolicy), errors.Is(err, fs.ErrNotExist):
 		return exitUsage
 	}
 	return exitUnreached
@@ -104,7 +105,7 @@ func damaged(err error) bool {
 		errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrHead) || errors.As(err, new(*journal.HeadConflictError)) ||
 		errors.As(err, new(*stream.DamagedError)) || errors.As(err, new(*stream.BlockError)) || errors.As(err, new(*stream.GapError)) ||
 		errors.As(err, new(*stream.ConfigError)) || errors.As(err, new(*node.DamageError)) || errors.As(err, new(*node.LossError)) ||
-		errors.As(err, new(*ledger.ForkError)) || errors.As(err, new(*witness.ForkError)) || errors.Is(err, witness.ErrDamaged) || errors.As(err, new(*pin.Error)) || errors.Is(err, pin.ErrUnproven)
+		errors.As(err, new(*ledger.ForkError)) || errors.Is(err, tlog.ErrForked) || errors.As(err, new(*witness.ForkError)) || errors.Is(err, witness.ErrDamaged) || errors.As(err, new(*pin.Error)) || errors.Is(err, pin.ErrUnproven)
 }
 
 // codeOfProblem gives the exit code of the code in a problem's type; 0 where the status has to say it.

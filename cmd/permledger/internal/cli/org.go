@@ -106,6 +106,9 @@ func (a *app) orgShow() *cobra.Command {
 					t.row("rules", fmt.Sprintf("version %d", o.Rules))
 					t.row("genesis", o.Genesis)
 					t.row("head", fmt.Sprintf("%d  %s", o.AsOf.Seq, o.AsOf.CID))
+					for _, w := range o.Witnesses {
+						t.row("witness", w.Name+"  "+witnessLine(w))
+					}
 					if err := t.writeTo(w, ""); err != nil {
 						return err
 					}

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/api/wire"
-	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/node"
 )
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/ledger/note"
 )
 
 // writes adds the flags of a command that changes something.
@@ -18,6 +19,7 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&a.reason, "reason", "", "why, in a few `words`; kept apart from the log, which holds a commitment to it")
 	c.Flags().StringVar(&a.key, "key", "", "the `file` with the key that signs, or an API key (PERMLEDGER_KEY)")
 	c.Flags().BoolVar(&a.dryRun, "dry-run", false, "say what would be recorded and who would gain or lose what; record nothing")
+	c.Flags().Var(&strength{&a.stands}, "wait", "until when to `wait`: recorded (the default), committed under a signed checkpoint, or witnessed by those who cosign it")
 	a.wallet.flags(c)
 	return a.answers(c)
 }
@@ -115,9 +117,43 @@ func (a *app) record(ctx context.Context, s *session, d drafted) (r wire.Receipt
 
 func (a *app) receipt(r wire.Receipt) error {
 	return a.answer(r, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "recorded at %d  %s  %s\n", r.Seq, r.CID, r.Type)
-		return err
+		out := printer{w: w}
+		out.f("recorded at %d  %s  %s\n", r.Seq, r.CID, r.Type)
+		switch {
+		case r.NotYet != "":
+			out.f("%s\n", r.NotYet)
+		case r.Checkpoint != "":
+			out.f("%s under a checkpoint of %s\n", r.State, checkpointOf(r.Checkpoint))
+		}
+		return out.err
 	})
+}
+
+// checkpointOf says in short which checkpoint a note is.
+func checkpointOf(b string) string {
+	n, err := note.Parse([]byte(b))
+	if err != nil {
+		return "an unreadable form"
+	}
+	c, err := note.ParseCheckpoint(n.Text)
+	if err != nil {
+		return "an unreadable form"
+	}
+	return count(int(c.Size), "event", "events")
+}
+
+// strength is the flag --wait.
+type strength struct{ to *string }
+
+func (s *strength) String() string { return *s.to }
+func (s *strength) Type() string   { return "string" }
+
+func (s *strength) Set(text string) error {
+	if text != wire.Recorded && text != wire.Committed && text != wire.Witnessed {
+		return fmt.Errorf("it is %s, %s or %s", wire.Recorded, wire.Committed, wire.Witnessed)
+	}
+	*s.to = text
+	return nil
 }
 
 // rehearsal is the answer to --dry-run.

@@ -22,7 +22,8 @@ import (
 const drain = 5 * time.Second
 
 func (a *app) serveCommand() *cobra.Command {
-	var listen string
+	var listen, witnesses string
+	var private bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the data directory over HTTP until it is told to stop",
@@ -35,15 +36,22 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if witnesses != "" {
+				if o.Witnesses, err = node.ReadWitnesses(witnesses); err != nil {
+					return err
+				}
+			}
 			n, err := a.open(c.Context(), o)
 			if err != nil {
 				return err
 			}
-			return errors.Join(a.serve(c.Context(), n, listen), n.Close())
+			return errors.Join(a.serve(c.Context(), n, listen, private), n.Close())
 		},
 	}
 	a.nats.flags(c, a.p)
+	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "the `address` to listen on; port 0 takes any that is free")
+	c.Flags().BoolVar(&private, "private-log", false, "let only those read checkpoints and hash tiles who may read the history")
 	return c
 }
 
@@ -70,8 +78,8 @@ func (a *app) open(ctx context.Context, o node.Options) (*node.Node, error) {
 	}
 }
 
-func (a *app) serve(ctx context.Context, n *node.Node, listen string) error {
-	l, err := listenOn(n, listen, api.Options{Logger: a.logger()}, false)
+func (a *app) serve(ctx context.Context, n *node.Node, listen string, private bool) error {
+	l, err := listenOn(n, listen, api.Options{Logger: a.logger(), PrivateLog: private}, false)
 	if err != nil {
 		return err
 	}

@@ -106,8 +106,9 @@ type newer struct {
 
 func (a *app) verifyCommand() *cobra.Command {
 	var (
-		o     verify.Options
-		trust string
+		o      verify.Options
+		trust  string
+		beside proofFlags
 	)
 	c := a.answers(&cobra.Command{
 		Use:   "verify [FILE|DIR|URL]",
@@ -120,6 +121,10 @@ proven, and what is not.
 FILE is a bundle that "permledger export" wrote, in any of its forms: of that also the tree, the checkpoint and its
 signatures, the private texts and every other file are checked. A directory is only read, whether a server runs on it or
 not. For files and directories no key and no network is needed.
+
+FILE may also be what "permledger prove" or "permledger check --proof" wrote. A proof of an entry takes the entry's bytes,
+--entry FILE, and --trust. A decision is confirmed from the entries that it holds: that they exist and would give the yes. With
+the whole history, --bundle FILE or --ledger DIR, that is replayed: that nothing had taken the yes away, or that a no was right.
 
 --trust names a file that says whose signatures you believe (a policy in C2SP's tlog-policy form, which
 "permledger witness" and auditors hand out): without the log's signature and enough of its witnesses nothing is
@@ -143,6 +148,15 @@ verified. --max-age demands that they vouched for it not longer ago than that: a
 			if o.MaxAge < 0 {
 				return usage("--max-age: an age is not negative")
 			}
+			if proof, kind, err := proofIn(target); err != nil || kind != "" {
+				if err != nil {
+					return usage("verify: %w", err)
+				}
+				return a.verifyProof(c.Context(), proof, kind, &beside, o)
+			}
+			if beside.given() {
+				return usage("--entry, --bundle and --ledger go with a proof or a decision; %s is none", target)
+			}
 			p := a.newProgress("verify", 0)
 			o.Progress = func(org string, done uint64) { p.at(0, fmt.Sprintf("%s  %d events", org, done)) }
 			reports, err := a.verify(c.Context(), target, o, c.Flags().Changed("org"))
@@ -159,6 +173,7 @@ verified. --max-age demands that they vouched for it not longer ago than that: a
 	c.Flags().StringVar(&o.Genesis, "genesis", "", "the `CID` that the first event must have: it pins the ledger (with --org, where there are several)")
 	c.Flags().StringVar(&trust, "trust", "", "a `POLICY` file: whose signatures the checkpoint must carry")
 	c.Flags().DurationVar(&o.MaxAge, "max-age", 0, "how long ago the checkpoint may have been vouched for, as in 24h")
+	beside.add(c)
 	c.Flags().BoolVar(&o.Fast, "fast", false, "only links, hashes, tree and checkpoint: no signature of an event, no rule, no document")
 	return c
 }

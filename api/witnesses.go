@@ -1,0 +1,28 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/node"
+)
+
+const mediaPolicy = "text/plain; charset=utf-8"
+
+// getPolicy answers with what a checkpoint of the organization has to satisfy now.
+func getPolicy(c *call, w http.ResponseWriter) error {
+	p := c.server.node.Policy(c.org, c.org.Access.Head().Position)
+	w.Header().Set("Content-Type", mediaPolicy)
+	_, err := w.Write([]byte(p.String()))
+	return err
+}
+
+// witnesses says how far those are who cosign the organization's checkpoints.
+func witnesses(o *node.Org) (all []wire.Witness) {
+	for _, s := range o.Witnesses() {
+		all = append(all, wire.Witness{
+			Name: s.Name, URL: s.URL, Size: s.Size, At: stamp(s.At), Error: s.Error, Since: stamp(s.Since), Alarm: s.Alarm,
+		})
+	}
+	return all
+}
