@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/ledger/document"
@@ -175,6 +177,7 @@ func printDocument(c *call, w http.ResponseWriter) error {
 		Lists: c.org.Documents.Lists(d.Position), Category: c.categories(d.Position),
 	}
 	c.org.Fold.Read(func(s *rules.State) { facts.Ledger, facts.Organization = s.Source(), s.Opened().Name })
+	facts.Proof = c.proofOf(d.Position)
 	b, err := page.HTML(facts)
 	if err != nil {
 		return err
@@ -183,6 +186,21 @@ func printDocument(c *call, w http.ResponseWriter) error {
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	writeBytes(w, mediaPage, b)
 	return nil
+}
+
+// printWait is how long a page waits for a checkpoint that covers its entry: there is one within 100 ms of a write.
+const printWait = time.Second
+
+// proofOf gives the proof that an entry is under a checkpoint; empty where there is none, as in a ledger without a key
+// for checkpoints.
+func (c *call) proofOf(position uint64) string {
+	ctx, cancel := context.WithTimeout(c.Context(), printWait)
+	defer cancel()
+	p, err := c.org.Prove(ctx, position)
+	if err != nil {
+		return ""
+	}
+	return string(p.Bytes())
 }
 
 // categories gives the category of each permission of a catalogue as of a position, by its whole name and by that which

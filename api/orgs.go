@@ -178,6 +178,9 @@ func prepareOpening(c *call, in wire.Opening) (wire.Prepared, error) {
 	if err := canon.Organization.Check(in.Organization); err != nil { // before keys are made for it
 		return wire.Prepared{}, invalid(err)
 	}
+	if in.DID == wire.WebDID {
+		in.DID = events.WebDID(c.server.node.Host() + "/" + in.Organization)
+	}
 	cmd, err := c.server.node.Opening(node.Opening{
 		Organization: in.Organization, Name: in.Name, Profile: in.Profile, DID: in.DID, OwnerKey: in.OwnerKey, OwnerKind: in.OwnerKind,
 		OwnerDID: in.OwnerDID, Credential: in.Credential, Root: in.Root, OperatorKey: in.OperatorKey,

@@ -23,8 +23,7 @@ const mediaDID = "application/did+json"
 func getDID(c *call, w http.ResponseWriter) error {
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	b := document.DIDDocument(c.org.Source(), c.org.DID(), c.org.Documents.Keys(c.org.Access.Head().Position))
-	writeTagged(c, w, mediaDID, b)
+	writeTagged(c, w, mediaDID, c.org.DIDDocument(c.org.Access.Head().Position))
 	return nil
 }
 

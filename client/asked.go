@@ -67,6 +67,11 @@ func asked(p wire.Prepared, commands []events.Command) error {
 }
 
 func opening(want *wire.Opening, cmd *events.Command, d *events.OrganizationOpened) error {
+	if want.DID == wire.WebDID { // the server knows the host
+		named := *want
+		named.DID = events.WebDID(cmd.Ledger)
+		want = &named
+	}
 	have := wire.Opening{
 		Organization: d.Organization, Name: d.Name, Profile: d.Profile.Name, DID: d.DID, OwnerKey: d.Owner.Key, OwnerKind: d.Owner.Kind,
 		OwnerDID: d.Owner.DID, Credential: d.Owner.Credential, Root: d.Keys.Root, OperatorKey: d.Keys.Operator,

@@ -106,6 +106,11 @@ func (t *Target) Do(ctx context.Context, commands []importer.Command) ([]importe
 		_ = s.CloseSend()
 	}()
 	var outcomes []importer.Outcome
+	defer func() {
+		if n := len(outcomes); n > 0 {
+			t.client.answered(t.org, outcomes[n-1].Position)
+		}
+	}()
 	for range commands {
 		o, err := s.Receive()
 		if errors.Is(err, io.EOF) {

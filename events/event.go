@@ -220,6 +220,14 @@ func Subject(organization string, t Type) string { return "ledger." + organizati
 // Organization gives the organization a source names: what follows the last slash.
 func Organization(source string) string { return source[strings.LastIndexByte(source, '/')+1:] }
 
+// WebDID gives the did:web that an organization has by its ledger's name: its DID document is served at
+// https://<host>/orgs/<organization>/did.json.
+func WebDID(source string) string {
+	organization := Organization(source)
+	host := strings.TrimSuffix(source, "/"+organization)
+	return "did:web:" + strings.ReplaceAll(host, ":", "%3A") + ":orgs:" + organization
+}
+
 // Encode gives the canonical bytes of the event.
 func (e *Event) Encode() ([]byte, error) {
 	b, err := canon.Encode(e.Members)

@@ -116,6 +116,9 @@ type marker struct {
 	Cluster bool `json:"cluster,omitempty"`
 }
 
+// Host gives the first part of the names of the node's ledgers.
+func (n *Node) Host() string { return n.host }
+
 // Init makes a data directory without any organization. host is the first part of its ledgers' names.
 func Init(dir, host string) error { return initialize(dir, marker{Format: Format, Host: host}) }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/document"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/rules"
@@ -174,18 +175,23 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	return nil
 }
 
-// Source gives the ledger's name; DID the DID that the organization named when it was opened, empty where it named none.
+// Source gives the ledger's name.
 func (o *Org) Source() string {
 	var source string
 	o.Fold.Read(func(s *rules.State) { source = s.Source() })
 	return source
 }
 
-// DID is described at [Org.Source].
+// DID gives the DID that the organization named when it was opened; empty where it named none.
 func (o *Org) DID() string {
 	var did string
 	o.Fold.Read(func(s *rules.State) { did = s.Opened().DID })
 	return did
+}
+
+// DIDDocument gives the organization's DID document as of a position: equal positions give equal bytes.
+func (o *Org) DIDDocument(position uint64) []byte {
+	return document.DIDDocument(o.Source(), o.DID(), o.Documents.Keys(position))
 }
 
 // DocumentSigner gives the key that signs documents as a did:key, where the node holds it.

@@ -2,6 +2,9 @@ package wire
 
 import "encoding/json"
 
+// WebDID in the place of an organization's DID stands for the did:web that it has by its ledger's name.
+const WebDID = "web"
+
 // Opening asks for the command that opens an organization.
 type Opening struct {
 	Organization string `json:"organization"`

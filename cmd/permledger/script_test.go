@@ -37,7 +37,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": untilSays, "role-history": roleHistory, "wait-file": waitFile, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word,
+			"exits": exits, "until": untilSays, "role-history": roleHistory, "wait-file": waitFile, "server": server, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word, "field": field, "large-role": largeRole,
 		},
 	})
 }
@@ -73,6 +73,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 func roleHistory(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), roleLines(n), 0o600))
+}
+
+func roleLines(n int) []byte {
 	var b bytes.Buffer
 	for i := range n {
 		at := time.Date(2021, 11, 12, 10, 0, i, 0, time.UTC).Format(time.RFC3339)
@@ -83,7 +87,7 @@ func roleHistory(ts *testscript.TestScript, _ bool, args []string) {
 			fmt.Fprintf(&b, `{"time":%q,"op":"update-role","role":%q,"add":["p.%d"]}`+"\n", at, role, i)
 		}
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o600))
+	return b.Bytes()
 }
 
 // waitFor looks until a condition holds.
@@ -118,6 +122,15 @@ func waitFile(ts *testscript.TestScript, _ bool, args []string) {
 	waitFor(ts, args[0], func() bool { return len(found(ts, args[0])) > 0 })
 }
 
+// server lets the commands that follow ask the server on a directory over HTTP, as from another machine: server DIR
+func server(ts *testscript.TestScript, _ bool, args []string) {
+	var at struct{ URL, Token string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(filepath.Join(args[0], "run", "server.json"))), &at))
+	ts.Setenv("PERMLEDGER_SERVER", at.URL)
+	ts.Setenv("PERMLEDGER_TOKEN", strings.TrimSpace(ts.ReadFile(at.Token)))
+	ts.Setenv("ADDRESS", strings.TrimPrefix(at.URL, "http://"))
+}
+
 // gone checks that no file is there: gone PATTERN
 func gone(ts *testscript.TestScript, _ bool, args []string) {
 	if files := found(ts, args[0]); len(files) > 0 {
@@ -144,6 +157,31 @@ func waitSize(ts *testscript.TestScript, _ bool, args []string) {
 // word puts the one word of a file into a variable: word FILE VARIABLE
 func word(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[1], strings.TrimSpace(ts.ReadFile(args[0])))
+}
+
+// field puts a member of a JSON object in a file into a variable: field FILE NAME VARIABLE
+func field(ts *testscript.TestScript, _ bool, args []string) {
+	var object map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &object))
+	text, ok := object[args[1]].(string)
+	if !ok {
+		ts.Fatalf("%s has no text %q", args[0], args[1])
+	}
+	ts.Setenv(args[2], text)
+}
+
+// largeRole writes a history of a role with N permissions, as clouds have them: large-role N FILE
+func largeRole(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("service%03d.resources%02d.action%d", i/100, i/10%10, i%10)
+	}
+	list, err := json.Marshal(names)
+	ts.Check(err)
+	line := fmt.Sprintf(`{"time":"2021-11-12T10:00:00Z","op":"create-role","role":"owner","title":"Owner","permissions":%s}`+"\n", list)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(line), 0o600))
 }
 
 // flip changes one letter of the first occurrence of a text in a file: flip FILE TEXT

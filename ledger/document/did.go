@@ -11,13 +11,6 @@ import (
 	"github.com/permledger/permledger/ledger/snapshot"
 )
 
-// WebDID gives the did:web that an organization has by its ledger's name: its DID document stands at
-// https://<host>/orgs/<organization>/did.json.
-func WebDID(source string) string {
-	host, organization := split(source)
-	return "did:web:" + strings.ReplaceAll(host, ":", "%3A") + ":orgs:" + organization
-}
-
 // DIDURL says where the DID document of an organization is served.
 func DIDURL(source string) string {
 	host, organization := split(source)
@@ -163,14 +156,14 @@ func (k *Keys) ReadSnapshot(r *snapshot.Reader) {
 }
 
 // DIDDocument gives the DID document of an organization, in canonical JSON: of the did:web that it named, else of the one
-// that its ledger's name gives it ([WebDID]). did is the DID it named; empty: none. keys are those of a position.
+// that its ledger's name gives it ([events.WebDID]). did is the DID it named; empty: none. keys are those of a position.
 //
 // Each key has a verification method, those that sign nothing more too, so that old documents stay verifiable; all
 // that are trusted are assertion methods. A key that is not has a revoked time instead.
 func DIDDocument(source, did string, keys []Key) []byte {
 	id := did
 	if !isWeb(id) {
-		id = WebDID(source)
+		id = events.WebDID(source)
 	}
 	var also []string
 	switch {

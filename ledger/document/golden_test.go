@@ -47,7 +47,7 @@ func TestGolden(t *testing.T) {
 		dir, did string
 		rules    uint64
 	}{
-		{"key", "", 2}, {"web", document.WebDID(documenttest.Source), 2}, {"elsewhere", organization, 2}, {"one", organization, 1},
+		{"key", "", 2}, {"web", events.WebDID(documenttest.Source), 2}, {"elsewhere", organization, 2}, {"one", organization, 1},
 	} {
 		t.Run(tt.dir, func(t *testing.T) {
 			l := story(t, tt.rules, tt.did)

@@ -21,9 +21,13 @@ func everything(p *documents.Projection) string {
 		at, _ := p.At(d.Position)
 		legacy, _ := credential.LegacyCID(at.File)
 		byCID, ok := p.ByCID(legacy)
-		fmt.Fprintln(&b, d, string(at.File), byCID.Position, ok, p.List(d.About.String(), 4, 2))
+		fmt.Fprintln(&b, d, string(at.File), byCID.Position, ok, string(p.Lists(d.Position)), p.List(d.About.String(), 4, 2))
 	}
-	fmt.Fprintln(&b, p.Len(), p.Err())
+	for _, purpose := range []string{document.PurposeRevocation, document.PurposeRefresh} {
+		bits, ok := p.Status(purpose, 0, 1<<40)
+		fmt.Fprintln(&b, bits.Encode(), ok)
+	}
+	fmt.Fprintln(&b, p.Len(), p.Err(), p.Keys(1<<40))
 	return b.String()
 }
 

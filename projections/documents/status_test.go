@@ -70,10 +70,21 @@ func TestRevokedIsWhatIsNotSoAnyMore(t *testing.T) {
 		f := projections.NewFold(p)
 		state := rules.New()
 		var before, after map[string]saying
+		var kept *documents.Projection // read from a snapshot on the way
+		cut := rapid.Uint64Range(1, uint64(len(l.Entries))).Draw(r, "snapshot at")
 		for _, en := range l.Entries {
 			before, after = says(state, l, en), nil
 			f.Apply(en)
 			rules.Evolve(state, en.Event)
+			if kept != nil {
+				kept.Apply(en, state)
+			}
+			if en.Event.Sequence == cut {
+				kept = documents.New()
+				if err := kept.ReadSnapshot(p.AppendSnapshot(nil)); err != nil {
+					r.Fatal(err)
+				}
+			}
 			after = says(state, l, en)
 			for _, d := range p.List("", 0, 1000) {
 				about := d.About.String()
@@ -90,6 +101,9 @@ func TestRevokedIsWhatIsNotSoAnyMore(t *testing.T) {
 					}
 				}
 			}
+		}
+		if got, want := everything(kept), everything(p); got != want {
+			r.Fatalf("from a snapshot at %d it goes on as\n%s\nwant\n%s", cut, got, want)
 		}
 	})
 }

@@ -44,8 +44,8 @@ type Facts struct {
 	Lists []byte
 	// Category gives the category of a permission as the document names it; nil: none are known.
 	Category func(name string) string
-	// Checkpoint is a signed note that covers the entry, and Proof its C2SP tlog-proof; empty: none is at hand.
-	Checkpoint, Proof string
+	// Proof is the C2SP tlog-proof that the entry is under a checkpoint, which it ends with; empty: none is at hand.
+	Proof string
 }
 
 //go:embed page.html
@@ -94,7 +94,6 @@ type view struct {
 	Roles                     []held
 	Items                     []item
 	FromList                  bool // something shown is not in the file, which names it by its digest
-	CheckpointText, ProofText string
 }
 
 type proof struct {
@@ -180,7 +179,6 @@ func (v *view) read() error {
 		v.Whole = string(v.File)
 	}
 	v.Issuer, v.Time, v.Signed, v.Status, v.Subject = doc.Issuer, doc.Time, doc.Proof, doc.Status, doc.Subject
-	v.CheckpointText, v.ProofText = v.Facts.Checkpoint, v.Facts.Proof
 	if v.Ledger != "" {
 		v.DIDURL = document.DIDURL(v.Ledger)
 	}

@@ -58,6 +58,7 @@ What it prints is the CID of main's first entry. Who keeps it can tell this ledg
 	f.StringVar(&o.Profile, "profile", "plain", "the rules that differ: guardian, ipaware, plain, stokr or tokeny")
 	f.StringVar(&o.Organization, "organization", mainOrganization, "the `id` of the organization")
 	f.StringVar(&o.Name, "name", "", "the organization's `name` for people to read")
+	f.StringVar(&o.DID, "did", "", "the `DID` that issues its documents, for ever: one it has elsewhere, or web for the one under --host; else that of the key that signs")
 	return c
 }
 

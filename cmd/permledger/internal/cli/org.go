@@ -169,7 +169,7 @@ was interrupted, the same command completes it.
 	f := c.Flags()
 	f.StringVar(&o.Profile, "profile", "", "the rules that differ: guardian, ipaware, plain, stokr or tokeny")
 	f.StringVar(&o.Name, "name", "", "the `name` for people to read")
-	f.StringVar(&o.DID, "did", "", "the `DID` the organization has elsewhere")
+	f.StringVar(&o.DID, "did", "", "the `DID` that issues its documents, for ever: one it has elsewhere, or web for the one under the ledger's host; else that of the key that signs")
 	f.StringVar(&o.OwnerKey, "owner", "owner", "the `key` of the owner in the organization")
 	f.StringVar(&o.OwnerKind, "owner-kind", events.KindHuman, "human, technical or did")
 	f.StringVar(&o.OwnerDID, "owner-did", "", "the `DID` the owner has elsewhere")

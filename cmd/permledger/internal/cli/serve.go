@@ -23,7 +23,7 @@ const drain = 5 * time.Second
 
 func (a *app) serveCommand() *cobra.Command {
 	var listen, witnesses string
-	var private bool
+	var private, public bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the data directory over HTTP until it is told to stop",
@@ -45,12 +45,13 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return errors.Join(a.serve(c.Context(), n, listen, private), n.Close())
+			return errors.Join(a.serve(c.Context(), n, listen, api.Options{PrivateLog: private, PublicDocuments: public}), n.Close())
 		},
 	}
 	a.nats.flags(c, a.p)
 	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "the `address` to listen on; port 0 takes any that is free")
+	c.Flags().BoolVar(&public, "public-documents", false, "serve signed documents at /ipfs/CID to everybody who has their CID")
 	c.Flags().BoolVar(&private, "private-log", false, "let only those read checkpoints and hash tiles who may read the history")
 	return c
 }
@@ -78,8 +79,9 @@ func (a *app) open(ctx context.Context, o node.Options) (*node.Node, error) {
 	}
 }
 
-func (a *app) serve(ctx context.Context, n *node.Node, listen string, private bool) error {
-	l, err := listenOn(n, listen, api.Options{Logger: a.logger(), PrivateLog: private}, false)
+func (a *app) serve(ctx context.Context, n *node.Node, listen string, o api.Options) error {
+	o.Logger = a.logger()
+	l, err := listenOn(n, listen, o, false)
 	if err != nil {
 		return err
 	}
