@@ -159,7 +159,7 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 		return nil, err
 	}
 	s.Policy = e.policy(s.Origin)
-	for _, d := range e.documents() {
+	for _, d := range e.issued() {
 		s.Documents = append(s.Documents, d.CID)
 	}
 	s.Document = func(cid string) ([]byte, error) {
@@ -307,10 +307,15 @@ func partsOf(d events.Data) []events.Digest {
 	return nil
 }
 
+// issued gives every document about what is asked for: each is carried by an entry, which commits to it.
+func (e *exporting) issued() []documents.Doc {
+	all := e.org.Documents.List(e.question.Thing(), 0, e.org.Documents.Len())
+	return slices.DeleteFunc(all, func(d documents.Doc) bool { return d.Position > e.at.Position })
+}
+
 // documents gives the signed documents about the role or subject; for all, the newest about each.
 func (e *exporting) documents() (list []documents.Doc) {
-	all := e.org.Documents.List(e.question.Thing(), 0, e.org.Documents.Len())
-	all = slices.DeleteFunc(all, func(d documents.Doc) bool { return d.Position > e.at.Position })
+	all := e.issued()
 	if e.question.Kind != bundle.All {
 		return all
 	}
