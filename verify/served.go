@@ -35,7 +35,7 @@ func Log(ctx context.Context, get Get, o Options) (*Report, error) {
 		return &Report{}, checkpoint.broken(CheckCheckpoint, err)
 	}
 	f := newFold(o)
-	f.tiles = &tiles{kept: l}
+	f.tiles, f.covered = &tiles{kept: l}, true
 	r, err := f.run(ctx, l.entries())
 	if err != nil {
 		return r, l.named(err)
