@@ -162,7 +162,7 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 	if s.Policy, err = e.policy(s.Checkpoint); err != nil {
 		return nil, err
 	}
-	for _, d := range e.documents() {
+	for _, d := range e.issued() {
 		s.Documents = append(s.Documents, d.CID)
 	}
 	s.Document = func(cid string) ([]byte, error) {
@@ -320,10 +320,15 @@ func partsOf(d events.Data) []events.Digest {
 	return nil
 }
 
+// issued gives every document about what is asked for: each is carried by an entry, which commits to it.
+func (e *exporting) issued() []documents.Doc {
+	all := e.org.Documents.List(e.question.Thing(), 0, e.org.Documents.Len())
+	return slices.DeleteFunc(all, func(d documents.Doc) bool { return d.Position > e.at.Position })
+}
+
 // documents gives the signed documents about the role or subject; for all, the newest about each.
 func (e *exporting) documents() (list []documents.Doc) {
-	all := e.org.Documents.List(e.question.Thing(), 0, e.org.Documents.Len())
-	all = slices.DeleteFunc(all, func(d documents.Doc) bool { return d.Position > e.at.Position })
+	all := e.issued()
 	if e.question.Kind != bundle.All {
 		return all
 	}

@@ -23,10 +23,10 @@ var program string
 func TestMain(m *testing.M) {
 	klog.LogToStderr(false) // Tessera's
 	klog.SetOutput(io.Discard)
-	os.Exit(run(m))
+	os.Exit(runAll(m))
 }
 
-func run(m *testing.M) int {
+func runAll(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "interop")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

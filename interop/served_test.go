@@ -73,9 +73,10 @@ func damages(size int) []damage {
 		}, says: "tile/entries/000: event 256"},
 		{name: "a bundle has one entry more", path: "tile/entries/000", change: func(b []byte) []byte {
 			return append(bytes.Clone(b), entriesOf(b)[0]...)
-		}, says: "tile/entries/000: event 256"},
+		}, says: "tile/entries/000: event 257"},
 		{name: "a tile is missing", path: "tile/0/001", says: "tile/0/001: event 257"},
 		{name: "a bundle is missing", path: "tile/entries/001", says: "tile/entries/001: event 257"},
+		{name: "the first bundle is missing", path: "tile/entries/000", says: "tile/entries/000: event 1: "},
 		{name: "another root in the checkpoint", path: "checkpoint", change: line(2, "2vVmPru7tQ29/Pr984h+Hmaql/b3VIuQlSHOJxrjtmI="), says: "checkpoint: "},
 		{name: "another size in the checkpoint", path: "checkpoint", change: line(1, fmt.Sprint(size-1)), says: "checkpoint: "},
 		{name: "another origin in the checkpoint", path: "checkpoint", change: line(0, "elsewhere/main"), says: "checkpoint: "},

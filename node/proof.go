@@ -140,5 +140,12 @@ func lost(end, last uint64, proofs []*Proof) string {
 	if covers := proofs[0].Size; covers < last {
 		return s + fmt.Sprintf(" proves that those up to %d existed", covers)
 	}
-	return s + map[bool]string{true: " proves that they existed", false: " prove that they existed"}[len(proofs) == 1]
+	verb, what := "proves", "they"
+	if len(proofs) > 1 {
+		verb = "prove"
+	}
+	if last == end+1 {
+		what = "it"
+	}
+	return fmt.Sprintf("%s %s that %s existed", s, verb, what)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/permledger/permledger/bundle"
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/document"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -22,6 +23,7 @@ const (
 	CheckText     = "text"     // an entry commits to it
 	CheckSum      = "sum"      // a file has the SHA-256 that the bundle lists
 	CheckProof    = "proof"    // the checkpoint covers the entry, at its position
+	CheckIssuer   = "issuer"   // the DID document names the keys that the entries register for documents
 	CheckTree     = "tree"     // the tree of the checkpoint begins with that of the entries
 )
 
@@ -30,6 +32,7 @@ const (
 	fileManifest   = "manifest.json"
 	fileCheckpoint = "checkpoint"
 	filePolicy     = "policy"
+	fileDID        = "did.json"
 )
 
 // Bundle verifies a bundle of size bytes that somebody exported. It trusts nothing of it, and holds no more of it in memory
@@ -77,7 +80,7 @@ func (p *packed) verify(ctx context.Context, o Options) (*Report, error) {
 func (p *packed) entries(ctx context.Context, o Options) (*Report, error) {
 	f := newFold(o)
 	f.documents, f.opts.disclosed = map[string]uint64{}, commitments{}
-	if p.Form() == bundle.Zip {
+	if f.covered = p.Form() != bundle.Lines; p.Form() == bundle.Zip {
 		f.tiles = &tiles{kept: p}
 	}
 	_, err := f.run(ctx, p.raws())
@@ -120,8 +123,8 @@ func (p *packed) around(f *fold) error {
 	if r.Checkpoint, err = checkpoint.judge(f.opts, r.Source, root, f.keys.at(c.Size), last); err != nil {
 		return err
 	}
-	if r.Fast {
-		return nil
+	if err := p.issuer(f); err != nil || r.Fast {
+		return err
 	}
 	if err := p.carried(f.documents); err != nil {
 		return err
@@ -130,6 +133,14 @@ func (p *packed) around(f *fold) error {
 		return err
 	}
 	return p.sums()
+}
+
+// issuer looks whether the DID document is the one that the entries of keys give.
+func (p *packed) issuer(f *fold) error {
+	if p.DID() == nil || string(p.DID()) == string(document.DIDDocument(f.report.Source, f.did, f.issuer.At(p.m.Position))) {
+		return nil
+	}
+	return &chain.BrokenError{File: fileDID, Check: CheckIssuer, Expected: "the DID document that the entries give", Found: "another"}
 }
 
 // claims holds what the manifest says against what is there. Its form is the reader's work, and so is that the bundle has

@@ -223,6 +223,7 @@ func TestDamagedBundle(t *testing.T) {
 			i := slices.IndexFunc(f, func(p packedFile) bool { return p.name == "tile/1/000.p/2" })
 			return slices.Insert(f, i+1, packedFile{"tile/2/000.p/1", make([]byte, 32)})
 		}, chain.CheckForm, "tile/2/000.p/1", 0, ""},
+		{"a key in the DID document", text("did.json", `"publicKeyMultibase":"`+strings.TrimPrefix(did("document"), "did:key:"), `"publicKeyMultibase":"`+strings.TrimPrefix(did("stranger"), "did:key:")), verify.CheckIssuer, "did.json", 0, ""},
 		{"the origin in the manifest", text("manifest.json", "ledger.example/acme", "ledger.example/beta"), verify.CheckManifest, "manifest.json", 0, ""},
 		{"a document that nobody issued", func(f packedFiles) packedFiles {
 			i := slices.IndexFunc(f, func(p packedFile) bool { return strings.HasPrefix(p.name, "schemas/") })

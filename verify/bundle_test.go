@@ -61,6 +61,11 @@ func pack(t testing.TB, w *world) *parcel {
 		p.Documents = append(p.Documents, cid)
 	}
 	p.Document = func(cid string) ([]byte, error) { return files[cid], nil }
+	var keys document.Keys
+	for _, en := range w.entries {
+		keys.Apply(en.Event)
+	}
+	p.DID = document.DIDDocument(documenttest.Source, w.state.Opened().DID, keys.At(p.position))
 	p.sign(t, p.position, "checkpoint2")
 	return p
 }

@@ -163,6 +163,9 @@ func (x *extract) around() error {
 	if r.Checkpoint, err = checkpoint.judge(x.opts, r.Source, c.Root, x.keys.at(c.Size), x.last); err != nil {
 		return err
 	}
+	if err := x.packed.issuer(x.fold); err != nil {
+		return err
+	}
 	for d, err := range x.Documents() {
 		if err != nil {
 			return err

@@ -58,7 +58,7 @@ func (f *fold) follow(p looked) error {
 		return broken(chain.CheckSource, f.report.Source, string(l.Source))
 	}
 	if p.Entry != nil {
-		f.keys.note(p.Entry.Event)
+		f.noteKeys(p.Entry.Event)
 	}
 	f.lastText = p.link.Time
 	return f.grow(p.CID, p.leaf)

@@ -30,6 +30,15 @@ func (k *checkpointKeys) at(size uint64) (dids []string) {
 	return dids
 }
 
+// noteKeys takes in what an entry does to the keys that sign something else than entries.
+func (f *fold) noteKeys(e *events.Event) {
+	f.keys.note(e)
+	f.issuer.Apply(e)
+	if d, ok := e.Data.(*events.OrganizationOpened); ok {
+		f.did = d.DID
+	}
+}
+
 // note takes in what an entry does to the keys.
 func (k *checkpointKeys) note(e *events.Event) {
 	switch d := e.Data.(type) {

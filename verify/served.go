@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 
 	"github.com/permledger/permledger/events"
@@ -14,7 +15,7 @@ import (
 )
 
 // Get gives a file of a log that is served in the form of C2SP tlog-tiles, by its path below the log's prefix. One that is
-// longer than limit, in bytes, is an error.
+// longer than limit, in bytes, is an error; of one that is not there the error is fs.ErrNotExist.
 type Get func(ctx context.Context, path string, limit int64) ([]byte, error)
 
 // Log verifies a served log: the entries under its checkpoint, every hash tile, and the checkpoint itself. What the log
@@ -35,7 +36,7 @@ func Log(ctx context.Context, get Get, o Options) (*Report, error) {
 		return &Report{}, checkpoint.broken(CheckCheckpoint, err)
 	}
 	f := newFold(o)
-	f.tiles = &tiles{kept: l}
+	f.tiles, f.covered = &tiles{kept: l}, true
 	r, err := f.run(ctx, l.entries())
 	if err != nil {
 		return r, l.named(err)
@@ -76,6 +77,9 @@ func (l *servedLog) entries() iter.Seq2[Raw, error] {
 		for at := uint64(1); at <= l.of.Size; {
 			path, width := l.bundle(at)
 			b, err := l.get(l.ctx, path, int64(width)*(2+events.MaxEntry))
+			if errors.Is(err, fs.ErrNotExist) { // and not that it could not be fetched
+				err = &chain.BrokenError{Position: at, File: path, Check: chain.CheckForm, Expected: fmt.Sprintf("%d entries", width), Found: "no such bundle"}
+			}
 			if err != nil {
 				yield(Raw{}, err)
 				return

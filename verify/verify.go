@@ -203,8 +203,11 @@ type fold struct {
 	told     uint64            // the position of the last progress
 
 	keys      checkpointKeys
-	last      time.Time // that the last entry says; of the fast pass see lastText
+	issuer    document.Keys // that sign documents
+	did       string        // that the organization named
+	last      time.Time     // that the last entry says; of the fast pass see lastText
 	lastText  []byte
+	covered   bool              // a checkpoint of all entries comes with them
 	tiles     *tiles            // to hold the tree against; nil: there are none
 	documents map[string]uint64 // takes in the CIDs that entries carry, with their positions; nil: nobody asks
 }
@@ -332,7 +335,7 @@ func (f *fold) count(en *chain.Entry) {
 		keys[1] = en.Evidence.Key
 	}
 	f.signers = append(f.signers, signers{en.Event.Sequence, keys})
-	f.keys.note(en.Event)
+	f.noteKeys(en.Event)
 	f.last = en.Event.Time
 	if f.opts.disclosed != nil {
 		f.opts.disclosed.note(en.Event)
@@ -364,6 +367,9 @@ func (f *fold) end() error {
 	}
 	r.Root = f.root()
 	f.suspected()
+	if f.covered {
+		return nil // what a checkpoint leaves open is said with it
+	}
 	if !r.Pinned {
 		r.note("The first entry was taken from the ledger itself: pin it with --genesis to know that this is the ledger you mean.")
 	}

@@ -24,7 +24,7 @@ func (r *Report) Words() (proven, not []string) {
 	} else {
 		yes("Each entry is signed with a key that the ledger had named before it and not yet replaced.")
 		yes("Every change was permitted: the rules (version %d), asked again with what held before it, give the same entry.", r.Rules)
-		yes("%s of who asked for it, checked against the key that the ledger knows of them.", count(r.Signed, "entry carries the signature", "entries carry the signatures"))
+		yes("Who asked is proven of %s: each carries that person's, program's or wallet's own signature.", count(r.Signed, "entry", "entries"))
 	}
 	if r.Documents > 0 {
 		yes("%s what the entries give, computed again.", count(r.Documents, "signed document is", "signed documents are"))
@@ -47,7 +47,7 @@ func (r *Report) extractWords(yes, no func(string, ...any)) {
 	x := r.Extract
 	yes("%s of %s, the last of them number %d, unchanged and each at its place in the ledger: all lie under its checkpoint.", count(x.Entries, "entry is", "entries are"), r.Source, r.Position)
 	yes("Each is signed with a key that the entries here name before it and do not replace.")
-	yes("%s of who asked for it.", count(r.Signed, "entry carries the signature", "entries carry the signatures"))
+	yes("Who asked is proven of %s: each carries that person's, program's or wallet's own signature.", count(r.Signed, "entry", "entries"))
 	if r.Documents > 0 {
 		yes("%s signed with the ledger's document key, and an entry names the exact file.", count(r.Documents, "document is", "documents are"))
 	}
@@ -65,9 +65,9 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 	if c == nil {
 		return
 	}
-	yes("The ledger signed for them: its checkpoint, a hash over its first %s, is signed with %s.", count(c.Size, "entry", "entries"), keys(c.Keys))
+	yes("The ledger signed for them: its checkpoint (one hash over all entries up to %d) is signed with %s.", c.Size, keys(c.Keys))
 	if c.Trusted {
-		yes("The policy you gave trusts the key, and as many witnesses have signed as it asks for.")
+		yes("The policy you gave trusts the key%s.", map[bool]string{true: ", and as many witnesses have signed as it asks for", false: "; it asks for no witness"}[len(c.Witnesses) > 0])
 	}
 	for _, w := range c.Witnesses {
 		say := yes
@@ -83,10 +83,10 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 		no("Whose ledger this is: its keys were taken from itself. Get a policy from elsewhere and give it with --trust.")
 	}
 	if r.Kept > 0 {
-		yes("%s of these entries: what was shown to others before.", count(r.Kept, "checkpoint that was published is", "checkpoints that were published are"))
+		yes("%s of these same entries.", count(r.Kept, "checkpoint that was shown to others before is", "checkpoints that were shown to others before are"))
 	}
 	if c.Size < r.Position {
-		no("Entries %d to %d for the checkpoint: it was signed before them.", c.Size+1, r.Position)
+		no("That entries from %d on are what others are shown: the checkpoint was signed before them.", c.Size+1)
 	}
 	after := r.Position
 	if r.Extract != nil {

@@ -284,9 +284,13 @@ func (a *app) verifyServer(ctx context.Context, o verify.Options) (reports []*ve
 // ledgers do, it reads the entries.
 func verifyServed(ctx context.Context, s *session, org string, o verify.Options) (*verify.Report, error) {
 	r, err := verify.Log(ctx, func(ctx context.Context, path string, limit int64) ([]byte, error) {
-		return s.LogFile(ctx, org, path, limit)
+		b, err := s.LogFile(ctx, org, path, limit)
+		if e := (*client.Error)(nil); errors.As(err, &e) && e.Problem.Status == http.StatusNotFound {
+			err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+		}
+		return b, err
 	}, o)
-	if e := (*client.Error)(nil); r.Position > 0 || !errors.As(err, &e) || e.Problem.Status != http.StatusNotFound || o.Trust != nil || o.MaxAge > 0 {
+	if r.Position > 0 || !errors.Is(err, fs.ErrNotExist) || errors.As(err, new(*chain.BrokenError)) || o.Trust != nil || o.MaxAge > 0 {
 		return r, err
 	}
 	return verify.Entries(ctx, served(s.Entries(ctx, org, 0, 0)), o)
