@@ -269,7 +269,6 @@ var checked = []struct {
 		[]mutation{
 			{old: "if err := t.compare(tree.Tile{Level: level, Index: over - 1, Width: tree.TileWidth}, t.edge[level]); err != nil {", new: "if err := t.compare(tree.Tile{Level: level, Index: over - 1, Width: tree.TileWidth}, t.edge[level]); false {"},
 			{old: "Width: n}, t.edge[level]); err != nil {", new: "Width: n}, t.edge[level]); false {"},
-			{old: "if n == 0 || t.full {", new: "if n == 0 {"},
 			{old: "case t.full && errors.Is(err, errAbsent):", new: "case false:"},
 			{old: "case err != nil:\n\t\treturn &chain.BrokenError{", new: "case false:\n\t\treturn &chain.BrokenError{", covered: "no bytes are not those of a tile"},
 			{old: "if string(have) == string(want) {", new: "if len(have) == len(want) {"},
