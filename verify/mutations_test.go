@@ -272,7 +272,7 @@ var checked = []struct {
 			{old: "case t.full && errors.Is(err, errAbsent):", new: "case false:"},
 			{old: "case err != nil:\n\t\treturn &chain.BrokenError{", new: "case false:\n\t\treturn &chain.BrokenError{", covered: "no bytes are not those of a tile"},
 			{old: "if string(have) == string(want) {", new: "if len(have) == len(want) {"},
-			{old: "if len(have) != len(want) {\n\t\treturn &chain.BrokenError{", new: "if false {\n\t\treturn &chain.BrokenError{"},
+			{old: "if len(have) != len(want) {\n\t\treturn &chain.BrokenError{", new: "if false {\n\t\treturn &chain.BrokenError{", covered: "other bytes are refused behind it too, with other words"},
 			{old: "return &chain.BrokenError{File: file, Position: first(at, i),", new: "return &chain.BrokenError{File: file, Position: first(at, 0),"},
 		}},
 	{"verify/checkpoint.go", `&chain\.BrokenError\{|c\.broken\(`, []string{"return &chain.BrokenError{File: c.file, Check: check, Err: err}"},
