@@ -39,7 +39,7 @@ const (
 type kept struct {
 	path   string
 	origin string
-	skip   int64 // bytes that are not read
+	skip   int64 // bytes that are not read; places count from there
 	end    int64
 	newest published
 	places []place // by size
