@@ -64,6 +64,7 @@ func (l logOf) checkpoint() (c note.Checkpoint, ok bool) {
 // TestLogSurvivesKills kills the server again and again while somebody writes and somebody reads its log: whatever anybody
 // was shown stays the beginning of what is shown later.
 func TestLogSurvivesKills(t *testing.T) {
+	t.Setenv("PERMLEDGER_PINS", t.TempDir())
 	program := build(t)
 	dir := filepath.Join(t.TempDir(), "L")
 	runProgram(t, program, "init", dir)
