@@ -17,7 +17,6 @@ import (
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/document"
-	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/tlog"
 	"github.com/permledger/permledger/projections/access"
@@ -151,13 +150,13 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 	if s.Positions, err = e.positions(); err != nil || f == bundle.Lines {
 		return s, err
 	}
-	if s.Checkpoint, err = e.checkpoint(); err != nil {
+	c, err := e.checkpoint()
+	if err != nil {
 		return nil, err
 	}
+	s.Checkpoint = c.bytes
+	s.Policy = []byte(e.server.node.Policy(e.org, c.size).String())
 	if s.DID, err = e.didDocument(s.Origin); err != nil {
-		return nil, err
-	}
-	if s.Policy, err = e.policy(s.Checkpoint); err != nil {
 		return nil, err
 	}
 	for _, d := range e.documents() {
@@ -175,17 +174,24 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 
 // checkpoint gives the smallest one that covers the position and that enough witnesses cosigned, else one of just that
 // position, which nobody else has signed.
-func (e *exporting) checkpoint() ([]byte, error) {
+func (e *exporting) checkpoint() (signed, error) {
 	ctx, cancel := context.WithTimeout(e.Context(), maxWait)
 	defer cancel()
 	if _, _, err := e.org.Log.Committed(ctx, e.at.Position); err != nil {
-		return nil, noCheckpoint(err)
+		return signed{}, noCheckpoint(err)
 	}
-	b, _, err := e.org.Log.Cosigned(e.at.Position)
+	b, c, err := e.org.Log.Cosigned(e.at.Position)
 	if errors.Is(err, tlog.ErrNoCheckpoint) || errors.Is(err, tlog.ErrNoWitnesses) {
-		b, err = e.org.Log.SignAt(e.at.Position)
+		c.Size = e.at.Position
+		b, err = e.org.Log.SignAt(c.Size)
 	}
-	return b, noCheckpoint(err)
+	return signed{b, c.Size}, noCheckpoint(err)
+}
+
+// signed is a checkpoint of a size.
+type signed struct {
+	bytes []byte
+	size  uint64
 }
 
 // noCheckpoint says to a caller why there is no checkpoint.
@@ -199,24 +205,6 @@ func noCheckpoint(err error) error {
 		return problemOf(http.StatusServiceUnavailable, wire.CodeNotYet, "No checkpoint covers this position yet; ask again")
 	}
 	return err
-}
-
-// policy gives the policy that a verifier may start from: the keys of the log that may sign this checkpoint, and the node's
-// witnesses where enough of them have cosigned it. Whom to trust beside them, no bundle can say.
-func (e *exporting) policy(checkpoint []byte) ([]byte, error) {
-	n, err := note.Parse(checkpoint)
-	if err != nil {
-		return nil, err
-	}
-	c, err := note.ParseCheckpoint(n.Text)
-	if err != nil {
-		return nil, err
-	}
-	p := e.server.node.Policy(e.org, c.Size)
-	if _, err := p.Verify(checkpoint); errors.Is(err, note.ErrQuorum) {
-		p = &note.Policy{Logs: p.Logs, Quorum: note.None}
-	}
-	return []byte(p.String()), nil
 }
 
 // didDocument gives the issuer's DID document as of the position.

@@ -123,18 +123,6 @@ type served struct {
 
 var _ pin.Source = served{}
 
-// LogFile gives a file of an organization's log, as c2sp.org/tlog-tiles names them: checkpoint, tile/0/000.p/7,
-// tile/entries/000.p/7. Where the ledger has no checkpoint the error is [pin.ErrNone].
-func (c *Client) LogFile(ctx context.Context, org, path string) ([]byte, error) {
-	if path == "checkpoint" {
-		return served{c, org}.Checkpoint(ctx)
-	}
-	return served{c, org}.get(ctx, path, maxBundle)
-}
-
-// maxBundle is how long a bundle of entries can be, in bytes.
-const maxBundle = tree.TileWidth * (2 + 65_535)
-
 func (s served) get(ctx context.Context, name string, limit int64) ([]byte, error) {
 	resp, err := s.c.request(ctx, http.MethodGet, "/orgs/"+url.PathEscape(s.org)+"/log/"+name, nil, nil, nil)
 	if err != nil {
@@ -188,4 +176,10 @@ func (s served) Keys(ctx context.Context) ([]ed25519.PublicKey, error) {
 // Entries implements pin.Source.
 func (s served) Entries(ctx context.Context, size uint64) iter.Seq2[[]byte, error] {
 	return s.c.Entries(ctx, s.org, 1, size)
+}
+
+// LogFile gives a file of an organization's log as C2SP tlog-tiles names it: "checkpoint", "tile/0/000". One that is longer
+// than limit, in bytes, is an error.
+func (c *Client) LogFile(ctx context.Context, org, name string, limit int64) ([]byte, error) {
+	return served{c, org}.get(ctx, name, limit)
 }

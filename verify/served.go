@@ -3,106 +3,109 @@ package verify
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
 )
 
-// Served verifies a log that somebody serves as C2SP tlog-tiles says: the entries in its bundles, every hash tile, and the
-// checkpoint, which is fetched first and says how many entries that are. fetch gives the file at a path below the log's
-// prefix. Errors are as of [Entries], or those of fetch where a checkpoint could not be fetched; a [*chain.BrokenError]
-// names the file.
-func Served(ctx context.Context, fetch func(ctx context.Context, path string) ([]byte, error), o Options) (*Report, error) {
-	raw, err := fetch(ctx, fileCheckpoint)
-	if err != nil {
+// Get gives a file of a log that is served in the form of C2SP tlog-tiles, by its path below the log's prefix. One that is
+// longer than limit, in bytes, is an error.
+type Get func(ctx context.Context, path string, limit int64) ([]byte, error)
+
+// Log verifies a served log: the entries under its checkpoint, every hash tile, and the checkpoint itself. What the log
+// answers is held against the checkpoint that it showed first, however it grows meanwhile. Errors are as of [Entries], or
+// what get gave.
+func Log(ctx context.Context, get Get, o Options) (*Report, error) {
+	l := &servedLog{ctx: ctx, get: get}
+	checkpoint := signedTree{file: fileCheckpoint}
+	var err error
+	if checkpoint.raw, err = get(ctx, fileCheckpoint, note.MaxSize); err != nil {
 		return &Report{}, err
 	}
-	checkpoint := signedTree{raw: raw, file: fileCheckpoint}
-	n, err := note.Parse(raw)
-	var c note.Checkpoint
+	n, err := note.Parse(checkpoint.raw)
 	if err == nil {
-		c, err = note.ParseCheckpoint(n.Text)
+		l.of, err = note.ParseCheckpoint(n.Text)
 	}
 	if err != nil {
 		return &Report{}, checkpoint.broken(CheckCheckpoint, err)
 	}
-	s := &served{ctx: ctx, fetch: fetch, size: c.Size}
 	f := newFold(o)
-	f.tiles = &tiles{kept: s}
-	if _, err = f.run(ctx, s.entries()); err == nil {
-		err = f.tiles.end()
+	f.tiles = &tiles{kept: l}
+	r, err := f.run(ctx, l.entries())
+	if err != nil {
+		return r, l.named(err)
 	}
-	if err == nil {
-		err = f.under(checkpoint, c)
-	}
-	if b, ok := err.(*chain.BrokenError); ok && b.File == "" && b.Position > 0 && b.Position <= c.Size {
-		b.File = s.bundle((b.Position - 1) / tree.TileWidth)
-	}
-	return &f.report, newer(err)
-}
-
-// under judges the checkpoint that all entries are under.
-func (f *fold) under(checkpoint signedTree, c note.Checkpoint) error {
-	r := &f.report
-	if _, _, err := checkpoint.read(r.Source); err != nil {
-		return err
+	if err := f.tiles.end(); err != nil {
+		return r, err
 	}
 	last, err := f.lastTime()
 	if err != nil {
-		return err
+		return r, err
 	}
-	r.Checkpoint, err = checkpoint.judge(f.opts, r.Source, r.Root, f.keys.at(c.Size), last)
-	return err
+	r.Checkpoint, err = checkpoint.judge(o, r.Source, f.root(), f.keys.at(l.of.Size), last)
+	return r, err
 }
 
-// served is a log that is read file by file.
-type served struct {
-	ctx   context.Context
-	fetch func(ctx context.Context, path string) ([]byte, error)
-	size  uint64 // that the checkpoint says
+// servedLog reads a log under one checkpoint.
+type servedLog struct {
+	ctx context.Context
+	get Get
+	of  note.Checkpoint
 }
 
 // Tile implements tree.TileReader.
-func (s *served) Tile(t tree.Tile) ([]byte, error) { return s.fetch(s.ctx, t.Path()) }
-
-// bundle gives the path of a bundle of entries, as wide as the checkpoint implies.
-func (s *served) bundle(index uint64) string {
-	return tree.EntriesPath(index, int(min(s.size-index*tree.TileWidth, tree.TileWidth)))
+func (l *servedLog) Tile(t tree.Tile) ([]byte, error) {
+	return l.get(l.ctx, t.Path(), tree.TileWidth*int64(len(tree.Hash{})))
 }
 
-// entries gives the entries of all bundles, each of which has to hold as many as its path says and not a byte more.
-func (s *served) entries() iter.Seq2[Raw, error] {
+// bundle gives which entries lie together with the one of a position, and where.
+func (l *servedLog) bundle(position uint64) (path string, width int) {
+	index := (position - 1) / tree.TileWidth
+	width = int(min(l.of.Size-index*tree.TileWidth, tree.TileWidth))
+	return tree.EntriesPath(index, width), width
+}
+
+// entries gives all entries under the checkpoint.
+func (l *servedLog) entries() iter.Seq2[Raw, error] {
 	return func(yield func(Raw, error) bool) {
-		for first := uint64(0); first < s.size; first += tree.TileWidth {
-			path, want := s.bundle(first/tree.TileWidth), int(min(s.size-first, tree.TileWidth))
-			b, err := s.fetch(s.ctx, path)
+		for at := uint64(1); at <= l.of.Size; {
+			path, width := l.bundle(at)
+			b, err := l.get(l.ctx, path, int64(width)*(2+events.MaxEntry))
 			if err != nil {
-				yield(Raw{}, &chain.BrokenError{File: path, Position: first + 1, Check: chain.CheckForm, Err: err})
+				yield(Raw{}, err)
 				return
 			}
-			for i := range want {
+			for range width {
 				n := 0
 				if len(b) >= 2 {
 					n = 2 + int(binary.BigEndian.Uint16(b))
 				}
-				if n < 2 || n > len(b) {
-					yield(Raw{}, &chain.BrokenError{File: path, Position: first + uint64(i) + 1, Check: chain.CheckForm,
-						Expected: fmt.Sprintf("%d entries", want), Found: fmt.Sprintf("its end within number %d", i+1)})
+				if n == 0 || n > len(b) {
+					yield(Raw{}, &chain.BrokenError{Position: at, File: path, Check: chain.CheckForm, Expected: fmt.Sprintf("%d whole entries", width), Found: "fewer"})
 					return
 				}
-				if !yield(Raw{Bytes: b[2:n]}, nil) {
+				if !yield(Raw{Bytes: b[2:n:n]}, nil) {
 					return
 				}
-				b = b[n:]
+				b, at = b[n:], at+1
 			}
 			if len(b) > 0 {
-				yield(Raw{}, &chain.BrokenError{File: path, Position: first + uint64(want), Check: chain.CheckForm,
-					Expected: fmt.Sprintf("%d entries and nothing behind them", want), Found: fmt.Sprintf("%d bytes more", len(b))})
+				yield(Raw{}, &chain.BrokenError{Position: at, File: path, Check: chain.CheckForm, Expected: fmt.Sprintf("%d entries", width), Found: fmt.Sprintf("%d bytes behind them", len(b))})
 				return
 			}
 		}
 	}
+}
+
+// named says of an entry that does not hold in which bundle it stands.
+func (l *servedLog) named(err error) error {
+	if b := (*chain.BrokenError)(nil); errors.As(err, &b) && b.File == "" && b.Position > 0 && b.Position <= l.of.Size {
+		b.File, _ = l.bundle(b.Position)
+	}
+	return err
 }

@@ -147,7 +147,7 @@ func (k *kept) read(f func(r record, junk int)) error {
 	if _, err := file.Seek(k.skip, io.SeekStart); err != nil {
 		return err
 	}
-	return readKept(file, k.origin, f)
+	return readKept(file, k.origin, k.skip, f)
 }
 
 // Kept goes over the notes in a file of checkpoints that a log's directory keeps, without looking at their signatures. Each
@@ -155,7 +155,7 @@ func (k *kept) read(f func(r record, junk int)) error {
 // behind the last note it passes over.
 func Kept(in io.Reader, origin string, f func(note []byte, c note.Checkpoint, damaged int) error) error {
 	var failed error
-	err := readKept(in, origin, func(r record, junk int) {
+	err := readKept(in, origin, 0, func(r record, junk int) {
 		if failed == nil {
 			failed = f(r.bytes, r.Checkpoint, junk)
 		}
@@ -163,11 +163,11 @@ func Kept(in io.Reader, origin string, f func(note []byte, c note.Checkpoint, da
 	return errors.Join(err, failed)
 }
 
-func readKept(file io.Reader, origin string, f func(r record, junk int)) error {
+// readKept reads records from a place of the file on.
+func readKept(file io.Reader, origin string, at int64, f func(r record, junk int)) error {
 	in := bufio.NewReaderSize(file, 1<<16)
 	var pending []string // lines that may be the beginning of a record
 	var starts []int64
-	var at int64
 	junk := 0
 	for {
 		line, err := in.ReadString('\n')
