@@ -72,6 +72,7 @@ func Examine(ctx context.Context, dir string, minFree uint64) ([]Finding, error)
 	} else {
 		x.ok("promise", "", "embedded: acknowledged means synced in the journal of this node, and ordered by its own nats-server")
 	}
+	x.witnesses()
 	names, err := x.repairable("")
 	if err != nil {
 		return x.findings, fmt.Errorf("examine %s: %w", dir, err)

@@ -122,3 +122,16 @@ func (o *Org) Witnesses() []witness.State {
 	}
 	return o.witnesses.States()
 }
+
+// witnesses says what the directory's own policy names, where it has one.
+func (x *examination) witnesses() {
+	path := filepath.Join(x.dir, "node", WitnessesFile)
+	p, err := ReadWitnesses(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		x.add("witnesses", "", FindingFail, "put it right; the next start reads it", "%v", err)
+	default:
+		x.ok("witnesses", "", "%d in %s, quorum %s", len(p.Witnesses), WitnessesFile, p.Quorum)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -227,6 +228,10 @@ func TestBadPolicies(t *testing.T) {
 			if err == nil {
 				n.Close()
 			}
+		}
+		findings, err := node.Examine(t.Context(), dir, node.NoMinFree)
+		if err != nil || !slices.ContainsFunc(findings, func(f node.Finding) bool { return f.Check == "witnesses" && f.Level == node.FindingFail }) {
+			t.Errorf("%s: doctor finds nothing: %v", name, err)
 		}
 		if after := contents(t, dir); len(after) != len(before) {
 			t.Errorf("%s: files came or went: %v, %v", name, before, after)
