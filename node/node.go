@@ -72,6 +72,7 @@ type Options struct {
 	// files below DIR/node. Keys in files serve on until they are rotated.
 	Signer []string
 
+	signerWait    time.Duration // for one answer; 0: as long as it waits by itself
 	checkEvery    time.Duration // 0: checkEvery
 	noteEvery     time.Duration // 0: noteEvery
 	snapshotEvery uint64        // entries; 0: as many as a ledger takes by itself
@@ -200,7 +201,7 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	if len(n.opts.Signer) > 0 {
-		if n.keys.program, err = signer.New(n.opts.Signer, signer.Options{Logger: n.log}); err != nil {
+		if n.keys.program, err = signer.New(n.opts.Signer, signer.Options{Logger: n.log, Timeout: n.opts.signerWait}); err != nil {
 			return err
 		}
 	}
