@@ -158,6 +158,9 @@ func TestExportUnderACosignedCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, _, err := org.Log.Committed(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
 	b, err := org.Log.SignAt(2)
 	if err != nil {
 		t.Fatal(err)
