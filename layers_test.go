@@ -54,7 +54,7 @@ var layers = map[string][]string{
 	"importer":                          {"events/...", "ledger/rules"},
 	"witness":                           {"ledger/note", "ledger/tree"},
 	"manifest":                          {"api/wire", "events", "ledger/rules"},
-	"verify":                            {"bundle", "events/...", "ledger/chain", "ledger/credential", "ledger/decision", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tree"},
+	"verify":                            {"bundle", "events/...", "ledger/chain", "ledger/credential", "ledger/decision", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tlog", "ledger/tree"},
 	"bundle":                            {"events", "events/canon", "ledger/chain", "ledger/journal", "ledger/note", "ledger/private", "ledger/tree", "schemas"},
 	"bundle/bundletest":                 {"bundle", "events/...", "ledger/..."},
 	"node":                              {"events/...", "internal/signer", "ledger", "ledger/...", "projections", "projections/...", "witness"},
@@ -69,6 +69,7 @@ var layers = map[string][]string{
 	"internal/signer":                   {"events/didkey"},
 	"internal/signer/signertest":        {},
 	"internal/signer/signertest/faulty": {},
+	"internal/signer/...":               {"events/didkey"},
 }
 
 // apart says what a package must not reach, not even through others, and why.

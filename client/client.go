@@ -297,7 +297,7 @@ func sendQuery[T any](ctx context.Context, c *Client, method, path string, query
 	}
 	out, err = decode[T](c, resp)
 	if r, ok := any(&out).(*wire.Receipt); ok && err == nil {
-		c.answered(method, path, *r)
+		c.answered(orgOf(method, path), r.Seq)
 	}
 	return out, err
 }

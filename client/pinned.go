@@ -9,6 +9,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,9 @@ func PlaceOf(place, org string) string { return place + "/orgs/" + org }
 func orgOf(method, path string) string {
 	rest, ok := strings.CutPrefix(path, "/v1/orgs/")
 	if !ok {
+		rest, ok = strings.CutPrefix(path, "/orgs/")
+	}
+	if !ok {
 		return ""
 	}
 	rest, _, _ = strings.Cut(rest, "?")
@@ -95,12 +99,19 @@ func (c *Client) pin(ctx context.Context, method, path string) error {
 }
 
 // answered notes the position that a command was answered with.
-func (c *Client) answered(method, path string, r wire.Receipt) {
-	if c.pinned == nil || r.Seq == 0 {
-		return
+func (c *Client) answered(org string, position uint64) {
+	if c.pinned != nil && org != "" && position > 0 {
+		c.pinned.pins.Answered(PlaceOf(c.pinned.place, org), position)
 	}
-	if org := orgOf(method, path); org != "" {
-		c.pinned.pins.Answered(PlaceOf(c.pinned.place, org), r.Seq)
+}
+
+// outcomes notes the last position that commands were answered with.
+func (c *Client) outcomes(org string, all []wire.Outcome) {
+	for _, o := range slices.Backward(all) {
+		if o.Recorded != nil {
+			c.answered(org, o.Recorded.Seq)
+			return
+		}
 	}
 }
 
@@ -165,4 +176,10 @@ func (s served) Keys(ctx context.Context) ([]ed25519.PublicKey, error) {
 // Entries implements pin.Source.
 func (s served) Entries(ctx context.Context, size uint64) iter.Seq2[[]byte, error] {
 	return s.c.Entries(ctx, s.org, 1, size)
+}
+
+// LogFile gives a file of an organization's log as C2SP tlog-tiles names it: "checkpoint", "tile/0/000". One that is longer
+// than limit, in bytes, is an error.
+func (c *Client) LogFile(ctx context.Context, org, name string, limit int64) ([]byte, error) {
+	return served{c, org}.get(ctx, name, limit)
 }

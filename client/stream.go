@@ -120,6 +120,7 @@ func (c *Client) Submit(ctx context.Context, org string, subs []wire.Submission,
 		_ = s.CloseSend()
 	}()
 	outcomes := make([]wire.Outcome, 0, len(subs))
+	defer func() { c.outcomes(org, outcomes) }()
 	for range subs {
 		o, err := s.Receive()
 		if errors.Is(err, io.EOF) {

@@ -33,6 +33,7 @@ const origin = "localhost/main"
 type judge struct {
 	*client.HTTPFetcher
 	verifier note.Verifier
+	token    string
 	tracker  *client.LogStateTracker
 	last     log.Checkpoint
 }
@@ -59,6 +60,7 @@ func (j *judge) at(t *testing.T, prefix, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	j.token = token
 	j.SetAuthorizationHeader("Bearer " + token)
 }
 

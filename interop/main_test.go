@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,12 +13,16 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"k8s.io/klog/v2"
 )
 
 // program is the built permledger.
 var program string
 
 func TestMain(m *testing.M) {
+	klog.LogToStderr(false) // Tessera's
+	klog.SetOutput(io.Discard)
 	os.Exit(run(m))
 }
 

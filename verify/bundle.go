@@ -56,8 +56,8 @@ type packed struct {
 
 func (p *packed) verify(ctx context.Context, o Options) (*Report, error) {
 	if p.Form() == bundle.Lines {
-		if o.Trust != nil || o.MaxAge > 0 {
-			return &Report{}, &chain.BrokenError{File: fileCheckpoint, Check: CheckTrust, Expected: "a signed checkpoint", Found: "none: JSON Lines hold entries alone"}
+		if err := unsigned(o); err != nil {
+			return &Report{}, err
 		}
 		return p.entries(ctx, o)
 	}
@@ -80,10 +80,7 @@ func (p *packed) entries(ctx context.Context, o Options) (*Report, error) {
 	if p.Form() == bundle.Zip {
 		f.tiles = &tiles{kept: p}
 	}
-	err := f.all(ctx, p.raws())
-	if err == nil {
-		err = f.end()
-	}
+	_, err := f.run(ctx, p.raws())
 	if err == nil && p.Form() != bundle.Lines {
 		err = p.around(f)
 	}

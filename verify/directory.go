@@ -183,6 +183,16 @@ func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
 			return &Report{}, err
 		}
 	}
+	var log *logFiles
+	if l.dir != "" {
+		var err error
+		if log, err = openLog(l.dir); err != nil {
+			return &Report{}, err
+		}
+		if log != nil {
+			defer log.kept.Close()
+		}
+	}
 	j, damage, err := journal.Salvage(l.journal, journal.Options{})
 	if errors.Is(err, journal.ErrMissing) && l.dir != "" {
 		return &Report{}, &chain.BrokenError{Position: 1, Check: chain.CheckForm, Expected: "a journal", Found: "none", Err: err}
@@ -196,11 +206,23 @@ func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
 		defer copies.stop()
 	}
 	o.disclosed = commitments{}
-	r, err := Entries(ctx, l.entries(j, damage, copies), o)
+	f := newFold(o)
+	if log != nil {
+		f.tiles = &tiles{kept: log, prefix: "log/", full: true}
+	}
+	r, err := f.run(ctx, l.entries(j, damage, copies))
 	if err != nil {
 		return r, err
 	}
 	if err := copies.end(r, l.running()); err != nil {
+		return r, err
+	}
+	if log != nil {
+		err = log.judge(f)
+	} else {
+		err = unsigned(o)
+	}
+	if err != nil {
 		return r, err
 	}
 	if offset, torn := j.Torn(); torn > 0 {

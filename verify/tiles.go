@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/permledger/permledger/ledger/chain"
@@ -10,13 +11,17 @@ import (
 // CheckTile is the check that a tile of a log holds the hashes that its entries, or the tiles below it, give.
 const CheckTile = "tile"
 
+// errAbsent says that a tile is not kept.
+var errAbsent = errors.New("there is no such tile")
+
 // tiles computes the hash tiles of a growing tree, and holds each against the one that was kept or handed over as soon as
 // it is whole. It holds at most one tile of each level.
 type tiles struct {
-	kept tree.TileReader
-	full bool // only full tiles are kept
-	size uint64
-	edge [8][]byte // of each level, the hashes of the tile that is not full yet
+	kept   tree.TileReader
+	prefix string // of their paths, in errors
+	full   bool   // only full tiles are kept, and errAbsent is no error
+	size   uint64
+	edge   [8][]byte // of each level, the hashes of the tile that is not full yet
 }
 
 // append takes in the leaf of the next entry.
@@ -60,22 +65,26 @@ func (t *tiles) end() error {
 
 // compare names the first entry whose hash, or the hash over which, is another.
 func (t *tiles) compare(at tree.Tile, want []byte) error {
+	file := t.prefix + at.Path()
 	have, err := t.kept.Tile(at)
-	if err != nil {
-		return &chain.BrokenError{File: at.Path(), Position: first(at, 0), Check: CheckTile, Err: err}
+	switch {
+	case t.full && errors.Is(err, errAbsent):
+		return nil
+	case err != nil:
+		return &chain.BrokenError{File: file, Position: first(at, 0), Check: CheckTile, Err: err}
 	}
 	if string(have) == string(want) {
 		return nil
 	}
 	if len(have) != len(want) {
-		return &chain.BrokenError{File: at.Path(), Position: first(at, min(len(have), len(want)-1)/len(tree.Hash{})), Check: CheckTile,
+		return &chain.BrokenError{File: file, Position: first(at, min(len(have), len(want)-1)/len(tree.Hash{})), Check: CheckTile,
 			Expected: fmt.Sprintf("%d bytes", len(want)), Found: fmt.Sprint(len(have))}
 	}
 	i := 0
 	for i < len(want)/len(tree.Hash{})-1 && string(hash(have, i)) == string(hash(want, i)) {
 		i++
 	}
-	return &chain.BrokenError{File: at.Path(), Position: first(at, i), Check: CheckTile,
+	return &chain.BrokenError{File: file, Position: first(at, i), Check: CheckTile,
 		Expected: fmt.Sprintf("hash %d to be %x", i, hash(want, i)), Found: fmt.Sprintf("%x", hash(have, i))}
 }
 

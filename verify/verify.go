@@ -78,6 +78,7 @@ type Report struct {
 	Suspects     []Suspect
 	Fast         bool        // no signature of an entry, no document and no rule was looked at
 	Checkpoint   *Checkpoint // the signed one that covers the entries; nil: there is none
+	Kept         uint64      // checkpoints that were published and kept: each is of these entries
 	Extract      *Extract    // it is of some entries only; nil: of all up to Position
 	Notes        []string    // what was not proven, and what a reader should know
 }
@@ -123,7 +124,10 @@ const progressEvery = 128
 // Entries verifies the entries that src yields, from the first on. Errors are a [*chain.BrokenError], a [*NewerError], or
 // what src yielded, or the cause that ended ctx. The report is there also with an error, for what was proven before.
 func Entries(ctx context.Context, src iter.Seq2[Raw, error], o Options) (*Report, error) {
-	f := newFold(o)
+	return newFold(o).run(ctx, src)
+}
+
+func (f *fold) run(ctx context.Context, src iter.Seq2[Raw, error]) (*Report, error) {
 	err := f.all(ctx, src)
 	if err == nil {
 		err = f.end()

@@ -82,6 +82,12 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 	if !c.Trusted && !r.Pinned {
 		no("Whose ledger this is: its keys were taken from itself. Get a policy from elsewhere and give it with --trust.")
 	}
+	if r.Kept > 0 {
+		yes("%s of these entries: what was shown to others before.", count(r.Kept, "checkpoint that was published is", "checkpoints that were published are"))
+	}
+	if c.Size < r.Position {
+		no("Entries %d to %d for the checkpoint: it was signed before them.", c.Size+1, r.Position)
+	}
 	after := r.Position
 	if r.Extract != nil {
 		after = r.Extract.AsOf

@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/permledger/permledger/ledger/note"
@@ -173,7 +174,7 @@ func (p *Pins) first(ctx context.Context, place string, src Source, n *note.Note
 		if _, err := n.Verify(key); err != nil {
 			continue
 		}
-		pin := &Pin{Origin: c.Origin, Keys: []string{key.String()}, Checkpoint: string(n.Bytes())}
+		pin := &Pin{Origin: c.Origin, Keys: []string{key.String()}, Known: []string{key.String()}, Checkpoint: string(n.Bytes())}
 		if err := p.fresh(pin, n, c); err != nil {
 			return err
 		}
@@ -203,6 +204,12 @@ func compare(ctx context.Context, src Source, kept *Pin, n *note.Note, c note.Ch
 	if err := kept.signed(n); errors.Is(err, note.ErrUnsigned) {
 		if next.Keys, err = walk(ctx, src, kept, was, n, c); err != nil {
 			return nil, err
+		}
+		next.Known = slices.Clone(kept.Known)
+		for _, k := range next.Keys {
+			if !slices.Contains(next.Known, k) {
+				next.Known = append(next.Known, k)
+			}
 		}
 	} else if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnproven, err)

@@ -23,6 +23,7 @@ type Pin struct {
 	Checkpoint string   `json:"checkpoint"`          // the newest, as a signed note
 	Witnessed  string   `json:"witnessed,omitempty"` // the newest that a quorum of the client's policy cosigned
 	Answered   uint64   `json:"answered,omitempty"`  // the last position that it answered a command with
+	Known      []string `json:"known"`               // vkeys that signed its checkpoints once, the first first
 	Places     []string `json:"places"`              // where it was met: URLs and directories
 }
 
@@ -36,7 +37,7 @@ func (k *Pin) name() string {
 		}
 		return '_'
 	}, k.Origin)
-	_, id, _ := strings.Cut(k.Keys[0], "+")
+	_, id, _ := strings.Cut(k.Known[0], "+")
 	id, _, _ = strings.Cut(id, "+")
 	return strings.TrimLeft(safe, ".") + "-" + id + ".json"
 }
@@ -55,7 +56,7 @@ func (p *Pins) All() ([]*Pin, error) {
 		}
 		k := &Pin{}
 		if err == nil {
-			if err = json.Unmarshal(b, k); err == nil && len(k.Keys) == 0 {
+			if err = json.Unmarshal(b, k); err == nil && len(k.Keys) == 0 || len(k.Known) == 0 {
 				err = errors.New("it has no keys")
 			}
 		}
@@ -156,7 +157,7 @@ func (p *Pins) keep(place string, next *Pin) bool {
 			}
 			merged.Answered = max(merged.Answered, k.Answered)
 			if size(k.Checkpoint) > size(next.Checkpoint) {
-				merged.Checkpoint, merged.Keys = k.Checkpoint, k.Keys
+				merged.Checkpoint, merged.Keys, merged.Known = k.Checkpoint, k.Keys, k.Known
 			}
 			if size(k.Witnessed) > size(next.Witnessed) {
 				merged.Witnessed = k.Witnessed

@@ -37,11 +37,10 @@ func walk(ctx context.Context, src Source, kept *Pin, was note.Checkpoint, n *no
 		keys.Note(p.Entry.Event)
 		roots.Append(tree.Leaf(p.Entry.Bytes()))
 		if read == was.Size && roots.Root() != was.Root {
-			what := "its history does not begin with the one that it showed before"
-			if may := vkeys(kept.Origin, keys.At(read)); !slices.ContainsFunc(kept.Keys, func(k string) bool { return slices.Contains(may, k) }) {
-				return nil, &Error{Kind: Another, Known: kept, Shown: n.Bytes(), What: "another ledger of that name is there, with other keys from the beginning on"}
+			if !shared(kept, keys.At(read)) {
+				return nil, &Error{Kind: Another, Known: kept, Shown: n.Bytes(), What: another}
 			}
-			return nil, &Error{Kind: Fork, Known: kept, Shown: n.Bytes(), What: what}
+			return nil, &Error{Kind: Fork, Known: kept, Shown: n.Bytes(), What: "its history does not begin with the one that it showed before"}
 		}
 	}
 	if read != c.Size || roots.Root() != c.Root {
@@ -50,15 +49,22 @@ func walk(ctx context.Context, src Source, kept *Pin, was note.Checkpoint, n *no
 	now := vkeys(kept.Origin, keys.At(c.Size))
 	err := (&Pin{Origin: kept.Origin, Keys: now}).signed(n)
 	if errors.Is(err, note.ErrUnsigned) {
-		if c.Size < was.Size { // too short to see that it began as another ledger
-			return nil, &Error{Kind: Another, Known: kept, Shown: n.Bytes(), What: fmt.Sprintf("it had %d entries, and shows %d that another key signs", was.Size, c.Size)}
-		}
 		return nil, unproven("its entries say that another key signs")
 	}
 	if err != nil {
 		return nil, unproven("%w", err)
 	}
+	if c.Size < was.Size && !slices.ContainsFunc(keys.All(), func(k chain.CheckpointKey) bool { return shared(kept, []string{k.DID}) }) {
+		return nil, &Error{Kind: Another, Known: kept, Shown: n.Bytes(), What: another}
+	}
 	return now, nil
+}
+
+const another = "another ledger of that name is there, with other keys from the beginning on"
+
+// shared says whether one of some keys is one that is kept.
+func shared(kept *Pin, dids []string) bool {
+	return slices.ContainsFunc(vkeys(kept.Origin, dids), func(k string) bool { return slices.Contains(kept.Known, k) })
 }
 
 // vkeys spells did:keys as keys of notes.

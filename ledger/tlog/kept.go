@@ -39,7 +39,7 @@ const (
 type kept struct {
 	path   string
 	origin string
-	skip   int64 // bytes that are not read
+	skip   int64 // bytes that are not read; places count from there
 	end    int64
 	newest published
 	places []place // by size
@@ -147,10 +147,27 @@ func (k *kept) read(f func(r record, junk int)) error {
 	if _, err := file.Seek(k.skip, io.SeekStart); err != nil {
 		return err
 	}
+	return readKept(file, k.origin, k.skip, f)
+}
+
+// Kept goes over the notes in a file of checkpoints that a log's directory keeps, without looking at their signatures. Each
+// comes with the number of damaged lines before it. It ends where the file does, or f gives an error; what a crash left
+// behind the last note it passes over.
+func Kept(in io.Reader, origin string, f func(note []byte, c note.Checkpoint, damaged int) error) error {
+	var failed error
+	err := readKept(in, origin, 0, func(r record, junk int) {
+		if failed == nil {
+			failed = f(r.bytes, r.Checkpoint, junk)
+		}
+	})
+	return errors.Join(err, failed)
+}
+
+// readKept reads records from a place of the file on.
+func readKept(file io.Reader, origin string, at int64, f func(r record, junk int)) error {
 	in := bufio.NewReaderSize(file, 1<<16)
 	var pending []string // lines that may be the beginning of a record
 	var starts []int64
-	at := k.skip
 	junk := 0
 	for {
 		line, err := in.ReadString('\n')
@@ -169,7 +186,7 @@ func (k *kept) read(f func(r record, junk int)) error {
 		}
 		// A record ends here, if one does; it begins wherever one can.
 		for i := range pending {
-			if r, ok := parseRecord(pending[i:], k.origin); ok {
+			if r, ok := parseRecord(pending[i:], origin); ok {
 				r.from, r.long = starts[i], at-starts[i]
 				f(r, junk+i)
 				junk, pending, starts = 0, nil, nil

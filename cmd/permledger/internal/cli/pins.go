@@ -43,6 +43,12 @@ func (a *app) pinsDir() string {
 func (a *app) pins(far bool) (*pin.Pins, error) {
 	dir := a.pinsDir()
 	o := pin.Options{Warn: func(err error) { a.say("permledger: %v", err) }}
+	if text := a.p.Env("PERMLEDGER_PATIENCE"); text != "" {
+		var err error
+		if o.Patience, err = time.ParseDuration(text); err != nil || o.Patience <= 0 {
+			return nil, usage("PERMLEDGER_PATIENCE=%s: a duration, as 5s", text)
+		}
+	}
 	if a.trust != "" {
 		text, err := os.ReadFile(a.trust)
 		if err != nil {

@@ -29,6 +29,7 @@ A negative answer is written to stdout like any other; -q leaves it out.`},
                      called with the session of who signed in there, else with the API key in PERMLEDGER_KEY
   PERMLEDGER_SESSIONS the file that sessions are kept in; else ~/.config/permledger/sessions.json
   PERMLEDGER_PINS    the directory that checkpoints of ledgers are kept in, or off; else ~/.local/state/permledger/pins
+  PERMLEDGER_PATIENCE how long a checkpoint may be behind what was seen of a ledger before that counts; 5s is the default
   PERMLEDGER_TRUST   a file with the policy that checkpoints have to meet, as --trust
   PERMLEDGER_MAX_AGE how long ago its witnesses may have vouched, as --max-age
   PERMLEDGER_TIMEOUT how long a server may take to begin an answer, as 60s, which is the default; ` + "`doctor`" + ` waits 5s at most

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/bundle"
+	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
@@ -267,7 +269,7 @@ func (a *app) verifyServer(ctx context.Context, o verify.Options) (reports []*ve
 			}
 		}
 		for _, id := range ids {
-			r, err := verify.Entries(ctx, served(s.Entries(ctx, id, 0, 0)), o)
+			r, err := verifyServed(ctx, s, id, o)
 			reports = append(reports, r)
 			if err != nil {
 				return fmt.Errorf("verify: %s: %w", id, err)
@@ -276,6 +278,18 @@ func (a *app) verifyServer(ctx context.Context, o verify.Options) (reports []*ve
 		return nil
 	})
 	return reports, err
+}
+
+// verifyServed reads an organization's log as everybody else can, by its checkpoint. Where it has none, which only older
+// ledgers do, it reads the entries.
+func verifyServed(ctx context.Context, s *session, org string, o verify.Options) (*verify.Report, error) {
+	r, err := verify.Log(ctx, func(ctx context.Context, path string, limit int64) ([]byte, error) {
+		return s.LogFile(ctx, org, path, limit)
+	}, o)
+	if e := (*client.Error)(nil); r.Position > 0 || !errors.As(err, &e) || e.Problem.Status != http.StatusNotFound || o.Trust != nil || o.MaxAge > 0 {
+		return r, err
+	}
+	return verify.Entries(ctx, served(s.Entries(ctx, org, 0, 0)), o)
 }
 
 func served(entries iter.Seq2[[]byte, error]) iter.Seq2[verify.Raw, error] {
