@@ -114,6 +114,9 @@ func listKeys(c *call) (wire.List[wire.Key], error) {
 			current[k.DID] = s.Key(k.Purpose) == k.DID
 		}
 	})
+	slices.SortFunc(keys, func(a, b rules.Key) int {
+		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), a.Subject.Compare(b.Subject), cmp.Compare(a.Since, b.Since), cmp.Compare(a.DID, b.DID))
+	})
 	reported, err := c.reportedKeys()
 	if err != nil {
 		return list, err
