@@ -61,6 +61,44 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// Given a role that was passed on from one to the next, when the first loses it, or may act no more, then the documents
+// about all below are revoked, and not those about somebody who has it for good.
+func TestWhatWasPassedOnIsRevoked(t *testing.T) {
+	for name, take := range map[string]func(l *documenttest.Ledger, first, role ulid.ULID){
+		"revoked": func(l *documenttest.Ledger, first, role ulid.ULID) {
+			l.Do(&events.RoleRevoked{Subject: first, Role: role})
+		},
+		"deactivated": func(l *documenttest.Ledger, first, _ ulid.ULID) { l.Do(&events.SubjectDeactivated{Subject: first}) },
+		"removed":     func(l *documenttest.Ledger, first, _ ulid.ULID) { l.Do(&events.SubjectRemoved{Subject: first}) },
+	} {
+		profile := documenttest.Guardian
+		profile.Delegation, profile.Documents = true, false
+		l := documenttest.Open(t, profile, "")
+		role := l.AddRole("Auditor", "", documenttest.Read)
+		people := []ulid.ULID{l.AddSubject(""), l.AddSubject(""), l.AddSubject(""), l.AddSubject("")}
+		for _, p := range people {
+			l.Do(&events.PermissionGranted{Subject: p, Permission: "ledger:" + rules.ActionRoleDelegate})
+		}
+		l.Do(&events.RoleAssigned{Subject: people[0], Role: role})
+		l.Do(&events.RoleAssigned{Subject: people[3], Role: role}) // for good
+		for i, to := range people[1:3] {
+			if !l.TryAs(people[i], &events.RoleDelegated{Subject: to, Role: role}) {
+				t.Fatalf("%s: %d cannot pass the role on", name, i)
+			}
+		}
+		for _, p := range people {
+			l.Do(&events.DocumentIssued{Thing: "subject/" + p.String()})
+		}
+		take(l, people[0], role)
+		p, at := fold(l.Entries), uint64(len(l.Entries))
+		for i, d := range p.List("", 0, 10) {
+			if want := [4]uint64{at, at, at, 0}[i]; d.Revoked != want {
+				t.Errorf("%s: the document about %d is revoked at %d; want %d", name, i, d.Revoked, want)
+			}
+		}
+	}
+}
+
 // Given any history, when it is read slowly, then a document that is not revoked says nothing that is not so any more,
 // but for what it says the end of; and each that is was revoked by an entry that took something from what it speaks of.
 func TestRevokedIsWhatIsNotSoAnyMore(t *testing.T) {
@@ -230,6 +268,9 @@ func anything(tb testing.TB, t *rapid.T) *documenttest.Ledger {
 	key := l.ID()
 	l.Do(&events.SubjectAdded{Subject: key, Key: "key", Kind: events.KindAPIKey, Holder: people[0]})
 	people = append(people, key)
+	for _, person := range people {
+		l.Do(&events.PermissionGranted{Subject: person, Permission: "ledger:" + rules.ActionRoleDelegate})
+	}
 	scopes := []string{"", "policy/1"}
 	for range rapid.IntRange(0, 25).Draw(t, "steps") {
 		role := rapid.SampledFrom(roles).Draw(t, "role")
