@@ -199,3 +199,41 @@ func TestPrograms(t *testing.T) {
 		t.Errorf("no name: %v", err)
 	}
 }
+
+// BenchmarkSign signs what an event's entry signs, with crypto/ed25519 alone, through [didkey.Sign] with a key in memory,
+// and with one that a program holds, of which each signature is verified.
+func BenchmarkSign(b *testing.B) {
+	_, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	message := bytes.Repeat([]byte("e"), 1000)
+	b.Run("bare", func(b *testing.B) {
+		for b.Loop() {
+			ed25519.Sign(private, message)
+		}
+	})
+	argv, _ := signertest.Build(b).Program(b)
+	p, err := signer.New(argv, signer.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close()
+	did, err := p.Make("event")
+	if err != nil {
+		b.Fatal(err)
+	}
+	key, err := p.Key(did, "event")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, s := range map[string]crypto.Signer{"memory": private, "program": key} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := didkey.Sign(s, message); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
