@@ -17,6 +17,7 @@ import (
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/document"
+	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/tlog"
 	"github.com/permledger/permledger/projections/access"
@@ -155,8 +156,10 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 		return nil, err
 	}
 	s.Checkpoint = c.bytes
-	s.Policy = []byte(e.server.node.Policy(e.org, c.size).String())
 	if s.DID, err = e.didDocument(s.Origin); err != nil {
+		return nil, err
+	}
+	if s.Policy, err = e.policy(s.Checkpoint); err != nil {
 		return nil, err
 	}
 	for _, d := range e.documents() {
@@ -205,6 +208,24 @@ func noCheckpoint(err error) error {
 		return problemOf(http.StatusServiceUnavailable, wire.CodeNotYet, "No checkpoint covers this position yet; ask again")
 	}
 	return err
+}
+
+// policy gives the policy that a verifier may start from: the keys of the log that may sign this checkpoint, and the node's
+// witnesses where enough of them have cosigned it. Whom to trust beside them, no bundle can say.
+func (e *exporting) policy(checkpoint []byte) ([]byte, error) {
+	n, err := note.Parse(checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	c, err := note.ParseCheckpoint(n.Text)
+	if err != nil {
+		return nil, err
+	}
+	p := e.server.node.Policy(e.org, c.Size)
+	if _, err := p.Verify(checkpoint); errors.Is(err, note.ErrQuorum) {
+		p = &note.Policy{Logs: p.Logs, Quorum: note.None}
+	}
+	return []byte(p.String()), nil
 }
 
 // didDocument gives the issuer's DID document as of the position.

@@ -24,7 +24,7 @@ func (n *Node) newLog(o *Org) (*tlog.Log, error) {
 	}
 	return tlog.New(tlog.Config{
 		Organization: o.ID, Dir: filepath.Join(n.orgDir(o.ID), "log"), Origin: g.Source, Journal: o.Journal,
-		Keys:    func(size uint64) []ed25519.PublicKey { return checkpointKeys(o, size) },
+		Keys:    func(size uint64) []ed25519.PublicKey { return logKeys(o, size) },
 		Quorum:  n.quorum(o),
 		Signers: func(size uint64) ([]crypto.Signer, error) { return n.CheckpointSigners(o, size) },
 		Halt:    func(err error) { o.Ledger.Halt(err) },

@@ -63,6 +63,8 @@ type Options struct {
 	// Witnesses are asked to cosign the checkpoints of all organizations; see [ReadWitnesses]. Nil: those of the
 	// directory's own file, if it has one.
 	Witnesses *note.Policy
+	// AskNobody keeps them from being asked, by who opens a directory for a moment. What they cosigned before counts.
+	AskNobody bool
 
 	// MinFree is how much must be free on the file system of the directory, in bytes: with less, commands have to wait
 	// ([ledger.ErrWait]). 0 stands for [MinFree], [NoMinFree] for none.

@@ -260,6 +260,7 @@ func (a *app) directory(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.AskNobody = a.stands != wire.Witnessed
 	n, err := node.Open(ctx, a.data, o)
 	if err != nil {
 		return nil, err
