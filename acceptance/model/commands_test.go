@@ -70,6 +70,9 @@ func keyOf(name string) string {
 // roleIDs are the roles that commands speak of; of each two have the same key.
 var roleIDs = []string{"r1", "r2", "r3", "r1 again", "r2 again", "r0", "so", "sp", "st"}
 
+// checkpointKeys are those that serve one after the other.
+var checkpointKeys = []string{"checkpoint", "checkpoint 2", "checkpoint 3", "checkpoint 4"}
+
 func roleKeyOf(name string) string { return name[:2] }
 
 // profiles are the ways in which organizations go by the rules; each switch is on in one and off in another.
@@ -570,6 +573,10 @@ func (d *drawing) kinds(at time.Time) []kind {
 		{"key.rotated", 1, func() events.Data {
 			return &events.KeyRotated{Old: didOf(d.one(people, "old")), New: didOf(d.one(people, "new key") + "'s third")}
 		}},
+		{"key.rotated", 1, func() events.Data {
+			return &events.KeyRotated{Old: didOf(d.one(checkpointKeys, "old checkpoint key")), New: didOf(d.one(checkpointKeys, "new checkpoint key"))}
+		}},
+		{"key.revoked", 1, func() events.Data { return &events.KeyRevoked{Key: didOf(d.one(checkpointKeys, "checkpoint key"))} }},
 		{"key.revoked", 1, func() events.Data {
 			return &events.KeyRevoked{Key: didOf(d.one(people, "key") + d.one([]string{"", "'s other", "'s third"}, "which"))}
 		}},

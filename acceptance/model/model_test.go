@@ -175,6 +175,9 @@ func nameOf(id ulid.ULID) string {
 
 // agree holds every answer, as of a position and at an instant, to the reader's of the history up to there.
 func (l *ledger) agree(r *reader, a access.AsOf, now bool) {
+	if got := l.state.CheckpointKeys(a.Position); !slices.Equal(got, r.checkpoint) {
+		l.Fatalf("after %d: the rules say that %v sign checkpoints; the history says %v", a.Position, got, r.checkpoint)
+	}
 	all := append(slices.SortedFunc(maps.Keys(r.subjects), byID), idOf("nobody"), idOf("node"))
 	for _, who := range all {
 		u := r.subjects[who]

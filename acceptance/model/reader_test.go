@@ -28,6 +28,7 @@ type reader struct {
 	event      string // the newest event key
 	root       string
 	operator   string
+	checkpoint []string // keys that sign checkpoints: the one in use, and the one it replaced while both do
 	parts      map[events.Digest]part
 	gifts      []gift
 	ends       []gift // those with an end that is not recorded yet
@@ -199,6 +200,7 @@ func (r *reader) read(e *events.Event) {
 		r.replaceKey(d.Lost, d.Key)
 	case *events.KeyRevoked:
 		r.keys[d.Key].revoked = true
+		r.checkpoint = slices.DeleteFunc(r.checkpoint, func(did string) bool { return did == d.Key })
 	}
 }
 
@@ -213,6 +215,7 @@ func (r *reader) open(e *events.Event, d *events.OrganizationOpened) {
 	r.keys[d.Keys.Document] = &key{purpose: "document"}
 	r.keys[d.Keys.Root] = &key{purpose: "root"}
 	r.keys[d.Keys.Operator] = &key{purpose: "operator"}
+	r.keys[d.Keys.Checkpoint], r.checkpoint = &key{purpose: "checkpoint"}, []string{d.Keys.Checkpoint}
 }
 
 func (r *reader) publish(d *events.CataloguePublished) {
@@ -295,6 +298,13 @@ func (r *reader) replace(at time.Time, wanted []gift, of func(gift) bool) {
 
 func (r *reader) replaceKey(old, with string) {
 	k := r.keys[old]
+	if k.purpose == "checkpoint" {
+		for _, before := range r.checkpoint[1:] {
+			r.keys[before].revoked = true
+		}
+		r.keys[with], r.checkpoint = &key{purpose: "checkpoint"}, []string{with, old}
+		return
+	}
 	k.revoked = true
 	r.keys[with] = &key{purpose: k.purpose, of: k.of}
 	for _, newest := range []*string{&r.event, &r.root, &r.operator} {

@@ -363,8 +363,13 @@ func (a asker) rotateKey(d *events.KeyRotated) string {
 	if a.c.Auth.Credential == d.Old {
 		return fresh()
 	}
-	if k.purpose == "invitation" {
+	switch {
+	case k.purpose == "invitation":
 		return "invalid"
+	case k.purpose == "checkpoint" && d.Old != a.checkpoint[0]:
+		return "not-found"
+	case k.purpose == "checkpoint" && a.c.Actor != a.owner:
+		return "not-permitted"
 	}
 	if u := a.subjects[k.of]; u != nil && u.holder == a.c.Actor {
 		return fresh()
@@ -397,6 +402,6 @@ func (a asker) revokeKey(d *events.KeyRevoked) string {
 			return a.need("key.revoke", "")
 		},
 		func() string { return unless(k.of != a.owner || a.c.Actor == a.owner, "not-permitted") },
-		func() string { return unless(!last && k.purpose != "invitation", "in-use") },
+		func() string { return unless(!last && k.purpose != "invitation" && d.Key != a.checkpoint[0], "in-use") },
 	)
 }
