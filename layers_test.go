@@ -69,6 +69,7 @@ var layers = map[string][]string{
 	"internal/signer":                   {"events/didkey"},
 	"internal/signer/signertest":        {},
 	"internal/signer/signertest/faulty": {},
+	"internal/signer/...":               {"events/didkey"},
 }
 
 // apart says what a package must not reach, not even through others, and why.

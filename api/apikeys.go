@@ -33,3 +33,19 @@ func (c *call) apiKey(k *wire.Key, id ulid.ULID) error {
 	k.Changed = &wire.Change{Seq: found[0], Time: stamp(en.Event.Time), By: keyOf(c.org, en.Event.Actor)}
 	return nil
 }
+
+// reportedKeys gives, by did:key, the first position from which somebody else may have had a key.
+func (c *call) reportedKeys() (map[string]uint64, error) {
+	from := map[string]uint64{}
+	found, _ := c.org.History.Find(history.Query{Types: []events.Type{(*events.KeyReported)(nil).Type()}})
+	for _, at := range found {
+		en, err := c.entry(at)
+		if err != nil {
+			return nil, err
+		}
+		if d, ok := en.Event.Data.(*events.KeyReported); ok && (from[d.Key] == 0 || d.From < from[d.Key]) {
+			from[d.Key] = d.From
+		}
+	}
+	return from, nil
+}

@@ -86,7 +86,10 @@ func (c *call) checkOrProve(q question) (wire.Check, error) {
 	switch {
 	case err != nil:
 		return q.Check, err
-	case proof:
+	case proof: // it holds entries, which may be about others
+		if err := c.may(rules.ActionHistoryRead); err != nil {
+			return q.Check, err
+		}
 		return c.decided(q)
 	}
 	return c.check(q)

@@ -15,7 +15,6 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/bundle"
 	"github.com/permledger/permledger/events"
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/document"
 	"github.com/permledger/permledger/ledger/note"
@@ -152,13 +151,17 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 	if s.Positions, err = e.positions(); err != nil || f == bundle.Lines {
 		return s, err
 	}
-	if s.Checkpoint, err = e.checkpoint(); err != nil {
+	c, err := e.checkpoint()
+	if err != nil {
 		return nil, err
 	}
+	s.Checkpoint = c.bytes
 	if s.DID, err = e.didDocument(s.Origin); err != nil {
 		return nil, err
 	}
-	s.Policy = e.policy(s.Origin)
+	if s.Policy, err = e.policy(s.Checkpoint); err != nil {
+		return nil, err
+	}
 	for _, d := range e.issued() {
 		s.Documents = append(s.Documents, d.CID)
 	}
@@ -174,17 +177,24 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 
 // checkpoint gives the smallest one that covers the position and that enough witnesses cosigned, else one of just that
 // position, which nobody else has signed.
-func (e *exporting) checkpoint() ([]byte, error) {
+func (e *exporting) checkpoint() (signed, error) {
 	ctx, cancel := context.WithTimeout(e.Context(), maxWait)
 	defer cancel()
 	if _, _, err := e.org.Log.Committed(ctx, e.at.Position); err != nil {
-		return nil, noCheckpoint(err)
+		return signed{}, noCheckpoint(err)
 	}
-	b, _, err := e.org.Log.Cosigned(e.at.Position)
+	b, c, err := e.org.Log.Cosigned(e.at.Position)
 	if errors.Is(err, tlog.ErrNoCheckpoint) || errors.Is(err, tlog.ErrNoWitnesses) {
-		b, err = e.org.Log.SignAt(e.at.Position)
+		c.Size = e.at.Position
+		b, err = e.org.Log.SignAt(c.Size)
 	}
-	return b, noCheckpoint(err)
+	return signed{b, c.Size}, noCheckpoint(err)
+}
+
+// signed is a checkpoint of a size.
+type signed struct {
+	bytes []byte
+	size  uint64
 }
 
 // noCheckpoint says to a caller why there is no checkpoint.
@@ -200,19 +210,22 @@ func noCheckpoint(err error) error {
 	return err
 }
 
-// policy gives the policy that a verifier may start from: the keys of the log that may sign this checkpoint. Whom to trust
-// beside them, no bundle can say.
-func (e *exporting) policy(origin string) []byte {
-	var dids []string
-	e.org.Fold.Read(func(s *rules.State) { dids = s.CheckpointKeys(e.at.Position) })
-	var b strings.Builder
-	for _, did := range dids {
-		if key, err := didkey.Parse(did); err == nil {
-			fmt.Fprintf(&b, "log %s\n", note.LogKey(origin, key))
-		}
+// policy gives the policy that a verifier may start from: the keys of the log that may sign this checkpoint, and the node's
+// witnesses where enough of them have cosigned it. Whom to trust beside them, no bundle can say.
+func (e *exporting) policy(checkpoint []byte) ([]byte, error) {
+	n, err := note.Parse(checkpoint)
+	if err != nil {
+		return nil, err
 	}
-	b.WriteString("quorum none\n")
-	return []byte(b.String())
+	c, err := note.ParseCheckpoint(n.Text)
+	if err != nil {
+		return nil, err
+	}
+	p := e.server.node.Policy(e.org, c.Size)
+	if _, err := p.Verify(checkpoint); errors.Is(err, note.ErrQuorum) {
+		p = &note.Policy{Logs: p.Logs, Quorum: note.None}
+	}
+	return []byte(p.String()), nil
 }
 
 // didDocument gives the issuer's DID document as of the position.

@@ -2,16 +2,20 @@ package api_test
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/json"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/bundle"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
+	"github.com/permledger/permledger/node"
 )
 
 // exported gives the status, the header and the body of a request to export.
@@ -120,5 +124,65 @@ func TestExportOfARole(t *testing.T) {
 	}
 	if types["organization.opened"] != 1 || types["role.created"] != 1 || types["permissions.recorded"] == 0 || types["role.updated"] != 0 {
 		t.Errorf("types %v", types)
+	}
+}
+
+// Given a node whose policy asks for a witness, when all is exported before and after the witness cosigned, then the bundle
+// is under the cosigned checkpoint from then on, with the same bytes each time, whatever else is recorded.
+func TestExportUnderACosignedCheckpoint(t *testing.T) {
+	witness := note.WitnessKey("witness.example/w", keyOf("witness").Public().(ed25519.PublicKey))
+	policy, err := note.ParsePolicy([]byte("witness w " + witness.String() + "\nquorum w\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldWith(t, filepath.Join(t.TempDir(), "data"), node.Options{Witnesses: policy})
+	w.open("acme", "plain")
+	w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "desk"})
+	checkpoint := func(b []byte) (*note.Note, *bundle.Reader) {
+		t.Helper()
+		r, err := bundle.Open(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := note.Parse(r.Checkpoint())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n, r
+	}
+	_, _, alone := w.exported(token, "as_of=1")
+	if n, r := checkpoint(alone); r.Manifest().Size != 1 || len(n.Signatures) != 1 || !bytes.Contains(alone, []byte("nobody but the ledger itself")) {
+		t.Errorf("a checkpoint of %d entries with %d signatures", r.Manifest().Size, len(n.Signatures))
+	}
+	org, err := w.node.Org("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := org.Log.SignAt(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := note.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosignature, err := note.Cosign(n.Text, "witness.example/w", keyOf("witness"), time.Unix(1_800_000_000, 0))
+	if err == nil {
+		err = org.Log.AddCosignature(2, cosignature)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, cosigned := w.exported(token, "as_of=1")
+	n, r := checkpoint(cosigned)
+	if _, err := n.Verify(witness); err != nil || r.Manifest().Size != 2 || r.Manifest().Position != 1 {
+		t.Errorf("a checkpoint of %d entries: %v", r.Manifest().Size, err)
+	}
+	if !bytes.Contains(r.Policy(), []byte(witness.String())) || !bytes.Contains(cosigned, []byte("1 other signed the checkpoint too")) {
+		t.Errorf("policy %s", r.Policy())
+	}
+	w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "later"})
+	if _, _, again := w.exported(token, "as_of=1"); !bytes.Equal(again, cosigned) {
+		t.Error("the same question has other bytes")
 	}
 }

@@ -139,11 +139,11 @@ func Routes() []Route {
 			Summary: "What can be given"},
 
 		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: append(slices.Clone(question), "proof"), endpoint: answer(check),
-			Summary: "Whether a subject may do something; with proof=true also as a signed decision"},
+			Summary: "Whether a subject may do something; with proof=true, which takes history.read, also as a signed decision"},
 		{Method: get, Path: org + "/explain", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
 			Summary: "Whether a subject may do something, and what is missing"},
 		{Method: post, Path: org + "/check", Action: roles, own: always, Query: reads("proof"), endpoint: handle(checkWith),
-			Summary: "Whether a subject may do something, with what conditions compare; with record the answer is noted in the activity stream; with proof=true also as a signed decision"},
+			Summary: "Whether a subject may do something, with what conditions compare; with record the answer is noted in the activity stream; with proof=true, which takes history.read, also as a signed decision"},
 		{Method: post, Path: org + "/explain", Action: roles, own: always, Query: reads(), endpoint: handle(explainWith),
 			Summary: "Whether a subject may do something, with what conditions compare, and what is missing"},
 		{Method: get, Path: org + "/resources", Action: rules.ActionResourcesRead, own: ofCallerQuery("subject"),

@@ -107,9 +107,22 @@ func getCredential(c *call) (wire.One[wire.Subject], error) {
 func listKeys(c *call) (wire.List[wire.Key], error) {
 	list := wire.List[wire.Key]{Items: []wire.Key{}, AsOf: head(c.org, c.now)}
 	var keys []rules.Key
-	c.org.Fold.Read(func(s *rules.State) { keys = s.Keys() })
+	current := map[string]bool{}
+	c.org.Fold.Read(func(s *rules.State) {
+		keys = s.Keys()
+		for _, k := range keys {
+			current[k.DID] = s.Key(k.Purpose) == k.DID
+		}
+	})
+	slices.SortFunc(keys, func(a, b rules.Key) int {
+		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), a.Subject.Compare(b.Subject), cmp.Compare(a.Since, b.Since), cmp.Compare(a.DID, b.DID))
+	})
+	reported, err := c.reportedKeys()
+	if err != nil {
+		return list, err
+	}
 	for _, k := range keys {
-		one := wire.Key{DID: k.DID, Purpose: k.Purpose, Revoked: k.Revoked}
+		one := wire.Key{DID: k.DID, Purpose: k.Purpose, Revoked: k.Revoked, Since: k.Since, Current: current[k.DID], Beside: k.Beside, Reported: reported[k.DID]}
 		if k.Subject != (ulid.ULID{}) {
 			one.Subject = keyOf(c.org, k.Subject)
 			if err := c.apiKey(&one, k.Subject); err != nil {

@@ -43,10 +43,15 @@ func newWorld(t *testing.T) *world {
 
 func newWorldIn(t *testing.T, dir string) *world {
 	t.Helper()
+	return newWorldWith(t, dir, node.Options{})
+}
+
+func newWorldWith(t *testing.T, dir string, o node.Options) *world {
+	t.Helper()
 	if err := node.Init(dir, "ledger.test"); err != nil {
 		t.Fatal(err)
 	}
-	n, err := node.Open(t.Context(), dir, node.Options{})
+	n, err := node.Open(t.Context(), dir, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -208,12 +208,17 @@ func (p *packer) proof(position uint64) ([]byte, error) {
 	return proof.Bytes(), nil
 }
 
+var lineEnd = []byte{'\n'}
+
 func (p *packer) writeLines(w io.Writer) error {
 	for r, err := range p.entries(0, p.count()) {
 		if err != nil {
 			return err
 		}
-		if _, err := w.Write(append(r.Entry[:len(r.Entry):len(r.Entry)], '\n')); err != nil {
+		if _, err := w.Write(r.Entry); err != nil {
+			return err
+		}
+		if _, err := w.Write(lineEnd); err != nil {
 			return err
 		}
 	}

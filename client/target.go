@@ -2,7 +2,7 @@ package client
 
 import (
 	"context"
-	"crypto/ed25519"
+	"crypto"
 	"errors"
 	"fmt"
 	"io"
@@ -24,18 +24,22 @@ type Target struct {
 	org    string
 	ledger string
 	actor  ulid.ULID
-	key    ed25519.PrivateKey
+	key    crypto.Signer
 }
 
 var _ importer.Target = (*Target)(nil)
 
 // Target gives what imports with a key, in the name of the subject whose credential it is.
-func (c *Client) Target(ctx context.Context, org string, key ed25519.PrivateKey) (*Target, error) {
+func (c *Client) Target(ctx context.Context, org string, key crypto.Signer) (*Target, error) {
+	public, err := didkey.PublicOf(key)
+	if err != nil {
+		return nil, err
+	}
 	o, err := c.Organization(ctx, org, Read{})
 	if err != nil {
 		return nil, err
 	}
-	owner, err := c.CredentialOwner(ctx, org, didkey.Encode(key.Public().(ed25519.PublicKey)))
+	owner, err := c.CredentialOwner(ctx, org, didkey.Encode(public))
 	if err != nil {
 		return nil, err
 	}

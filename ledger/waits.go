@@ -32,7 +32,7 @@ func (e *KeyError) Do() string {
 	if e.Shared {
 		return "Send the command to another node of the cluster, and have the owner register a key of this one: `permledger key register`"
 	}
-	do := fmt.Sprintf("Stop the server, put DIR/node/%s back from a backup, and start it again", e.Organization)
+	do := fmt.Sprintf("Stop the server, put DIR/node/%s back from a backup, or name the program that has the key with --signer, and start it again", e.Organization)
 	if e.Purpose == events.PurposeEvent {
 		do += "; where there is none, replace the key with the root key: `permledger key succeed`"
 	}

@@ -16,6 +16,9 @@ func (o *Options) NoteEvery(d time.Duration) { o.noteEvery = d }
 // SnapshotEvery makes a node's ledgers take a snapshot of so many entries.
 func (o *Options) SnapshotEvery(entries uint64) { o.snapshotEvery = entries }
 
+// SignerWait makes a node wait so long for an answer of its signer program.
+func (o *Options) SignerWait(d time.Duration) { o.signerWait = d }
+
 // SetMinFree changes how much an open node keeps free.
 func SetMinFree(n *Node, bytes uint64) {
 	n.space.Lock()

@@ -24,9 +24,9 @@ func (n *Node) newLog(o *Org) (*tlog.Log, error) {
 	}
 	return tlog.New(tlog.Config{
 		Organization: o.ID, Dir: filepath.Join(n.orgDir(o.ID), "log"), Origin: g.Source, Journal: o.Journal,
-		Keys:    func(size uint64) []ed25519.PublicKey { return checkpointKeys(o, size) },
+		Keys:    func(size uint64) []ed25519.PublicKey { return logKeys(o, size) },
 		Quorum:  n.quorum(o),
-		Signers: func(size uint64) ([]crypto.Signer, error) { return n.signers(o, size) },
+		Signers: func(size uint64) ([]crypto.Signer, error) { return n.CheckpointSigners(o, size) },
 		Halt:    func(err error) { o.Ledger.Halt(err) },
 		Urge:    func() { o.Ledger.HeadNow() },
 		Publish: func(note []byte) {
@@ -36,14 +36,6 @@ func (n *Node) newLog(o *Org) (*tlog.Log, error) {
 		},
 		Now: n.opts.Now, Logger: n.log,
 	}), nil
-}
-
-func (n *Node) signers(o *Org, size uint64) (all []crypto.Signer, err error) {
-	keys, err := n.CheckpointSigners(o, size)
-	for _, k := range keys {
-		all = append(all, k)
-	}
-	return all, err
 }
 
 // isTiles says whether a directory holds tiles of a log, which are made again when they are lost.

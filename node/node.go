@@ -63,6 +63,8 @@ type Options struct {
 	// Witnesses are asked to cosign the checkpoints of all organizations; see [ReadWitnesses]. Nil: those of the
 	// directory's own file, if it has one.
 	Witnesses *note.Policy
+	// AskNobody keeps them from being asked, by who opens a directory for a moment. What they cosigned before counts.
+	AskNobody bool
 
 	// MinFree is how much must be free on the file system of the directory, in bytes: with less, commands have to wait
 	// ([ledger.ErrWait]). 0 stands for [MinFree], [NoMinFree] for none.
@@ -72,6 +74,7 @@ type Options struct {
 	// files below DIR/node. Keys in files serve on until they are rotated.
 	Signer []string
 
+	signerWait    time.Duration // for one answer; 0: as long as it waits by itself
 	checkEvery    time.Duration // 0: checkEvery
 	noteEvery     time.Duration // 0: noteEvery
 	snapshotEvery uint64        // entries; 0: as many as a ledger takes by itself
@@ -200,7 +203,7 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	if len(n.opts.Signer) > 0 {
-		if n.keys.program, err = signer.New(n.opts.Signer, signer.Options{Logger: n.log}); err != nil {
+		if n.keys.program, err = signer.New(n.opts.Signer, signer.Options{Logger: n.log, Timeout: n.opts.signerWait}); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -170,5 +171,33 @@ func BenchmarkDecide(b *testing.B) {
 			}
 			b.ReportMetric(float64(len(file)), "bytes")
 		})
+	}
+}
+
+// A ledger of older rules has no checkpoint key, and so proves nothing yet: it says so, and does not wait.
+func TestNothingIsProvenWithoutAKey(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "old")
+	unpack(t, "testdata/format-1.tar.gz", dir)
+	n := open(t, dir)
+	for _, id := range n.Organizations() {
+		org, err := n.Org(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := org.Prove(t.Context(), 1); !errors.Is(err, node.ErrNoProof) {
+			t.Errorf("%s: %v", id, err)
+		}
+		if _, err := org.Grown(t.Context(), 1, 1); !errors.Is(err, node.ErrNoProof) {
+			t.Errorf("%s: %v", id, err)
+		}
+		a := org.Access.Now(time.Now())
+		owner, ok := org.Access.Owner(a)
+		if !ok {
+			t.Fatal("nobody owns it")
+		}
+		q := decision.Question{Subject: owner.ID, Key: owner.Key, Permission: "ledger:role.create", Instant: a.Instant.UTC().Truncate(time.Millisecond)}
+		if _, _, err := n.Decide(t.Context(), org, q, a); !errors.Is(err, node.ErrNoProof) {
+			t.Errorf("%s: %v", id, err)
+		}
 	}
 }

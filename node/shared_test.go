@@ -210,6 +210,17 @@ func TestCluster(t *testing.T) {
 	}
 	reaches(t, acme, r.Position+1)
 
+	// Both sign checkpoints, with the organization's one key: what they sign of a size is the same
+	noteA, _, err := acme.Log.Committed(t.Context(), r.Position+1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	covered(t, acme, r.Position+1)
+	size := covered(t, acmeB, r.Position+1).Size
+	if noteB, err := acmeB.Log.SignAt(r.Position + 1); err != nil || size < r.Position+1 || string(noteA) != string(noteB) {
+		t.Errorf("two checkpoints of size %d:\n%s\n%s, %v", r.Position+1, noteA, noteB, err)
+	}
+
 	// The topic is published once, whoever does
 	f, err := a.Stream().OpenFeed(t.Context(), stream.Topic, "acme")
 	if err != nil {

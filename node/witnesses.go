@@ -59,7 +59,7 @@ func (n *Node) Policy(o *Org, size uint64) *note.Policy {
 	}
 	var logs []note.Log
 	origin := n.originOf(o)
-	for _, key := range checkpointKeys(o, size) {
+	for _, key := range logKeys(o, size) {
 		logs = append(logs, note.Log{Key: note.LogKey(origin, key)})
 	}
 	return p.For(logs...)
@@ -70,8 +70,8 @@ func (n *Node) originOf(o *Org) (origin string) {
 	return origin
 }
 
-// checkpointKeys gives the public keys that may sign a checkpoint of a size.
-func checkpointKeys(o *Org, size uint64) (all []ed25519.PublicKey) {
+// logKeys gives the public keys that may sign a checkpoint of a size.
+func logKeys(o *Org, size uint64) (all []ed25519.PublicKey) {
 	var dids []string
 	o.Fold.Read(func(s *rules.State) { dids = s.CheckpointKeys(size) })
 	for _, did := range dids {
@@ -103,7 +103,7 @@ func (n *Node) quorum(o *Org) func([]byte) bool {
 
 // askWitnesses lets witnesses be asked to cosign what the organization's log publishes. Nothing waits for them.
 func (n *Node) askWitnesses(o *Org) {
-	if n.opts.Witnesses == nil {
+	if n.opts.Witnesses == nil || n.opts.AskNobody {
 		return
 	}
 	o.witnesses = witness.Submit(witness.SubmitConfig{

@@ -1,7 +1,10 @@
 package verify_test
 
 import (
+	"bufio"
 	"crypto/ed25519"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -10,10 +13,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/permledger/permledger/bundle"
+	"github.com/permledger/permledger/bundle/bundletest"
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/document/documenttest"
+	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/tree"
 	"github.com/permledger/permledger/verify"
 )
 
@@ -88,6 +95,84 @@ func BenchmarkFast(b *testing.B) {
 	b.ReportMetric(count/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64((processor(b)-started).Nanoseconds())/count, "cpu-ns/event")
 	b.ReportMetric(float64(h.bytes(b))/float64(h.n), "B/event")
+}
+
+// BenchmarkBundle verifies a zip bundle whole, beside as many signatures as it holds with nothing but crypto/ed25519 on the
+// same processors, and in the fast pass.
+func BenchmarkBundle(b *testing.B) {
+	h := makeHistory(b)
+	sample := h.signatures(b)
+	f := h.bundle(b)
+	info, err := f.Stat()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var whole, bare, fast, wholeCPU, bareCPU time.Duration
+	clock := func(what func()) (wall, cpu time.Duration) {
+		started, used := time.Now(), processor(b)
+		what()
+		return time.Since(started), processor(b) - used
+	}
+	pass := func(o verify.Options) (r *verify.Report) {
+		r, err := verify.Bundle(b.Context(), f, info.Size(), o)
+		if err != nil || r.Position != h.n {
+			b.Fatal(r, err)
+		}
+		return r
+	}
+	var signatures int
+	for b.Loop() {
+		wall, cpu := clock(func() { signatures = int(h.n+pass(verify.Options{}).Signed) + 1 }) // one of the checkpoint
+		whole, wholeCPU = whole+wall, wholeCPU+cpu
+		wall, cpu = clock(func() {
+			if !hold(sample, signatures) {
+				b.Fatal("a signature does not hold")
+			}
+		})
+		bare, bareCPU = bare+wall, bareCPU+cpu
+		wall, _ = clock(func() { pass(verify.Options{Fast: true}) })
+		fast += wall
+	}
+	count := float64(b.N) * float64(h.n)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(whole)/float64(bare), "ratio")
+	b.ReportMetric(float64(wholeCPU)/float64(bareCPU), "cpu-ratio")
+	b.ReportMetric(float64(signatures)/float64(h.n), "signatures/event")
+	b.ReportMetric(count/fast.Seconds(), "fast-events/s")
+	b.ReportMetric(float64(info.Size())/float64(h.n), "B/event")
+}
+
+// bundle exports the history.
+func (m generated) bundle(b *testing.B) *os.File {
+	tiles := new(bundletest.Tiles)
+	for r, err := range m.raws() {
+		if err != nil {
+			b.Fatal(err)
+		}
+		tiles.Append(tree.Leaf(r.Bytes))
+	}
+	text := note.Checkpoint{Origin: documenttest.Source, Size: m.n, Root: tiles.Root()}.Text()
+	sig, err := note.Sign(text, documenttest.Source, documenttest.Key("checkpoint"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := os.Create(filepath.Join(b.TempDir(), "bundle.zip"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { f.Close() })
+	s := &bundle.Source{
+		Origin: documenttest.Source, Journal: m.journal, Tiles: tiles,
+		Checkpoint: (&note.Note{Text: text, Signatures: []note.Signature{sig}}).Bytes(),
+	}
+	w := bufio.NewWriter(f)
+	if err := bundle.Write(w, bundle.Zip, s, bundle.Question{Kind: bundle.All}, m.n); err != nil {
+		b.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		b.Fatal(err)
+	}
+	return f
 }
 
 // bytes gives how long the entries are together.

@@ -269,11 +269,10 @@ var checked = []struct {
 		[]mutation{
 			{old: "if err := t.compare(tree.Tile{Level: level, Index: over - 1, Width: tree.TileWidth}, t.edge[level]); err != nil {", new: "if err := t.compare(tree.Tile{Level: level, Index: over - 1, Width: tree.TileWidth}, t.edge[level]); false {"},
 			{old: "Width: n}, t.edge[level]); err != nil {", new: "Width: n}, t.edge[level]); false {"},
-			{old: "if n == 0 || t.full {", new: "if n == 0 {"},
 			{old: "case t.full && errors.Is(err, errAbsent):", new: "case false:"},
 			{old: "case err != nil:\n\t\treturn &chain.BrokenError{", new: "case false:\n\t\treturn &chain.BrokenError{", covered: "no bytes are not those of a tile"},
 			{old: "if string(have) == string(want) {", new: "if len(have) == len(want) {"},
-			{old: "if len(have) != len(want) {\n\t\treturn &chain.BrokenError{", new: "if false {\n\t\treturn &chain.BrokenError{"},
+			{old: "if len(have) != len(want) {\n\t\treturn &chain.BrokenError{", new: "if false {\n\t\treturn &chain.BrokenError{", covered: "other bytes are refused behind it too, with other words"},
 			{old: "return &chain.BrokenError{File: file, Position: first(at, i),", new: "return &chain.BrokenError{File: file, Position: first(at, 0),"},
 		}},
 	{"verify/checkpoint.go", `&chain\.BrokenError\{|c\.broken\(`, []string{"return &chain.BrokenError{File: c.file, Check: check, Err: err}"},

@@ -52,7 +52,7 @@ func (t *tiles) append(leaf tree.Hash) error {
 func (t *tiles) end() error {
 	for level := range uint8(len(t.edge)) {
 		n := len(t.edge[level]) / len(tree.Hash{})
-		if n == 0 || t.full {
+		if n == 0 {
 			continue
 		}
 		index := t.size >> (8 * (uint(level) + 1))

@@ -94,14 +94,7 @@ func (c *courier) post(ctx context.Context, latest note.Checkpoint, n *note.Note
 	if err != nil {
 		return answer{}, err
 	}
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "old %d\n", c.known)
-	for _, h := range proof {
-		b.WriteString(note.FormatHash(h) + "\n")
-	}
-	b.WriteByte('\n')
-	b.Write(n.Bytes())
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(c.w.URL, "/")+"/add-checkpoint", &b)
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(c.w.URL, "/")+"/add-checkpoint", bytes.NewReader(formatRequest(c.known, proof, n)))
 	if err != nil {
 		return answer{}, err
 	}
@@ -113,6 +106,18 @@ func (c *courier) post(ctx context.Context, latest note.Checkpoint, n *note.Note
 	defer got.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(got.Body, maxAnswer))
 	return answer{got.StatusCode, got.Header.Get("Content-Type"), body}, err
+}
+
+// formatRequest writes the body of add-checkpoint.
+func formatRequest(old uint64, proof []tree.Hash, n *note.Note) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "old %d\n", old)
+	for _, h := range proof {
+		b.WriteString(note.FormatHash(h) + "\n")
+	}
+	b.WriteByte('\n')
+	b.Write(n.Bytes())
+	return b.Bytes()
 }
 
 // take200 verifies the cosignature before anybody gets to see it.

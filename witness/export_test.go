@@ -20,3 +20,12 @@ func SubmitFast(o SubmitConfig, refresh time.Duration) *Submitter {
 	o.pace = pace{refresh: refresh, first: time.Millisecond, longest: 4 * time.Millisecond, burst: 1e6, each: time.Microsecond, catchUp: 10 * time.Second}
 	return Submit(o)
 }
+
+// Reformat reads a request and writes it again.
+func Reformat(b []byte) ([]byte, error) {
+	r, err := parseRequest(b)
+	if err != nil {
+		return nil, err
+	}
+	return formatRequest(r.old, r.proof, r.note), nil
+}

@@ -426,3 +426,35 @@ func TestOpenRefuses(t *testing.T) {
 		t.Errorf("the key of a witness that is not there: %v", err)
 	}
 }
+
+// FuzzRequest: a request has one spelling.
+func FuzzRequest(f *testing.F) {
+	h := new(history).grow("ours", 20)
+	f.Add(h.request(f, 0, 3))
+	f.Add(h.request(f, 5, 20))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if again, err := witness.Reformat(b); err == nil && !bytes.Equal(again, b) {
+			t.Fatalf("read and written again:\n%s\nwant\n%s", again, b)
+		}
+	})
+}
+
+// TestExample reads the request that the specification shows.
+func TestExample(t *testing.T) {
+	const example = `old 20852014
+PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=
+jrJZDmY8Y7SyJE0MWLpLozkIVMSMZcD5kvuKxPC3swk=
+5+pKlUdi2LeF/BcMHBn+Ku6yhPGNCswZZD1X/6QgPd8=
+/6WVhPs2CwSsb5rYBH5cjHV/wSmA79abXAwhXw3Kj/0=
+
+example.com/behind-the-sofa
+20852163
+CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+
+— example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+— example.com/behind-the-sofa opLqBQsREYCgu6xQkYQwJr9fo45a62DN9EdmHXnZdXNqlcVGlCum2Wks+49/V6267UEjw6QUXTS5Rovnzv++qbSzm9Q=
+`
+	if again, err := witness.Reformat([]byte(example)); err != nil || string(again) != example {
+		t.Errorf("%v\n%s", err, again)
+	}
+}

@@ -102,9 +102,14 @@ type Subject struct {
 // Key is a key of the ledger, or what a subject signs with.
 type Key struct {
 	DID     string `json:"did"`               // did:key
-	Purpose string `json:"purpose"`           // event, document, root, operator or credential
+	Purpose string `json:"purpose"`           // event, document, checkpoint, root, operator or credential
 	Subject string `json:"subject,omitempty"` // key of the subject whose credential it is
 	Revoked uint64 `json:"revoked,omitempty"` // position from which it signs nothing more; absent: it may
+
+	Since    uint64 `json:"since"`              // position of the entry that made it known
+	Current  bool   `json:"current,omitempty"`  // it is the one in use for its purpose; of credentials none is
+	Beside   bool   `json:"beside,omitempty"`   // a checkpoint key that was replaced, and still signs
+	Reported uint64 `json:"reported,omitempty"` // the first position from which others may have had it; absent: nobody said so
 
 	// Of an API key.
 	APIKey  bool     `json:"apiKey,omitempty"`

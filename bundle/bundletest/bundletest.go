@@ -112,6 +112,9 @@ func (t *Tiles) Append(leaf tree.Hash) {
 	}
 }
 
+// Root gives the root of the tree.
+func (t *Tiles) Root() tree.Hash { return t.all.Root() }
+
 // Tile implements tree.TileReader.
 func (t *Tiles) Tile(of tree.Tile) ([]byte, error) {
 	if !of.In(t.all.Size()) {

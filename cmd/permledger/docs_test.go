@@ -21,6 +21,7 @@ func TestTranscripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := 0
+	t.Setenv("PATH", filepath.Dir(signerProgram(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
 	for _, path := range append(documents, filepath.Join(root, "README.md")) {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -90,7 +91,7 @@ func inOneShell(t *testing.T, steps []step) {
 	}
 	sh := exec.Command("bash")
 	sh.Dir, sh.Stdin = t.TempDir(), &script
-	sh.Env = append(os.Environ(), "PERMLEDGER_DATA=", "PERMLEDGER_ORG=", "PERMLEDGER_KEY=", "PERMLEDGER_PINS="+filepath.Join(t.TempDir(), "pins"))
+	sh.Env = append(os.Environ(), "PERMLEDGER_DATA=", "PERMLEDGER_ORG=", "PERMLEDGER_KEY=", "PERMLEDGER_SIGNER=", "PERMLEDGER_PINS="+filepath.Join(t.TempDir(), "pins"))
 	out, err := sh.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

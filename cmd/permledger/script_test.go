@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/permledger/permledger/internal/signer/signertest"
 )
 
 // The test binary is permledger too, for the scripts to run.
@@ -26,9 +28,11 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs what people type, with real processes, files and signals.
 func TestScripts(t *testing.T) {
+	signer := signerProgram(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("SIGNER", signer)
 			env.Setenv("PERMLEDGER_PINS", filepath.Join(env.WorkDir, ".pins"))
 			return nil
 		},
@@ -36,6 +40,13 @@ func TestScripts(t *testing.T) {
 			"exits": exits, "until": untilSays, "role-history": roleHistory, "wait-file": waitFile, "server": server, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word, "field": field, "large-role": largeRole,
 		},
 	})
+}
+
+// signerProgram gives the program in examples/signer.
+func signerProgram(t *testing.T) string {
+	t.Helper()
+	argv, _ := signertest.Build(t).Program(t)
+	return argv[0]
 }
 
 // exits runs a program that must end with a code: exits CODE PROGRAM ARGS...
@@ -62,6 +73,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 func roleHistory(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), roleLines(n), 0o600))
+}
+
+func roleLines(n int) []byte {
 	var b bytes.Buffer
 	for i := range n {
 		at := time.Date(2021, 11, 12, 10, 0, i, 0, time.UTC).Format(time.RFC3339)
@@ -72,7 +87,7 @@ func roleHistory(ts *testscript.TestScript, _ bool, args []string) {
 			fmt.Fprintf(&b, `{"time":%q,"op":"update-role","role":%q,"add":["p.%d"]}`+"\n", at, role, i)
 		}
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b.Bytes(), 0o600))
+	return b.Bytes()
 }
 
 // waitFor looks until a condition holds.

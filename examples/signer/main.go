@@ -67,28 +67,33 @@ func open(dir string) (*keys, error) {
 		return nil, err
 	}
 	k := &keys{dir, map[string]held{}}
-	files, err := filepath.Glob(filepath.Join(dir, "*.pem"))
+	return k, k.read()
+}
+
+// read takes in what another process has made since, too.
+func (k *keys) read() error {
+	files, err := filepath.Glob(filepath.Join(k.dir, "*.pem"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		block, _ := pem.Decode(b)
 		if block == nil {
-			return nil, fmt.Errorf("%s holds no key", file)
+			return fmt.Errorf("%s holds no key", file)
 		}
 		key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 		private, ok := key.(ed25519.PrivateKey)
 		if err != nil || !ok {
-			return nil, fmt.Errorf("%s holds no Ed25519 key", file)
+			return fmt.Errorf("%s holds no Ed25519 key", file)
 		}
 		purpose, _, _ := strings.Cut(filepath.Base(file), ".")
 		k.all[didkey.Encode(private.Public().(ed25519.PublicKey))] = held{purpose, private}
 	}
-	return k, nil
+	return nil
 }
 
 // serve answers each line with a line, until there are no more.
@@ -113,6 +118,9 @@ func (k *keys) serve(in io.Reader, out io.Writer) error {
 func (k *keys) answer(q request) (a answer, err error) {
 	switch {
 	case q.Keys:
+		if err := k.read(); err != nil {
+			return a, err
+		}
 		for did := range k.all {
 			a.Keys = append(a.Keys, did)
 		}
@@ -120,6 +128,12 @@ func (k *keys) answer(q request) (a answer, err error) {
 		a.Key, err = k.make(q.Make)
 	case q.Key != "":
 		h, ok := k.all[q.Key]
+		if !ok {
+			if err := k.read(); err != nil {
+				return a, err
+			}
+			h, ok = k.all[q.Key]
+		}
 		if !ok || h.purpose != q.Purpose {
 			return a, fmt.Errorf("there is no key %s for %q here", q.Key, q.Purpose)
 		}

@@ -50,7 +50,7 @@ func made(t *testing.T, p *signer.Program, purpose string) (string, *signer.Key)
 // Given the example, when it made keys, then they sign, also after it was started again, each for its purpose alone; and
 // its files are for its user's eyes.
 func TestExample(t *testing.T) {
-	argv, dir := signertest.Program(t)
+	argv, dir := signertest.Build(t).Program(t)
 	p := program(t, argv, signer.Options{})
 	did, key := made(t, p, "event")
 	other, _ := made(t, p, "document")
@@ -97,12 +97,13 @@ func TestExample(t *testing.T) {
 // Given a program that fails in some way, when it is asked to sign, then nothing is taken for a signature; and when it is
 // itself again, it signs again.
 func TestFaults(t *testing.T) {
+	programs := signertest.Build(t)
 	for fault, want := range map[string]error{
 		"die": signer.ErrEnded, "hang": signer.ErrTimeout, "garbage": signer.ErrAnswer, "wrong": didkey.ErrSignature, "refuse": new(signer.RefusedError),
 	} {
 		t.Run(fault, func(t *testing.T) {
 			t.Parallel()
-			argv, tell := signertest.Faulty(t)
+			argv, tell := programs.Faulty(t)
 			timeout := time.Minute
 			if fault == "hang" {
 				timeout = time.Second
@@ -134,7 +135,7 @@ func TestFaults(t *testing.T) {
 
 // Given many who want signatures at once, then each gets its own.
 func TestManyAtOnce(t *testing.T) {
-	argv, _ := signertest.Program(t)
+	argv, _ := signertest.Build(t).Program(t)
 	p := program(t, argv, signer.Options{Timeout: time.Minute})
 	_, key := made(t, p, "event")
 	var all sync.WaitGroup

@@ -143,7 +143,7 @@ func Sign(after *rules.State, e *events.Event, signer crypto.Signer) (*chain.Doc
 }
 
 // Rebuild computes the file of a document again from the event that carries it, the state with that event, and what
-// the entry keeps, and checks all of the latter: that the format is known, the signer is of the organization's document key
+// the entry keeps, and checks all of the latter: that the format is known, the key is the organization's document key
 // at this position, the proof is that key's over this document, and the CID that of the file. Errors are a
 // [*MismatchError], or wrap [ErrNone].
 func Rebuild(after *rules.State, e *events.Event, d *chain.Document) ([]byte, error) {

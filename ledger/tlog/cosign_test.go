@@ -47,6 +47,16 @@ func TestRenewedCosignatures(t *testing.T) {
 			t.Fatalf("after %d: %v\n%s", i, err, b)
 		}
 	}
+	late, err := note.Cosign(c.Text(), "witness.example/late", signer("late"), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.log.AddCosignature(c.Size, late); err != nil { // there are enough without it
+		t.Fatal(err)
+	}
+	if b, _, _ := w.log.Latest(); !bytes.Contains(b, []byte("witness.example/late")) {
+		t.Errorf("it is not shown:\n%s", b)
+	}
 	for _, when := range []string{"now", "after a start"} {
 		if b, _, err := w.log.Cosigned(3); err != nil || !bytes.Equal(b, kept) {
 			t.Errorf("%s it is kept as\n%s\nwant\n%s%v", when, b, kept, err)

@@ -27,8 +27,9 @@ import (
 // A cosignature comes as another record of the same checkpoint, with all signatures that it has so far.
 
 const (
-	// thinEvery is how often old checkpoints are thinned out while a log is open.
+	// thinEvery is how often old checkpoints are thinned out while a log is open, thinFirst how long after it was opened.
 	thinEvery = 24 * time.Hour
+	thinFirst = 10 * time.Minute
 	// thinAfter is how old a checkpoint without cosignatures is before no more than one a minute is kept.
 	thinAfter = 90 * 24 * time.Hour
 	// thinWorth is how many bytes thinning out must save for the file to be written anew.

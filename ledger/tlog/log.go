@@ -227,7 +227,7 @@ func (l *Log) Close() {
 // run follows the head record.
 func (l *Log) run() {
 	defer close(l.ended)
-	thin := time.NewTimer(thinEvery)
+	thin := time.NewTimer(thinFirst)
 	defer thin.Stop()
 	var again <-chan time.Time
 	for {

@@ -135,7 +135,8 @@ func (l *Log) Cosigned(covering uint64) ([]byte, note.Checkpoint, error) {
 }
 
 // AddCosignature keeps a cosignature of a checkpoint that was published, which whoever brings it has verified. What is kept
-// has one cosignature of each witness, for ever the first: a newer one, of a log that nothing is written to, is only shown.
+// does not change any more once it has enough of them, so that evidence with it is the same for ever. Further ones, and newer
+// ones of a log that nothing is written to, are only shown.
 func (l *Log) AddCosignature(size uint64, s note.Signature) error {
 	l.cosigning.Lock() // witnesses answer at the same time, and none must take another one's away
 	defer l.cosigning.Unlock()
@@ -156,7 +157,7 @@ func (l *Log) AddCosignature(size uint64, s note.Signature) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(n.Signatures, s.SameKey) {
+	if !slices.ContainsFunc(n.Signatures, s.SameKey) && !(l.c.Quorum != nil && l.c.Quorum(p.bytes)) {
 		p.bytes = n.With(s).Bytes()
 		if err := l.keepNote(p, true); err != nil {
 			return err

@@ -63,8 +63,9 @@ func (p *Projection) changed(e *events.Event, after *rules.State) {
 		p.lost(d.Subject, e, after, len(d.Removed) > 0)
 	case *events.PermissionsSet: // where the names are left out, what was lost is not looked for
 		p.lost(d.Subject, e, after, len(d.Removed) > 0 || len(d.Added) == 0 && d.Before != d.After)
-	case *events.SubjectDeactivated:
-		p.lost(d.Subject, e, after, true)
+	case *events.SubjectDeactivated: // an API key whose holder does not act could do nothing before either
+		holder, held := after.Subject(after.About(d.Subject).Holder)
+		p.lost(d.Subject, e, after, !held || holder.Deactivated == 0)
 	case *events.SubjectRemoved:
 		p.lost(d.Subject, e, after, true)
 	case *events.OwnershipTransferred:
@@ -102,7 +103,7 @@ func (p *Projection) lost(id ulid.ULID, e *events.Event, after *rules.State, it 
 		return
 	}
 	for key := range p.rest.keys {
-		if after.About(key).Holder == id {
+		if k, _ := after.Subject(key); after.About(key).Holder == id && (k.Deactivated == 0 || k.Deactivated == e.Sequence) {
 			p.lost(key, e, after, true)
 		}
 	}

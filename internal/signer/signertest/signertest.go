@@ -9,19 +9,33 @@ import (
 	"testing"
 )
 
-// Program builds the example, which keeps its keys in a directory of the test, and gives its command line and that
-// directory.
-func Program(t testing.TB) (argv []string, dir string) {
+// Built are the programs.
+type Built struct{ example, faulty string }
+
+// Build builds them, for a test and those below it.
+func Build(t testing.TB) Built {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "keys")
-	return []string{build(t, "examples/signer"), dir}, dir
+	return Built{build(t, "examples/signer"), build(t, "internal/signer/signertest/faulty")}
 }
 
-// Faulty is [Program] with something before it that does what fault was told last: "" for nothing, "die", "hang",
-// "wrong", "garbage" or "refuse", each also as "wrong of document", for one purpose alone.
-func Faulty(t testing.TB) (argv []string, fault func(string)) {
+// Program gives the command line of the example, and the directory of the test where it keeps its keys.
+func (b Built) Program(t testing.TB) (argv []string, dir string) {
 	t.Helper()
-	program, _ := Program(t)
+	dir = filepath.Join(t.TempDir(), "keys")
+	return []string{b.example, dir}, dir
+}
+
+// Faulty is [Built.Program] with something before it that does what fault was told last: "" for nothing, "die", "hang",
+// "wrong", "garbage" or "refuse", each also as "wrong of document", for one purpose alone.
+func (b Built) Faulty(t testing.TB) (argv []string, fault func(string)) {
+	t.Helper()
+	program, _ := b.Program(t)
+	return b.Before(t, program)
+}
+
+// Before puts what [Built.Faulty] has before the program of a command line.
+func (b Built) Before(t testing.TB, program []string) (argv []string, fault func(string)) {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "fault")
 	fault = func(what string) {
 		if err := os.WriteFile(file, []byte(what), 0o600); err != nil {
@@ -29,7 +43,7 @@ func Faulty(t testing.TB) (argv []string, fault func(string)) {
 		}
 	}
 	fault("")
-	return append([]string{build(t, "internal/signer/signertest/faulty"), file}, program...), fault
+	return append([]string{b.faulty, file}, program...), fault
 }
 
 func build(t testing.TB, pkg string) string {

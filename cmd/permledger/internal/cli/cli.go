@@ -34,6 +34,7 @@ func Run(ctx context.Context, p Process) int {
 	cmd, a := build(p)
 	cmd.SetArgs(p.Args)
 	of, err := cmd.ExecuteContextC(ctx)
+	a.signer.close()
 	if err == nil {
 		return exitDone
 	}
@@ -67,10 +68,12 @@ type app struct {
 	server    string
 	tokenFile string
 	nats      natsFlags
+	signer    signerFlag
 
 	format string // of answers
 	asOf   string
 	key    string
+	signs  string // the purpose of key, where it is no credential
 	reason string
 	dryRun bool
 	stands string // how strongly a change must stand before the command ends
@@ -103,6 +106,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 	flags.StringVar(&a.server, "server", p.Env("PERMLEDGER_SERVER"), "the `URL` of a server, instead of the one on --data (PERMLEDGER_SERVER)")
 	flags.StringVar(&a.minFree, "min-free", p.Env("PERMLEDGER_MIN_FREE"), "how many `bytes` are kept free on the disk: commands wait below, default 67108864, 0 for none (PERMLEDGER_MIN_FREE)")
 	flags.StringVar(&a.tokenFile, "token-file", "", "a `file` with the server's token (or PERMLEDGER_TOKEN holds the token itself)")
+	flags.StringVar(&a.signer.command, "signer", p.Env("PERMLEDGER_SIGNER"), "the `command` of a program that makes and holds private keys, instead of files: docs/keys.md (PERMLEDGER_SIGNER)")
 	flags.StringVar(&a.trust, "trust", p.Env("PERMLEDGER_TRUST"), "a `file` with the policy that checkpoints have to meet: which witnesses cosign them (PERMLEDGER_TRUST)")
 	flags.StringVar(&a.maxAge, "max-age", p.Env("PERMLEDGER_MAX_AGE"), "how long ago those witnesses may have vouched, as 24h: a `duration` (PERMLEDGER_MAX_AGE)")
 	root.AddGroup(

@@ -260,6 +260,7 @@ func (a *app) directory(ctx context.Context) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
+	o.AskNobody = a.stands != wire.Witnessed
 	n, err := node.Open(ctx, a.data, o)
 	if err != nil {
 		return nil, err
@@ -271,7 +272,7 @@ func (a *app) directory(ctx context.Context) (*session, error) {
 
 // nodeOptions gives how a data directory is opened.
 func (a *app) nodeOptions() (node.Options, error) {
-	o := node.Options{Logger: a.logger(), NATS: a.nats.options()}
+	o := node.Options{Logger: a.logger(), NATS: a.nats.options(), Signer: a.signer.argv()}
 	if a.minFree != "" {
 		var err error
 		if o.MinFree, err = strconv.ParseUint(a.minFree, 10, 64); err != nil {

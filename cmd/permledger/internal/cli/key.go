@@ -2,14 +2,19 @@ package cli
 
 import (
 	"cmp"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/didkey"
 )
 
 func (a *app) keyCommand() *cobra.Command {
@@ -30,12 +35,8 @@ func (a *app) keyList() *cobra.Command {
 				}
 				return answerList(a, list, func(w io.Writer) error {
 					t := table{}
-					t.row("PURPOSE", "USER", "STATE", "ROLES", "HOLDER", "LAST CHANGE", "DID")
+					t.row("PURPOSE", "USER", "SINCE", "STATE", "ROLES", "HOLDER", "LAST CHANGE", "DID")
 					for _, k := range list.Items {
-						state := "active"
-						if k.Revoked != 0 {
-							state = fmt.Sprintf("until %d", k.Revoked)
-						}
 						purpose, holder, changed := k.Purpose, "", ""
 						if k.APIKey {
 							purpose, holder = "api key", cmp.Or(k.Holder, "the organization")
@@ -43,13 +44,28 @@ func (a *app) keyList() *cobra.Command {
 						if k.Changed != nil {
 							changed = fmt.Sprintf("at %d, %s, by %s", k.Changed.Seq, when(k.Changed.Time), k.Changed.By)
 						}
-						t.row(purpose, k.Subject, state, strings.Join(k.Roles, ", "), holder, changed, k.DID)
+						t.row(purpose, k.Subject, fmt.Sprint(k.Since), stateOfKey(k), strings.Join(k.Roles, ", "), holder, changed, k.DID)
 					}
 					return t.writeTo(w, "")
 				})
 			})
 		},
 	})
+}
+
+// stateOfKey says in words whether a key signs.
+func stateOfKey(k wire.Key) string {
+	state := "active"
+	switch {
+	case k.Revoked != 0:
+		state = fmt.Sprintf("until %d", k.Revoked)
+	case k.Beside:
+		state = "replaced, still signs"
+	}
+	if k.Reported != 0 {
+		state += fmt.Sprintf(", in doubt from %d", k.Reported)
+	}
+	return state
 }
 
 // replacement is the flags that name the key which comes in.
@@ -67,6 +83,30 @@ func (r *replacement) key(a *app) (string, error) {
 		return r.did, nil
 	}
 	return a.makeKey(r.file)
+}
+
+// keyFor is key for a purpose. What the node does not sign with is made by the signer program, where nothing else is said.
+func (r *replacement) keyFor(a *app, purpose string) (string, error) {
+	did, err := r.key(a)
+	if did != "" || err != nil || nodeSigns(purpose) {
+		return did, err
+	}
+	p, err := a.signer.open(a)
+	switch {
+	case err != nil:
+		return "", err
+	case p == nil:
+		return "", usage("which key comes in? Say --new-key FILE to make one, --to DID, or --signer COMMAND for a program that makes it")
+	case a.dryRun: // nothing is made for it
+		public, _, err := ed25519.GenerateKey(rand.Reader)
+		return didkey.Encode(public), err
+	}
+	return p.Make(purpose)
+}
+
+// nodeSigns says whether the node makes and holds the keys for a purpose.
+func nodeSigns(purpose string) bool {
+	return purpose == events.PurposeEvent || purpose == events.PurposeDocument || purpose == events.PurposeCheckpoint
 }
 
 func (a *app) keyRegister() *cobra.Command {
@@ -93,7 +133,7 @@ func (a *app) keyRegister() *cobra.Command {
 		},
 	})
 	r.flags(c)
-	c.Flags().StringVar(&purpose, "purpose", events.PurposeCredential, "credential, event, document, root or operator")
+	c.Flags().StringVar(&purpose, "purpose", events.PurposeCredential, "credential, event, checkpoint or attestor")
 	c.Flags().StringVar(&user, "user", "", "the `key` of the user who signs with it")
 	_ = c.RegisterFlagCompletionFunc("user", a.complete(subjects))
 	return c
@@ -103,35 +143,112 @@ func (a *app) keyRotate() *cobra.Command {
 	var r replacement
 	var out secretFlag
 	c := a.writes(&cobra.Command{
-		Use:   "rotate OLD|NAME",
+		Use:   "rotate PURPOSE|OLD|NAME",
 		Short: "Replace a key by another, or the secret of an API key",
-		Long: `Replace a key by another. The root key and the operator's key sign their own replacement: name the old one's file
-with --key.
+		Long: `Replace a key by another: the one that now serves the PURPOSE event, document, checkpoint, root or operator, the
+credential that you sign with by the word credential, or any by its DID.
+
+The node makes the keys that it signs with itself: for events, documents and checkpoints. Others are made in a file with
+--new-key, or by the program that --signer names. The root key and the operator's key sign their own replacement: with
+--data they are found in DIR/keys; else name the old one's file, or with --signer its DID, with --key.
+
+What a key signed until then stays as right as it was. A checkpoint key signs beside the new one until it is revoked, which
+the ledger does by itself after seven days.
 
 By its NAME an API key gets another secret, which is shown once; the one before works no more.`,
+		Example: `  permledger key rotate event --reason "yearly"
+  permledger key rotate root --new-key new-root.key`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(s *session) error {
-				if old, err := a.apiKey(c.Context(), s, args[0]); err != nil {
+				old, purpose, err := a.serving(c.Context(), s, args[0])
+				if err != nil {
 					return err
-				} else if old != "" {
+				}
+				if purpose == "" {
+					if old, err = a.apiKey(c.Context(), s, args[0]); err != nil {
+						return err
+					}
 					made, err := out.make(a)
 					if err != nil {
 						return err
 					}
 					return a.showing(c.Context(), s, made, out, args[0], wire.Intent{Kind: wire.RotateKey, Old: old, Key: made.DID()})
 				}
-				did, err := r.key(a)
+				if err := a.itself(s.org, old, purpose); err != nil {
+					return err
+				}
+				did, err := r.keyFor(a, purpose)
 				if err != nil {
 					return err
 				}
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.RotateKey, Old: args[0], Key: did})
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.RotateKey, Old: old, Key: did})
 			})
+		},
+		ValidArgs: []string{
+			events.PurposeEvent, events.PurposeDocument, events.PurposeCheckpoint, events.PurposeRoot, events.PurposeOperator, events.PurposeCredential,
 		},
 	})
 	r.flags(c)
 	out.flag(c)
 	return c
+}
+
+// serving gives the key that somebody names by its purpose or its DID, and what it is for; no purpose where it is the name of
+// an API key.
+func (a *app) serving(ctx context.Context, s *session, named string) (did, purpose string, err error) {
+	list, err := s.Keys(ctx, s.org)
+	if err != nil {
+		return "", "", fmt.Errorf("find the key %s: %w", named, err)
+	}
+	if named == events.PurposeCredential {
+		key, err := a.signingKey(s.org)
+		if err != nil {
+			return "", "", err
+		}
+		named = didOf(key)
+	}
+	for _, k := range list.Items {
+		switch {
+		case k.DID == named:
+			did, purpose = k.DID, k.Purpose
+		case k.APIKey && k.Subject == named && k.Revoked == 0:
+			if purpose != "" {
+				return "", "", usage("%s is an API key and a purpose: name the key by its DID, which `permledger key ls` shows", named)
+			}
+			return "", "", nil
+		case k.Purpose == named && k.Subject == "" && k.Revoked == 0 && k.Current:
+			did, purpose = k.DID, k.Purpose
+		}
+	}
+	if purpose == "" && strings.HasPrefix(named, "did:") {
+		return named, events.PurposeCredential, nil // the ledger says that it is none
+	}
+	return did, purpose, nil
+}
+
+// itself has a root or operator key sign its own replacement, where none was named that signs: the signer program's, else
+// the file's.
+func (a *app) itself(org, did, purpose string) error {
+	if purpose != events.PurposeRoot && purpose != events.PurposeOperator {
+		return nil
+	}
+	a.signs = purpose
+	if a.key != "" {
+		return nil
+	}
+	has, err := a.signer.has(a, did)
+	switch {
+	case err != nil:
+		return err
+	case has:
+		a.key = did
+	case a.data != "" && purpose == events.PurposeRoot:
+		a.key = rootKeyFile(a.data, org)
+	case a.data != "":
+		a.key = operatorKeyFile(a.data)
+	}
+	return nil
 }
 
 func (a *app) keySucceed() *cobra.Command {
@@ -142,8 +259,12 @@ func (a *app) keySucceed() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.with(c.Context(), func(s *session) error {
-				if a.key == "" && a.data != "" {
-					a.key = rootKeyFile(a.data, s.org)
+				root, _, err := a.serving(c.Context(), s, events.PurposeRoot)
+				if err == nil {
+					err = a.itself(s.org, root, events.PurposeRoot)
+				}
+				if err != nil {
+					return err
 				}
 				did, err := r.key(a)
 				if err != nil {
@@ -180,13 +301,50 @@ func (a *app) keyRevoke() *cobra.Command {
 func (a *app) keyReport() *cobra.Command {
 	var from uint64
 	c := a.writes(&cobra.Command{
-		Use:   "report DID",
-		Short: "Report that others may have had a key: verify lists what it signed",
-		Args:  cobra.ExactArgs(1),
+		Use:   "report [PURPOSE|DID]",
+		Short: "Report that others may have had a key: verify lists what it signed. Without one: list the keys that were",
+		Args:  cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.do(c.Context(), wire.Intent{Kind: wire.ReportKey, Key: args[0], From: from})
+			if len(args) == 0 {
+				return a.with(c.Context(), func(s *session) error { return a.reported(c.Context(), s) })
+			}
+			return a.with(c.Context(), func(s *session) error {
+				did, purpose, err := a.serving(c.Context(), s, args[0])
+				if err == nil && purpose == "" {
+					err = exit(exitNotFound, "there is no key %q; `permledger key ls` lists them", args[0])
+				}
+				if err != nil {
+					return err
+				}
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.ReportKey, Key: did, From: from})
+			})
 		},
 	})
 	c.Flags().Uint64Var(&from, "from", 1, "the first `position` that is in doubt")
 	return c
+}
+
+// reported lists the keys that were reported.
+func (a *app) reported(ctx context.Context, s *session) error {
+	list, err := s.Keys(ctx, s.org)
+	if err != nil {
+		return fmt.Errorf("list the keys: %w", err)
+	}
+	list.Items = slices.DeleteFunc(list.Items, func(k wire.Key) bool { return k.Reported == 0 })
+	return answerList(a, list, func(w io.Writer) error {
+		if len(list.Items) == 0 {
+			_, err := fmt.Fprintln(w, "no key was reported")
+			return err
+		}
+		t := table{}
+		t.row("PURPOSE", "USER", "IN DOUBT FROM", "STATE", "DID")
+		for _, k := range list.Items {
+			t.row(k.Purpose, k.Subject, fmt.Sprint(k.Reported), stateOfKey(k), k.DID)
+		}
+		if err := t.writeTo(w, ""); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(w, "`permledger verify` lists what each signed from there on")
+		return err
+	})
 }

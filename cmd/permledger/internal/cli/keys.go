@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"cmp"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
@@ -8,7 +10,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/secret"
 	"github.com/permledger/permledger/node"
@@ -34,8 +38,11 @@ func rootKeyFile(dir, org string) string { return filepath.Join(dir, "keys", org
 func operatorKeyFile(dir string) string { return filepath.Join(dir, "keys", "operator.key") }
 
 // signingKey reads the key that signs what is changed in an organization.
-func (a *app) signingKey(org string) (ed25519.PrivateKey, error) {
+func (a *app) signingKey(org string) (crypto.Signer, error) {
 	file := a.keyNamed()
+	if strings.HasPrefix(file, didkey.Prefix) {
+		return a.heldKey(file)
+	}
 	if file == "" && a.data == "" && a.tokenFile == "" && isAPIKey(a.p.Env("PERMLEDGER_TOKEN")) {
 		file = a.p.Env("PERMLEDGER_TOKEN")
 	}
@@ -62,8 +69,24 @@ func (a *app) signingKey(org string) (ed25519.PrivateKey, error) {
 	return key, nil
 }
 
-// didOf names a private key's public key.
-func didOf(key ed25519.PrivateKey) string { return didkey.Encode(key.Public().(ed25519.PublicKey)) }
+// heldKey gives a key that the signer program has.
+func (a *app) heldKey(did string) (crypto.Signer, error) {
+	p, err := a.signer.open(a)
+	if err != nil {
+		return nil, err
+	}
+	if p == nil {
+		return nil, usage("--key %s: which program has this key? Say --signer COMMAND, or set PERMLEDGER_SIGNER; else name a file", did)
+	}
+	key, err := p.Key(did, cmp.Or(a.signs, events.PurposeCredential))
+	if err != nil {
+		return nil, fmt.Errorf("read the key to sign with: %w", err)
+	}
+	return key, nil
+}
+
+// didOf names the public key of what signs.
+func didOf(key crypto.Signer) string { return didkey.Encode(key.Public().(ed25519.PublicKey)) }
 
 // keyAt reads a key, or makes it where there is none: opening an organization can be done again after it was
 // interrupted, with the same keys.

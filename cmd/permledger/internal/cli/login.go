@@ -176,7 +176,7 @@ func (a *app) whoamiCommand() *cobra.Command {
 					return fmt.Errorf("whoami: %w", err)
 				}
 				if me.Subject == "" { // the operator of the machine is nobody; the key that signs is somebody's
-					if err := a.signer(c.Context(), s, &me); err != nil {
+					if err := a.signedBy(c.Context(), s, &me); err != nil {
 						return err
 					}
 				}
@@ -186,8 +186,8 @@ func (a *app) whoamiCommand() *cobra.Command {
 	})
 }
 
-// signer adds to an answer who the key is that changes are signed with; nobody, where there is none.
-func (a *app) signer(ctx context.Context, s *session, me *wire.Whoami) error {
+// signedBy adds to an answer who the key is that changes are signed with; nobody, where there is none.
+func (a *app) signedBy(ctx context.Context, s *session, me *wire.Whoami) error {
 	key, err := a.signingKey(s.org)
 	if err != nil && a.keyNamed() != "" {
 		return fmt.Errorf("whoami: %w", err)

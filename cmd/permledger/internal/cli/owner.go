@@ -10,6 +10,7 @@ import (
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/node"
 )
 
@@ -59,6 +60,9 @@ The key that signs is DIR/keys/operator.key, with --stop the owner's.`,
 			}
 			if !stop && a.key == "" && a.p.Env("PERMLEDGER_KEY") == "" && a.data != "" {
 				a.key = operatorKeyFile(a.data)
+			}
+			if !stop {
+				a.signs = events.PurposeOperator
 			}
 			return a.do(c.Context(), in)
 		},
