@@ -88,7 +88,7 @@ func TestKeysAreNeverPrinted(t *testing.T) {
 		spellings = append(spellings, seed, []byte(hex.EncodeToString(seed)), []byte(strings.ToUpper(hex.EncodeToString(seed))))
 		for shift := range 3 {
 			for _, alphabet := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-				spellings = append(spellings, []byte(alphabet.EncodeToString(seed[shift : shift+27])))
+				spellings = append(spellings, []byte(alphabet.EncodeToString(seed[shift:shift+27])))
 			}
 		}
 	})
