@@ -298,12 +298,11 @@ func damages() []damage {
 
 		{name: "checkpoints: deleted", do: remove(checkpoints)},
 		{name: "checkpoints: empty", do: func(d *damaged) error { return os.Truncate(checkpoints(d), 0) }},
-		{name: "checkpoints: a bit", do: func(d *damaged) error {
-			return edit(checkpoints(d), func(b []byte) []byte { return flip(d.rng.IntN(len(b)))(b) })
-		}},
-		{name: "checkpoints: a bit in the size of the last", do: func(d *damaged) error {
+		// What still reads as a checkpoint is no damage to the start, which believes only the newest: verify names it.
+		{name: "checkpoints: a bit in the size of the last", only: []string{Unproven}, do: func(d *damaged) error {
 			return edit(checkpoints(d), func(b []byte) []byte {
-				return flip(bytes.LastIndex(b, []byte("\n"+"localhost/"+Organization+"\n")) + len("localhost/"+Organization) + 2)(b)
+				origin := "\nlocalhost/" + Organization + "\n"
+				return flip(bytes.LastIndex(b, []byte(origin)) + len(origin))(b)
 			})
 		}},
 		{name: "checkpoints: the tail is cut", do: func(d *damaged) error { return edit(checkpoints(d), cutOff(1+d.rng.IntN(400))) }},
