@@ -29,7 +29,6 @@ type parcel struct {
 	*bundle.Source
 	question bundle.Question
 	position uint64
-	keys     []string // that sign the checkpoint
 	witness  map[string]time.Time
 }
 
