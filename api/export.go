@@ -176,7 +176,8 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 }
 
 // checkpoint gives the smallest one that covers the position and that enough witnesses cosigned, else one of just that
-// position, which nobody else has signed.
+// position, which nobody else has signed. One that only later keys signed would be of no use: the entries that name these
+// are not among those up to the position.
 func (e *exporting) checkpoint() (signed, error) {
 	ctx, cancel := context.WithTimeout(e.Context(), maxWait)
 	defer cancel()
@@ -184,11 +185,20 @@ func (e *exporting) checkpoint() (signed, error) {
 		return signed{}, noCheckpoint(err)
 	}
 	b, c, err := e.org.Log.Cosigned(e.at.Position)
+	if err == nil && !e.signedByThen(b) {
+		err = tlog.ErrNoCheckpoint
+	}
 	if errors.Is(err, tlog.ErrNoCheckpoint) || errors.Is(err, tlog.ErrNoWitnesses) {
 		c.Size = e.at.Position
 		b, err = e.org.Log.SignAt(c.Size)
 	}
 	return signed{b, c.Size}, noCheckpoint(err)
+}
+
+// signedByThen says whether a key signed a checkpoint that was the ledger's at the position already.
+func (e *exporting) signedByThen(checkpoint []byte) bool {
+	_, err := e.server.node.Policy(e.org, e.at.Position).Verify(checkpoint)
+	return err == nil || errors.Is(err, note.ErrQuorum)
 }
 
 // signed is a checkpoint of a size.

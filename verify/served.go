@@ -49,6 +49,9 @@ func Log(ctx context.Context, get Get, o Options) (*Report, error) {
 		return r, err
 	}
 	r.Checkpoint, err = checkpoint.judge(o, r.Source, f.root(), f.keys.at(l.of.Size), last)
+	if err == nil {
+		f.doubt()
+	}
 	return r, err
 }
 
