@@ -160,7 +160,7 @@ func (x *extract) around() error {
 	if err := x.claims(r.Source, c.Size); err != nil {
 		return err
 	}
-	if r.Checkpoint, err = checkpoint.judge(x.opts, r.Source, c.Root, x.keys.at(c.Size), x.last); err != nil {
+	if r.Checkpoint, err = checkpoint.judge(x.opts, r.Source, c.Root, x.keys.At(c.Size), x.last); err != nil {
 		return err
 	}
 	if err := x.packed.issuer(x.fold); err != nil {

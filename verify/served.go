@@ -48,7 +48,7 @@ func Log(ctx context.Context, get Get, o Options) (*Report, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Checkpoint, err = checkpoint.judge(o, r.Source, f.root(), f.keys.at(l.of.Size), last)
+	r.Checkpoint, err = checkpoint.judge(o, r.Source, f.root(), f.keys.At(l.of.Size), last)
 	return r, err
 }
 
