@@ -64,11 +64,7 @@ type extract struct {
 
 func (x *extract) all(ctx context.Context) error {
 	checkpoint := x.Checkpoint()
-	n, err := note.Parse(checkpoint)
-	if err != nil {
-		return &chain.BrokenError{File: fileCheckpoint, Check: CheckCheckpoint, Err: err}
-	}
-	c, err := note.ParseCheckpoint(n.Text)
+	_, c, err := note.ReadCheckpoint(checkpoint)
 	if err != nil {
 		return &chain.BrokenError{File: fileCheckpoint, Check: CheckCheckpoint, Err: err}
 	}
