@@ -84,6 +84,9 @@ func (p *packed) entries(ctx context.Context, o Options) (*Report, error) {
 		f.tiles = &tiles{kept: p}
 	}
 	_, err := f.run(ctx, p.raws())
+	if b := (*chain.BrokenError)(nil); p.Form() == bundle.Lines && errors.As(err, &b) && b.Check == chain.CheckPosition {
+		err = fmt.Errorf("%w (lines of one role or subject alone have no proofs: of that, export a bundle or a CAR file)", err)
+	}
 	if err == nil && p.Form() != bundle.Lines {
 		err = p.around(f)
 	}

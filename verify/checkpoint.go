@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ type Checkpoint struct {
 	Claimed   bool             // that policy came with the checkpoint: nobody but its sender says who these witnesses are
 	At        time.Time        // when it was vouched for, by Vouched
 	Vouched   string           // who says so: "witnesses", or "entry", which is the ledger itself
+	MaxAge    time.Duration    // that it was held against; 0: none
+	Unknown   []string         // whose lines stand under it too; no policy was there to say whether they hold
 }
 
 // A signedTree is a checkpoint to be held against the entries of a ledger.
@@ -71,7 +74,7 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 		return nil, &chain.BrokenError{File: c.file, Check: CheckCheckpoint,
 			Expected: fmt.Sprintf("the root of the first %d entries, %x", of.Size, root), Found: fmt.Sprintf("%x", of.Root)}
 	}
-	r := &Checkpoint{Checkpoint: of, At: last, Vouched: "entry"}
+	r := &Checkpoint{Checkpoint: of, At: last, Vouched: "entry", MaxAge: max(o.MaxAge, 0)}
 	if r.Keys, err = c.signers(n, origin, keys); err != nil {
 		return nil, err
 	}
@@ -87,6 +90,12 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 		r.Witnesses, r.Trusted = v.Witnesses, !r.Claimed
 		if vouched(r, v) {
 			r.Vouched = "witnesses"
+		}
+	} else {
+		for _, s := range n.Signatures {
+			if s.Name != origin && !slices.Contains(r.Unknown, s.Name) {
+				r.Unknown = append(r.Unknown, s.Name)
+			}
 		}
 	}
 	return r, c.fresh(o, r)
