@@ -123,7 +123,7 @@ func (p *packed) around(f *fold) error {
 	if err != nil {
 		return err
 	}
-	if r.Checkpoint, err = checkpoint.judge(f.opts, r.Source, root, f.keys.at(c.Size), last); err != nil {
+	if r.Checkpoint, err = checkpoint.judge(f.opts, r.Source, root, f.keys.At(c.Size), last); err != nil {
 		return err
 	}
 	f.doubt()

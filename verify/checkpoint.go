@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/events/canon"
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
@@ -52,11 +51,7 @@ type signedTree struct {
 
 // read gives what a checkpoint says, if it is this ledger's.
 func (c signedTree) read(origin string) (*note.Note, note.Checkpoint, error) {
-	n, err := note.Parse(c.raw)
-	if err != nil {
-		return nil, note.Checkpoint{}, c.broken(CheckCheckpoint, err)
-	}
-	of, err := note.ParseCheckpoint(n.Text)
+	n, of, err := note.ReadCheckpoint(c.raw)
 	if err != nil {
 		return nil, of, c.broken(CheckCheckpoint, err)
 	}
@@ -143,18 +138,10 @@ func vouched(r *Checkpoint, v *note.Verified) bool {
 
 // signers gives which of the ledger's keys signed. A signature that is said to be of one of them and is not makes all of it
 // worthless.
-func (c signedTree) signers(n *note.Note, origin string, keys []string) (signed []string, err error) {
-	for _, did := range keys {
-		public, err := didkey.Parse(did)
-		if err != nil {
-			return nil, c.broken(CheckSigner, err)
-		}
-		switch _, err := n.Verify(note.LogKey(origin, public)); {
-		case err == nil:
-			signed = append(signed, did)
-		case !errors.Is(err, note.ErrUnsigned):
-			return nil, c.broken(CheckSigner, err)
-		}
+func (c signedTree) signers(n *note.Note, origin string, keys []string) ([]string, error) {
+	signed, err := n.SignedBy(origin, keys)
+	if err != nil {
+		return nil, c.broken(CheckSigner, err)
 	}
 	if len(signed) > 0 {
 		return signed, nil

@@ -129,7 +129,7 @@ func (p *Pins) check(ctx context.Context, place string, src Source, kept *Pin) e
 	case err != nil:
 		return err
 	}
-	n, c, err := parse(raw)
+	n, c, err := note.ReadCheckpoint(raw)
 	if err != nil {
 		return fmt.Errorf("%w: its checkpoint cannot be read: %w", ErrUnproven, err)
 	}
@@ -152,15 +152,6 @@ func (p *Pins) check(ctx context.Context, place string, src Source, kept *Pin) e
 		p.keep(place, next)
 	}
 	return nil
-}
-
-func parse(raw []byte) (*note.Note, note.Checkpoint, error) {
-	n, err := note.Parse(raw)
-	if err != nil {
-		return nil, note.Checkpoint{}, err
-	}
-	c, err := note.ParseCheckpoint(n.Text)
-	return n, c, err
 }
 
 // first believes a ledger that is met for the first time: that the key which it names signs what it shows.
@@ -197,7 +188,7 @@ func compare(ctx context.Context, src Source, kept *Pin, n *note.Note, c note.Ch
 	}
 	next := *kept
 	next.Checkpoint = shown
-	_, was, err := parse([]byte(kept.Checkpoint))
+	_, was, err := note.ReadCheckpoint([]byte(kept.Checkpoint))
 	if err != nil {
 		return nil, fmt.Errorf("the checkpoint of %s that is kept: %w", kept.Origin, err)
 	}
