@@ -32,6 +32,7 @@ const ahead = 5 * time.Minute
 type Checkpoint struct {
 	note.Checkpoint
 	Keys      []string         // the ledger's checkpoint keys, as did:key, that signed it
+	Doubted   []string         // those of Keys that entries report as known to others
 	Trusted   bool             // the policy that was given takes it
 	Witnesses []note.Witnessed // who cosigned, by the policy that was given, else by the one that came with it
 	Claimed   bool             // that policy came with the checkpoint: nobody but its sender says who these witnesses are
@@ -90,7 +91,7 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 	if policy != nil {
 		v, err := policy.Verify(c.raw)
 		if err != nil && !(r.Claimed && errors.Is(err, note.ErrQuorum)) {
-			return nil, c.broken(CheckTrust, err)
+			return nil, c.broken(CheckTrust, replaced(err, r.Keys))
 		}
 		r.Witnesses, r.Trusted = v.Witnesses, !r.Claimed
 		if vouched(r, v) {
@@ -104,6 +105,15 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 		}
 	}
 	return r, c.fresh(o, r)
+}
+
+// replaced says of a checkpoint that the policy's key has not signed that the ledger's key at its size has: whoever keeps a
+// policy learns so that it is an old one. Whether the ledger did replace its key is for them to ask elsewhere.
+func replaced(err error, keys []string) error {
+	if !errors.Is(err, note.ErrUnsigned) {
+		return err
+	}
+	return fmt.Errorf("%w; %s signed it, which the entries name: where the ledger replaced its key, get a newer policy", err, strings.Join(keys, " and "))
 }
 
 // vouched takes the time at which witnesses vouched: that of the quorum, or where the policy asks for none, of the last of

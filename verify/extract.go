@@ -163,6 +163,7 @@ func (x *extract) around() error {
 	if r.Checkpoint, err = checkpoint.judge(x.opts, r.Source, c.Root, x.keys.at(c.Size), x.last); err != nil {
 		return err
 	}
+	x.doubt(r.Checkpoint)
 	if err := x.packed.issuer(x.fold); err != nil {
 		return err
 	}

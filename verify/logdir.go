@@ -117,6 +117,7 @@ func (l *logFiles) judge(f *fold) error {
 	}
 	root, _ := f.roots.Root(of.Size)
 	r.Checkpoint, err = newest.judge(f.opts, origin, root, f.keys.at(of.Size), at)
+	f.doubt(r.Checkpoint)
 	return err
 }
 

@@ -49,6 +49,7 @@ func Log(ctx context.Context, get Get, o Options) (*Report, error) {
 		return r, err
 	}
 	r.Checkpoint, err = checkpoint.judge(o, r.Source, f.root(), f.keys.at(l.of.Size), last)
+	f.doubt(r.Checkpoint)
 	return r, err
 }
 

@@ -69,6 +69,9 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 	if c.Trusted {
 		yes("The policy you gave trusts the key%s.", map[bool]string{true: ", and as many witnesses have signed as it asks for", false: "; it asks for no witness"}[len(c.Witnesses) > 0])
 	}
+	for _, key := range c.Doubted {
+		no("Who signed the checkpoint: an entry reports that others may have had the key %s by then.", key)
+	}
 	for _, w := range c.Witnesses {
 		say := yes
 		if c.Claimed {
@@ -133,6 +136,10 @@ func (r *Report) entryWords(no func(string, ...any)) {
 	}
 	no("When exactly things happened: times are those of the operator's clock. The order is proven.")
 	for _, s := range r.Suspects {
+		if s.Documents {
+			no("Who signed the documents of %s: the key %s, which signed them, was reported as known to others from entry %d on. The entries name the exact files.", positions(s.Positions), s.Key, s.From)
+			continue
+		}
 		no("Who signed %s: the key %s, which signed them, was reported as known to others from entry %d on.", positions(s.Positions), s.Key, s.From)
 	}
 	if r.Erased > 0 {
