@@ -3,11 +3,11 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/permledger/permledger/events/canon"
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
@@ -36,6 +36,8 @@ type Checkpoint struct {
 	Claimed   bool             // that policy came with the checkpoint: nobody but its sender says who these witnesses are
 	At        time.Time        // when it was vouched for, by Vouched
 	Vouched   string           // who says so: "witnesses", or "entry", which is the ledger itself
+	MaxAge    time.Duration    // that it was held against; 0: none
+	Unknown   []string         // whose lines stand under it too; no policy was there to say whether they hold
 	Doubted   []Suspect        // of Keys, those that were reported as known to others at this size already
 	Ahead     []string         // names of Witnesses whose time of signing is yet to come
 }
@@ -49,11 +51,7 @@ type signedTree struct {
 
 // read gives what a checkpoint says, if it is this ledger's.
 func (c signedTree) read(origin string) (*note.Note, note.Checkpoint, error) {
-	n, err := note.Parse(c.raw)
-	if err != nil {
-		return nil, note.Checkpoint{}, c.broken(CheckCheckpoint, err)
-	}
-	of, err := note.ParseCheckpoint(n.Text)
+	n, of, err := note.ReadCheckpoint(c.raw)
 	if err != nil {
 		return nil, of, c.broken(CheckCheckpoint, err)
 	}
@@ -78,7 +76,7 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 		return nil, &chain.BrokenError{File: c.file, Check: CheckCheckpoint,
 			Expected: fmt.Sprintf("the root of the first %d entries, %x", of.Size, root), Found: fmt.Sprintf("%x", of.Root)}
 	}
-	r := &Checkpoint{Checkpoint: of, At: last, Vouched: "entry"}
+	r := &Checkpoint{Checkpoint: of, At: last, Vouched: "entry", MaxAge: max(o.MaxAge, 0)}
 	if r.Keys, err = c.signers(n, origin, keys); err != nil {
 		return nil, err
 	}
@@ -94,6 +92,12 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 		r.Witnesses, r.Trusted = v.Witnesses, !r.Claimed
 		if vouched(r, v) {
 			r.Vouched = "witnesses"
+		}
+	} else {
+		for _, s := range n.Signatures {
+			if s.Name != origin && !slices.Contains(r.Unknown, s.Name) {
+				r.Unknown = append(r.Unknown, s.Name)
+			}
 		}
 	}
 	for _, w := range r.Witnesses {
@@ -134,18 +138,10 @@ func vouched(r *Checkpoint, v *note.Verified) bool {
 
 // signers gives which of the ledger's keys signed. A signature that is said to be of one of them and is not makes all of it
 // worthless.
-func (c signedTree) signers(n *note.Note, origin string, keys []string) (signed []string, err error) {
-	for _, did := range keys {
-		public, err := didkey.Parse(did)
-		if err != nil {
-			return nil, c.broken(CheckSigner, err)
-		}
-		switch _, err := n.Verify(note.LogKey(origin, public)); {
-		case err == nil:
-			signed = append(signed, did)
-		case !errors.Is(err, note.ErrUnsigned):
-			return nil, c.broken(CheckSigner, err)
-		}
+func (c signedTree) signers(n *note.Note, origin string, keys []string) ([]string, error) {
+	signed, err := n.SignedBy(origin, keys)
+	if err != nil {
+		return nil, c.broken(CheckSigner, err)
 	}
 	if len(signed) > 0 {
 		return signed, nil

@@ -209,7 +209,7 @@ type fold struct {
 	suspects map[string]uint64 // reported keys, with the first position in doubt
 	told     uint64            // the position of the last progress
 
-	keys      checkpointKeys
+	keys      chain.CheckpointKeys
 	issuer    document.Keys // that sign documents
 	did       string        // that the organization named
 	last      time.Time     // that the last entry says; of the fast pass see lastText

@@ -148,11 +148,7 @@ func (a *app) pinCommand() *cobra.Command {
 			}
 			list := []pinnedLedger{}
 			for _, k := range all {
-				n, err := note.Parse([]byte(k.Checkpoint))
-				if err != nil {
-					return err
-				}
-				c, err := note.ParseCheckpoint(n.Text)
+				_, c, err := note.ReadCheckpoint([]byte(k.Checkpoint))
 				if err != nil {
 					return err
 				}

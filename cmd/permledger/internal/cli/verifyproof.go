@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,10 +117,13 @@ func (p *proven) write(w io.Writer) error {
 	for _, line := range p.NotProven {
 		out.f("· not proven: %s\n", line)
 	}
-	if p.Verified {
-		out.f("VERIFIED\n")
-	} else {
+	switch {
+	case !p.Verified:
 		out.f("✗ %s\nNOT VERIFIED\n", p.Broken)
+	case p.Answer == decisions.No && p.By != "history": // nobody should take it for a no that was found right
+		out.f("VERIFIED: the ledger signed this no; whether it is right is not known\n")
+	default:
+		out.f("VERIFIED\n")
 	}
 	return out.err
 }
@@ -277,7 +281,7 @@ func (a *app) verifyDecision(ctx context.Context, p *proven, b []byte, f *proofF
 		return &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: o.Genesis, Found: genesis}
 	}
 	p.say("%s signed it", d.Key)
-	p.say("%s stand in the ledger, under a checkpoint of %d entries: %s", count(len(d.Entries), "entry", "entries"), v.Checkpoint.Size, list(d.Positions()))
+	p.say("%s in the ledger, under a checkpoint of %d entries: %s", count(len(d.Entries), "entry stands", "entries stand"), v.Checkpoint.Size, list(d.Positions()))
 	if d.Answer == decisions.Yes {
 		p.say("these entries alone give the yes, by the ledger's rules")
 	}
@@ -345,6 +349,9 @@ func (a *app) replay(f *proofFlags, org string) func(context.Context, verify.Opt
 		dir := f.ledger
 		if dataDirectory(dir) {
 			dir = filepath.Join(dir, "orgs", org)
+			if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+				return absent(f.ledger, org)
+			}
 		}
 		_, err := verify.Directory(ctx, dir, o)
 		return err
