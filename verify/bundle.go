@@ -85,7 +85,7 @@ func (p *packed) entries(ctx context.Context, o Options) (*Report, error) {
 	}
 	_, err := f.run(ctx, p.raws())
 	if b := (*chain.BrokenError)(nil); p.Form() == bundle.Lines && errors.As(err, &b) && b.Check == chain.CheckPosition {
-		err = fmt.Errorf("%w (lines of one role or subject alone have no proofs: of that, export a bundle or a CAR file)", err)
+		err = fmt.Errorf("%w (lines of one role or subject alone have no proofs: of that, export a bundle or a CAR file)", inBundle(p, err))
 	}
 	if err == nil && p.Form() != bundle.Lines {
 		err = p.around(f)
