@@ -126,6 +126,7 @@ func (p *packed) around(f *fold) error {
 	if r.Checkpoint, err = checkpoint.judge(f.opts, r.Source, root, f.keys.At(c.Size), last); err != nil {
 		return err
 	}
+	f.doubt()
 	if err := p.issuer(f); err != nil || r.Fast {
 		return err
 	}

@@ -38,6 +38,8 @@ type Checkpoint struct {
 	Vouched   string           // who says so: "witnesses", or "entry", which is the ledger itself
 	MaxAge    time.Duration    // that it was held against; 0: none
 	Unknown   []string         // whose lines stand under it too; no policy was there to say whether they hold
+	Doubted   []Suspect        // of Keys, those that were reported as known to others at this size already
+	Ahead     []string         // names of Witnesses whose time of signing is yet to come
 }
 
 // A signedTree is a checkpoint to be held against the entries of a ledger.
@@ -98,7 +100,22 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 			}
 		}
 	}
+	for _, w := range r.Witnesses {
+		if w.At.Sub(o.now()) > ahead {
+			r.Ahead = append(r.Ahead, w.Name)
+		}
+	}
 	return r, c.fresh(o, r)
+}
+
+// doubt notes which of the keys that signed a checkpoint others had by then, as entries say that are here.
+func (f *fold) doubt() {
+	c := f.report.Checkpoint
+	for _, did := range c.Keys {
+		if from, ok := f.suspects[did]; ok && from <= c.Size {
+			c.Doubted = append(c.Doubted, Suspect{Key: did, From: from})
+		}
+	}
 }
 
 // vouched takes the time at which witnesses vouched: that of the quorum, or where the policy asks for none, of the last of
@@ -141,15 +158,11 @@ func (c signedTree) fresh(o Options, r *Checkpoint) error {
 	if o.MaxAge <= 0 {
 		return nil
 	}
-	now := o.Now
-	if now.IsZero() {
-		now = time.Now()
-	}
 	by := "the last entry, for no witness vouches for it,"
 	if r.Vouched == "witnesses" {
 		by = "the last time that witnesses vouched for it"
 	}
-	switch age := now.Sub(r.At); {
+	switch age := o.now().Sub(r.At); {
 	case age > o.MaxAge:
 		return c.broken(CheckAge, fmt.Errorf("%w: %s was %s, more than %v ago", ErrStale, by, r.At.UTC().Format(canon.TimeLayout), o.MaxAge))
 	case age < -ahead:

@@ -159,6 +159,7 @@ func (x *extract) around() error {
 	if r.Checkpoint, err = checkpoint.judge(x.opts, r.Source, c.Root, x.keys.At(c.Size), x.last); err != nil {
 		return err
 	}
+	x.doubt()
 	if err := x.packed.issuer(x.fold); err != nil {
 		return err
 	}

@@ -2,11 +2,16 @@ package verify
 
 import "github.com/permledger/permledger/events"
 
-// noteKeys takes in what an entry does to the keys that sign something else than entries.
+// noteKeys takes in what an entry does to the keys that sign something else than entries, and which keys it reports.
 func (f *fold) noteKeys(e *events.Event) {
 	f.keys.Note(e)
 	f.issuer.Apply(e)
-	if d, ok := e.Data.(*events.OrganizationOpened); ok {
+	switch d := e.Data.(type) {
+	case *events.OrganizationOpened:
 		f.did = d.DID
+	case *events.KeyReported:
+		if from, known := f.suspects[d.Key]; !known || d.From < from {
+			f.suspects[d.Key] = d.From
+		}
 	}
 }

@@ -117,6 +117,9 @@ func (l *logFiles) judge(f *fold) error {
 	}
 	root, _ := f.roots.Root(of.Size)
 	r.Checkpoint, err = newest.judge(f.opts, origin, root, f.keys.At(of.Size), at)
+	if err == nil {
+		f.doubt()
+	}
 	return err
 }
 

@@ -161,7 +161,6 @@ var checked = []struct {
 			{old: "if r.Position == 0 {\n\t\treturn errors.New(\"verify", new: "if false {\n\t\treturn errors.New(\"verify"},
 			{old: "h != nil && h.Position > r.Position {\n\t\treturn &chain.BrokenError{", new: "false {\n\t\treturn &chain.BrokenError{"},
 			{old: "ok && s.position >= from {", new: "ok {"},
-			{old: "!known || d.From < from {", new: "!known || from == 0 {"},
 			{old: "keys[1] = en.Evidence.Key", new: ""},
 			{old: "if !r.Pinned {", new: "if false {"},
 			{old: "f.opts.Genesis != \"\" && !f.opts.ownGenesis", new: "f.opts.Genesis != \"\""},
@@ -305,6 +304,10 @@ var checked = []struct {
 			{old: "case *events.KeyReported:\n\t\tif old := k.beside(); old != nil && old.DID == d.Key {\n\t\t\told.Until = at", new: "case *events.KeyReported:\n\t\tif old := k.beside(); old != nil && old.DID == d.Key {"},
 			{old: "k.doubted = true", new: ""},
 			{old: "if old := k.beside(); old != nil {\n\t\told.Until = at", new: "if old := k.beside(); false {\n\t\told.Until = at"},
+		}},
+	{"verify/keys.go", `f\.suspects\[d\.Key\] =`, nil,
+		[]mutation{
+			{old: "!known || d.From < from {\n\t\t\tf.suspects[d.Key] =", new: "!known || from == 0 {\n\t\t\tf.suspects[d.Key] ="},
 		}},
 	{"verify/bundle.go", `&chain\.BrokenError\{|return broken\(`,
 		[]string{"return &chain.BrokenError{File: fileManifest, Check: CheckManifest,"},

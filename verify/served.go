@@ -45,6 +45,9 @@ func Log(ctx context.Context, get Get, o Options) (*Report, error) {
 		return r, err
 	}
 	r.Checkpoint, err = checkpoint.judge(o, r.Source, f.root(), f.keys.At(l.of.Size), last)
+	if err == nil {
+		f.doubt()
+	}
 	return r, err
 }
 

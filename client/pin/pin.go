@@ -245,6 +245,9 @@ func (k *Pin) signed(n *note.Note) error {
 	return result
 }
 
+// clocksApart is by how much the clock here may be behind a witness's.
+const clocksApart = 5 * time.Minute
+
 // fresh demands of a checkpoint what the policy does, and notes which is the newest that the witnesses vouched for.
 func (p *Pins) fresh(next *Pin, n *note.Note, c note.Checkpoint) error {
 	if p.o.Policy == nil {
@@ -275,7 +278,11 @@ func (p *Pins) fresh(next *Pin, n *note.Note, c note.Checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnproven, err)
 	}
-	if age := p.o.Now().Sub(v.At); p.o.MaxAge > 0 && !v.At.IsZero() && age > p.o.MaxAge {
+	switch age := p.o.Now().Sub(v.At); {
+	case p.o.MaxAge <= 0 || v.At.IsZero():
+	case age < -clocksApart: // else whoever has a witness's key makes it vouch for years to come
+		return stale(fmt.Sprintf("the witnesses vouched for it at %s, which is yet to come: a clock is wrong", v.At.Format(time.RFC3339)))
+	case age > p.o.MaxAge:
 		return stale(fmt.Sprintf("the witnesses vouched for it %s ago the last time, at %d entries; more than %s is too old",
 			age.Round(time.Second), v.Size, p.o.MaxAge))
 	}
