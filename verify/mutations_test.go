@@ -305,10 +305,7 @@ var checked = []struct {
 			{old: "k.doubted = true", new: ""},
 			{old: "if old := k.beside(); old != nil {\n\t\told.Until = at", new: "if old := k.beside(); false {\n\t\told.Until = at"},
 		}},
-	{"verify/keys.go", `f\.suspects\[d\.Key\] =`, nil,
-		[]mutation{
-			{old: "!known || d.From < from {\n\t\t\tf.suspects[d.Key] =", new: "!known || from == 0 {\n\t\t\tf.suspects[d.Key] ="},
-		}},
+	{"verify/keys.go", `!known`, nil, []mutation{{old: "!known || d.From < from {", new: "!known || from == 0 {"}}},
 	{"verify/bundle.go", `&chain\.BrokenError\{|return broken\(`,
 		[]string{"return &chain.BrokenError{File: fileManifest, Check: CheckManifest,"},
 		[]mutation{

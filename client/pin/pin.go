@@ -31,12 +31,16 @@ import (
 // ErrNone is what a [Source] gives where the ledger has no checkpoint, as one that was made before there were any.
 var ErrNone = errors.New("the ledger has no checkpoint")
 
+// ErrHidden is what a [Source] gives where the caller may not read the ledger's log.
+var ErrHidden = errors.New("the ledger does not show its checkpoint to this caller")
+
 // ErrUnproven says that the ledger did not give what shows that its checkpoint continues the one that is kept.
 var ErrUnproven = errors.New("the ledger does not show that its checkpoint continues the one that is kept")
 
 // A Source is a ledger as somebody serves it. Nothing it gives is believed.
 type Source interface {
-	// Checkpoint gives the newest checkpoint, as a signed note; [ErrNone] where there is none.
+	// Checkpoint gives the newest checkpoint, as a signed note; [ErrNone] where there is none, [ErrHidden] where it is not
+	// for the caller.
 	Checkpoint(ctx context.Context) ([]byte, error)
 	// Tile gives the 32*t.Width bytes of a hash tile.
 	Tile(ctx context.Context, t tree.Tile) ([]byte, error)
@@ -90,7 +94,8 @@ func Open(dir string, o Options) *Pins {
 const again = 50 * time.Millisecond
 
 // Check holds what a ledger shows at a place, a URL or a directory, against what is kept, and keeps what it shows. It is nil
-// too where the ledger has no checkpoint and never had any. Errors are an [*Error]; wrap [ErrUnproven] where the ledger
+// too where the ledger has no checkpoint and never had any, and where it does not show any to a caller who was never shown
+// one. Errors are an [*Error]; wrap [ErrUnproven] where the ledger
 // does not answer for what it shows; or are those of the source.
 func (p *Pins) Check(ctx context.Context, place string, src Source) error {
 	kept, err := p.at(place)
@@ -122,7 +127,7 @@ func (p *Pins) Check(ctx context.Context, place string, src Source) error {
 func (p *Pins) check(ctx context.Context, place string, src Source, kept *Pin) error {
 	raw, err := src.Checkpoint(ctx)
 	switch {
-	case errors.Is(err, ErrNone) && kept == nil:
+	case (errors.Is(err, ErrNone) || errors.Is(err, ErrHidden)) && kept == nil:
 		return nil
 	case errors.Is(err, ErrNone):
 		return &Error{Kind: Rollback, Known: kept, What: "it shows no checkpoint any more"}

@@ -26,10 +26,12 @@ import (
 
 const (
 	// thinEvery is how often old checkpoints are thinned out while a log is open, thinFirst how long after it was opened.
-	thinEvery = 24 * time.Hour
+	thinEvery = time.Hour
 	thinFirst = 10 * time.Minute
-	// thinAfter is how old a checkpoint without cosignatures is before no more than one a minute is kept.
-	thinAfter = 90 * 24 * time.Hour
+	// thinSeconds and thinMinutes are how old a checkpoint without cosignatures is before no more than one a second, and
+	// one a minute, is kept.
+	thinSeconds = time.Hour
+	thinMinutes = 24 * time.Hour
 	// thinWorth is how many bytes thinning out must save for the file to be written anew.
 	thinWorth = 1 << 20
 )
@@ -391,7 +393,7 @@ func linesOf(b []byte) (lines []string) {
 func (l *Log) thin(worth int64) error {
 	l.keep.Lock()
 	defer l.keep.Unlock()
-	t := thinning{before: l.c.Now().Add(-thinAfter), newest: l.kept.newest.Size}
+	t := thinning{now: l.c.Now(), newest: l.kept.newest.Size}
 	saves := int64(0)
 	if err := l.kept.read(func(r record, _ int) {
 		if !t.keeps(r) {
@@ -400,26 +402,30 @@ func (l *Log) thin(worth int64) error {
 	}); err != nil || saves <= worth {
 		return err
 	}
-	t = thinning{before: t.before, newest: t.newest}
+	t = thinning{now: t.now, newest: t.newest}
 	return l.kept.rewrite(t.keeps)
 }
 
-// thinning says what of old checkpoints is kept: all with cosignatures, of the others the first of each minute.
+// thinning says what of old checkpoints is kept: all with cosignatures, of the others the first of each second, or minute.
 type thinning struct {
-	before time.Time
+	now    time.Time
 	newest uint64
-	minute time.Time
+	last   time.Time // the second or minute of which one is kept
 }
 
 func (t *thinning) keeps(r record) bool {
-	if r.cosigned || !r.at.Before(t.before) || r.Size == t.newest {
+	span := time.Second
+	switch age := t.now.Sub(r.at); {
+	case r.cosigned || r.Size == t.newest || age <= thinSeconds:
 		return true
+	case age > thinMinutes:
+		span = time.Minute
 	}
-	minute := r.at.Truncate(time.Minute)
-	if minute.Equal(t.minute) {
+	at := r.at.Truncate(span)
+	if at.Equal(t.last) {
 		return false
 	}
-	t.minute = minute
+	t.last = at
 	return true
 }
 

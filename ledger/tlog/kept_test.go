@@ -209,6 +209,13 @@ func TestOldCheckpointsAreThinnedOut(t *testing.T) {
 		w.now = w.now.Add(10 * time.Second)
 		w.mu.Unlock()
 	}
+	const burst = 6 // in two seconds
+	for range burst {
+		w.write(1)
+		w.mu.Lock()
+		w.now = w.now.Add(time.Second / 3)
+		w.mu.Unlock()
+	}
 	sizes := func() (out []string) {
 		b, err := os.ReadFile(filepath.Join(w.dir, "log", "checkpoints"))
 		if err != nil {
@@ -222,12 +229,19 @@ func TestOldCheckpointsAreThinnedOut(t *testing.T) {
 		}
 		return out
 	}
-	if err := tlog.Thin(w.log, 0); err != nil || len(sizes()) != n+1 {
+	if err := tlog.Thin(w.log, 0); err != nil || len(sizes()) != n+burst+1 {
 		t.Fatalf("young checkpoints are thinned out to %d, %v", len(sizes()), err)
 	}
-	w.mu.Lock()
-	w.now = w.now.Add(91 * 24 * time.Hour)
-	w.mu.Unlock()
+	later := func(d time.Duration) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.now = w.now.Add(d)
+	}
+	later(2 * time.Hour)
+	if err := tlog.Thin(w.log, 0); err != nil || len(sizes()) != n+1+3 { // those of 31, and of the burst two and the newest
+		t.Fatalf("after hours they are thinned out to %d, %v", len(sizes()), err)
+	}
+	later(24 * time.Hour)
 	w.write(1)
 	if err := tlog.Thin(w.log, 0); err != nil {
 		t.Fatal(err)
@@ -241,7 +255,7 @@ func TestOldCheckpointsAreThinnedOut(t *testing.T) {
 			want = append(want, "31")
 		}
 	}
-	want = append(want, fmt.Sprint(n+1))
+	want = append(want, fmt.Sprint(n+burst+1))
 	if got := strings.Join(sizes(), " "); got != strings.Join(want, " ") {
 		t.Errorf("kept:\n%s\nwant:\n%s", got, strings.Join(want, " "))
 	}
