@@ -45,7 +45,11 @@ func Bundle(ctx context.Context, r io.ReaderAt, size int64, o Options) (*Report,
 	}
 	p := &packed{Reader: b, m: b.Manifest()}
 	report, err := p.verify(ctx, o)
-	return report, inBundle(p, err)
+	err = inBundle(p, err)
+	if b := (*chain.BrokenError)(nil); p.Form() == bundle.Lines && errors.As(err, &b) && b.Check == chain.CheckPosition {
+		err = fmt.Errorf("%w (lines of one role or subject alone have no proofs: of that, export a bundle or a CAR file)", err)
+	}
+	return report, err
 }
 
 // packed is a bundle that is verified.
