@@ -176,12 +176,18 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 }
 
 // checkpoint gives the smallest one that covers the position and that enough witnesses cosigned, else one of just that
-// position, which nobody else has signed.
+// position, which nobody else has signed. Before its first checkpoint key came, nothing in the export would name whoever
+// signed.
 func (e *exporting) checkpoint() (signed, error) {
 	ctx, cancel := context.WithTimeout(e.Context(), maxWait)
 	defer cancel()
 	if _, _, err := e.org.Log.Committed(ctx, e.at.Position); err != nil {
 		return signed{}, noCheckpoint(err)
+	}
+	if first := e.org.SignableFrom(e.at.Position); first > e.at.Position {
+		p := problemOf(http.StatusConflict, wire.CodeNotYet, fmt.Sprintf("At %d this ledger had no key for checkpoints yet: its first came at %d", e.at.Position, first))
+		p.Hint = fmt.Sprintf("Export as of %d, or later; the formats jsonl and csv need no checkpoint", first)
+		return signed{}, p
 	}
 	b, c, err := e.org.Log.Cosigned(e.at.Position)
 	if errors.Is(err, tlog.ErrNoCheckpoint) || errors.Is(err, tlog.ErrNoWitnesses) {

@@ -41,6 +41,9 @@ func (o *Org) Grown(ctx context.Context, older, newer uint64) (*note.Consistency
 	if _, _, err := o.committed(ctx, newer); err != nil {
 		return nil, err
 	}
+	if first := o.SignableFrom(older); first > older {
+		return nil, fmt.Errorf("%w for %d entries: the first signs for %d", ErrNoProof, older, first)
+	}
 	p := new(note.Consistency)
 	var err error
 	if p.Old, err = o.checkpointOf(older); err != nil {
@@ -60,6 +63,12 @@ func (o *Org) committed(ctx context.Context, position uint64) ([]byte, note.Chec
 		err = ErrNoProof
 	}
 	return b, c, err
+}
+
+// SignableFrom is [rules.State.SignableFrom] of the ledger as it is.
+func (o *Org) SignableFrom(size uint64) (least uint64) {
+	o.Fold.Read(func(s *rules.State) { least = s.SignableFrom(size) })
+	return least
 }
 
 // checkpointOf gives a checkpoint of just this size: the one that was cosigned, else one that is signed now.
@@ -113,7 +122,7 @@ func (n *Node) Decide(ctx context.Context, o *Org, q decision.Question, a access
 	}
 	b, c, err := o.Log.Cosigned(covering)
 	if err != nil {
-		if b, err = o.Log.SignAt(covering); err != nil {
+		if b, err = o.Log.SignAt(o.SignableFrom(covering)); err != nil {
 			return nil, false, fmt.Errorf("decide: %w", err)
 		}
 	}
