@@ -127,7 +127,7 @@ func (l *Log) Cosigned(covering uint64) ([]byte, note.Checkpoint, error) {
 		if err != nil {
 			return nil, note.Checkpoint{}, err
 		}
-		if l.c.Quorum(place.bytes) {
+		if l.c.Quorum(place.bytes) && l.signed(place) {
 			return place.bytes, place.Checkpoint, nil
 		}
 	}
