@@ -52,12 +52,15 @@ type LossError struct {
 
 func (e *LossError) Error() string {
 	why := e.Why
-	if text := lost(e.End, e.Last, e.Proofs); text != "" {
+	if text := e.Lost(); text != "" {
 		why += ": " + text
 	}
 	return fmt.Sprintf("%s: the history that verifies ends at %d, and %s; nothing was changed. Another copy may have the rest: a backup, a client's, a bundle. `permledger repair --org %s --accept-loss %d` accepts the end at %d, for ever",
 		e.Organization, e.End, why, e.Organization, e.End, e.End)
 }
+
+// Lost says which positions are lost, and what still proves that they existed; empty where it is not known that any are.
+func (e *LossError) Lost() string { return lost(e.End, e.Last, e.Proofs) }
 
 // Repair mends the copies of the ledgers in a directory that no server has open: it takes each entry from whichever copy
 // holds it and verifies, writes what is damaged anew beside the old, which is kept, and opens the ledgers once, which
