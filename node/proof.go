@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
@@ -47,7 +46,10 @@ func proofs(dir, origin string, end uint64, keys []string) (found []*Proof, err 
 	}
 	err = tlog.Read(filepath.Join(dir, "log"), origin, func(c note.Checkpoint, b []byte, at time.Time) {
 		n, err := note.Parse(b)
-		if err != nil || c.Size <= end || len(keys) > 0 && !signedBy(n, origin, keys) {
+		if err != nil || c.Size <= end {
+			return
+		}
+		if by, err := n.SignedBy(origin, keys); len(keys) > 0 && (err != nil || len(by) == 0) {
 			return
 		}
 		p := &Proof{Size: c.Size, Root: note.FormatHash(c.Root), Kept: at, Note: string(b)}
@@ -100,16 +102,6 @@ func (n *Node) published(p *prepared) error {
 	return fmt.Errorf("%w: %d events are here; %s", ledger.ErrRolledBack, have, lost(have, left[0].Size, left))
 }
 
-func signedBy(n *note.Note, origin string, dids []string) bool {
-	return slices.ContainsFunc(dids, func(did string) bool {
-		key, err := didkey.Parse(did)
-		if err == nil {
-			_, err = n.Verify(note.LogKey(origin, key))
-		}
-		return err == nil
-	})
-}
-
 // surveyed is what the checkpoints of a log are held against: the history that was found.
 type surveyed struct {
 	source string
@@ -138,7 +130,11 @@ var errUnsigned = errors.New("no key signed it that might")
 // found: that is no damage of the file, but of the history.
 func (h *surveyed) holds(c note.Checkpoint, b []byte) error {
 	n, err := note.Parse(b)
-	if err == nil && !signedBy(n, h.source, h.keys.At(min(c.Size, h.end))) {
+	if err != nil {
+		return err
+	}
+	by, err := n.SignedBy(h.source, h.keys.At(min(c.Size, h.end)))
+	if err == nil && len(by) == 0 {
 		err = errUnsigned
 	}
 	return err

@@ -56,6 +56,11 @@ func TestLogDirectory(t *testing.T) {
 		found    string
 	}{
 		{"a line of no record", edit(func(b []byte) []byte { return append([]byte("something\n"), b...) }), chain.CheckForm, 0, "1 lines"},
+		{"another time than the sum has", edit(func(b []byte) []byte { b[3] ^= 1; return b }), chain.CheckForm, 0, "not as it was written"},
+		{"a last record that is none", edit(func(b []byte) []byte {
+			b[bytes.LastIndex(b, []byte("— "))] ^= 4
+			return b
+		}), chain.CheckForm, 0, "behind the last one"},
 		{"a signature that is none", edit(func(b []byte) []byte {
 			n := last(b)
 			old := n.Signatures[0].String()

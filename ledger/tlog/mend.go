@@ -65,7 +65,7 @@ func (k *kept) begin() (*rewriting, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the checkpoints anew: %w", err)
 	}
-	return &rewriting{file: f, out: bufio.NewWriter(f), next: kept{path: k.path, origin: k.origin}}, nil
+	return &rewriting{file: f, out: bufio.NewWriter(f), next: kept{path: k.path, origin: k.origin, turn: k.turn}}, nil
 }
 
 // copy takes over what is to be kept of the old file between two places.

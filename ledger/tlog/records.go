@@ -152,11 +152,7 @@ func parseRecord(lines []string, origin string) (r record, ok bool) {
 	for _, line := range lines[1 : len(lines)-1] {
 		b = append(b, line...)
 	}
-	n, err := note.Parse(b)
-	if err != nil {
-		return r, false
-	}
-	c, err := note.ParseCheckpoint(n.Text)
+	n, c, err := note.ReadCheckpoint(b)
 	if err != nil || c.Origin != origin {
 		return r, false
 	}

@@ -1,6 +1,7 @@
 package tlog
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -10,9 +11,11 @@ const (
 	// after it was opened.
 	thinEvery = time.Hour
 	thinFirst = 10 * time.Minute
-	// thinAfter is how old a checkpoint without cosignatures is before no more than one a minute is kept. Nobody needs them:
-	// what a client holds is held against the tree, and one of any size is signed again when it is asked for.
-	thinAfter = time.Hour
+	// toSecondly and toMinutely are how old a checkpoint without cosignatures is before no more than one a second, and
+	// one a minute, is kept. Nobody needs them: what a client holds is held against the tree, and one of any size is signed
+	// again when it is asked for.
+	toSecondly = time.Hour
+	toMinutely = 24 * time.Hour
 	// thinWorth is how many bytes thinning out must save for the file to be written anew, and thinShare, which part of it:
 	// so all the writing is a few times what is kept.
 	thinWorth = 1 << 20
@@ -42,7 +45,7 @@ func (l *Log) thin(worth, share int64) error {
 	l.keep.Lock()
 	old := l.kept
 	l.keep.Unlock()
-	t := thinning{before: l.c.Now().Add(-thinAfter), newest: old.newest.Size}
+	t := thinning{now: l.c.Now(), newest: old.newest.Size}
 	again := t
 	saves := int64(0)
 	bad, err := old.read(0, old.end, func(r record) {
@@ -63,25 +66,32 @@ func (l *Log) thin(worth, share int64) error {
 	w.copy(&old, 0, old.end, again.keeps)
 	l.keep.Lock()
 	defer l.keep.Unlock()
+	if err := l.shortened(); err != nil || l.kept.turn != old.turn {
+		return errors.Join(err, w.file.Close()) // it is another file now
+	}
 	w.copy(&l.kept, old.end, l.kept.end, func(record) bool { return true })
 	return w.end(&l.kept)
 }
 
-// thinning says what of old checkpoints is kept: all with cosignatures, of the others the first of each minute, and the newest.
+// thinning says what of old checkpoints is kept: all with cosignatures, of the others the first of each second, or minute.
 type thinning struct {
-	before time.Time
+	now    time.Time
 	newest uint64
-	minute time.Time
+	last   time.Time // the second or minute of which one is kept
 }
 
 func (t *thinning) keeps(r record) bool {
-	if r.cosigned || !r.at.Before(t.before) || r.Size == t.newest {
+	span := time.Second
+	switch age := t.now.Sub(r.at); {
+	case r.cosigned || r.Size == t.newest || age <= toSecondly:
 		return true
+	case age > toMinutely:
+		span = time.Minute
 	}
-	minute := r.at.Truncate(time.Minute)
-	if minute.Equal(t.minute) {
+	at := r.at.Truncate(span)
+	if at.Equal(t.last) {
 		return false
 	}
-	t.minute = minute
+	t.last = at
 	return true
 }
