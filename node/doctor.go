@@ -60,6 +60,7 @@ func Examine(ctx context.Context, dir string, minFree uint64) ([]Finding, error)
 	if err != nil {
 		return nil, fmt.Errorf("examine %s: %w", dir, err)
 	}
+	x.host = m.Host
 	x.ok("directory", "", "format %d, host %s", m.Format, m.Host)
 	x.holder()
 	x.files()
@@ -119,12 +120,14 @@ func (x *examination) organization(ctx context.Context, name string) {
 	j, damage, err := journal.Salvage(filepath.Join(dir, "journal"), journal.Options{})
 	if err != nil {
 		judge("journal", err)
+		x.lost(ctx, name)
 		return
 	}
 	var refusal error // of the next start
 	if genesis.CID != "" && !x.running && !x.remote {
 		if refusal = x.refusal(ctx, name, genesis); refusal != nil {
 			judge("start", fmt.Errorf("it is refused: %w", refusal))
+			x.lost(ctx, name)
 		}
 	}
 	next := func(does string) string {
@@ -149,6 +152,7 @@ func (x *examination) organization(ctx context.Context, name string) {
 		x.stream(name, j, judge, next)
 	}
 	x.history(ctx, name, j, genesis, head, judge)
+	x.kept(name, genesis.Source)
 	x.leftovers(name)
 }
 
@@ -211,8 +215,9 @@ func (x *examination) leftovers(name string) {
 		return
 	}
 	inJournal, _ := os.ReadDir(filepath.Join(x.orgDir(name), "journal"))
+	inLog, _ := os.ReadDir(filepath.Join(x.orgDir(name), "log"))
 	var aside []string
-	for _, e := range append(entries, inJournal...) {
+	for _, e := range slices.Concat(entries, inJournal, inLog) {
 		switch file := e.Name(); {
 		case strings.HasSuffix(file, "unsynced"):
 			x.add("unsynced", name, FindingWarn, "look at the disk; the next start copies the file before it trusts it", "%s: a sync failed", file)

@@ -34,7 +34,8 @@ func (n *Node) newLog(o *Org) (*tlog.Log, error) {
 				n.log.Debug("a checkpoint is not announced on NATS", "organization", o.ID, "error", err)
 			}
 		},
-		Now: n.opts.Now, Logger: n.log,
+		Mended: func(what, kept string) { n.note(o.ID, Mended{What: what, Kept: kept}) },
+		Joined: n.cluster != nil, Now: n.opts.Now, Logger: n.log,
 	}), nil
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tlog"
+	"github.com/permledger/permledger/ledger/tree"
 )
 
 // A Proof is a checkpoint that a log has kept of events which no copy holds any more: it proves that they existed, and
@@ -100,18 +102,52 @@ func (n *Node) published(p *prepared) error {
 	return fmt.Errorf("%w: %d events are here; %s", ledger.ErrRolledBack, have, lost(have, left[0].Size, left))
 }
 
-// surveyedKeys gives the keys that sign checkpoints at the end of what was found of a history.
-func surveyedKeys(ctx context.Context, s *ledger.Survey) ([]string, error) {
-	var keys chain.CheckpointKeys
+// surveyed is what the checkpoints of a log are held against: the history that was found.
+type surveyed struct {
+	source string
+	end    uint64
+	keys   chain.CheckpointKeys
+	roots  tree.Roots
+}
+
+func survey(ctx context.Context, s *ledger.Survey) (*surveyed, error) {
+	h := &surveyed{source: s.Source, end: s.Head.Position}
 	for raw, err := range s.Entries(ctx) {
 		if err != nil {
 			return nil, err
 		}
+		h.roots.Append(tree.Leaf(raw))
 		if p := chain.Load(raw); p.Err == nil {
-			keys.Note(p.Entry.Event)
+			h.keys.Note(p.Entry.Event)
 		}
 	}
-	return keys.At(s.Head.Position), nil
+	return h, nil
+}
+
+var errUnsigned = errors.New("no key signed it that might")
+
+// holds says what is wrong with a kept checkpoint; nil also for one that was signed of more, or other, entries than were
+// found: that is no damage of the file, but of the history.
+func (h *surveyed) holds(c note.Checkpoint, b []byte) error {
+	n, err := note.Parse(b)
+	if err != nil {
+		return err
+	}
+	by, err := n.SignedBy(h.source, h.keys.At(min(c.Size, h.end)))
+	if err == nil && len(by) == 0 {
+		err = errUnsigned
+	}
+	return err
+}
+
+// forked names a checkpoint that was signed of other entries.
+func (h *surveyed) forked(dir string) (err error) {
+	failed := tlog.Read(filepath.Join(dir, "log"), h.source, func(c note.Checkpoint, b []byte, _ time.Time) {
+		if root, ok := h.roots.Root(c.Size); ok && root != c.Root && err == nil && h.holds(c, b) == nil {
+			err = fmt.Errorf("%w: the first %d entries have the root %x, a checkpoint of them was signed with %x", tlog.ErrForked, c.Size, root[:8], c.Root[:8])
+		}
+	})
+	return errors.Join(failed, err)
 }
 
 // lost says which positions no copy holds, and what still proves that they existed.

@@ -16,6 +16,7 @@ import (
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/tlog"
 )
 
 // RepairOptions say what to repair. The zero value mends what can be mended without loss, in all organizations.
@@ -51,12 +52,15 @@ type LossError struct {
 
 func (e *LossError) Error() string {
 	why := e.Why
-	if text := lost(e.End, e.Last, e.Proofs); text != "" {
+	if text := e.Lost(); text != "" {
 		why += ": " + text
 	}
 	return fmt.Sprintf("%s: the history that verifies ends at %d, and %s; nothing was changed. Another copy may have the rest: a backup, a client's, a bundle. `permledger repair --org %s --accept-loss %d` accepts the end at %d, for ever",
 		e.Organization, e.End, why, e.Organization, e.End, e.End)
 }
+
+// Lost says which positions are lost, and what still proves that they existed; empty where it is not known that any are.
+func (e *LossError) Lost() string { return lost(e.End, e.Last, e.Proofs) }
 
 // Repair mends the copies of the ledgers in a directory that no server has open: it takes each entry from whichever copy
 // holds it and verifies, writes what is damaged anew beside the old, which is kept, and opens the ledgers once, which
@@ -155,6 +159,8 @@ type plan struct {
 	private string
 	loss    string // what is accepted
 	signed  string // why the checkpoints are set aside
+	kept    string // what is wrong with some of them
+	history *surveyed
 }
 
 // plan looks at what there is, and says what is to be done; nil where the organization was never opened.
@@ -229,11 +235,13 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 	case conf != nil:
 		return nil, conf
 	}
-	keys, err := surveyedKeys(ctx, p.survey)
-	if err != nil {
+	if p.history, err = survey(ctx, p.survey); err != nil {
 		return nil, err
 	}
-	left, err := proofs(dir, p.survey.Source, end, keys)
+	if err := p.history.forked(dir); err != nil {
+		return nil, n.damage(name, err)
+	}
+	left, err := proofs(dir, p.survey.Source, end, p.history.keys.At(end))
 	if err != nil {
 		return nil, err
 	}
@@ -249,6 +257,14 @@ func (n *Node) plan(ctx context.Context, name string, o RepairOptions) (*plan, e
 	p.loss = lossOf(p, head, signed, whole && inJournal == end && streamWhole && inStream == end && !missing)
 	if p.loss != "" && signed > end {
 		p.signed = fmt.Sprintf("the log has signed checkpoints up to event %d, which whoever has one will hold against it", signed)
+	}
+	if p.signed == "" {
+		if p.kept, err = tlog.Flawed(filepath.Join(dir, "log"), p.survey.Source, p.history.holds); err != nil {
+			return nil, err
+		}
+	}
+	if p.kept != "" {
+		p.kept = "kept checkpoints are damaged: " + p.kept
 	}
 	if p.loss != "" && o.AcceptLoss != end {
 		return nil, &LossError{name, end, p.loss, last, left}

@@ -13,6 +13,7 @@ import (
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/private"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/ledger/tlog"
 )
 
 // freshJournal is where a journal is written before it takes the place of the old one.
@@ -45,6 +46,9 @@ func (n *Node) carryOut(ctx context.Context, p *plan, dry bool) error {
 		}},
 		{p.signed, "they are set aside, and new ones are signed", n.aside(p.name, "checkpoints-aside-"), func(kept string) error {
 			return os.Rename(filepath.Join(dir, "log", "checkpoints"), kept)
+		}},
+		{p.kept, "those that hold are kept on, and what is missing at the end is signed again", n.aside(p.name, "checkpoints-aside-"), func(kept string) error {
+			return tlog.Mend(filepath.Join(dir, "log"), p.survey.Source, kept, p.history.holds)
 		}},
 	} {
 		if s.why == "" {

@@ -65,10 +65,10 @@ func (l *logFiles) judge(f *fold) error {
 	var refused error // the last one that the policy did not take
 	var last uint64
 	origin := r.Source
-	err := tlog.Kept(io.NewSectionReader(l.kept, 0, l.size), origin, func(b []byte, of note.Checkpoint, damaged int) error {
-		if damaged > 0 {
-			return &chain.BrokenError{File: fileKept, Check: chain.CheckForm, Expected: "one note behind the other",
-				Found: fmt.Sprintf("%d lines before the one of size %d that are none", damaged, of.Size)}
+	behind, err := tlog.ReadKept(io.NewSectionReader(l.kept, 0, l.size), origin, func(k tlog.Kept) error {
+		b, of := k.Note, k.Checkpoint
+		if k.Damaged > 0 {
+			return malformedKept("%d lines before the one of size %d that are none", k.Damaged, of.Size)
 		}
 		c := signedTree{raw: b, file: fileKept}
 		if root, ok := f.roots.Root(of.Size); !ok {
@@ -85,6 +85,9 @@ func (l *logFiles) judge(f *fold) error {
 		if err != nil {
 			return err
 		}
+		if !k.Sound {
+			return malformedKept("the one of size %d in a record that is not as it was written", of.Size)
+		}
 		r.Kept++
 		last = max(last, of.Size)
 		if f.opts.Trust != nil {
@@ -99,6 +102,8 @@ func (l *logFiles) judge(f *fold) error {
 	switch {
 	case err != nil:
 		return err
+	case behind > 0:
+		return malformedKept("%d lines behind the last one that are none", behind)
 	case r.Kept == 0:
 		return unsigned(f.opts)
 	case newest.raw == nil:
@@ -121,6 +126,10 @@ func (l *logFiles) judge(f *fold) error {
 		f.doubt()
 	}
 	return err
+}
+
+func malformedKept(found string, args ...any) error {
+	return &chain.BrokenError{File: fileKept, Check: chain.CheckForm, Expected: "one note behind the other", Found: fmt.Sprintf(found, args...)}
 }
 
 // lost looks whether a tile is not there that a published checkpoint needs.

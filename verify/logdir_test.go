@@ -13,6 +13,7 @@ import (
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/note"
+	"github.com/permledger/permledger/ledger/tlog"
 	"github.com/permledger/permledger/ledger/tree"
 	"github.com/permledger/permledger/verify"
 )
@@ -55,6 +56,11 @@ func TestLogDirectory(t *testing.T) {
 		found    string
 	}{
 		{"a line of no record", edit(func(b []byte) []byte { return append([]byte("something\n"), b...) }), chain.CheckForm, 0, "1 lines"},
+		{"another time than the sum has", edit(func(b []byte) []byte { b[3] ^= 1; return b }), chain.CheckForm, 0, "not as it was written"},
+		{"a last record that is none", edit(func(b []byte) []byte {
+			b[bytes.LastIndex(b, []byte("— "))] ^= 4
+			return b
+		}), chain.CheckForm, 0, "behind the last one"},
 		{"a signature that is none", edit(func(b []byte) []byte {
 			n := last(b)
 			old := n.Signatures[0].String()
@@ -68,7 +74,7 @@ func TestLogDirectory(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.Root[3] ^= 1
-			return append(b, append([]byte("1\n"), append((&note.Note{Text: c.Text(), Signatures: n.Signatures}).Bytes(), '\n')...)...)
+			return append(b, tlog.Record(time.UnixMilli(1), (&note.Note{Text: c.Text(), Signatures: n.Signatures}).Bytes())...)
 		}), verify.CheckKept, perOrganization, "which was published"},
 		{"a history that was cut", func(t *testing.T, d *disk, _ string) {
 			d.cutJournal(t, perOrganization-1)
@@ -91,7 +97,7 @@ func TestLogDirectory(t *testing.T) {
 		dir := dataDirectory(t)
 		d := openDisk(t, dir, acme)
 		file := filepath.Join(d.org, "log", "checkpoints")
-		edit(func(b []byte) []byte { return append(b, "1781\nledger.exam"...) })(t, d, file)
+		edit(func(b []byte) []byte { return append(b, "1781000000000 0011223344556677\nledger.exam"...) })(t, d, file)
 		verified(t, dir, d.org)
 	})
 	t.Run("no checkpoint, and one is asked for", func(t *testing.T) {
@@ -150,7 +156,7 @@ func TestLogTiles(t *testing.T) {
 	write("genesis", []byte(`{"cid":"`+w.entries[0].CID()+`"}`))
 	publish := func(size uint64) {
 		bundletest.Checkpoint(t, p.Source, size)
-		write("log/checkpoints", append(append([]byte("1\n"), p.Checkpoint...), '\n'))
+		write("log/checkpoints", tlog.Record(time.UnixMilli(1), p.Checkpoint))
 	}
 	tile := func(index uint64) (string, []byte) {
 		of := tree.Tile{Index: index, Width: tree.TileWidth}

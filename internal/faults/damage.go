@@ -37,9 +37,13 @@ func (r DamageReport) String() string {
 // Damage does every damage of the table to copies of a data directory, rounds times, each time with other places and
 // another directory, of a server that was stopped or killed in turns, and demands of each what the table says.
 func Damage(ctx context.Context, o Options, rounds int) (DamageReport, error) {
+	return damageFrom(ctx, o, 0, rounds)
+}
+
+func damageFrom(ctx context.Context, o Options, first, rounds int) (DamageReport, error) {
 	report := DamageReport{Outcomes: map[Outcome]int{}}
 	var failed []error
-	for n := 0; n < rounds && ctx.Err() == nil; n++ {
+	for n := first; n < first+rounds && ctx.Err() == nil; n++ {
 		rng := rand.New(rand.NewPCG(o.Seed, 1000+uint64(n)))
 		base, err := newDamageBase(ctx, o, filepath.Join(o.Scratch, fmt.Sprintf("damage%d", n)), rng, n)
 		if err != nil {
@@ -48,6 +52,9 @@ func Damage(ctx context.Context, o Options, rounds int) (DamageReport, error) {
 		for _, c := range damages() {
 			if ctx.Err() != nil {
 				break
+			}
+			if o.Kinds != nil && !o.Kinds.MatchString(c.name) {
+				continue
 			}
 			if c.of != nil {
 				if _, err := os.Stat(c.of(&damaged{dir: filepath.Join(base.root, "whole")})); err != nil {
@@ -79,7 +86,7 @@ type damageBase struct {
 }
 
 // newDamageBase makes the directory of a round: the servers of every second one were killed, and two of
-// four have a stream of several blocks and a snapshot.
+// four have a stream of several blocks, a snapshot and full tiles.
 func newDamageBase(ctx context.Context, o Options, root string, rng *rand.Rand, round int) (*damageBase, error) {
 	b := &damageBase{root: root, crashed: round%2 == 1}
 	dir := filepath.Join(root, "whole")

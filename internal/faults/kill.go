@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type Options struct {
 	Program *Program
 	Seed    uint64
 	Scratch string                           // an empty directory to work in
+	Kinds   *regexp.Regexp                   // the damages that are done; nil: all
 	Keep    string                           // where failures are kept; empty: nowhere
 	Log     func(format string, args ...any) // how it goes, now and then
 }

@@ -148,7 +148,8 @@ func TestWaitersAskForTheHeadRecord(t *testing.T) {
 	}
 }
 
-// TestDamagedCheckpoints damages each byte of the file in turn: nothing that was changed is believed, and the log goes on.
+// TestDamagedCheckpoints damages each byte of the file in turn: it is said in one line, the file is kept aside, nothing that
+// was changed is believed, all others are kept, and the log goes on.
 func TestDamagedCheckpoints(t *testing.T) {
 	w := newWorld(t)
 	w.quorum = byWitness("w1")
@@ -164,6 +165,14 @@ func TestDamagedCheckpoints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var records [][]byte
+	for rest := kept; len(rest) > 0; {
+		to := bytes.Index(rest[bytes.Index(rest, []byte("\n\n"))+2:], []byte("\n\n")) + bytes.Index(rest, []byte("\n\n")) + 4
+		records, rest = append(records, rest[:to]), rest[to:]
+	}
+	if len(records) != 6 {
+		t.Fatalf("there are %d records", len(records))
+	}
 	step := 7
 	if os.Getenv("PERMLEDGER_LONG") != "" {
 		step = 1
@@ -174,10 +183,25 @@ func TestDamagedCheckpoints(t *testing.T) {
 		if err := os.WriteFile(path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		before := w.said.count("level=")
 		if err := w.open(); err != nil {
 			t.Fatalf("byte %d: %v", at, err)
 		}
 		w.await(13)
+		if n := w.said.count("level=") - before; n != 1 {
+			t.Fatalf("byte %d: %d lines are said\n%s", at, n, w.said)
+		}
+		again, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from := 0
+		for _, whole := range records {
+			if to := from + len(whole); (at < from || at >= to) && !bytes.Contains(again, whole) {
+				t.Fatalf("byte %d: the record of bytes %d to %d is lost", at, from, to)
+			}
+			from += len(whole)
+		}
 		b, c, _ := w.log.Latest()
 		if n, _ := note.Parse(b); c.Size != 13 {
 			t.Fatalf("byte %d: the newest is of %d", at, c.Size)
@@ -190,7 +214,13 @@ func TestDamagedCheckpoints(t *testing.T) {
 		w.log.Close()
 		asides, _ := filepath.Glob(path + "-aside-*")
 		for _, aside := range asides {
+			if b, err := os.ReadFile(aside); err != nil || !bytes.Equal(b, damaged) {
+				t.Fatalf("byte %d: what was there is not kept: %v", at, err)
+			}
 			_ = os.Remove(aside)
+		}
+		if len(asides) != 1 {
+			t.Fatalf("byte %d: %d files are set aside", at, len(asides))
 		}
 	}
 }
@@ -268,6 +298,159 @@ func TestOldCheckpointsAreThinnedOut(t *testing.T) {
 	w.whole()
 	if _, c, err := w.log.Cosigned(20); err != nil || c.Size != 31 {
 		t.Errorf("position 20 is covered by %d, %v", c.Size, err)
+	}
+}
+
+func TestDeletedCheckpoints(t *testing.T) {
+	w := newWorld(t)
+	w.mustOpen() // of a ledger without a history
+	w.write(3)
+	w.log.Close()
+	path := filepath.Join(w.dir, "log", "checkpoints")
+	kept, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := w.said.count("level="); n != 0 {
+		t.Fatalf("%d lines before anything happened:\n%s", n, w.said)
+	}
+	for i, do := range []func(string) error{os.Remove, func(path string) error { return os.Truncate(path, 0) }} {
+		if err := do(path); err != nil {
+			t.Fatal(err)
+		}
+		w.mustOpen()
+		w.await(3)
+		w.log.Close()
+		if n := w.said.count("no checkpoint is kept although"); n != i+1 {
+			t.Errorf("after %d it was said %d times:\n%s", i+1, n, w.said)
+		}
+		if again, err := os.ReadFile(path); err != nil || !bytes.Equal(again, kept) {
+			t.Errorf("it is signed anew as\n%s\nwant\n%s%v", again, kept, err)
+		}
+	}
+}
+
+// TestUnsignedCheckpoints puts checkpoints into the file that have a sum, and no signature of the ledger's: they are not
+// believed, not given to anybody, and those before them are.
+func TestUnsignedCheckpoints(t *testing.T) {
+	w := newWorld(t)
+	w.quorum = byWitness("w1")
+	w.mustOpen()
+	w.write(3)
+	w.write(3)
+	w.log.Close()
+	path := filepath.Join(w.dir, "log", "checkpoints")
+	kept, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := func(size uint64) []byte {
+		c := note.Checkpoint{Origin: origin, Size: size}
+		s, err := note.Sign(c.Text(), origin, signer("a stranger"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		by, err := note.Cosign(c.Text(), "w1", signer("w1"), w.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tlog.Record(w.now, (&note.Note{Text: c.Text(), Signatures: []note.Signature{s, by}}).Bytes())
+	}
+	// one that is older than the newest is found when it is asked for
+	if err := os.WriteFile(path, append(forged(2), kept...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.mustOpen()
+	if b, _, err := w.log.Cosigned(1); !errors.Is(err, tlog.ErrNoCheckpoint) {
+		t.Errorf("a forged checkpoint is given: %v\n%s", err, b)
+	}
+	w.log.Close()
+	// as the newest, at the start
+	if err := os.WriteFile(path, append(bytes.Clone(kept), forged(9)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.mustOpen()
+	if b, c, _ := w.log.Latest(); c.Size != 6 {
+		t.Errorf("the newest is\n%s", b)
+	}
+	w.log.Close()
+	if again, err := os.ReadFile(path); err != nil || !bytes.Equal(again, kept) {
+		t.Errorf("kept is\n%s\nwant\n%s%v", again, kept, err)
+	}
+	if n := w.said.count("is not signed with a key of this ledger"); n != 1 {
+		t.Errorf("it is said %d times:\n%s", n, w.said)
+	}
+}
+
+// TestThinnedOutMeanwhile writes while old checkpoints are thinned out: none that is young or cosigned is lost.
+func TestThinnedOutMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	w.quorum = byWitness("w1")
+	w.mustOpen()
+	for range 50 {
+		w.write(1)
+	}
+	w.mu.Lock()
+	w.now = w.now.Add(2 * time.Hour)
+	w.mu.Unlock()
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		for range 30 {
+			err = errors.Join(err, tlog.Thin(w.log, -1))
+		}
+		done <- err
+	}()
+	for i := range uint64(50) {
+		w.write(1)
+		if i%5 == 0 {
+			w.cosign("w1", 51+i)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	w.log.Close()
+	sizes := map[uint64]bool{}
+	if err := tlog.Read(filepath.Join(w.dir, "log"), origin, func(c note.Checkpoint, _ []byte, _ time.Time) { sizes[c.Size] = true }); err != nil {
+		t.Fatal(err)
+	}
+	for size := uint64(51); size <= 100; size++ {
+		if !sizes[size] {
+			t.Errorf("the checkpoint of size %d is lost", size)
+		}
+	}
+	if !sizes[1] || len(sizes) > 53 {
+		t.Errorf("%d are kept", len(sizes))
+	}
+	w.mustOpen()
+	for i := uint64(51); i <= 96; i += 5 {
+		if _, c, err := w.log.Cosigned(i); err != nil || c.Size != i {
+			t.Errorf("position %d is covered by %d, %v", i, c.Size, err)
+		}
+	}
+	if n := w.said.count("level="); n != 0 {
+		t.Errorf("it is said:\n%s", w.said)
+	}
+}
+
+// BenchmarkStart opens a log that keeps 100,000 checkpoints.
+func BenchmarkStart(b *testing.B) {
+	w := newWorld(b)
+	w.mustOpen()
+	w.write(3)
+	w.log.Close()
+	path := filepath.Join(w.dir, "log", "checkpoints")
+	one, err := os.ReadFile(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Repeat(one, 100_000), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		w.mustOpen()
+		w.log.Close()
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -79,8 +80,12 @@ type Config struct {
 	Urge func()
 	// Publish is given every checkpoint after it is kept. It must not wait for long. Nil: nobody is told.
 	Publish func(note []byte)
-	Now     func() time.Time // nil: time.Now
-	Logger  *slog.Logger     // nil: nothing is said
+	// Mended is told in one line what was mended in the directory, and where what was there before is kept. Nil: nobody is told.
+	Mended func(what, kept string)
+	// Joined says that the ledger may have come from other nodes, so that a directory without a log is nothing that was lost.
+	Joined bool
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: nothing is said
 }
 
 // Log is one organization's log. Its methods are safe for concurrent use.
@@ -92,6 +97,7 @@ type Log struct {
 	ended chan struct{} // the goroutine has ended
 	once  sync.Once
 	began bool
+	thins sync.WaitGroup
 
 	told sync.Mutex
 	head journal.Head // the newest that the ledger told of
@@ -165,6 +171,7 @@ func (l *Log) Open() error {
 		return fmt.Errorf("the log of %s: %w", l.c.Organization, err)
 	}
 	l.began = true
+	l.thins.Go(l.thinOut)
 	go l.run()
 	return nil
 }
@@ -172,16 +179,22 @@ func (l *Log) Open() error {
 // open looks at the newest checkpoint that is kept. Only where there is one does it wait for the tree: a ledger that is
 // old and has none yet gets its tiles while it runs.
 func (l *Log) open() error {
+	_, gone := os.Stat(l.c.Dir)
 	if err := l.openKept(); err != nil {
 		return err
 	}
-	newest, head := l.kept.newest, l.headed()
-	if newest.Size == 0 {
-		return nil
+	head := l.headed()
+	if l.kept.newest.Size > 0 && !l.signed(l.kept.newest) {
+		bad := flaws{1, fmt.Sprintf("the newest, of size %d, is not signed with a key of this ledger", l.kept.newest.Size)}
+		if err := l.leaveOut(bad, func(r record) bool { return l.signed(r.published) }); err != nil {
+			return err
+		}
 	}
-	if !l.signed(newest) {
-		l.log.Error("the newest checkpoint that is kept is not signed with a key of this ledger, and is not believed", "organization", l.c.Organization, "size", newest.Size)
-		l.kept.newest = published{}
+	newest := l.kept.newest
+	if newest.Size == 0 {
+		if signers, err := l.c.Signers(head.Position); head.Position > 0 && err == nil && len(signers) > 0 && !(l.c.Joined && gone != nil) {
+			l.missed(head)
+		}
 		return nil
 	}
 	if newest.Size > head.Position {
@@ -201,6 +214,15 @@ func (l *Log) open() error {
 	return nil
 }
 
+// missed says that no checkpoint is kept of a history that had them. Nothing is refused: they are no copy of any entry.
+func (l *Log) missed(head journal.Head) {
+	what := fmt.Sprintf("no checkpoint is kept although the history has a checkpoint key and goes up to event %d: the newest is signed anew; cosigned ones that were only here are gone, and the witnesses have what they cosigned", head.Position)
+	l.log.Error(what, "organization", l.c.Organization)
+	if l.c.Mended != nil {
+		l.c.Mended(what, "")
+	}
+}
+
 // signed says whether a checkpoint is signed with a key of the ledger.
 func (l *Log) signed(p published) bool {
 	n, err := note.Parse(p.bytes)
@@ -216,6 +238,7 @@ func (l *Log) Close() {
 		close(l.quit)
 		if l.began {
 			<-l.ended
+			l.thins.Wait()
 			if !l.halted {
 				_ = l.follow(l.headed()) // else the next start does it
 			}
@@ -227,20 +250,12 @@ func (l *Log) Close() {
 // run follows the head record.
 func (l *Log) run() {
 	defer close(l.ended)
-	thin := time.NewTimer(thinFirst)
-	defer thin.Stop()
 	var again <-chan time.Time
 	for {
 		var err error
 		select {
 		case <-l.quit:
 			return
-		case <-thin.C:
-			thin.Reset(thinEvery)
-			if err := l.thin(thinWorth); err != nil {
-				l.log.Warn("old checkpoints could not be thinned out", "organization", l.c.Organization, "error", err)
-			}
-			continue
 		case <-l.wake:
 		case <-again:
 		}

@@ -104,7 +104,7 @@ func TestKilledBetweenTwoTiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := bytes.LastIndex(kept, []byte("\n1200\n"))
-	for cut := at - len("1772366400000\n"+origin); cut < len(kept); cut += 11 {
+	for cut := at - len("1772366400000 0011223344556677\n"+origin); cut < len(kept); cut += 11 {
 		if err := os.WriteFile(filepath.Join(w.dir, "log", "checkpoints"), kept[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
