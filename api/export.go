@@ -172,22 +172,11 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 	return s, nil
 }
 
-// checkpoint gives the one under which the export stands. One that only later keys signed would be of no use: the entries
-// that name these are not among those up to the position.
+// checkpoint gives the one under which the export stands.
 func (e *exporting) checkpoint() ([]byte, error) {
 	ctx, cancel := context.WithTimeout(e.Context(), maxWait)
 	defer cancel()
-	b, err := e.org.Vouched(ctx, e.at.Position)
-	if err == nil && !e.signedByThen(b) {
-		b, err = e.org.Log.SignAt(e.at.Position)
-	}
-	return b, err
-}
-
-// signedByThen says whether a key signed a checkpoint that was the ledger's at the position already.
-func (e *exporting) signedByThen(checkpoint []byte) bool {
-	_, err := e.server.node.Policy(e.org, e.at.Position).Verify(checkpoint)
-	return err == nil || errors.Is(err, note.ErrQuorum)
+	return e.org.Vouched(ctx, e.at.Position)
 }
 
 // policy gives the policy that a verifier may start from: the keys of the log that may sign this checkpoint, and the node's

@@ -80,6 +80,7 @@ type suspect struct {
 	Key       string   `json:"key"`
 	From      uint64   `json:"from"`
 	Positions []uint64 `json:"positions"`
+	Documents bool     `json:"documents,omitempty"` // it signed the documents of these entries, and not the entries
 }
 
 // verdict is the answer of verify.
@@ -333,7 +334,7 @@ func report(r *verify.Report) verified {
 		Texts: r.Texts, Withheld: r.Withheld, Erased: r.Erased, Stream: r.Stream, Suspects: []suspect{}, Fast: r.Fast,
 	}
 	for _, s := range r.Suspects {
-		v.Suspects = append(v.Suspects, suspect{s.Key, s.From, s.Positions})
+		v.Suspects = append(v.Suspects, suspect{s.Key, s.From, s.Positions, s.Documents})
 	}
 	if x := r.Extract; x != nil {
 		v.Extract = &extract{x.Kind, x.ID, x.Entries, x.AsOf}
