@@ -68,6 +68,8 @@ type OrganizationHealth struct {
 	Error    string `json:"error,omitempty"` // why it does not
 	Do       string `json:"do,omitempty"`    // what to do about that, where it is known
 
+	// Unsigned: no checkpoint can be signed or kept now. Commands are recorded all the same, and the server's log says why.
+	Unsigned  bool          `json:"unsigned,omitempty"`
 	Witnesses *WitnessCount `json:"witnesses,omitempty"` // of its checkpoints; nil: it has none
 }
 

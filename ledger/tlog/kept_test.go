@@ -523,3 +523,26 @@ func TestEachCheckpointIsJudgedOnce(t *testing.T) {
 		t.Errorf("covered by %d, %v", c.Size, err)
 	}
 }
+
+// Given a log that cannot write its checkpoints, when entries are recorded, then the ledger goes on and the log says what is in
+// the way; once it can, it signs by itself.
+func TestCheckpointsThatCannotBeKept(t *testing.T) {
+	w := newWorld(t)
+	w.mustOpen()
+	w.write(10)
+	file := filepath.Join(w.dir, "log", "checkpoints")
+	if err := errors.Join(os.Rename(file, file+".before"), os.Mkdir(file, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	w.record(5)
+	w.log.Headed(w.head())
+	w.until("it says that no checkpoint can be kept", func() bool { return w.log.Err() != nil })
+	if _, c, _ := w.log.Latest(); c.Size != 10 || w.wasHalted() != nil {
+		t.Errorf("the newest checkpoint is of %d, halted: %v", c.Size, w.wasHalted())
+	}
+	if err := errors.Join(os.Remove(file), os.Rename(file+".before", file)); err != nil {
+		t.Fatal(err)
+	}
+	w.await(15)
+	w.until("nothing is in the way", func() bool { return w.log.Err() == nil })
+}

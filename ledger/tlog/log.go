@@ -115,6 +115,7 @@ type Log struct {
 	edges   [8][]tree.Hash // of each level, the hashes behind the last full tile
 	latest  published
 	noKey   bool
+	failing error         // why no checkpoint could be signed or kept the last time; nil: one could
 	changed chan struct{} // closed when there is another checkpoint or cosignature
 
 	keep sync.Mutex // over kept, held while it is written
@@ -260,7 +261,11 @@ func (l *Log) run() {
 		case <-again:
 		}
 		again = nil
-		if err = l.follow(l.headed()); err == nil {
+		err = l.follow(l.headed())
+		l.mu.Lock()
+		l.failing = err
+		l.mu.Unlock()
+		if err == nil {
 			if l.keyless {
 				again = time.After(keyless)
 			}
@@ -297,6 +302,13 @@ func (l *Log) follow(head journal.Head) error {
 		return fmt.Errorf("%w: %d entries, %x and %x", ErrDoubt, head.Position, root[:8], head.Root[:8])
 	}
 	return l.publish(note.Checkpoint{Origin: l.c.Origin, Size: head.Position, Root: head.Root})
+}
+
+// Err says why no checkpoint can be signed or kept now; nil: nothing is known to be in the way. The log tries again by itself.
+func (l *Log) Err() error {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.failing
 }
 
 func (l *Log) closing() bool {

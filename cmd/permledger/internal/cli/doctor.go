@@ -110,6 +110,10 @@ func asked(ctx context.Context, c *client.Client) (findings []node.Finding, stop
 			f.Level, f.Text, f.Do = node.FindingFail, "takes no more commands: "+o.Error, "stop the server, run `permledger doctor` on the directory, and start it again"
 		}
 		findings = append(findings, f)
+		if o.Unsigned {
+			findings = append(findings, node.Finding{Check: checkServer, Organization: o.ID, Level: node.FindingFail, Text: "can sign or keep no checkpoint now; commands are recorded all the same",
+				Do: "its log says why: space below orgs/" + o.ID + "/log, or the signer program. Until then commands end with STALE, unless PERMLEDGER_PINS=" + pinsOff})
+		}
 		if n := o.Witnesses; n != nil { // who they are is told only to who may read the organization
 			one, err := c.Organization(ctx, o.ID, client.Read{})
 			if err != nil {
