@@ -42,6 +42,7 @@ const (
 	whyDraft     = "nothing is recorded; whoever may not record the change is told so in the answer"
 	whyNode      = "it lists no organization but those that the caller is somebody in"
 	whyLog       = "hashes and signatures tell nothing of what entries say; who holds them holds the operator to them (`serve --private-log` lets only those read them who may read the history)"
+	whyPolicy    = "public keys, and who cosigns: what the public checkpoint is checked with, by whoever has no other right either"
 	whyInvited   = "whoever has the code of an invitation is nobody yet; the code's own signature is what is judged"
 )
 
@@ -88,7 +89,7 @@ func Routes() []Route {
 			Summary: "Open an organization with a signed command"},
 		{Method: get, Path: org, Action: rules.ActionOrganizationRead, Query: reads(), endpoint: answer(getOrganization),
 			Summary: "One organization"},
-		{Method: get, Path: org + "/policy", Action: rules.ActionOrganizationRead, endpoint: stream(mediaPolicy, nil, getPolicy),
+		{Method: get, Path: org + "/policy", Open: true, public: true, head: true, Why: whyPolicy, endpoint: stream(mediaPolicy, nil, getPolicy),
 			Summary: "What a checkpoint has to satisfy: the ledger's keys and its witnesses, as c2sp.org/tlog-policy has it"},
 
 		{Method: post, Path: org + "/prepare", Why: whyDraft, Query: atLeast, endpoint: handle(prepare),
@@ -231,11 +232,11 @@ func Routes() []Route {
 		{Method: get, Path: "/ipfs/{cid}", guest: publicDocuments, head: true, Why: whyContent,
 			Query:    []string{"format", "filename", "dag-scope", "car-version", "car-order", "car-dups"},
 			endpoint: stream(mediaRaw, nil, getBlock), Summary: "A document or an entry by its CID, as IPFS trustless gateways answer"},
-		{Method: get, Path: log + "/checkpoint", Open: true, public: true, Why: whyLog, endpoint: stream(mediaNote, nil, getCheckpoint),
+		{Method: get, Path: log + "/checkpoint", Open: true, public: true, head: true, Why: whyLog, endpoint: stream(mediaNote, nil, getCheckpoint),
 			Summary: "The newest checkpoint of the organization's log: a signed note, as C2SP tlog-checkpoint says"},
-		{Method: get, Path: log + "/tile/{path...}", Open: true, public: true, Why: whyLog, endpoint: stream(mediaEntries, nil, getTile),
+		{Method: get, Path: log + "/tile/{path...}", Open: true, public: true, head: true, Why: whyLog, endpoint: stream(mediaEntries, nil, getTile),
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
-		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, endpoint: stream(mediaEntries, nil, getEntryBundle),
+		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
 	}
 }

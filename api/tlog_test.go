@@ -253,21 +253,33 @@ func TestWhoReadsTheLog(t *testing.T) {
 		path           string
 		public, closed int // without a token
 	}{
-		{"checkpoint", http.StatusOK, http.StatusUnauthorized},
-		{"tile/0/000.p/1", http.StatusOK, http.StatusUnauthorized},
-		{"tile/entries/000.p/1", http.StatusUnauthorized, http.StatusUnauthorized},
+		{"/orgs/acme/log/checkpoint", http.StatusOK, http.StatusUnauthorized},
+		{"/v1/orgs/acme/policy", http.StatusOK, http.StatusUnauthorized},
+		{"/orgs/acme/log/tile/0/000.p/1", http.StatusOK, http.StatusUnauthorized},
+		{"/orgs/acme/log/tile/entries/000.p/1", http.StatusUnauthorized, http.StatusUnauthorized},
 	} {
 		for url, want := range map[string]int{w.url: c.public, hidden.URL: c.closed} {
 			for auth, want := range map[string]int{"": want, "Bearer " + token: http.StatusOK} {
-				req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/orgs/acme/log/"+c.path, nil)
-				req.Header.Set("Authorization", auth)
-				resp, err := http.DefaultClient.Do(req)
-				if err != nil {
-					t.Fatal(err)
+				ask := func(method string) (*http.Response, []byte) {
+					req, _ := http.NewRequestWithContext(t.Context(), method, url+c.path, nil)
+					req.Header.Set("Authorization", auth)
+					resp, err := http.DefaultClient.Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer resp.Body.Close()
+					b, err := io.ReadAll(resp.Body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return resp, b
 				}
-				resp.Body.Close()
+				resp, body := ask(http.MethodGet)
 				if resp.StatusCode != want {
 					t.Errorf("%s of %s with %q: %s, want %d", c.path, url, auth, resp.Status, want)
+				}
+				if head, b := ask(http.MethodHead); head.StatusCode != want || len(b) != 0 || want == http.StatusOK && head.ContentLength != int64(len(body)) {
+					t.Errorf("HEAD %s of %s with %q: %s, %d bytes, %d long", c.path, url, auth, head.Status, len(b), head.ContentLength)
 				}
 				if url == hidden.URL && want == http.StatusOK && strings.Contains(resp.Header.Get("Cache-Control"), "public") {
 					t.Errorf("%s may be kept by caches of others", c.path)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/node"
@@ -9,9 +10,14 @@ import (
 
 const mediaPolicy = "text/plain; charset=utf-8"
 
-// getPolicy answers with what a checkpoint of the organization has to satisfy now.
+// getPolicy answers with what a checkpoint of the organization has to satisfy now. Where the node reaches the witnesses is
+// left out: the policy is public, and nobody needs that to verify.
 func getPolicy(c *call, w http.ResponseWriter) error {
-	p := c.server.node.Policy(c.org, c.org.Access.Head().Position)
+	p := *c.server.node.Policy(c.org, c.org.Access.Head().Position)
+	p.Witnesses = slices.Clone(p.Witnesses)
+	for i := range p.Witnesses {
+		p.Witnesses[i].URL = ""
+	}
 	w.Header().Set("Content-Type", mediaPolicy)
 	_, err := w.Write([]byte(p.String()))
 	return err
@@ -25,4 +31,20 @@ func witnesses(o *node.Org) (all []wire.Witness) {
 		})
 	}
 	return all
+}
+
+// countWitnesses says of them what a route may that asks nobody who he is: no names, addresses or errors.
+func countWitnesses(o *node.Org) *wire.WitnessCount {
+	all := witnesses(o)
+	if len(all) == 0 {
+		return nil
+	}
+	n := wire.WitnessCount{Known: len(all)}
+	for _, w := range all {
+		if w.At != "" && w.Error == "" {
+			n.Cosigning++
+		}
+		n.Alarm = n.Alarm || w.Alarm
+	}
+	return &n
 }

@@ -16,8 +16,6 @@ import (
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client/pin"
-	"github.com/permledger/permledger/events"
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -36,8 +34,9 @@ type pinned struct {
 
 // Pinned gives a client of the same server that holds each organization's checkpoint against the last one that it kept:
 // before its first request about an organization, and from then on with the first request after some seconds. Where the
-// ledger does not continue what it showed, requests fail with a [*pin.Error] and nothing is sent. place tells servers apart;
-// empty: the server's URL.
+// ledger does not continue what it showed, requests fail with a [*pin.Error] and nothing is sent. Where the log is
+// shown to those only who may read the history, a client without a token leaves that to the first request with one.
+// place tells servers apart; empty: the server's URL.
 func (c *Client) Pinned(p *pin.Pins, place string) *Client {
 	if place == "" {
 		place = c.base
@@ -90,6 +89,9 @@ func (c *Client) pin(ctx context.Context, method, path string) error {
 	plain := *c
 	plain.pinned = nil
 	if err := p.pins.Check(ctx, PlaceOf(p.place, org), served{&plain, org}); err != nil {
+		if c.token == "" && errors.Is(err, pin.ErrHidden) {
+			return nil // whoever signs in, or joins, is nobody yet: the first request with a token looks
+		}
 		return err
 	}
 	p.mu.Lock()
@@ -142,10 +144,16 @@ func (s served) get(ctx context.Context, name string, limit int64) ([]byte, erro
 // Checkpoint implements pin.Source.
 func (s served) Checkpoint(ctx context.Context) ([]byte, error) {
 	b, err := s.get(ctx, "checkpoint", note.MaxSize)
-	if e := (*Error)(nil); errors.As(err, &e) && e.Problem.Status == http.StatusNotFound {
+	e := (*Error)(nil)
+	switch errors.As(err, &e); {
+	case e == nil:
+		return b, err
+	case e.Problem.Status == http.StatusNotFound:
 		return nil, pin.ErrNone
+	case e.Problem.Status == http.StatusUnauthorized || e.Problem.Status == http.StatusForbidden:
+		return nil, fmt.Errorf("%w: %w", pin.ErrHidden, err)
 	}
-	return b, err
+	return nil, err
 }
 
 // Tile implements pin.Source.
@@ -155,20 +163,17 @@ func (s served) Tile(ctx context.Context, t tree.Tile) ([]byte, error) {
 
 // Keys implements pin.Source.
 func (s served) Keys(ctx context.Context) ([]ed25519.PublicKey, error) {
-	list, err := s.c.Keys(ctx, s.org)
+	text, err := s.c.Policy(ctx, s.org)
 	if err != nil {
 		return nil, err
 	}
+	p, err := note.ParsePolicy(text)
+	if err != nil {
+		return nil, fmt.Errorf("the policy of %s: %w", s.org, err)
+	}
 	var keys []ed25519.PublicKey
-	for _, k := range list.Items {
-		if k.Purpose != events.PurposeCheckpoint || k.Revoked != 0 {
-			continue
-		}
-		key, err := didkey.Parse(k.DID)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
+	for _, l := range p.Logs {
+		keys = append(keys, l.Key.Public)
 	}
 	return keys, nil
 }

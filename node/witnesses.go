@@ -88,11 +88,7 @@ func (n *Node) quorum(o *Org) func([]byte) bool {
 		return nil
 	}
 	return func(b []byte) bool {
-		signed, err := note.Parse(b)
-		if err != nil {
-			return false
-		}
-		c, err := note.ParseCheckpoint(signed.Text)
+		_, c, err := note.ReadCheckpoint(b)
 		if err != nil {
 			return false
 		}

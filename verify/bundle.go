@@ -124,10 +124,10 @@ func (p *packed) around(f *fold) error {
 	if err != nil {
 		return err
 	}
-	if r.Checkpoint, err = checkpoint.judge(f.opts, r.Source, root, f.keys.at(c.Size), last); err != nil {
+	if r.Checkpoint, err = checkpoint.judge(f.opts, r.Source, root, f.keys.At(c.Size), last); err != nil {
 		return err
 	}
-	f.doubt(r.Checkpoint)
+	f.doubt()
 	if err := p.issuer(f); err != nil || r.Fast {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/events/canon"
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
@@ -32,7 +31,6 @@ const ahead = 5 * time.Minute
 type Checkpoint struct {
 	note.Checkpoint
 	Keys      []string         // the ledger's checkpoint keys, as did:key, that signed it
-	Doubted   []string         // those of Keys that entries report as known to others
 	Trusted   bool             // the policy that was given takes it
 	Witnesses []note.Witnessed // who cosigned, by the policy that was given, else by the one that came with it
 	Claimed   bool             // that policy came with the checkpoint: nobody but its sender says who these witnesses are
@@ -40,6 +38,8 @@ type Checkpoint struct {
 	Vouched   string           // who says so: "witnesses", or "entry", which is the ledger itself
 	MaxAge    time.Duration    // that it was held against; 0: none
 	Unknown   []string         // whose lines stand under it too; no policy was there to say whether they hold
+	Doubted   []Suspect        // of Keys, those that were reported as known to others at this size already
+	Ahead     []string         // names of Witnesses whose time of signing is yet to come
 }
 
 // A signedTree is a checkpoint to be held against the entries of a ledger.
@@ -51,11 +51,7 @@ type signedTree struct {
 
 // read gives what a checkpoint says, if it is this ledger's.
 func (c signedTree) read(origin string) (*note.Note, note.Checkpoint, error) {
-	n, err := note.Parse(c.raw)
-	if err != nil {
-		return nil, note.Checkpoint{}, c.broken(CheckCheckpoint, err)
-	}
-	of, err := note.ParseCheckpoint(n.Text)
+	n, of, err := note.ReadCheckpoint(c.raw)
 	if err != nil {
 		return nil, of, c.broken(CheckCheckpoint, err)
 	}
@@ -104,6 +100,11 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 			}
 		}
 	}
+	for _, w := range r.Witnesses {
+		if w.At.Sub(o.now()) > ahead {
+			r.Ahead = append(r.Ahead, w.Name)
+		}
+	}
 	return r, c.fresh(o, r)
 }
 
@@ -114,6 +115,16 @@ func replaced(err error, keys []string) error {
 		return err
 	}
 	return fmt.Errorf("%w; %s signed it, which the entries name: where the ledger replaced its key, get a newer policy", err, strings.Join(keys, " and "))
+}
+
+// doubt notes which of the keys that signed a checkpoint others had by then, as entries say that are here.
+func (f *fold) doubt() {
+	c := f.report.Checkpoint
+	for _, did := range c.Keys {
+		if from, ok := f.suspects[did]; ok && from <= c.Size {
+			c.Doubted = append(c.Doubted, Suspect{Key: did, From: from})
+		}
+	}
 }
 
 // vouched takes the time at which witnesses vouched: that of the quorum, or where the policy asks for none, of the last of
@@ -136,18 +147,10 @@ func vouched(r *Checkpoint, v *note.Verified) bool {
 
 // signers gives which of the ledger's keys signed. A signature that is said to be of one of them and is not makes all of it
 // worthless.
-func (c signedTree) signers(n *note.Note, origin string, keys []string) (signed []string, err error) {
-	for _, did := range keys {
-		public, err := didkey.Parse(did)
-		if err != nil {
-			return nil, c.broken(CheckSigner, err)
-		}
-		switch _, err := n.Verify(note.LogKey(origin, public)); {
-		case err == nil:
-			signed = append(signed, did)
-		case !errors.Is(err, note.ErrUnsigned):
-			return nil, c.broken(CheckSigner, err)
-		}
+func (c signedTree) signers(n *note.Note, origin string, keys []string) ([]string, error) {
+	signed, err := n.SignedBy(origin, keys)
+	if err != nil {
+		return nil, c.broken(CheckSigner, err)
 	}
 	if len(signed) > 0 {
 		return signed, nil
@@ -164,15 +167,11 @@ func (c signedTree) fresh(o Options, r *Checkpoint) error {
 	if o.MaxAge <= 0 {
 		return nil
 	}
-	now := o.Now
-	if now.IsZero() {
-		now = time.Now()
-	}
 	by := "the last entry, for no witness vouches for it,"
 	if r.Vouched == "witnesses" {
 		by = "the last time that witnesses vouched for it"
 	}
-	switch age := now.Sub(r.At); {
+	switch age := o.now().Sub(r.At); {
 	case age > o.MaxAge:
 		return c.broken(CheckAge, fmt.Errorf("%w: %s was %s, more than %v ago", ErrStale, by, r.At.UTC().Format(canon.TimeLayout), o.MaxAge))
 	case age < -ahead:

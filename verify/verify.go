@@ -58,6 +58,13 @@ type Raw struct {
 	Subject string // it was read under; empty where the place it was read from keeps none
 }
 
+func (o Options) now() time.Time {
+	if o.Now.IsZero() {
+		return time.Now()
+	}
+	return o.Now
+}
+
 // Report says what was proven of one ledger.
 type Report struct {
 	Organization string
@@ -206,7 +213,7 @@ type fold struct {
 	suspects map[string]uint64 // reported keys, with the first position in doubt
 	told     uint64            // the position of the last progress
 
-	keys      checkpointKeys
+	keys      chain.CheckpointKeys
 	issuer    document.Keys // that sign documents
 	did       string        // that the organization named
 	last      time.Time     // that the last entry says; of the fast pass see lastText
@@ -355,10 +362,6 @@ func (f *fold) count(en *chain.Entry) {
 	switch d := en.Event.Data.(type) {
 	case *events.OrganizationOpened:
 		f.report.Rules = d.Rules
-	case *events.KeyReported:
-		if from, known := f.suspects[d.Key]; !known || d.From < from {
-			f.suspects[d.Key] = d.From
-		}
 	}
 }
 
@@ -396,18 +399,6 @@ func (f *fold) suspected() {
 			if from, ok := f.suspects[key]; ok && s.position >= from {
 				f.report.suspect(key, from, s.position, i == ofDocument)
 			}
-		}
-	}
-}
-
-// doubt says of the keys that signed the checkpoint which were reported; nil: there is none.
-func (f *fold) doubt(c *Checkpoint) {
-	if c == nil {
-		return
-	}
-	for _, key := range c.Keys {
-		if from, ok := f.suspects[key]; ok && c.Size >= from {
-			c.Doubted = append(c.Doubted, key)
 		}
 	}
 }

@@ -65,12 +65,16 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 	if c == nil {
 		return
 	}
-	yes("The ledger signed for them: its checkpoint (one hash over all entries up to %d) is signed with %s.", c.Size, keys(c.Keys))
+	if len(c.Doubted) < len(c.Keys) {
+		yes("The ledger signed for them: its checkpoint (one hash over all entries up to %d) is signed with %s.", c.Size, keys(c.Keys))
+	} else {
+		yes("They lie under the checkpoint (one hash over all entries up to %d), which is signed with %s.", c.Size, keys(c.Keys))
+	}
+	for _, s := range c.Doubted {
+		no("Who signed the checkpoint with %s: that key was reported as known to others from entry %d on.", s.Key, s.From)
+	}
 	if c.Trusted {
 		yes("The policy you gave trusts the key%s.", map[bool]string{true: ", and as many witnesses have signed as it asks for", false: "; it asks for no witness"}[len(c.Witnesses) > 0])
-	}
-	for _, key := range c.Doubted {
-		no("Who signed the checkpoint: an entry reports that others may have had the key %s by then.", key)
 	}
 	for _, w := range c.Witnesses {
 		say := yes
@@ -78,6 +82,9 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 			say = no
 		}
 		say("%s signed on %s that it had seen this checkpoint and none that contradicts it%s.", w.Name, instant(w.At), claimed(c.Claimed))
+	}
+	if len(c.Ahead) > 0 {
+		no("When %s signed: by the clock here, that is yet to come.", strings.Join(c.Ahead, ", "))
 	}
 	switch {
 	case len(c.Witnesses) > 0:
@@ -101,6 +108,9 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 		after = r.Extract.AsOf
 	}
 	no("What came after entry %d, and whether anything did.", after)
+	if c.Size > after && !c.Trusted {
+		no("That the checkpoint's key was still the ledger's at entry %d: what replaced or reported it behind entry %d is not here.", c.Size, after)
+	}
 }
 
 // ageWords says what the greatest age that was asked for was held against, for it proves no more than whose word that is.

@@ -31,12 +31,16 @@ import (
 // ErrNone is what a [Source] gives where the ledger has no checkpoint, as one that was made before there were any.
 var ErrNone = errors.New("the ledger has no checkpoint")
 
+// ErrHidden is what a [Source] gives where the caller may not read the ledger's log.
+var ErrHidden = errors.New("the ledger does not show its checkpoint to this caller")
+
 // ErrUnproven says that the ledger did not give what shows that its checkpoint continues the one that is kept.
 var ErrUnproven = errors.New("the ledger does not show that its checkpoint continues the one that is kept")
 
 // A Source is a ledger as somebody serves it. Nothing it gives is believed.
 type Source interface {
-	// Checkpoint gives the newest checkpoint, as a signed note; [ErrNone] where there is none.
+	// Checkpoint gives the newest checkpoint, as a signed note; [ErrNone] where there is none, [ErrHidden] where it is not
+	// for the caller.
 	Checkpoint(ctx context.Context) ([]byte, error)
 	// Tile gives the 32*t.Width bytes of a hash tile.
 	Tile(ctx context.Context, t tree.Tile) ([]byte, error)
@@ -90,7 +94,8 @@ func Open(dir string, o Options) *Pins {
 const again = 50 * time.Millisecond
 
 // Check holds what a ledger shows at a place, a URL or a directory, against what is kept, and keeps what it shows. It is nil
-// too where the ledger has no checkpoint and never had any. Errors are an [*Error]; wrap [ErrUnproven] where the ledger
+// too where the ledger has no checkpoint and never had any, and where it does not show any to a caller who was never shown
+// one. Errors are an [*Error]; wrap [ErrUnproven] where the ledger
 // does not answer for what it shows; or are those of the source.
 func (p *Pins) Check(ctx context.Context, place string, src Source) error {
 	kept, err := p.at(place)
@@ -122,14 +127,14 @@ func (p *Pins) Check(ctx context.Context, place string, src Source) error {
 func (p *Pins) check(ctx context.Context, place string, src Source, kept *Pin) error {
 	raw, err := src.Checkpoint(ctx)
 	switch {
-	case errors.Is(err, ErrNone) && kept == nil:
+	case (errors.Is(err, ErrNone) || errors.Is(err, ErrHidden)) && kept == nil:
 		return nil
 	case errors.Is(err, ErrNone):
 		return &Error{Kind: Rollback, Known: kept, What: "it shows no checkpoint any more"}
 	case err != nil:
 		return err
 	}
-	n, c, err := parse(raw)
+	n, c, err := note.ReadCheckpoint(raw)
 	if err != nil {
 		return fmt.Errorf("%w: its checkpoint cannot be read: %w", ErrUnproven, err)
 	}
@@ -152,15 +157,6 @@ func (p *Pins) check(ctx context.Context, place string, src Source, kept *Pin) e
 		p.keep(place, next)
 	}
 	return nil
-}
-
-func parse(raw []byte) (*note.Note, note.Checkpoint, error) {
-	n, err := note.Parse(raw)
-	if err != nil {
-		return nil, note.Checkpoint{}, err
-	}
-	c, err := note.ParseCheckpoint(n.Text)
-	return n, c, err
 }
 
 // first believes a ledger that is met for the first time: that the key which it names signs what it shows.
@@ -197,7 +193,7 @@ func compare(ctx context.Context, src Source, kept *Pin, n *note.Note, c note.Ch
 	}
 	next := *kept
 	next.Checkpoint = shown
-	_, was, err := parse([]byte(kept.Checkpoint))
+	_, was, err := note.ReadCheckpoint([]byte(kept.Checkpoint))
 	if err != nil {
 		return nil, fmt.Errorf("the checkpoint of %s that is kept: %w", kept.Origin, err)
 	}
@@ -254,6 +250,9 @@ func (k *Pin) signed(n *note.Note) error {
 	return result
 }
 
+// clocksApart is by how much the clock here may be behind a witness's.
+const clocksApart = 5 * time.Minute
+
 // fresh demands of a checkpoint what the policy does, and notes which is the newest that the witnesses vouched for.
 func (p *Pins) fresh(next *Pin, n *note.Note, c note.Checkpoint) error {
 	if p.o.Policy == nil {
@@ -284,7 +283,11 @@ func (p *Pins) fresh(next *Pin, n *note.Note, c note.Checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnproven, err)
 	}
-	if age := p.o.Now().Sub(v.At); p.o.MaxAge > 0 && !v.At.IsZero() && age > p.o.MaxAge {
+	switch age := p.o.Now().Sub(v.At); {
+	case p.o.MaxAge <= 0 || v.At.IsZero():
+	case age < -clocksApart: // else whoever has a witness's key makes it vouch for years to come
+		return stale(fmt.Sprintf("the witnesses vouched for it at %s, which is yet to come: a clock is wrong", v.At.Format(time.RFC3339)))
+	case age > p.o.MaxAge:
 		return stale(fmt.Sprintf("the witnesses vouched for it %s ago the last time, at %d entries; more than %s is too old",
 			age.Round(time.Second), v.Size, p.o.MaxAge))
 	}

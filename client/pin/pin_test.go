@@ -33,6 +33,7 @@ type history struct {
 	size   uint64 // of the checkpoint that it shows
 	origin string
 	none   bool // it shows no checkpoint
+	hidden bool // it shows none to this caller
 	spoilt bool // its tiles have a wrong bit
 	also   []note.Signature
 	asked  int // for tiles
@@ -84,6 +85,9 @@ func (h *history) note() []byte {
 func (h *history) Checkpoint(context.Context) ([]byte, error) {
 	if h.none {
 		return nil, pin.ErrNone
+	}
+	if h.hidden {
+		return nil, fmt.Errorf("%w: not permitted", pin.ErrHidden)
 	}
 	return h.note(), nil
 }
@@ -332,6 +336,8 @@ func TestWitnesses(t *testing.T) {
 	// until the last that the witness vouched for is too old
 	now = now.Add(2 * time.Hour)
 	accused(t, p.Check(t.Context(), place, grown), pin.Stale)
+	// and a witness that says it saw it tomorrow says nothing of today
+	accused(t, p.Check(t.Context(), place, cosigned(grown, now.Add(24*time.Hour))), pin.Stale)
 	if err := p.Check(t.Context(), place, cosigned(grown, now)); err != nil {
 		t.Fatal(err)
 	}
@@ -372,6 +378,25 @@ func TestADamagedFileStopsAndIsNamed(t *testing.T) {
 	}
 	if err := p.Check(t.Context(), place, newHistory(2)); err == nil || !strings.Contains(err.Error(), files[0]) {
 		t.Errorf("got %v; want the name of the file", err)
+	}
+}
+
+// Given a caller who may not read the log, then there is nothing to hold against anything; given one who was shown it
+// before, then a ledger cannot get around what it showed by hiding it.
+func TestALogThatIsHidden(t *testing.T) {
+	p, _ := opened(t, pin.Options{})
+	h := newHistory(3)
+	h.hidden = true
+	if err := p.Check(t.Context(), place, h); err != nil {
+		t.Error(err)
+	}
+	h.hidden = false
+	if err := p.Check(t.Context(), place, h); err != nil {
+		t.Fatal(err)
+	}
+	h.hidden = true
+	if err := p.Check(t.Context(), place, h); !errors.Is(err, pin.ErrHidden) {
+		t.Errorf("got %v", err)
 	}
 }
 

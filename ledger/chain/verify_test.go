@@ -292,6 +292,46 @@ func TestVerifierStandsAfterError(t *testing.T) {
 	}
 }
 
+// Given some entries of a history, in their order and with the first, then the verifier takes them one by one: of an entry
+// behind a gap only the link is not judged, and the one that follows it without a gap has to name it.
+func TestSkip(t *testing.T) {
+	h := honest(t)
+	raws := h.raws()
+	v := new(chain.Verifier)
+	wantBroken(t, v.Skip(2), chain.CheckPosition, 2) // the first cannot be left out
+	wantBroken(t, v.Skip(0), chain.CheckPosition, 0)
+	if err := v.Skip(1); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Next(chain.Inspect(raws[0]), ""); err != nil {
+		t.Fatal(err)
+	}
+	wantBroken(t, v.Skip(1), chain.CheckPosition, 1) // no position comes again
+	// What follows without a gap has to name the one before it.
+	if err := v.Skip(2); err != nil {
+		t.Fatal(err)
+	}
+	stranger := resealed(t, h.entries[1], func(e *events.Event) { e.Prev = h.entries[1].CID() })
+	wantBroken(t, v.Next(chain.Inspect(stranger.Bytes()), ""), chain.CheckLink, 2)
+	// Entry 2 is left out.
+	if err := v.Skip(3); err != nil {
+		t.Fatal(err)
+	}
+	wantBroken(t, v.Next(chain.Inspect(raws[3]), ""), chain.CheckPosition, 3)
+	if err := v.Next(chain.Inspect(raws[2]), ""); err != nil {
+		t.Fatal(err)
+	}
+	if position, cid := v.Head(); position != 3 || cid != h.entries[2].CID() {
+		t.Errorf("it stands at %d", position)
+	}
+	// Behind the gap links are judged again.
+	stranger = resealed(t, h.entries[3], func(e *events.Event) { e.Prev = h.entries[0].CID() })
+	wantBroken(t, v.Next(chain.Inspect(stranger.Bytes()), ""), chain.CheckLink, 4)
+	if err := v.Next(chain.Inspect(raws[3]), ""); err != nil {
+		t.Error(err)
+	}
+}
+
 // Given whoever holds the keys, when they write the whole history anew, then it verifies: only somebody who knows a CID
 // of the former one can tell.
 func TestRewritingNeedsAKnownHead(t *testing.T) {

@@ -156,6 +156,9 @@ func (p *proven) trusted(policy *note.Policy, maxAge time.Duration, b []byte) (*
 	return v, nil
 }
 
+// clocksApart is by how much a clock here may be behind a witness's.
+const clocksApart = 5 * time.Minute
+
 // aged refuses a checkpoint for which witnesses vouched too long ago.
 func aged(v *note.Verified, most time.Duration) error {
 	switch {
@@ -164,6 +167,8 @@ func aged(v *note.Verified, most time.Duration) error {
 		return usage("--max-age goes by what witnesses say: name those you believe with --trust POLICY")
 	case time.Since(v.At) > most:
 		return refusedProof(fmt.Errorf("%w: witnesses vouched for the checkpoint of %d entries at %s, longer than %s ago", verify.ErrStale, v.Size, v.At.Format(time.RFC3339), most))
+	case time.Until(v.At) > clocksApart:
+		return refusedProof(fmt.Errorf("witnesses would vouch for the checkpoint of %d entries at %s, which is yet to come: a clock is wrong", v.Size, v.At.Format(time.RFC3339)))
 	}
 	return nil
 }
@@ -289,6 +294,7 @@ func (a *app) verifyDecision(ctx context.Context, p *proven, b []byte, f *proofF
 		}
 	}
 	if f.bundle+f.ledger == "" {
+		p.not("that no entry had replaced or reported these keys by then: an entry that was left out leaves no trace")
 		if d.Answer == decisions.Yes {
 			p.not("that nothing took it away by position %d: that takes the whole history, with --bundle or --ledger", d.Position)
 		} else {
