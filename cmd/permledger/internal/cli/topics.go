@@ -48,6 +48,9 @@ and writes both checkpoints to a file equivocation-TIME.txt, which its message n
   STALE           its checkpoint does not cover what it answered with, or witnesses vouched for it too long ago
   ANOTHER LEDGER  another ledger is at this URL or in this directory
 
+"permledger verify" of a directory or a file judges what stands there, and looks at nothing that is kept here; of a server's
+URL it does. So of a directory that was put back as it was once, verify says that it holds.
+
 Nothing on the server can make that go away, and nothing should: show the file to those who rely on the ledger. When you know
 why it happened, as after "permledger repair --accept-loss", let "permledger pin forget LEDGER" make the next contact the first.
 
