@@ -172,10 +172,16 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 	return s, nil
 }
 
-// checkpoint gives the one under which the export stands.
+// checkpoint gives the one under which the export stands. Before its first checkpoint key came, nothing in the export would
+// name whoever signed.
 func (e *exporting) checkpoint() ([]byte, error) {
 	ctx, cancel := context.WithTimeout(e.Context(), maxWait)
 	defer cancel()
+	if first := e.org.SignableFrom(e.at.Position); first > e.at.Position {
+		p := problemOf(http.StatusConflict, wire.CodeNotYet, fmt.Sprintf("At %d this ledger had no key for checkpoints yet: its first came at %d", e.at.Position, first))
+		p.Hint = fmt.Sprintf("Export as of %d, or later; the formats jsonl and csv need no checkpoint", first)
+		return nil, p
+	}
 	return e.org.Vouched(ctx, e.at.Position)
 }
 

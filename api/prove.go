@@ -113,7 +113,7 @@ func (c *call) decided(q question) (wire.Check, error) {
 // noProof says to a caller why there is no proof.
 func noProof(err error) error {
 	if errors.Is(err, tlog.ErrNoKey) {
-		p := problemOf(http.StatusConflict, wire.CodeNoCheckpoint, "The ledger has no checkpoint key, so nothing vouches for its entries yet")
+		p := problemOf(http.StatusConflict, wire.CodeNoCheckpoint, "The ledger has no checkpoint key for that, so nothing vouches for its entries: "+err.Error())
 		p.Hint = "The node registers one by itself once the organization goes by version 2 of the rules (permledger org adopt); exports as jsonl and csv need none"
 		return p
 	}

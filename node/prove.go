@@ -38,6 +38,9 @@ func (o *Org) Grown(ctx context.Context, older, newer uint64) (*note.Consistency
 	if _, _, err := o.Log.Committed(ctx, newer); err != nil {
 		return nil, err
 	}
+	if first := o.SignableFrom(older); first > older {
+		return nil, fmt.Errorf("%w for %d entries: the first signs for %d", tlog.ErrNoKey, older, first)
+	}
 	p := new(note.Consistency)
 	var err error
 	if p.Old, err = o.checkpointOf(older); err != nil {
@@ -65,7 +68,7 @@ func (o *Org) vouched(ctx context.Context, position uint64, fits func([]byte) bo
 	b, _, err := o.Log.Cosigned(position)
 	switch {
 	case errors.Is(err, tlog.ErrNoCheckpoint), errors.Is(err, tlog.ErrNoWitnesses), err == nil && !fits(b):
-		return o.Log.SignAt(position)
+		return o.Log.SignAt(max(position, o.SignableFrom(position)))
 	}
 	return b, err
 }
@@ -80,6 +83,12 @@ func (o *Org) signedAsOf(position uint64, checkpoint []byte) bool {
 	o.Fold.Read(func(s *rules.State) { keys = s.CheckpointKeys(position) })
 	by, err := n.SignedBy(c.Origin, keys)
 	return err == nil && len(by) > 0
+}
+
+// SignableFrom is [rules.State.SignableFrom] of the ledger as it is.
+func (o *Org) SignableFrom(size uint64) (least uint64) {
+	o.Fold.Read(func(s *rules.State) { least = s.SignableFrom(size) })
+	return least
 }
 
 // checkpointOf gives a checkpoint of just this size: the one that was cosigned, else one that is signed now.

@@ -84,6 +84,7 @@ type Report struct {
 	Stream       uint64 // entries of which the stream's copy was compared too
 	Suspects     []Suspect
 	Fast         bool        // no signature of an entry, no document and no rule was looked at
+	Hashes       bool        // nothing but hash tiles and the checkpoint was looked at: no entry
 	Checkpoint   *Checkpoint // the signed one that covers the entries; nil: there is none
 	Kept         uint64      // checkpoints that were published and kept: each is of these entries
 	Extract      *Extract    // it is of some entries only; nil: of all up to Position

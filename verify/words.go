@@ -14,6 +14,10 @@ func (r *Report) Words() (proven, not []string) {
 	if r.Position == 0 {
 		return nil, nil
 	}
+	if r.Hashes {
+		r.hashWords(yes, no)
+		return proven, not
+	}
 	if r.Extract != nil {
 		r.extractWords(yes, no)
 		return proven, append(not, r.Notes...)
@@ -40,6 +44,20 @@ func (r *Report) Words() (proven, not []string) {
 		r.entryWords(no)
 	}
 	return proven, append(not, r.Notes...)
+}
+
+// hashWords says what hashes and a checkpoint prove without the entries.
+func (r *Report) hashWords(yes, no func(string, ...any)) {
+	c := r.Checkpoint
+	yes("%s signed one hash over %s, with the key %s.", r.Source, count(c.Size, "entry", "entries"), strings.Join(c.Keys, " and "))
+	yes("Every hash of these entries, and every hash over hashes, gives that one: whoever has an entry can show that it is one of them.")
+	if c.Trusted {
+		yes("The policy you gave trusts the key%s.", map[bool]string{true: ", and as many witnesses have signed as it asks for", false: "; it asks for no witness"}[len(c.Witnesses) > 0])
+	} else {
+		no("Whose ledger this is: its key was taken from itself. Get a policy from elsewhere and give it with --trust.")
+	}
+	no("What the entries say, and that each was permitted: they are for those who may read the history. Give a token that may.")
+	no("What came after entry %d, and whether anything did.", r.Position)
 }
 
 // extractWords says what some entries prove without the others.

@@ -41,6 +41,18 @@ func (s *State) CheckpointKeys(size uint64) (dids []string) {
 	return dids
 }
 
+// SignableFrom gives the smallest size, not below the one that is given, of which a checkpoint may be signed; 0: there is none
+// up to the state's position. It is a larger one where the ledger had no checkpoint key yet.
+func (s *State) SignableFrom(size uint64) (least uint64) {
+	for _, did := range s.checkpointKeys {
+		k := s.keys[did]
+		if at := max(k.since, size); at <= s.Position() && (k.revoked == 0 || at < k.revoked) && (least == 0 || at < least) {
+			least = at
+		}
+	}
+	return least
+}
+
 // Overlap gives the checkpoint key that was replaced and still signs, if there is one, and from when on the ledger's own
 // actor revokes it.
 func (s *State) Overlap() (did string, ends time.Time, ok bool) {

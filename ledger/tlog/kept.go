@@ -28,10 +28,10 @@ const (
 	// thinEvery is how often old checkpoints are thinned out while a log is open, thinFirst how long after it was opened.
 	thinEvery = time.Hour
 	thinFirst = 10 * time.Minute
-	// thinSeconds and thinMinutes are how old a checkpoint without cosignatures is before no more than one a second, and
+	// toSeconds and toMinutes are how old a checkpoint without cosignatures is before no more than one a second, and
 	// one a minute, is kept.
-	thinSeconds = time.Hour
-	thinMinutes = 24 * time.Hour
+	toSeconds = time.Hour
+	toMinutes = 24 * time.Hour
 	// thinWorth is how many bytes thinning out must save for the file to be written anew.
 	thinWorth = 1 << 20
 )
@@ -416,9 +416,9 @@ type thinning struct {
 func (t *thinning) keeps(r record) bool {
 	span := time.Second
 	switch age := t.now.Sub(r.at); {
-	case r.cosigned || r.Size == t.newest || age <= thinSeconds:
+	case r.cosigned || r.Size == t.newest || age <= toSeconds:
 		return true
-	case age > thinMinutes:
+	case age > toMinutes:
 		span = time.Minute
 	}
 	at := r.at.Truncate(span)

@@ -16,11 +16,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/bundle"
 	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/verify"
 )
 
@@ -43,6 +45,7 @@ type verified struct {
 	Stream       uint64      `json:"stream"`
 	Suspects     []suspect   `json:"suspects"`
 	Fast         bool        `json:"fast,omitempty"`
+	Hashes       bool        `json:"hashes,omitempty"` // they and the checkpoint alone: the entries are not for this caller
 	Extract      *extract    `json:"extract,omitempty"`
 	Checkpoint   *checkpoint `json:"checkpoint,omitempty"`
 	Proven       []string    `json:"proven"`
@@ -123,7 +126,8 @@ proven, and what is not.
 
 FILE is what "permledger export" wrote as a bundle, a CAR file or, of all entries, JSON Lines: of the first two also the
 tree, the checkpoint and its signatures, the private texts and every other file are checked. A directory is only read,
-whether a server runs on it or not. For files and directories no key and no network is needed.
+whether a server runs on it or not. For files and directories no key and no network is needed. Of a URL the log is read as
+it is served: with a token that may read the history all of it, without one the checkpoint and every hash, which are public.
 
 FILE may also be what "permledger prove" or "permledger check --proof" wrote. A proof of an entry takes the entry's bytes,
 --entry FILE, and --trust. A decision is confirmed from the entries that it holds: that they exist and would give the yes. With
@@ -143,6 +147,12 @@ verified. --max-age demands that they vouched for it not longer ago than that: a
 					return usage("--genesis: %w", err)
 				}
 			}
+			if !c.Flags().Changed("max-age") && a.maxAge != "" {
+				if o.MaxAge, err = time.ParseDuration(a.maxAge); err != nil {
+					return usage("--max-age %s: a duration, as 24h", a.maxAge)
+				}
+			}
+			a.trust, a.maxAge = "", "" // the checkpoint is judged here, also where none are kept
 			if trust != "" {
 				if o.Trust, err = policy(trust); err != nil {
 					return err
@@ -174,8 +184,8 @@ verified. --max-age demands that they vouched for it not longer ago than that: a
 		},
 	})
 	c.Flags().StringVar(&o.Genesis, "genesis", "", "the `CID` that the first event must have: it pins the ledger (with --org, where there are several)")
-	c.Flags().StringVar(&trust, "trust", "", "a `POLICY` file: whose signatures the checkpoint must carry")
-	c.Flags().DurationVar(&o.MaxAge, "max-age", 0, "how long ago the checkpoint may have been vouched for, as in 24h")
+	c.Flags().StringVar(&trust, "trust", a.p.Env("PERMLEDGER_TRUST"), "a `POLICY` file: whose signatures the checkpoint must carry (PERMLEDGER_TRUST)")
+	c.Flags().DurationVar(&o.MaxAge, "max-age", 0, "how long ago the checkpoint may have been vouched for, as in 24h (PERMLEDGER_MAX_AGE)")
 	beside.add(c)
 	c.Flags().BoolVar(&o.Fast, "fast", false, "only links, hashes, tree and checkpoint: no signature of an event, no rule, no document")
 	return c
@@ -261,6 +271,9 @@ func (a *app) verifyServer(ctx context.Context, o verify.Options) (reports []*ve
 		ids := []string{a.org}
 		if a.org == "" {
 			all, err := s.Organizations(ctx)
+			if client.CodeOf(err) == wire.CodeUnauthenticated {
+				return usage("verify: which organization? Say --org ID; its checkpoint and hashes are public, its entries take a token: PERMLEDGER_TOKEN or --token-file")
+			}
 			if err != nil {
 				return fmt.Errorf("verify: %w", err)
 			}
@@ -284,17 +297,40 @@ func (a *app) verifyServer(ctx context.Context, o verify.Options) (reports []*ve
 // verifyServed reads an organization's log as everybody else can, by its checkpoint. Where it has none, which only older
 // ledgers do, it reads the entries.
 func verifyServed(ctx context.Context, s *session, org string, o verify.Options) (*verify.Report, error) {
-	r, err := verify.Log(ctx, func(ctx context.Context, path string, limit int64) ([]byte, error) {
+	get := func(ctx context.Context, path string, limit int64) ([]byte, error) {
 		b, err := s.LogFile(ctx, org, path, limit)
 		if e := (*client.Error)(nil); errors.As(err, &e) && e.Problem.Status == http.StatusNotFound {
 			err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 		}
 		return b, err
-	}, o)
-	if r.Position > 0 || !errors.Is(err, fs.ErrNotExist) || errors.As(err, new(*chain.BrokenError)) || o.Trust != nil || o.MaxAge > 0 {
+	}
+	r, err := verify.Log(ctx, get, o)
+	switch code := client.CodeOf(err); {
+	case r.Position > 0 || errors.As(err, new(*chain.BrokenError)) || o.Genesis != "":
+		return r, err
+	case code == wire.CodeUnauthenticated, code == string(rules.NotPermitted):
+		return verifyHashes(ctx, s, org, get, o, err)
+	case !errors.Is(err, fs.ErrNotExist) || o.Trust != nil || o.MaxAge > 0:
 		return r, err
 	}
 	return verify.Entries(ctx, served(s.Entries(ctx, org, 0, 0)), o)
+}
+
+// verifyHashes verifies what everybody may read of a log whose entries this caller may not. refused says that it may not.
+func verifyHashes(ctx context.Context, s *session, org string, get verify.Get, o verify.Options, refused error) (*verify.Report, error) {
+	text, err := s.Policy(ctx, org)
+	if err != nil { // then not even these are public
+		return &verify.Report{}, refused
+	}
+	shown, err := note.ParsePolicy(text)
+	if err != nil {
+		return &verify.Report{}, fmt.Errorf("the policy of %s: %w", org, err)
+	}
+	r, err := verify.Hashes(ctx, get, shown, o)
+	if r.Organization == "" {
+		r.Organization = org
+	}
+	return r, err
 }
 
 func served(entries iter.Seq2[[]byte, error]) iter.Seq2[verify.Raw, error] {
@@ -331,7 +367,7 @@ func report(r *verify.Report) verified {
 	v := verified{
 		Organization: r.Organization, Ledger: r.Source, Genesis: r.Genesis, Pinned: r.Pinned, Seq: r.Position, CID: r.CID,
 		Root: base64.StdEncoding.EncodeToString(r.Root[:]), Rules: r.Rules, Signed: r.Signed, Node: r.Node, Documents: r.Documents,
-		Texts: r.Texts, Withheld: r.Withheld, Erased: r.Erased, Stream: r.Stream, Suspects: []suspect{}, Fast: r.Fast,
+		Texts: r.Texts, Withheld: r.Withheld, Erased: r.Erased, Stream: r.Stream, Suspects: []suspect{}, Fast: r.Fast, Hashes: r.Hashes,
 	}
 	for _, s := range r.Suspects {
 		v.Suspects = append(v.Suspects, suspect{s.Key, s.From, s.Positions, s.Documents})
@@ -364,12 +400,16 @@ func writeVerdict(w io.Writer, v verdict) error {
 		if l.Seq == 0 { // nothing was proven of it
 			continue
 		}
-		if x := l.Extract; x != nil {
+		if l.Hashes {
+			p.f("%s  the hashes of %s\n", l.Ledger, count(int(l.Seq), "event", "events"))
+		} else if x := l.Extract; x != nil {
 			p.f("%s  %s about %s %s  as of %d\n", l.Ledger, count(int(x.Entries), "event", "events"), x.Kind, x.ID, x.AsOf)
 		} else {
 			p.f("%s  %s to  %s\n", l.Ledger, count(int(l.Seq), "event", "events"), l.CID)
 		}
-		p.f("  first event  %s\n", l.Genesis)
+		if l.Genesis != "" {
+			p.f("  first event  %s\n", l.Genesis)
+		}
 		for _, s := range l.Proven {
 			p.f("  ✓ %s\n", s)
 		}
