@@ -253,9 +253,6 @@ func inBundle(p *packed, err error) error {
 	}
 	if b := (*chain.BrokenError)(nil); p != nil && errors.As(err, &b) && b.File == "" && b.Position > 0 {
 		b.File = p.file(b.Position)
-		if p.Form() == bundle.Lines && b.Check == chain.CheckPosition { // what follows is said of the error as it is now
-			err = fmt.Errorf("%w (lines of one role or subject alone have no proofs: of that, export a bundle or a CAR file)", err)
-		}
 	}
 	return err
 }

@@ -15,8 +15,8 @@ func DIDURL(source string) string {
 	return "https://" + host + "/orgs/" + organization + "/did.json"
 }
 
-// StatusListURL names a status list of a ledger.
-func StatusListURL(source, purpose string, list uint64) string {
+// statusListURL names a status list of a ledger.
+func statusListURL(source, purpose string, list uint64) string {
 	host, organization := split(source)
 	return "https://" + host + "/orgs/" + organization + "/status/" + purpose + "/" + number(list)
 }

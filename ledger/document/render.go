@@ -92,7 +92,7 @@ func appendOptional(b []byte, name, value string) []byte {
 func appendStatus(b []byte, source string, n uint64) []byte {
 	for i, purpose := range []string{PurposeRevocation, PurposeRefresh} {
 		b = append(b, "[,"[i])
-		list := StatusListURL(source, purpose, n/StatusListLength)
+		list := statusListURL(source, purpose, n/StatusListLength)
 		b = appendMember(b, '{', "statusListCredential", list)
 		b = appendMember(b, ',', "statusListIndex", strconv.FormatUint(n%StatusListLength, 10))
 		b = appendMember(b, ',', "statusPurpose", purpose)

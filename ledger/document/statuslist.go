@@ -35,7 +35,7 @@ func (l StatusList) Sign(key crypto.Signer) ([]byte, error) {
 	} else if isWeb(issuer) {
 		name = credential.MethodOf(issuer, public)
 	}
-	url := StatusListURL(l.Source, l.Purpose, l.List)
+	url := statusListURL(l.Source, l.Purpose, l.List)
 	b := []byte(`{"@context":["` + contextV2 + `"],"credentialSubject":{"encodedList":"` + l.Bits.Encode())
 	b = canon.AppendString(append(b, `","id":`...), url+"#list")
 	b = appendMember(b, ',', "statusPurpose", l.Purpose)

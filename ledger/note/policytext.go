@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// MaxLines is how many logs, witnesses and groups together a policy may have. C2SP asks for at least 32 of each.
-const MaxLines = 1024
+// maxLines is how many logs, witnesses and groups together a policy may have. C2SP asks for at least 32 of each.
+const maxLines = 1024
 
 // ParsePolicy reads a policy as people write it: lines of log, witness, group and quorum, spaces and tabs, comments from
 // "#" at the start of a line. The error names the line. A policy without log lines is one for logs that are known
@@ -34,8 +34,8 @@ func ParsePolicy(b []byte) (*Policy, error) {
 		if err := r.line(fields[0], fields[1:]); err != nil {
 			return nil, malformed("policy", "line %d: %w", i+1, err)
 		}
-		if len(r.Logs)+len(r.Witnesses)+len(r.Groups) > MaxLines {
-			return nil, malformed("policy", "more than %d logs, witnesses and groups", MaxLines)
+		if len(r.Logs)+len(r.Witnesses)+len(r.Groups) > maxLines {
+			return nil, malformed("policy", "more than %d logs, witnesses and groups", maxLines)
 		}
 	}
 	if r.Quorum == "" {
