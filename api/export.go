@@ -19,7 +19,6 @@ import (
 	"github.com/permledger/permledger/ledger/document"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/rules"
-	"github.com/permledger/permledger/ledger/tlog"
 	"github.com/permledger/permledger/projections/access"
 	"github.com/permledger/permledger/projections/documents"
 	"github.com/permledger/permledger/projections/history"
@@ -151,11 +150,9 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 	if s.Positions, err = e.positions(); err != nil || f == bundle.Lines {
 		return s, err
 	}
-	c, err := e.checkpoint()
-	if err != nil {
-		return nil, err
+	if s.Checkpoint, err = e.checkpoint(); err != nil {
+		return nil, noProof(err)
 	}
-	s.Checkpoint = c.bytes
 	if s.DID, err = e.didDocument(s.Origin); err != nil {
 		return nil, err
 	}
@@ -175,55 +172,33 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 	return s, nil
 }
 
-// checkpoint gives the smallest one that covers the position and that enough witnesses cosigned, else one of just that
-// position, which nobody else has signed. Before its first checkpoint key came, nothing in the export would name whoever
-// signed.
-func (e *exporting) checkpoint() (signed, error) {
+// checkpoint gives the one under which the export stands. One that only later keys signed would be of no use: the entries
+// that name these are not among those up to the position.
+func (e *exporting) checkpoint() ([]byte, error) {
 	ctx, cancel := context.WithTimeout(e.Context(), maxWait)
 	defer cancel()
-	if _, _, err := e.org.Log.Committed(ctx, e.at.Position); err != nil {
-		return signed{}, noCheckpoint(err)
+	b, err := e.org.Vouched(ctx, e.at.Position)
+	if err == nil && !e.signedByThen(b) {
+		b, err = e.org.Log.SignAt(e.at.Position)
 	}
 	if first := e.org.SignableFrom(e.at.Position); first > e.at.Position {
-		p := problemOf(http.StatusConflict, wire.CodeNotYet, fmt.Sprintf("At %d this ledger had no key for checkpoints yet: its first came at %d", e.at.Position, first))
+		p := problemOf(http.StatusConflict, wire.CodeNoCheckpoint, fmt.Sprintf("At %d this ledger had no checkpoint key yet: its first came at %d", e.at.Position, first))
 		p.Hint = fmt.Sprintf("Export as of %d, or later; the formats jsonl and csv need no checkpoint", first)
-		return signed{}, p
+		return nil, p
 	}
-	b, c, err := e.org.Log.Cosigned(e.at.Position)
-	if errors.Is(err, tlog.ErrNoCheckpoint) || errors.Is(err, tlog.ErrNoWitnesses) {
-		c.Size = e.at.Position
-		b, err = e.org.Log.SignAt(c.Size)
-	}
-	return signed{b, c.Size}, noCheckpoint(err)
+	return b, err
 }
 
-// signed is a checkpoint of a size.
-type signed struct {
-	bytes []byte
-	size  uint64
-}
-
-// noCheckpoint says to a caller why there is no checkpoint.
-func noCheckpoint(err error) error {
-	switch {
-	case errors.Is(err, tlog.ErrNoKey):
-		p := problemOf(http.StatusConflict, wire.CodeNotYet, "This ledger signs no checkpoints: under its rules it has no key for them")
-		p.Hint = "Adopt the newer rules, which give it one; the formats jsonl and csv need none"
-		return p
-	case errors.Is(err, context.DeadlineExceeded):
-		return problemOf(http.StatusServiceUnavailable, wire.CodeNotYet, "No checkpoint covers this position yet; ask again")
-	}
-	return err
+// signedByThen says whether a key signed a checkpoint that was the ledger's at the position already.
+func (e *exporting) signedByThen(checkpoint []byte) bool {
+	_, err := e.server.node.Policy(e.org, e.at.Position).Verify(checkpoint)
+	return err == nil || errors.Is(err, note.ErrQuorum)
 }
 
 // policy gives the policy that a verifier may start from: the keys of the log that may sign this checkpoint, and the node's
 // witnesses where enough of them have cosigned it. Whom to trust beside them, no bundle can say.
 func (e *exporting) policy(checkpoint []byte) ([]byte, error) {
-	n, err := note.Parse(checkpoint)
-	if err != nil {
-		return nil, err
-	}
-	c, err := note.ParseCheckpoint(n.Text)
+	_, c, err := note.ReadCheckpoint(checkpoint)
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +18,7 @@ import (
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
 	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/verify"
 )
 
 // exported gives the status, the header and the body of a request to export.
@@ -187,5 +190,55 @@ func TestExportUnderACosignedCheckpoint(t *testing.T) {
 	w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "later"})
 	if _, _, again := w.exported(token, "as_of=1"); !bytes.Equal(again, cosigned) {
 		t.Error("the same question has other bytes")
+	}
+}
+
+// Given a ledger that replaced its checkpoint key, when the only checkpoint that a witness cosigned is of the new key, then
+// an export as of before is under one that the key of then signed, and verifies; one as of now is under the cosigned.
+func TestExportOfBeforeAKeyWasReplaced(t *testing.T) {
+	witness := note.WitnessKey("witness.example/w", keyOf("witness").Public().(ed25519.PublicKey))
+	policy, err := note.ParsePolicy([]byte("witness w " + witness.String() + "\nquorum w\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldWith(t, filepath.Join(t.TempDir(), "data"), node.Options{Witnesses: policy})
+	w.open("acme", "plain")
+	w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "desk"})
+	keys, err := w.Keys(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := keys.Items[slices.IndexFunc(keys.Items, func(k wire.Key) bool { return k.Purpose == "checkpoint" })].DID
+	w.do("acme", wire.Intent{Kind: wire.RotateKey, Old: old})
+	_, last := w.do("acme", wire.Intent{Kind: wire.RevokeKey, Key: old})
+	org, err := w.node.Org("acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _, err := org.Log.Committed(t.Context(), last.Seq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := note.Parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosignature, err := note.Cosign(n.Text, "witness.example/w", keyOf("witness"), time.Unix(1_800_000_000, 0))
+	if err == nil {
+		err = org.Log.AddCosignature(last.Seq, cosignature)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, question := range []string{"", "&role=desk"} {
+		for as, want := range map[uint64]uint64{2: 2, last.Seq: last.Seq} {
+			_, _, file := w.exported(token, fmt.Sprintf("as_of=%d%s", as, question))
+			r, err := verify.Bundle(t.Context(), bytes.NewReader(file), int64(len(file)), verify.Options{})
+			if err != nil {
+				t.Errorf("as of %d%s: %v", as, question, err)
+			} else if r.Checkpoint.Size != want || (len(r.Checkpoint.Witnesses) > 0) != (as == last.Seq) {
+				t.Errorf("as of %d%s: %+v", as, question, r.Checkpoint)
+			}
+		}
 	}
 }

@@ -1,9 +1,14 @@
 package api
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/didkey"
+	"github.com/permledger/permledger/ledger/rules"
 )
 
 func (d *draft) registerKey() (events.Data, error) {
@@ -41,10 +46,23 @@ func (d *draft) succeedKey() (events.Data, error) {
 }
 
 // nodeKey gives the key that the node is to sign with: one that it makes, or where one is named, that one. The signer
-// program may have it; whether the node can sign with it is judged when it is recorded.
+// program may have it; whether the node can sign with it is judged when it is recorded. Both are done before anything is
+// signed, so they are for who may do it in the end: an owner. Others are told what would be so, of a key that they name.
 func (d *draft) nodeKey(named, purpose string) (string, error) {
+	if !d.ownsKeys() {
+		if named != "" {
+			return named, nil
+		}
+		r := &rules.Refusal{Code: rules.NotPermitted, Reason: "Only the owner, or the operator of the node, has the node make a key"}
+		return "", refused(r, d.call.org)
+	}
 	n, org := d.call.server.node, d.call.org.ID
 	switch {
+	case d.tried && named == "":
+		public, _, err := ed25519.GenerateKey(rand.Reader)
+		return didkey.Encode(public), err
+	case d.tried:
+		return named, nil
 	case named != "":
 		if err := n.HoldKey(d.call.Context(), org, named, purpose); err != nil {
 			d.call.server.log.Debug("a key that was named is none of the signer program's", "organization", org, "key", named, "error", err)
@@ -54,6 +72,11 @@ func (d *draft) nodeKey(named, purpose string) (string, error) {
 		return n.NewKey(org, purpose)
 	}
 	return n.NewSharedKey(d.call.Context(), org, purpose)
+}
+
+// ownsKeys says whether the caller is one for whom the node makes keys, and takes them from its signer program.
+func (d *draft) ownsKeys() bool {
+	return d.call.caller.Kind == LocalOperator || d.call.subject != (ulid.ULID{}) && d.call.subject == d.state.Owner()
 }
 
 func (d *draft) revokeKey() (events.Data, error) {

@@ -57,7 +57,7 @@ func health(c *call, w http.ResponseWriter) error {
 
 func healthOf(ctx context.Context, o *node.Org) *wire.OrganizationHealth {
 	head := o.Access.Head()
-	one := &wire.OrganizationHealth{ID: o.ID, Position: head.Position, CID: head.CID, Writing: true, Witnesses: witnesses(o)}
+	one := &wire.OrganizationHealth{ID: o.ID, Position: head.Position, CID: head.CID, Writing: true, Witnesses: countWitnesses(o)}
 	err := o.Ledger.Err()
 	if err == nil {
 		err = o.Waits(ctx)

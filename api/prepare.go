@@ -39,6 +39,7 @@ type draft struct {
 	call  *call
 	in    wire.Intent
 	state *rules.State
+	tried bool       // for a simulation, which makes nothing
 	parts [][]string // of sets that are too big for one entry
 
 	erases []wire.Erasure // what an erasure names

@@ -12,7 +12,7 @@ import (
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/decision"
 	"github.com/permledger/permledger/ledger/rules"
-	"github.com/permledger/permledger/node"
+	"github.com/permledger/permledger/ledger/tlog"
 )
 
 // mediaProof is the type of proofs: lines of text, as C2SP has them.
@@ -30,7 +30,8 @@ func prove(c *call, w http.ResponseWriter) error {
 	if err != nil {
 		return noProof(err)
 	}
-	return writeProof(w, p.Bytes())
+	writeBytes(w, mediaProof, p.Bytes())
+	return nil
 }
 
 // proveGrowth gives the proof that the log of so many entries begins with the one of fewer.
@@ -56,14 +57,7 @@ func proveGrowth(c *call, w http.ResponseWriter) error {
 	if err != nil {
 		return noProof(err)
 	}
-	return writeProof(w, p.Bytes())
-}
-
-func writeProof(w http.ResponseWriter, b []byte) error {
-	w.Header().Set("Content-Type", mediaProof)
-	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(b) // a caller that has gone is nobody to tell
+	writeBytes(w, mediaProof, p.Bytes())
 	return nil
 }
 
@@ -118,9 +112,9 @@ func (c *call) decided(q question) (wire.Check, error) {
 
 // noProof says to a caller why there is no proof.
 func noProof(err error) error {
-	if errors.Is(err, node.ErrNoProof) {
+	if errors.Is(err, tlog.ErrNoKey) {
 		p := problemOf(http.StatusConflict, wire.CodeNoCheckpoint, "The ledger has no checkpoint key for that, so nothing vouches for its entries: "+err.Error())
-		p.Hint = "The node registers one by itself once the organization goes by version 2 of the rules (permledger org adopt)"
+		p.Hint = "The node registers one by itself once the organization goes by version 2 of the rules (permledger org adopt); exports as jsonl and csv need none"
 		return p
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -123,7 +123,7 @@ func (r *rehearsal) step(s *rules.State, in wire.Intent, credential string) (wir
 		return step, err
 	}
 	in.Credential = credential
-	d := draft{call: r.call, in: in, state: s}
+	d := draft{call: r.call, in: in, state: s, tried: true}
 	actor, err := d.actor()
 	if err != nil {
 		return step, err

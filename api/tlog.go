@@ -30,7 +30,8 @@ func getCheckpoint(c *call, w http.ResponseWriter) error {
 		return p
 	}
 	w.Header().Set("Cache-Control", cacheNothing)
-	return send(w, mediaNote, note)
+	writeBytes(w, mediaNote, note)
+	return nil
 }
 
 func getTile(c *call, w http.ResponseWriter) error {
@@ -50,7 +51,8 @@ func getTile(c *call, w http.ResponseWriter) error {
 		cache = cacheForOne
 	}
 	w.Header().Set("Cache-Control", cache)
-	return send(w, mediaEntries, b)
+	writeBytes(w, mediaEntries, b)
+	return nil
 }
 
 func getEntryBundle(c *call, w http.ResponseWriter) error {
@@ -68,7 +70,8 @@ func getEntryBundle(c *call, w http.ResponseWriter) error {
 	w.Header().Set("Cache-Control", cacheForOne)
 	w.Header().Set("Vary", "Accept-Encoding")
 	if !takesGzip(c.Header.Values("Accept-Encoding")) {
-		return send(w, mediaEntries, b)
+		writeBytes(w, mediaEntries, b)
+		return nil
 	}
 	w.Header().Set("Content-Type", mediaEntries)
 	w.Header().Set("Content-Encoding", "gzip")
@@ -87,14 +90,6 @@ func (c *call) tile() (tree.Tile, bool, error) {
 
 func noTile(c *call) error {
 	return problemOf(http.StatusNotFound, string(rules.NotFound), "The newest checkpoint implies nothing at "+clip(c.URL.Path))
-}
-
-func send(w http.ResponseWriter, media string, b []byte) error {
-	w.Header().Set("Content-Type", media)
-	w.Header().Set("Content-Length", strconv.Itoa(len(b)))
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(b) // a caller that has gone is nobody to tell
-	return nil
 }
 
 // takesGzip reads Accept-Encoding (RFC 9110 section 12.5.3).

@@ -32,3 +32,19 @@ func witnesses(o *node.Org) (all []wire.Witness) {
 	}
 	return all
 }
+
+// countWitnesses says of them what a route may that asks nobody who he is: no names, addresses or errors.
+func countWitnesses(o *node.Org) *wire.WitnessCount {
+	all := witnesses(o)
+	if len(all) == 0 {
+		return nil
+	}
+	n := wire.WitnessCount{Known: len(all)}
+	for _, w := range all {
+		if w.At != "" && w.Error == "" {
+			n.Cosigning++
+		}
+		n.Alarm = n.Alarm || w.Alarm
+	}
+	return &n
+}

@@ -2,9 +2,11 @@ package api_test
 
 import (
 	"crypto/ed25519"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -83,7 +85,13 @@ func TestWaitUntilWitnessed(t *testing.T) {
 		t.Errorf("%+v, %v", o.Witnesses, err)
 	}
 	health, err := w.Health(t.Context())
-	if err != nil || health.Status != wire.HealthOK || len(health.Organizations) != 1 || len(health.Organizations[0].Witnesses) != 1 {
+	if err != nil || health.Status != wire.HealthOK || len(health.Organizations) != 1 || health.Organizations[0].Witnesses == nil ||
+		*health.Organizations[0].Witnesses != (wire.WitnessCount{Known: 1, Cosigning: 1}) {
 		t.Errorf("%+v, %v", health, err)
+	}
+	resp := w.raw(http.MethodGet, "/healthz", "", "", "")
+	if b, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(b), `"known":1`) ||
+		strings.Contains(string(b), "w1") || strings.Contains(string(b), front.URL) {
+		t.Errorf("/healthz tells everybody (%v): %s", err, b)
 	}
 }

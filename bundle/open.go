@@ -45,7 +45,7 @@ type packed interface {
 // Open reads the form of a bundle of size bytes, and so refuses all that could not be read in one way only. It tells the
 // forms apart by their first bytes.
 func Open(r io.ReaderAt, size int64) (*Reader, error) {
-	var first [4]byte
+	var first [12]byte
 	n, err := r.ReadAt(first[:min(size, int64(len(first)))], 0)
 	if n < len(first) && err != nil && err != io.EOF {
 		return nil, fmt.Errorf("bundle: %w", err)
@@ -54,10 +54,12 @@ func Open(r io.ReaderAt, size int64) (*Reader, error) {
 	switch head := first[:n]; {
 	case bytes.HasPrefix(head, []byte("PK")):
 		b.form, err = Zip, b.openZip(r, size)
+	case bytes.Equal(head, []byte(`{"@context":`)): // as all of them begin in canonical JSON
+		return nil, fmt.Errorf("the file %w; this is a signed document (W3C Verifiable Credential): a verifier of these checks it alone, a bundle that the ledger recorded it", ErrNotBundle)
 	case bytes.HasPrefix(head, []byte("{")):
 		b.form, b.in = Lines, &lines{r, size}
 		err = (&lines{r, size}).each(func(uint64, []byte) bool { return true })
-	case n == len(first) && head[1] == 0xa2:
+	case n >= 4 && head[1] == 0xa2:
 		b.form, err = CAR, b.openCAR(r, size)
 	default:
 		return nil, fmt.Errorf("the file %w", ErrNotBundle)

@@ -2,6 +2,7 @@ package bundle_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -119,6 +120,18 @@ func TestTheProgramNoticesDamage(t *testing.T) {
 		said, err := run(t, dir, python, filepath.Join(source(t), "verify.py"), path, "--key", logKey(s))
 		if err == nil || !strings.Contains(said, "NOT OK") || !strings.Contains(said, tt.want) {
 			t.Errorf("%s: %v\n%s; want %q", name, err, said, tt.want)
+		}
+	}
+}
+
+// Given somebody who does not know the program, when it is asked for help or given what it does not know, then it says how
+// it is called, and judges nothing.
+func TestTheProgramSaysHowItIsCalled(t *testing.T) {
+	python := tool(t, "python3")
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"--key"}, {"--trust", "policy"}, {"a.zip", "b.zip"}} {
+		said, err := run(t, t.TempDir(), python, append([]string{filepath.Join(source(t), "verify.py")}, args...)...)
+		if code := (*exec.ExitError)(nil); !errors.As(err, &code) || code.ExitCode() != 2 || !strings.Contains(said, "[--key VKEY]") || strings.Contains(said, "OK") {
+			t.Errorf("%q: %v\n%s", args, err, said)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import json
 import os
 import re
 import sys
+import time
 import zipfile
 
 # ---- Ed25519 (RFC 8032) -------------------------------------------------------------------------------------------------
@@ -95,6 +96,12 @@ def public_key(did):
     b = n.to_bytes(34, "big")
     need(b[:2] == b"\xed\x01", "%s is no Ed25519 key", did)
     return b[2:]
+
+
+def utc(seconds):
+    if seconds >= 1 << 37:  # no calendar goes so far
+        return "Unix time %d" % seconds
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(seconds))
 
 
 def key_id(name, kind, public):
@@ -250,7 +257,7 @@ def check_signatures(b, text, lines, origin, keys, vkey):
         s = signatures.get((name, key_id(name, b"\4", public)), b"")
         when = int.from_bytes(s[:8], "big")
         if s and signed(public, b"cosignature/v1\ntime %d\n" % when + text, s[8:]):
-            print("witness      %s signed at Unix time %d" % (name, when))
+            print("witness      %s signed at %s: whose key that is, only the file policy says" % (name, utc(when)))
 
 
 def check(place, vkey):
@@ -299,6 +306,9 @@ def main(args):
     if "--key" in args[:-1]:
         i = args.index("--key")
         vkey, args = args[i + 1], args[:i] + args[i + 2:]
+    if len(args) > 1 or args and args[0].startswith("-"):
+        print(__doc__, file=sys.stderr)
+        return 2
     try:
         check(args[0] if args else os.path.dirname(os.path.abspath(__file__)), vkey)
     except (Wrong, OSError, ValueError, KeyError, zipfile.BadZipFile) as e:

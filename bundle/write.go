@@ -89,11 +89,7 @@ func (p *packer) prepare(f Form) error {
 	if f == Lines {
 		return nil
 	}
-	n, err := note.Parse(p.Checkpoint)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSource, err)
-	}
-	c, err := note.ParseCheckpoint(n.Text)
+	_, c, err := note.ReadCheckpoint(p.Checkpoint)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSource, err)
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
@@ -45,7 +44,10 @@ func proofs(dir, origin string, end uint64, keys []string) (found []*Proof, err 
 	}
 	err = tlog.Read(filepath.Join(dir, "log"), origin, func(c note.Checkpoint, b []byte, at time.Time) {
 		n, err := note.Parse(b)
-		if err != nil || c.Size <= end || len(keys) > 0 && !signedBy(n, origin, keys) {
+		if err != nil || c.Size <= end {
+			return
+		}
+		if by, err := n.SignedBy(origin, keys); len(keys) > 0 && (err != nil || len(by) == 0) {
 			return
 		}
 		p := &Proof{Size: c.Size, Root: note.FormatHash(c.Root), Kept: at, Note: string(b)}
@@ -96,16 +98,6 @@ func (n *Node) published(p *prepared) error {
 		return err
 	}
 	return fmt.Errorf("%w: %d events are here; %s", ledger.ErrRolledBack, have, lost(have, left[0].Size, left))
-}
-
-func signedBy(n *note.Note, origin string, dids []string) bool {
-	return slices.ContainsFunc(dids, func(did string) bool {
-		key, err := didkey.Parse(did)
-		if err == nil {
-			_, err = n.Verify(note.LogKey(origin, key))
-		}
-		return err == nil
-	})
 }
 
 // surveyedKeys gives the keys that sign checkpoints at the end of what was found of a history.

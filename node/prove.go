@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
@@ -17,13 +16,11 @@ import (
 	"github.com/permledger/permledger/projections/history"
 )
 
-// ErrNoProof says that the ledger cannot prove anything: it has no checkpoint key yet, or this node holds none.
-var ErrNoProof = errors.New("there is no checkpoint key, so nothing can be proven")
-
 // Prove gives the proof that the entry at a position is in the log: under the smallest checkpoint with enough
-// cosignatures that covers it, else under the newest. It waits until the entry is under a checkpoint, or ctx ends.
+// cosignatures that covers it, else under the newest. It waits until the entry is under a checkpoint, or ctx ends;
+// [tlog.ErrNoKey].
 func (o *Org) Prove(ctx context.Context, position uint64) (*note.Proof, error) {
-	b, c, err := o.committed(ctx, position)
+	b, c, err := o.Log.Committed(ctx, position)
 	if err != nil {
 		return nil, err
 	}
@@ -38,11 +35,11 @@ func (o *Org) Grown(ctx context.Context, older, newer uint64) (*note.Consistency
 	if older == 0 || older > newer {
 		return nil, fmt.Errorf("size %d %w of %d", older, tree.ErrRange, newer)
 	}
-	if _, _, err := o.committed(ctx, newer); err != nil {
+	if _, _, err := o.Log.Committed(ctx, newer); err != nil {
 		return nil, err
 	}
 	if first := o.SignableFrom(older); first > older {
-		return nil, fmt.Errorf("%w for %d entries: the first signs for %d", ErrNoProof, older, first)
+		return nil, fmt.Errorf("%w for %d entries: the first signs for %d", tlog.ErrNoKey, older, first)
 	}
 	p := new(note.Consistency)
 	var err error
@@ -56,13 +53,17 @@ func (o *Org) Grown(ctx context.Context, older, newer uint64) (*note.Consistency
 	return p, err
 }
 
-// committed waits for a checkpoint that covers a position.
-func (o *Org) committed(ctx context.Context, position uint64) ([]byte, note.Checkpoint, error) {
-	b, c, err := o.Log.Committed(ctx, position)
-	if errors.Is(err, tlog.ErrNoKey) {
-		err = ErrNoProof
+// Vouched gives the checkpoint under which evidence as of a position stands: the smallest with enough cosignatures that
+// covers it, else one of just so many entries, or the first behind them that could be signed, which nobody but the ledger has. It waits as Prove does.
+func (o *Org) Vouched(ctx context.Context, position uint64) ([]byte, error) {
+	if _, _, err := o.Log.Committed(ctx, position); err != nil {
+		return nil, err
 	}
-	return b, c, err
+	b, _, err := o.Log.Cosigned(position)
+	if errors.Is(err, tlog.ErrNoCheckpoint) || errors.Is(err, tlog.ErrNoWitnesses) {
+		return o.Log.SignAt(o.SignableFrom(position))
+	}
+	return b, err
 }
 
 // SignableFrom is [rules.State.SignableFrom] of the ledger as it is.
@@ -116,26 +117,20 @@ func (n *Node) Decide(ctx context.Context, o *Org, q decision.Question, a access
 		return nil, false, err
 	}
 	// The key that signs may be newer than what is asked about.
-	covering := max(d.Position, entries[len(entries)-1].Event.Sequence)
-	if _, _, err = o.committed(ctx, covering); err != nil {
-		return nil, false, err
-	}
-	b, c, err := o.Log.Cosigned(covering)
+	b, err := o.Vouched(ctx, max(d.Position, entries[len(entries)-1].Event.Sequence))
 	if err != nil {
-		if b, err = o.Log.SignAt(o.SignableFrom(covering)); err != nil {
-			return nil, false, fmt.Errorf("decide: %w", err)
-		}
+		return nil, false, fmt.Errorf("decide: %w", err)
 	}
-	checkpoint, err := note.Parse(b)
-	if err == nil {
-		c, err = note.ParseCheckpoint(checkpoint.Text)
-	}
+	checkpoint, c, err := note.ReadCheckpoint(b)
 	if err != nil {
 		return nil, false, fmt.Errorf("decide: %w", err)
 	}
 	var logKeys []string
 	o.Fold.Read(func(s *rules.State) { logKeys = s.CheckpointKeys(c.Size) })
-	if entries, err = source.WithKeys(entries, c.Size, slices.DeleteFunc(logKeys, func(did string) bool { return !signedBy(checkpoint, d.Ledger, []string{did}) })...); err != nil {
+	if logKeys, err = checkpoint.SignedBy(d.Ledger, logKeys); err != nil {
+		return nil, false, fmt.Errorf("decide: %w", err)
+	}
+	if entries, err = source.WithKeys(entries, c.Size, logKeys...); err != nil {
 		return nil, false, err
 	}
 	d.Checkpoint = b

@@ -16,6 +16,7 @@ import (
 	"github.com/permledger/permledger/ledger/decision"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/tlog"
 	"github.com/permledger/permledger/ledger/tree"
 	"github.com/permledger/permledger/node"
 	"github.com/permledger/permledger/projections/access"
@@ -184,10 +185,10 @@ func TestNothingIsProvenWithoutAKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := org.Prove(t.Context(), 1); !errors.Is(err, node.ErrNoProof) {
+		if _, err := org.Prove(t.Context(), 1); !errors.Is(err, tlog.ErrNoKey) {
 			t.Errorf("%s: %v", id, err)
 		}
-		if _, err := org.Grown(t.Context(), 1, 1); !errors.Is(err, node.ErrNoProof) {
+		if _, err := org.Grown(t.Context(), 1, 1); !errors.Is(err, tlog.ErrNoKey) {
 			t.Errorf("%s: %v", id, err)
 		}
 		a := org.Access.Now(time.Now())
@@ -196,7 +197,7 @@ func TestNothingIsProvenWithoutAKey(t *testing.T) {
 			t.Fatal("nobody owns it")
 		}
 		q := decision.Question{Subject: owner.ID, Key: owner.Key, Permission: "ledger:role.create", Instant: a.Instant.UTC().Truncate(time.Millisecond)}
-		if _, _, err := n.Decide(t.Context(), org, q, a); !errors.Is(err, node.ErrNoProof) {
+		if _, _, err := n.Decide(t.Context(), org, q, a); !errors.Is(err, tlog.ErrNoKey) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}

@@ -25,7 +25,7 @@ var ErrPolicy = errors.New("the policy of witnesses")
 func ReadWitnesses(path string) (*note.Policy, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrPolicy, err)
 	}
 	p, err := note.ParsePolicy(b)
 	if err == nil && len(p.Logs) > 0 {
@@ -88,11 +88,7 @@ func (n *Node) quorum(o *Org) func([]byte) bool {
 		return nil
 	}
 	return func(b []byte) bool {
-		signed, err := note.Parse(b)
-		if err != nil {
-			return false
-		}
-		c, err := note.ParseCheckpoint(signed.Text)
+		_, c, err := note.ReadCheckpoint(b)
 		if err != nil {
 			return false
 		}

@@ -84,6 +84,9 @@ func (p *packed) entries(ctx context.Context, o Options) (*Report, error) {
 		f.tiles = &tiles{kept: p}
 	}
 	_, err := f.run(ctx, p.raws())
+	if b := (*chain.BrokenError)(nil); p.Form() == bundle.Lines && errors.As(err, &b) && b.Check == chain.CheckPosition {
+		err = fmt.Errorf("%w (lines of one role or subject alone have no proofs: of that, export a bundle or a CAR file)", err)
+	}
 	if err == nil && p.Form() != bundle.Lines {
 		err = p.around(f)
 	}
@@ -120,9 +123,10 @@ func (p *packed) around(f *fold) error {
 	if err != nil {
 		return err
 	}
-	if r.Checkpoint, err = checkpoint.judge(f.opts, r.Source, root, f.keys.at(c.Size), last); err != nil {
+	if r.Checkpoint, err = checkpoint.judge(f.opts, r.Source, root, f.keys.At(c.Size), last); err != nil {
 		return err
 	}
+	f.doubt()
 	if err := p.issuer(f); err != nil || r.Fast {
 		return err
 	}

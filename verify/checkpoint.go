@@ -3,11 +3,11 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/permledger/permledger/events/canon"
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
@@ -36,6 +36,10 @@ type Checkpoint struct {
 	Claimed   bool             // that policy came with the checkpoint: nobody but its sender says who these witnesses are
 	At        time.Time        // when it was vouched for, by Vouched
 	Vouched   string           // who says so: "witnesses", or "entry", which is the ledger itself
+	MaxAge    time.Duration    // that it was held against; 0: none
+	Unknown   []string         // whose lines stand under it too; no policy was there to say whether they hold
+	Doubted   []Suspect        // of Keys, those that were reported as known to others at this size already
+	Ahead     []string         // names of Witnesses whose time of signing is yet to come
 }
 
 // A signedTree is a checkpoint to be held against the entries of a ledger.
@@ -47,11 +51,7 @@ type signedTree struct {
 
 // read gives what a checkpoint says, if it is this ledger's.
 func (c signedTree) read(origin string) (*note.Note, note.Checkpoint, error) {
-	n, err := note.Parse(c.raw)
-	if err != nil {
-		return nil, note.Checkpoint{}, c.broken(CheckCheckpoint, err)
-	}
-	of, err := note.ParseCheckpoint(n.Text)
+	n, of, err := note.ReadCheckpoint(c.raw)
 	if err != nil {
 		return nil, of, c.broken(CheckCheckpoint, err)
 	}
@@ -76,7 +76,7 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 		return nil, &chain.BrokenError{File: c.file, Check: CheckCheckpoint,
 			Expected: fmt.Sprintf("the root of the first %d entries, %x", of.Size, root), Found: fmt.Sprintf("%x", of.Root)}
 	}
-	r := &Checkpoint{Checkpoint: of, At: last, Vouched: "entry"}
+	r := &Checkpoint{Checkpoint: of, At: last, Vouched: "entry", MaxAge: max(o.MaxAge, 0)}
 	if r.Keys, err = c.signers(n, origin, keys); err != nil {
 		return nil, err
 	}
@@ -93,8 +93,29 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 		if vouched(r, v) {
 			r.Vouched = "witnesses"
 		}
+	} else {
+		for _, s := range n.Signatures {
+			if s.Name != origin && !slices.Contains(r.Unknown, s.Name) {
+				r.Unknown = append(r.Unknown, s.Name)
+			}
+		}
+	}
+	for _, w := range r.Witnesses {
+		if w.At.Sub(o.now()) > ahead {
+			r.Ahead = append(r.Ahead, w.Name)
+		}
 	}
 	return r, c.fresh(o, r)
+}
+
+// doubt notes which of the keys that signed a checkpoint others had by then, as entries say that are here.
+func (f *fold) doubt() {
+	c := f.report.Checkpoint
+	for _, did := range c.Keys {
+		if from, ok := f.suspects[did]; ok && from <= c.Size {
+			c.Doubted = append(c.Doubted, Suspect{Key: did, From: from})
+		}
+	}
 }
 
 // vouched takes the time at which witnesses vouched: that of the quorum, or where the policy asks for none, of the last of
@@ -117,18 +138,10 @@ func vouched(r *Checkpoint, v *note.Verified) bool {
 
 // signers gives which of the ledger's keys signed. A signature that is said to be of one of them and is not makes all of it
 // worthless.
-func (c signedTree) signers(n *note.Note, origin string, keys []string) (signed []string, err error) {
-	for _, did := range keys {
-		public, err := didkey.Parse(did)
-		if err != nil {
-			return nil, c.broken(CheckSigner, err)
-		}
-		switch _, err := n.Verify(note.LogKey(origin, public)); {
-		case err == nil:
-			signed = append(signed, did)
-		case !errors.Is(err, note.ErrUnsigned):
-			return nil, c.broken(CheckSigner, err)
-		}
+func (c signedTree) signers(n *note.Note, origin string, keys []string) ([]string, error) {
+	signed, err := n.SignedBy(origin, keys)
+	if err != nil {
+		return nil, c.broken(CheckSigner, err)
 	}
 	if len(signed) > 0 {
 		return signed, nil
@@ -145,15 +158,11 @@ func (c signedTree) fresh(o Options, r *Checkpoint) error {
 	if o.MaxAge <= 0 {
 		return nil
 	}
-	now := o.Now
-	if now.IsZero() {
-		now = time.Now()
-	}
 	by := "the last entry, for no witness vouches for it,"
 	if r.Vouched == "witnesses" {
 		by = "the last time that witnesses vouched for it"
 	}
-	switch age := now.Sub(r.At); {
+	switch age := o.now().Sub(r.At); {
 	case age > o.MaxAge:
 		return c.broken(CheckAge, fmt.Errorf("%w: %s was %s, more than %v ago", ErrStale, by, r.At.UTC().Format(canon.TimeLayout), o.MaxAge))
 	case age < -ahead:

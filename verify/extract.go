@@ -64,11 +64,7 @@ type extract struct {
 
 func (x *extract) all(ctx context.Context) error {
 	checkpoint := x.Checkpoint()
-	n, err := note.Parse(checkpoint)
-	if err != nil {
-		return &chain.BrokenError{File: fileCheckpoint, Check: CheckCheckpoint, Err: err}
-	}
-	c, err := note.ParseCheckpoint(n.Text)
+	_, c, err := note.ReadCheckpoint(checkpoint)
 	if err != nil {
 		return &chain.BrokenError{File: fileCheckpoint, Check: CheckCheckpoint, Err: err}
 	}
@@ -160,9 +156,10 @@ func (x *extract) around() error {
 	if err := x.claims(r.Source, c.Size); err != nil {
 		return err
 	}
-	if r.Checkpoint, err = checkpoint.judge(x.opts, r.Source, c.Root, x.keys.at(c.Size), x.last); err != nil {
+	if r.Checkpoint, err = checkpoint.judge(x.opts, r.Source, c.Root, x.keys.At(c.Size), x.last); err != nil {
 		return err
 	}
+	x.doubt()
 	if err := x.packed.issuer(x.fold); err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func (l *logFiles) judge(f *fold) error {
 		}
 		n, err := note.Parse(b)
 		if err == nil {
-			_, err = c.signers(n, origin, f.keys.at(of.Size))
+			_, err = c.signers(n, origin, f.keys.At(of.Size))
 		}
 		if err != nil {
 			return err
@@ -116,7 +116,10 @@ func (l *logFiles) judge(f *fold) error {
 		return err
 	}
 	root, _ := f.roots.Root(of.Size)
-	r.Checkpoint, err = newest.judge(f.opts, origin, root, f.keys.at(of.Size), at)
+	r.Checkpoint, err = newest.judge(f.opts, origin, root, f.keys.At(of.Size), at)
+	if err == nil {
+		f.doubt()
+	}
 	return err
 }
 

@@ -28,11 +28,7 @@ func Log(ctx context.Context, get Get, o Options) (*Report, error) {
 	if checkpoint.raw, err = get(ctx, fileCheckpoint, note.MaxSize); err != nil {
 		return &Report{}, err
 	}
-	n, err := note.Parse(checkpoint.raw)
-	if err == nil {
-		l.of, err = note.ParseCheckpoint(n.Text)
-	}
-	if err != nil {
+	if _, l.of, err = note.ReadCheckpoint(checkpoint.raw); err != nil {
 		return &Report{}, checkpoint.broken(CheckCheckpoint, err)
 	}
 	f := newFold(o)
@@ -48,7 +44,10 @@ func Log(ctx context.Context, get Get, o Options) (*Report, error) {
 	if err != nil {
 		return r, err
 	}
-	r.Checkpoint, err = checkpoint.judge(o, r.Source, f.root(), f.keys.at(l.of.Size), last)
+	r.Checkpoint, err = checkpoint.judge(o, r.Source, f.root(), f.keys.At(l.of.Size), last)
+	if err == nil {
+		f.doubt()
+	}
 	return r, err
 }
 

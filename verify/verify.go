@@ -58,6 +58,13 @@ type Raw struct {
 	Subject string // it was read under; empty where the place it was read from keeps none
 }
 
+func (o Options) now() time.Time {
+	if o.Now.IsZero() {
+		return time.Now()
+	}
+	return o.Now
+}
+
 // Report says what was proven of one ledger.
 type Report struct {
 	Organization string
@@ -203,7 +210,7 @@ type fold struct {
 	suspects map[string]uint64 // reported keys, with the first position in doubt
 	told     uint64            // the position of the last progress
 
-	keys      checkpointKeys
+	keys      chain.CheckpointKeys
 	issuer    document.Keys // that sign documents
 	did       string        // that the organization named
 	last      time.Time     // that the last entry says; of the fast pass see lastText
@@ -349,10 +356,6 @@ func (f *fold) count(en *chain.Entry) {
 	switch d := en.Event.Data.(type) {
 	case *events.OrganizationOpened:
 		f.report.Rules = d.Rules
-	case *events.KeyReported:
-		if from, known := f.suspects[d.Key]; !known || d.From < from {
-			f.suspects[d.Key] = d.From
-		}
 	}
 }
 

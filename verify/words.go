@@ -83,7 +83,14 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 	if c == nil {
 		return
 	}
-	yes("The ledger signed for them: its checkpoint (one hash over all entries up to %d) is signed with %s.", c.Size, keys(c.Keys))
+	if len(c.Doubted) < len(c.Keys) {
+		yes("The ledger signed for them: its checkpoint (one hash over all entries up to %d) is signed with %s.", c.Size, keys(c.Keys))
+	} else {
+		yes("They lie under the checkpoint (one hash over all entries up to %d), which is signed with %s.", c.Size, keys(c.Keys))
+	}
+	for _, s := range c.Doubted {
+		no("Who signed the checkpoint with %s: that key was reported as known to others from entry %d on.", s.Key, s.From)
+	}
 	if c.Trusted {
 		yes("The policy you gave trusts the key%s.", map[bool]string{true: ", and as many witnesses have signed as it asks for", false: "; it asks for no witness"}[len(c.Witnesses) > 0])
 	}
@@ -94,9 +101,17 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 		}
 		say("%s signed on %s that it had seen this checkpoint and none that contradicts it%s.", w.Name, instant(w.At), claimed(c.Claimed))
 	}
-	if len(c.Witnesses) == 0 {
+	if len(c.Ahead) > 0 {
+		no("When %s signed: by the clock here, that is yet to come.", strings.Join(c.Ahead, ", "))
+	}
+	switch {
+	case len(c.Witnesses) > 0:
+	case len(c.Unknown) > 0:
+		no("That witnesses signed the checkpoint: lines of %s stand under it, which only a policy with their keys can check. Give one with --trust.", names(c.Unknown))
+	default:
 		no("Nobody but the ledger's operator signed the checkpoint: that others were shown the same history is not proven.")
 	}
+	r.ageWords(yes, no)
 	if !c.Trusted && !r.Pinned {
 		no("Whose ledger this is: its keys were taken from itself. Get a policy from elsewhere and give it with --trust.")
 	}
@@ -111,6 +126,31 @@ func (r *Report) checkpointWords(yes, no func(string, ...any)) {
 		after = r.Extract.AsOf
 	}
 	no("What came after entry %d, and whether anything did.", after)
+	if c.Size > after && !c.Trusted {
+		no("That the checkpoint's key was still the ledger's at entry %d: what replaced or reported it behind entry %d is not here.", c.Size, after)
+	}
+}
+
+// ageWords says what the greatest age that was asked for was held against, for it proves no more than whose word that is.
+func (r *Report) ageWords(yes, no func(string, ...any)) {
+	switch c := r.Checkpoint; {
+	case c.MaxAge == 0:
+	case c.Vouched != "witnesses":
+		no("That it is not older than %v: its age goes by the time of the last entry, %s, which is the operator's word. Give a policy with witnesses with --trust.", c.MaxAge, instant(c.At))
+	case c.Claimed:
+		no("That it is not older than %v: its age goes by witnesses that only the sender of this file names. Give a policy with --trust.", c.MaxAge)
+	default:
+		yes("As many witnesses as the policy asks for vouched for it on %s, not longer than %v ago.", instant(c.At), c.MaxAge)
+	}
+}
+
+// names lists who signed, as far as there is room.
+func names(all []string) string {
+	s := strings.Join(all[:min(len(all), shown)], ", ")
+	if more := len(all) - shown; more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	return s
 }
 
 // entryWords says what the entries leave open.

@@ -96,12 +96,11 @@ func (l *log) mend(torn []byte) error {
 	}
 	raw, _, _ := bytes.Cut(torn, []byte("\f"))
 	for i := len(raw); i > 0; i = bytes.LastIndexByte(raw[:i-1], '\n') + 1 {
-		n, err := note.Parse(raw[:i])
-		if err != nil {
+		n, c, err := note.ReadCheckpoint(raw[:i])
+		if err != nil || c.Origin != l.origin {
 			continue
 		}
-		c, err := note.ParseCheckpoint(n.Text)
-		if _, failed := n.Verify(l.own); err != nil || failed != nil || c.Origin != l.origin {
+		if _, err := n.Verify(l.own); err != nil {
 			continue
 		}
 		if err := l.store(n, c); err != nil {
@@ -129,11 +128,7 @@ func (l *log) read(b []byte) error {
 		if b = rest[ending-1:]; "\f"+string(rest[:ending-1]) != end(raw) {
 			return fmt.Errorf("at byte %d: the note and its digest differ", l.size)
 		}
-		n, err := note.Parse(raw)
-		if err != nil {
-			return err
-		}
-		c, err := note.ParseCheckpoint(n.Text)
+		n, c, err := note.ReadCheckpoint(raw)
 		if err != nil {
 			return err
 		}

@@ -132,10 +132,7 @@ func parseRequest(body []byte) (*request, error) {
 		}
 		r.proof = append(r.proof, h)
 	}
-	if r.note, err = note.Parse(signed); err != nil {
-		return nil, err
-	}
-	r.Checkpoint, err = note.ParseCheckpoint(r.note.Text)
+	r.note, r.Checkpoint, err = note.ReadCheckpoint(signed)
 	return r, err
 }
 

@@ -68,7 +68,14 @@ type OrganizationHealth struct {
 	Error    string `json:"error,omitempty"` // why it does not
 	Do       string `json:"do,omitempty"`    // what to do about that, where it is known
 
-	Witnesses []Witness `json:"witnesses,omitempty"` // of its checkpoints
+	Witnesses *WitnessCount `json:"witnesses,omitempty"` // of its checkpoints; nil: it has none
+}
+
+// WitnessCount says how many witnesses a ledger has, and how many of them cosign: all that everybody may know of them.
+type WitnessCount struct {
+	Known     int  `json:"known"`
+	Cosigning int  `json:"cosigning"`
+	Alarm     bool `json:"alarm,omitempty"` // one of them knows another history of this ledger: a person has to look
 }
 
 // Witness says how far a witness is with the checkpoints of a ledger. Nothing waits for it but who asked to.

@@ -134,7 +134,7 @@ func (p *Pins) check(ctx context.Context, place string, src Source, kept *Pin) e
 	case err != nil:
 		return err
 	}
-	n, c, err := parse(raw)
+	n, c, err := note.ReadCheckpoint(raw)
 	if err != nil {
 		return fmt.Errorf("%w: its checkpoint cannot be read: %w", ErrUnproven, err)
 	}
@@ -157,15 +157,6 @@ func (p *Pins) check(ctx context.Context, place string, src Source, kept *Pin) e
 		p.keep(place, next)
 	}
 	return nil
-}
-
-func parse(raw []byte) (*note.Note, note.Checkpoint, error) {
-	n, err := note.Parse(raw)
-	if err != nil {
-		return nil, note.Checkpoint{}, err
-	}
-	c, err := note.ParseCheckpoint(n.Text)
-	return n, c, err
 }
 
 // first believes a ledger that is met for the first time: that the key which it names signs what it shows.
@@ -202,7 +193,7 @@ func compare(ctx context.Context, src Source, kept *Pin, n *note.Note, c note.Ch
 	}
 	next := *kept
 	next.Checkpoint = shown
-	_, was, err := parse([]byte(kept.Checkpoint))
+	_, was, err := note.ReadCheckpoint([]byte(kept.Checkpoint))
 	if err != nil {
 		return nil, fmt.Errorf("the checkpoint of %s that is kept: %w", kept.Origin, err)
 	}
@@ -259,6 +250,9 @@ func (k *Pin) signed(n *note.Note) error {
 	return result
 }
 
+// clocksApart is by how much the clock here may be behind a witness's.
+const clocksApart = 5 * time.Minute
+
 // fresh demands of a checkpoint what the policy does, and notes which is the newest that the witnesses vouched for.
 func (p *Pins) fresh(next *Pin, n *note.Note, c note.Checkpoint) error {
 	if p.o.Policy == nil {
@@ -289,7 +283,11 @@ func (p *Pins) fresh(next *Pin, n *note.Note, c note.Checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnproven, err)
 	}
-	if age := p.o.Now().Sub(v.At); p.o.MaxAge > 0 && !v.At.IsZero() && age > p.o.MaxAge {
+	switch age := p.o.Now().Sub(v.At); {
+	case p.o.MaxAge <= 0 || v.At.IsZero():
+	case age < -clocksApart: // else whoever has a witness's key makes it vouch for years to come
+		return stale(fmt.Sprintf("the witnesses vouched for it at %s, which is yet to come: a clock is wrong", v.At.Format(time.RFC3339)))
+	case age > p.o.MaxAge:
 		return stale(fmt.Sprintf("the witnesses vouched for it %s ago the last time, at %d entries; more than %s is too old",
 			age.Round(time.Second), v.Size, p.o.MaxAge))
 	}

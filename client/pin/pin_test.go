@@ -336,6 +336,8 @@ func TestWitnesses(t *testing.T) {
 	// until the last that the witness vouched for is too old
 	now = now.Add(2 * time.Hour)
 	accused(t, p.Check(t.Context(), place, grown), pin.Stale)
+	// and a witness that says it saw it tomorrow says nothing of today
+	accused(t, p.Check(t.Context(), place, cosigned(grown, now.Add(24*time.Hour))), pin.Stale)
 	if err := p.Check(t.Context(), place, cosigned(grown, now)); err != nil {
 		t.Fatal(err)
 	}

@@ -182,7 +182,7 @@ func (p *Pins) kept(err error) bool {
 
 // size gives how many entries a checkpoint that is kept has; 0 where it is none.
 func size(checkpoint string) uint64 {
-	_, c, err := parse([]byte(checkpoint))
+	_, c, err := note.ReadCheckpoint([]byte(checkpoint))
 	if err != nil {
 		return 0
 	}

@@ -12,29 +12,12 @@ import (
 )
 
 // Issue signs a credential that is in canonical JSON (RFC 8785) already and returns the proofValue and the file: what
-// [Sign] and [Secure] give for the verification method of key, without reading the credential. created is in whole
-// milliseconds.
+// [Sign] and [Secure] give, without reading the credential. method is how the proof names key: [VerificationMethod], or
+// [MethodOf] another DID. created is in whole milliseconds.
 //
 // That unsigned is a credential in canonical form is the caller's promise: where it is not, the file does not verify.
 // Errors wrap [ErrMalformed] where there is no place for the proof, [ErrProof] or [ErrKey], or are the signer's.
-func Issue(unsigned []byte, key crypto.Signer, created time.Time) (proofValue string, file []byte, err error) {
-	public, err := publicOf(key)
-	if err != nil {
-		return "", nil, err
-	}
-	return IssueAs(unsigned, key, VerificationMethod(public), created)
-}
-
-func publicOf(key crypto.Signer) (ed25519.PublicKey, error) {
-	public, err := didkey.PublicOf(key)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrKey, err)
-	}
-	return public, nil
-}
-
-// IssueAs is [Issue] with a verification method that names the key in another way: see [MethodOf].
-func IssueAs(unsigned []byte, key crypto.Signer, method string, created time.Time) (proofValue string, file []byte, err error) {
+func Issue(unsigned []byte, key crypto.Signer, method string, created time.Time) (proofValue string, file []byte, err error) {
 	public, err := publicOf(key)
 	if err != nil {
 		return "", nil, err
@@ -51,14 +34,17 @@ func IssueAs(unsigned []byte, key crypto.Signer, method string, created time.Tim
 	return proofValue, s.file(proofValue), nil
 }
 
-// Restore gives the file that [Issue] gave for a credential and its proofValue, after checking that the proofValue is
-// key's signature. Errors are those of Issue, or wrap [ErrSignature].
-func Restore(unsigned []byte, key ed25519.PublicKey, created time.Time, proofValue string) ([]byte, error) {
-	return RestoreAs(unsigned, key, VerificationMethod(key), created, proofValue)
+func publicOf(key crypto.Signer) (ed25519.PublicKey, error) {
+	public, err := didkey.PublicOf(key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return public, nil
 }
 
-// RestoreAs is [Restore] of what [IssueAs] gave.
-func RestoreAs(unsigned []byte, key ed25519.PublicKey, method string, created time.Time, proofValue string) ([]byte, error) {
+// Restore gives the file that [Issue] gave for a credential and its proofValue, after checking that the proofValue is
+// key's signature. Errors are those of Issue, or wrap [ErrSignature].
+func Restore(unsigned []byte, key ed25519.PublicKey, method string, created time.Time, proofValue string) ([]byte, error) {
 	if len(key) != ed25519.PublicKeySize {
 		return nil, fmt.Errorf("%w: key of %d bytes", ErrKey, len(key))
 	}

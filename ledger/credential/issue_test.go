@@ -46,15 +46,15 @@ func TestIssueIsSignAndSecure(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		proof, file, err := Issue(unsigned, key, at)
+		proof, file, err := Issue(unsigned, key, VerificationMethod(public), at)
 		if err != nil || proof != wantProof || !bytes.Equal(file, want) {
 			t.Fatalf("issued %s, %v\n%s\nwant %s\n%s", proof, err, file, wantProof, want)
 		}
-		again, err := Restore(unsigned, public, at, proof)
+		again, err := Restore(unsigned, public, VerificationMethod(public), at, proof)
 		if err != nil || !bytes.Equal(again, want) {
 			t.Fatalf("restored %v\n%s\nwant\n%s", err, again, want)
 		}
-		if _, err := Restore(unsigned, public, at.Add(time.Millisecond), proof); !errors.Is(err, ErrSignature) {
+		if _, err := Restore(unsigned, public, VerificationMethod(public), at.Add(time.Millisecond), proof); !errors.Is(err, ErrSignature) {
 			t.Fatalf("restored with another time: %v", err)
 		}
 	})
@@ -63,6 +63,7 @@ func TestIssueIsSignAndSecure(t *testing.T) {
 // Given what is no credential, or has a proof already, when it is issued, then it is refused.
 func TestIssueRefuses(t *testing.T) {
 	key := ed25519.NewKeyFromSeed(make([]byte, 32))
+	method := VerificationMethod(key.Public().(ed25519.PublicKey))
 	for text, want := range map[string]error{
 		``:                               ErrMalformed,
 		`[]`:                             ErrMalformed,
@@ -75,15 +76,15 @@ func TestIssueRefuses(t *testing.T) {
 		`{"@context":["a"], "type":"b"}`: ErrMalformed,
 		`{"@context":["a"],"proof":{},"type":["b"]}`: ErrProof,
 	} {
-		if _, file, err := Issue([]byte(text), key, time.Unix(0, 0)); !errors.Is(err, want) || file != nil {
+		if _, file, err := Issue([]byte(text), key, method, time.Unix(0, 0)); !errors.Is(err, want) || file != nil {
 			t.Errorf("%s: got %s, %v; want %v", text, file, err, want)
 		}
 	}
 	ok := []byte(`{"@context":["a"],"type":["b"]}`)
-	if _, _, err := Issue(ok, key[:31], time.Unix(0, 0)); !errors.Is(err, ErrKey) {
+	if _, _, err := Issue(ok, key[:31], method, time.Unix(0, 0)); !errors.Is(err, ErrKey) {
 		t.Errorf("with half a key: %v", err)
 	}
-	if _, _, err := Issue(ok, key, time.Unix(0, 1)); !errors.Is(err, ErrProof) {
+	if _, _, err := Issue(ok, key, method, time.Unix(0, 1)); !errors.Is(err, ErrProof) {
 		t.Errorf("at a nanosecond: %v", err)
 	}
 }

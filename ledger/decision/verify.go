@@ -49,14 +49,12 @@ func (d *Decision) verify(trust *note.Policy) (*Verified, error) {
 	if !ed25519.Verify(signer, events.PAE(Type, d.raw), d.signature[:]) {
 		return nil, fmt.Errorf("its signature is not one of %s over it", d.Key)
 	}
-	n, err := note.Parse(d.Checkpoint)
+	v := &Verified{Decision: d}
+	n, c, err := note.ReadCheckpoint(d.Checkpoint)
 	if err != nil {
 		return nil, fmt.Errorf("its checkpoint: %w", err)
 	}
-	v := &Verified{Decision: d}
-	if v.Checkpoint, err = note.ParseCheckpoint(n.Text); err != nil {
-		return nil, fmt.Errorf("its checkpoint: %w", err)
-	}
+	v.Checkpoint = c
 	switch {
 	case v.Checkpoint.Origin != d.Ledger:
 		return nil, fmt.Errorf("its checkpoint is of %s, the decision of %s", v.Checkpoint.Origin, d.Ledger)
@@ -72,8 +70,11 @@ func (d *Decision) verify(trust *note.Policy) (*Verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v.LogKeys, err = signedBy(n, v.Checkpoint, keys.CheckpointKeys(v.Checkpoint.Size)); err != nil {
+	if v.LogKeys, err = n.SignedBy(c.Origin, keys.CheckpointKeys(c.Size)); err != nil {
 		return nil, fmt.Errorf("its checkpoint: %w", err)
+	}
+	if len(v.LogKeys) == 0 {
+		return nil, errors.New("its checkpoint: no key that its entries name for checkpoints has signed it")
 	}
 	if !keys.Active(d.Key, events.PurposeDocument) {
 		return nil, fmt.Errorf("%s signed it, and its entries know no such key for documents", d.Key)
@@ -139,24 +140,4 @@ func ofKeys(d events.Data) bool {
 		return true
 	}
 	return false
-}
-
-// signedBy gives those of some keys that signed a checkpoint: at least one did, and none badly.
-func signedBy(n *note.Note, c note.Checkpoint, keys []string) (by []string, err error) {
-	for _, did := range keys {
-		public, err := didkey.Parse(did)
-		if err != nil {
-			return nil, err
-		}
-		switch _, err := n.Verify(note.LogKey(c.Origin, public)); {
-		case err == nil:
-			by = append(by, did)
-		case !errors.Is(err, note.ErrUnsigned):
-			return nil, err
-		}
-	}
-	if len(by) == 0 {
-		return nil, errors.New("no key that its entries name for checkpoints has signed it")
-	}
-	return by, nil
 }

@@ -1,13 +1,11 @@
 package document
 
 import (
-	"crypto/ed25519"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/permledger/permledger/events"
-	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/snapshot"
 )
 
@@ -206,16 +204,3 @@ func DIDDocument(source, did string, keys []Key) []byte {
 
 // methodOf is credential.MethodOf of a key that is written as did:key.
 func methodOf(did, key string) string { return did + "#" + strings.TrimPrefix(key, "did:key:") }
-
-// MethodKey gives the key of a verification method of a DID document that [DIDDocument] wrote; false where it has no
-// such assertion method.
-func MethodKey(keys []Key, method string) (ed25519.PublicKey, bool) {
-	_, multibase, _ := strings.Cut(method, "#")
-	for _, key := range keys {
-		if key.Distrusted == 0 && key.DID == "did:key:"+multibase {
-			public, err := didkey.Parse(key.DID)
-			return public, err == nil
-		}
-	}
-	return nil, false
-}

@@ -135,7 +135,7 @@ func Sign(after *rules.State, e *events.Event, signer crypto.Signer) (*chain.Doc
 	if err != nil {
 		return nil, nil, err
 	}
-	proof, file, err := credential.IssueAs(unsigned, signer, Method(after, format, public), e.Time)
+	proof, file, err := credential.Issue(unsigned, signer, Method(after, format, public), e.Time)
 	if err != nil {
 		return nil, nil, fmt.Errorf("document: sign: %w", err)
 	}
@@ -155,7 +155,7 @@ func Rebuild(after *rules.State, e *events.Event, d *chain.Document) ([]byte, er
 	if err != nil {
 		return nil, &MismatchError{MismatchKey, "an Ed25519 did:key", d.Key, err}
 	}
-	file, err := credential.RestoreAs(unsigned, public, Method(after, d.Format, public), e.Time, d.Proof)
+	file, err := credential.Restore(unsigned, public, Method(after, d.Format, public), e.Time, d.Proof)
 	if err != nil {
 		return nil, &MismatchError{MismatchProof, "a signature of " + d.Key, d.Proof, err}
 	}

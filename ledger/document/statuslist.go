@@ -48,7 +48,7 @@ func (l StatusList) Sign(key crypto.Signer) ([]byte, error) {
 	if l.Since.After(created) {
 		created = l.Since
 	}
-	_, file, err := credential.IssueAs(b, key, name, created)
+	_, file, err := credential.Issue(b, key, name, created)
 	if err != nil {
 		return nil, fmt.Errorf("status list: %w", err)
 	}

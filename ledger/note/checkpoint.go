@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/ledger/tree"
 )
 
@@ -54,6 +55,37 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 		return Checkpoint{}, ErrExtension
 	}
 	return Checkpoint{}, malformed("checkpoint", "an empty or unfinished line after the root")
+}
+
+// ReadCheckpoint reads a checkpoint as it is published: a note with that text, none of whose signatures is verified.
+func ReadCheckpoint(b []byte) (*Note, Checkpoint, error) {
+	n, err := Parse(b)
+	if err != nil {
+		return nil, Checkpoint{}, err
+	}
+	c, err := ParseCheckpoint(n.Text)
+	if err != nil {
+		return nil, Checkpoint{}, err
+	}
+	return n, c, nil
+}
+
+// SignedBy gives those of a log's keys, did:keys, that signed the checkpoint under its origin. Where a signature says that
+// it is of one of them and is not, that is an error ([ErrBadSignature]), whoever else has signed.
+func (n *Note) SignedBy(origin string, dids []string) (by []string, err error) {
+	for _, did := range dids {
+		public, err := didkey.Parse(did)
+		if err != nil {
+			return nil, err
+		}
+		switch _, err := n.Verify(LogKey(origin, public)); {
+		case err == nil:
+			by = append(by, did)
+		case !errors.Is(err, ErrUnsigned):
+			return nil, err
+		}
+	}
+	return by, nil
 }
 
 // number reads a decimal number in its one spelling, up to 2^63 - 1: tools that count in signed numbers are to take what

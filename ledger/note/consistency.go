@@ -72,19 +72,11 @@ func (c *Consistency) Bytes() []byte {
 
 // Checkpoints gives the two checkpoints, none of whose signatures is verified.
 func (c *Consistency) Checkpoints() (older, newer Checkpoint, err error) {
-	for _, one := range []struct {
-		b  []byte
-		to *Checkpoint
-	}{{c.Old, &older}, {c.New, &newer}} {
-		n, err := Parse(one.b)
-		if err != nil {
-			return older, newer, err
-		}
-		if *one.to, err = ParseCheckpoint(n.Text); err != nil {
-			return older, newer, err
-		}
+	if _, older, err = ReadCheckpoint(c.Old); err != nil {
+		return older, newer, err
 	}
-	return older, newer, nil
+	_, newer, err = ReadCheckpoint(c.New)
+	return older, newer, err
 }
 
 // Check says whether the newer checkpoint's tree begins with the older one's, of the same log. It does not look at

@@ -72,11 +72,7 @@ type Witnessed struct {
 // Verify reads a checkpoint and judges it. It returns what it verified also where nothing but the quorum is missing
 // ([ErrQuorum]); with any other error it returns nil.
 func (p *Policy) Verify(b []byte) (*Verified, error) {
-	n, err := Parse(b)
-	if err != nil {
-		return nil, err
-	}
-	c, err := ParseCheckpoint(n.Text)
+	n, c, err := ReadCheckpoint(b)
 	if err != nil {
 		return nil, err
 	}

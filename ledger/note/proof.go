@@ -59,7 +59,7 @@ func ParseProof(b []byte) (*Proof, error) {
 		}
 		p.Hashes = append(p.Hashes, h)
 	}
-	if _, _, err := p.checkpoint(); err != nil {
+	if _, _, err := ReadCheckpoint(p.Checkpoint); err != nil {
 		return nil, fmt.Errorf("proof: %w", err)
 	}
 	return p, nil
@@ -84,7 +84,7 @@ func (p *Proof) Bytes() []byte {
 // Check says whether the entry with this leaf hash stands at the index, in the tree of the checkpoint. It does not look
 // at the checkpoint's signatures: a proof proves nothing until [Policy.Verify] has taken p.Checkpoint.
 func (p *Proof) Check(leaf tree.Hash) error {
-	_, c, err := p.checkpoint()
+	_, c, err := ReadCheckpoint(p.Checkpoint)
 	if err != nil {
 		return fmt.Errorf("proof: %w", err)
 	}
@@ -92,13 +92,4 @@ func (p *Proof) Check(leaf tree.Hash) error {
 		return fmt.Errorf("proof: the entry is not the one at index %d of the tree of %d entries: %w", p.Index, c.Size, err)
 	}
 	return nil
-}
-
-func (p *Proof) checkpoint() (*Note, Checkpoint, error) {
-	n, err := Parse(p.Checkpoint)
-	if err != nil {
-		return nil, Checkpoint{}, err
-	}
-	c, err := ParseCheckpoint(n.Text)
-	return n, c, err
 }

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/permledger/permledger/ledger/note"
@@ -30,10 +28,10 @@ const (
 	// thinEvery is how often old checkpoints are thinned out while a log is open, thinFirst how long after it was opened.
 	thinEvery = time.Hour
 	thinFirst = 10 * time.Minute
-	// toSeconds and toMinutes are how old a checkpoint without cosignatures is before no more than one a second, and
+	// bySecond and byMinute are how old a checkpoint without cosignatures is before no more than one a second, and
 	// one a minute, is kept.
-	toSeconds = time.Hour
-	toMinutes = 24 * time.Hour
+	bySecond = time.Hour
+	byMinute = 24 * time.Hour
 	// thinWorth is how many bytes thinning out must save for the file to be written anew.
 	thinWorth = 1 << 20
 )
@@ -52,6 +50,8 @@ type kept struct {
 type place struct {
 	size       uint64
 	from, long int64
+	known      bool // enough is
+	enough     bool // it has a quorum of cosignatures
 }
 
 // record is one of the file.
@@ -128,7 +128,7 @@ func (k *kept) take(r record) {
 		return
 	}
 	i, found := k.search(r.Size)
-	at := place{r.Size, r.from, r.long}
+	at := place{size: r.Size, from: r.from, long: r.long}
 	if found {
 		k.places[i] = at
 	} else {
@@ -216,11 +216,7 @@ func parseRecord(lines []string, origin string) (r record, ok bool) {
 	for _, line := range lines[1 : len(lines)-1] {
 		b = append(b, line...)
 	}
-	n, err := note.Parse(b)
-	if err != nil {
-		return r, false
-	}
-	c, err := note.ParseCheckpoint(n.Text)
+	n, c, err := note.ReadCheckpoint(b)
 	if err != nil || c.Origin != origin {
 		return r, false
 	}
@@ -251,12 +247,51 @@ func (k *kept) cut() error {
 func (l *Log) keepNote(p published, cosigned bool) error {
 	l.keep.Lock()
 	defer l.keep.Unlock()
+	if err := l.shortened(); err != nil {
+		return fmt.Errorf("keep a checkpoint: %w", err)
+	}
 	b := encodeRecord(l.c.Now(), p.bytes)
 	if err := l.kept.append(b); err != nil {
 		return fmt.Errorf("keep a checkpoint: %w", err)
 	}
 	l.kept.take(record{published: p, from: l.kept.end, long: int64(len(b)), cosigned: cosigned})
 	return nil
+}
+
+// shortened looks whether somebody has cut the file, or taken it away, while it is written to. What is left of it is kept, and
+// the newest checkpoint, without which an old copy of the ledger would pass for this one.
+func (l *Log) shortened() error {
+	info, err := os.Stat(l.kept.path)
+	if err == nil && info.Size() >= l.kept.end || errors.Is(err, fs.ErrNotExist) && l.kept.end == 0 {
+		return nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(l.c.Dir, 0o700); err != nil {
+		return err
+	}
+	left := kept{path: l.kept.path, origin: l.kept.origin}
+	if err := left.read(func(r record, _ int) { left.take(r) }); err != nil {
+		return err
+	}
+	l.log.Error("the file of kept checkpoints was shortened or taken away by somebody else; it goes on from what is left", "organization", l.c.Organization,
+		"file", left.path, "bytes", left.end, "before", l.kept.end)
+	if newest := l.kept.newest; newest.Size > 0 {
+		b := encodeRecord(l.c.Now(), newest.bytes)
+		if err := left.append(b); err != nil {
+			return err
+		}
+		left.take(record{published: newest, from: left.end, long: int64(len(b)), cosigned: hasOthers(newest.bytes, left.origin)})
+	}
+	l.kept = left
+	return nil
+}
+
+// hasOthers says whether others than the log signed a note.
+func hasOthers(b []byte, origin string) bool {
+	n, err := note.Parse(b)
+	return err == nil && slices.ContainsFunc(n.Signatures, func(s note.Signature) bool { return s.Name != origin })
 }
 
 func (k *kept) append(b []byte) error {
@@ -297,24 +332,35 @@ func (k *kept) search(size uint64) (int, bool) {
 	})
 }
 
-// cosigned gives the checkpoints with cosignatures that cover a position, the smallest first.
-func (k *kept) cosigned(mu *sync.Mutex, covering uint64) iter.Seq2[published, error] {
-	return func(yield func(published, error) bool) {
-		for next := covering; ; {
-			mu.Lock()
-			i, _ := k.search(next)
-			if i == len(k.places) {
-				mu.Unlock()
-				return
-			}
-			at := k.places[i]
-			p, err := k.load(at)
-			mu.Unlock()
-			if !yield(p, err) || err != nil {
-				return
-			}
-			next = at.size + 1
+// cosigned gives the smallest checkpoint with enough cosignatures that covers a position; false: there is none. What was
+// found of a checkpoint once is not looked at again: many wait at a time for the same ones.
+func (l *Log) cosigned(covering uint64) (published, bool, error) {
+	for next := covering; ; {
+		l.keep.Lock()
+		i, _ := l.kept.search(next)
+		for i < len(l.kept.places) && l.kept.places[i].known && !l.kept.places[i].enough {
+			i++
 		}
+		if i == len(l.kept.places) {
+			l.keep.Unlock()
+			return published{}, false, nil
+		}
+		at := l.kept.places[i]
+		p, err := l.kept.load(at)
+		l.keep.Unlock()
+		if err != nil || at.known {
+			return p, err == nil, err
+		}
+		enough := l.c.Quorum(p.bytes) // it asks for the keys of then, and takes its time
+		l.keep.Lock()
+		if i, found := l.kept.search(at.size); found && l.kept.places[i] == at {
+			l.kept.places[i].known, l.kept.places[i].enough = true, enough
+		}
+		l.keep.Unlock()
+		if enough {
+			return p, true, nil
+		}
+		next = at.size + 1
 	}
 }
 
@@ -370,9 +416,9 @@ type thinning struct {
 func (t *thinning) keeps(r record) bool {
 	span := time.Second
 	switch age := t.now.Sub(r.at); {
-	case r.cosigned || r.Size == t.newest || age <= toSeconds:
+	case r.cosigned || r.Size == t.newest || age <= bySecond:
 		return true
-	case age > toMinutes:
+	case age > byMinute:
 		span = time.Minute
 	}
 	at := r.at.Truncate(span)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -266,5 +268,75 @@ func TestOldCheckpointsAreThinnedOut(t *testing.T) {
 	w.whole()
 	if _, c, err := w.log.Cosigned(20); err != nil || c.Size != 31 {
 		t.Errorf("position 20 is covered by %d, %v", c.Size, err)
+	}
+}
+
+// Given a log that runs, when somebody takes its directory away, or cuts or empties its file of checkpoints, then the next
+// checkpoint is signed and kept, with the newest one before it, and all that is left holds at the next start.
+func TestKeptTakenAwayWhileOpen(t *testing.T) {
+	for name, spoil := range map[string]func(dir string) error{
+		"the directory": os.RemoveAll,
+		"the file":      func(dir string) error { return os.Remove(filepath.Join(dir, "checkpoints")) },
+		"its end":       func(dir string) error { return os.Truncate(filepath.Join(dir, "checkpoints"), 300) },
+		"all of it":     func(dir string) error { return os.Truncate(filepath.Join(dir, "checkpoints"), 0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.quorum = byWitness("w1")
+			w.mustOpen()
+			w.write(10)
+			w.write(300)
+			w.cosign("w1", 310)
+			dir := filepath.Join(w.dir, "log")
+			if err := spoil(dir); err != nil {
+				t.Fatal(err)
+			}
+			w.write(300)
+			w.cosign("w1", 610)
+			if _, c, err := w.log.Cosigned(400); err != nil || c.Size != 610 {
+				t.Errorf("position 400 is covered by %d, %v", c.Size, err)
+			}
+			w.whole()
+			if w.said.count("shortened or taken away") != 1 {
+				t.Errorf("it says\n%s", w.said)
+			}
+			w.log.Close()
+			var kept []uint64
+			if err := tlog.Read(dir, origin, func(c note.Checkpoint, _ []byte, _ time.Time) { kept = append(kept, c.Size) }); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(kept, 310) || !slices.Contains(kept, 610) {
+				t.Errorf("kept are those of %v", kept)
+			}
+			w.mustOpen()
+			if w.said.count("checkpoints are damaged") > 0 {
+				t.Errorf("it says\n%s", w.said)
+			}
+		})
+	}
+}
+
+// Given many checkpoints without a quorum, when many wait for one, then each is judged once.
+func TestEachCheckpointIsJudgedOnce(t *testing.T) {
+	w := newWorld(t)
+	var judged atomic.Int64
+	w.quorum = func(b []byte) bool { judged.Add(1); return byWitness("w2")(b) }
+	w.mustOpen()
+	for range 20 {
+		c := w.write(1)
+		w.cosign("w1", c.Size)
+	}
+	before := judged.Load()
+	for range 50 {
+		if _, _, err := w.log.Cosigned(1); !errors.Is(err, tlog.ErrNoCheckpoint) {
+			t.Fatal(err)
+		}
+	}
+	if n := judged.Load() - before; n > 20 {
+		t.Errorf("20 checkpoints were judged %d times", n)
+	}
+	w.cosign("w2", 7) // which is judged anew
+	if _, c, err := w.log.Cosigned(1); err != nil || c.Size != 7 {
+		t.Errorf("covered by %d, %v", c.Size, err)
 	}
 }

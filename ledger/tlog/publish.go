@@ -123,13 +123,12 @@ func (l *Log) Cosigned(covering uint64) ([]byte, note.Checkpoint, error) {
 	if l.c.Quorum == nil {
 		return nil, note.Checkpoint{}, ErrNoWitnesses
 	}
-	for place, err := range l.kept.cosigned(&l.keep, covering) {
-		if err != nil {
-			return nil, note.Checkpoint{}, err
-		}
-		if l.c.Quorum(place.bytes) {
-			return place.bytes, place.Checkpoint, nil
-		}
+	p, ok, err := l.cosigned(covering)
+	if err != nil {
+		return nil, note.Checkpoint{}, err
+	}
+	if ok {
+		return p.bytes, p.Checkpoint, nil
 	}
 	return nil, note.Checkpoint{}, fmt.Errorf("position %d, with enough cosignatures: %w", covering, ErrNoCheckpoint)
 }

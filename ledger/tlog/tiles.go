@@ -110,7 +110,10 @@ func (l *Log) full(level uint8, index uint64) ([]byte, error) {
 		return nil, fmt.Errorf("%s cannot be made again: %w", path, ErrDoubt)
 	}
 	l.log.Warn("a tile was lost or damaged; it was made again from the journal", "organization", l.c.Organization, "tile", path)
-	return b, l.store(level, index, b)
+	if err := l.store(level, index, b); err != nil { // on a full disk it can be read all the same
+		l.log.Warn("it cannot be stored", "organization", l.c.Organization, "tile", path, "error", err)
+	}
+	return b, nil
 }
 
 // above gives the hash that a full tile has in the level above it.

@@ -110,8 +110,14 @@ func asked(ctx context.Context, c *client.Client) (findings []node.Finding, stop
 			f.Level, f.Text, f.Do = node.FindingFail, "takes no more commands: "+o.Error, "stop the server, run `permledger doctor` on the directory, and start it again"
 		}
 		findings = append(findings, f)
-		for _, w := range o.Witnesses {
-			findings = append(findings, witnessFinding(o.ID, w))
+		if n := o.Witnesses; n != nil { // who they are is told only to who may read the organization
+			one, err := c.Organization(ctx, o.ID, client.Read{})
+			if err != nil {
+				findings = append(findings, countFinding(o.ID, *n))
+			}
+			for _, w := range one.Witnesses {
+				findings = append(findings, witnessFinding(o.ID, w))
+			}
 		}
 	}
 	if len(findings) == 0 {

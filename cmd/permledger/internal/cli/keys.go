@@ -61,6 +61,9 @@ func (a *app) signingKey(org string) (crypto.Signer, error) {
 	}
 	key, err := node.ReadKey(file)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(a.data, "orgs", org)); a.data != "" && file == ownerKeyFile(a.data, org) && errors.Is(err, fs.ErrNotExist) {
+			return nil, exit(exitNotFound, "there is no organization %s in %s, nor a key to sign with at %s; `permledger org ls` lists them", org, a.data, file)
+		}
 		return nil, exit(exitDenied, "no key to sign with at %s: say --key FILE, or set PERMLEDGER_KEY", file)
 	}
 	if err != nil {

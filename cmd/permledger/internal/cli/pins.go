@@ -66,6 +66,9 @@ func (a *app) pins(far bool) (*pin.Pins, error) {
 		if o.Policy == nil {
 			return nil, usage("--max-age: witnesses say how old a checkpoint is; name yours with --trust FILE")
 		}
+		if o.Policy.Quorum == note.None {
+			return nil, usage("--max-age: the policy %s asks for no witness, and nobody else says how old a checkpoint is", a.trust)
+		}
 	}
 	if dir == "" {
 		if o.Policy != nil {
@@ -145,11 +148,7 @@ func (a *app) pinCommand() *cobra.Command {
 			}
 			list := []pinnedLedger{}
 			for _, k := range all {
-				n, err := note.Parse([]byte(k.Checkpoint))
-				if err != nil {
-					return err
-				}
-				c, err := note.ParseCheckpoint(n.Text)
+				_, c, err := note.ReadCheckpoint([]byte(k.Checkpoint))
 				if err != nil {
 					return err
 				}

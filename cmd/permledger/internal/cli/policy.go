@@ -68,3 +68,15 @@ func witnessFinding(org string, w wire.Witness) node.Finding {
 	}
 	return f
 }
+
+// countFinding judges how many witnesses cosign, where no more is told of them.
+func countFinding(org string, n wire.WitnessCount) node.Finding {
+	f := node.Finding{Check: "witnesses", Organization: org, Level: node.FindingOK, Text: fmt.Sprintf("%d of %d cosign", n.Cosigning, n.Known)}
+	switch {
+	case n.Alarm:
+		f.Level, f.Do = node.FindingDamage, "look for another copy of this ledger that is written to, or a backup that was put back: docs/witnesses.md"
+	case n.Cosigning < n.Known:
+		f.Level, f.Do = node.FindingWarn, "ask again with a token of the organization (--token): it is told which, and why"
+	}
+	return f
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +49,9 @@ func (a *app) proof(ctx context.Context, s *session, ref string) ([]byte, error)
 			return nil, usage("say the range as 20..41, or 20.. up to the newest")
 		}
 		return s.ProveGrowth(ctx, s.org, from, to)
+	}
+	if strings.Contains(ref, "..") {
+		return nil, usage("say the range in positions, as 20..41, or 20.. up to the newest")
 	}
 	en, _, err := entryOf(ctx, s, ref)
 	if err != nil {

@@ -131,11 +131,7 @@ func (a *app) receipt(r wire.Receipt) error {
 
 // checkpointOf says in short which checkpoint a note is.
 func checkpointOf(b string) string {
-	n, err := note.Parse([]byte(b))
-	if err != nil {
-		return "an unreadable form"
-	}
-	c, err := note.ParseCheckpoint(n.Text)
+	_, c, err := note.ReadCheckpoint([]byte(b))
 	if err != nil {
 		return "an unreadable form"
 	}

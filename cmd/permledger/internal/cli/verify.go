@@ -123,10 +123,10 @@ the keys, the authors' own signatures, the documents, and legitimacy: the rules 
 to the same event. The first event that does not hold ends it, with exit code 7. Then it says in plain words what is
 proven, and what is not.
 
-FILE is a bundle that "permledger export" wrote, in any of its forms: of that also the tree, the checkpoint and its
-signatures, the private texts and every other file are checked. A directory is only read, whether a server runs on it or
-not. For files and directories no key and no network is needed. Of a URL the log is read as it is served: with a token that may
-read the history all of it, without one the checkpoint and every hash, which are public.
+FILE is what "permledger export" wrote as a bundle, a CAR file or, of all entries, JSON Lines: of the first two also the
+tree, the checkpoint and its signatures, the private texts and every other file are checked. A directory is only read,
+whether a server runs on it or not. For files and directories no key and no network is needed. Of a URL the log is read as it is
+served: with a token that may read the history all of it, without one the checkpoint and every hash, which are public.
 
 FILE may also be what "permledger prove" or "permledger check --proof" wrote. A proof of an entry takes the entry's bytes,
 --entry FILE, and --trust. A decision is confirmed from the entries that it holds: that they exist and would give the yes. With

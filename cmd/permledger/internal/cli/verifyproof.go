@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,10 +117,13 @@ func (p *proven) write(w io.Writer) error {
 	for _, line := range p.NotProven {
 		out.f("· not proven: %s\n", line)
 	}
-	if p.Verified {
-		out.f("VERIFIED\n")
-	} else {
+	switch {
+	case !p.Verified:
 		out.f("✗ %s\nNOT VERIFIED\n", p.Broken)
+	case p.Answer == decisions.No && p.By != "history": // nobody should take it for a no that was found right
+		out.f("VERIFIED: the ledger signed this no; whether it is right is not known\n")
+	default:
+		out.f("VERIFIED\n")
 	}
 	return out.err
 }
@@ -152,6 +156,9 @@ func (p *proven) trusted(policy *note.Policy, maxAge time.Duration, b []byte) (*
 	return v, nil
 }
 
+// clocksApart is by how much a clock here may be behind a witness's.
+const clocksApart = 5 * time.Minute
+
 // aged refuses a checkpoint for which witnesses vouched too long ago.
 func aged(v *note.Verified, most time.Duration) error {
 	switch {
@@ -160,6 +167,8 @@ func aged(v *note.Verified, most time.Duration) error {
 		return usage("--max-age goes by what witnesses say: name those you believe with --trust POLICY")
 	case time.Since(v.At) > most:
 		return refusedProof(fmt.Errorf("%w: witnesses vouched for the checkpoint of %d entries at %s, longer than %s ago", verify.ErrStale, v.Size, v.At.Format(time.RFC3339), most))
+	case time.Until(v.At) > clocksApart:
+		return refusedProof(fmt.Errorf("witnesses would vouch for the checkpoint of %d entries at %s, which is yet to come: a clock is wrong", v.Size, v.At.Format(time.RFC3339)))
 	}
 	return nil
 }
@@ -272,7 +281,7 @@ func (a *app) verifyDecision(ctx context.Context, p *proven, b []byte, f *proofF
 		return &chain.BrokenError{Position: 1, Check: chain.CheckGenesis, Expected: o.Genesis, Found: genesis}
 	}
 	p.say("%s signed it", d.Key)
-	p.say("%s stand in the ledger, under a checkpoint of %d entries: %s", count(len(d.Entries), "entry", "entries"), v.Checkpoint.Size, list(d.Positions()))
+	p.say("%s in the ledger, under a checkpoint of %d entries: %s", count(len(d.Entries), "entry stands", "entries stand"), v.Checkpoint.Size, list(d.Positions()))
 	if d.Answer == decisions.Yes {
 		p.say("these entries alone give the yes, by the ledger's rules")
 	}
@@ -285,6 +294,7 @@ func (a *app) verifyDecision(ctx context.Context, p *proven, b []byte, f *proofF
 		}
 	}
 	if f.bundle+f.ledger == "" {
+		p.not("that no entry had replaced or reported these keys by then: an entry that was left out leaves no trace")
 		if d.Answer == decisions.Yes {
 			p.not("that nothing took it away by position %d: that takes the whole history, with --bundle or --ledger", d.Position)
 		} else {
@@ -339,6 +349,9 @@ func (a *app) replay(f *proofFlags, org string) func(context.Context, verify.Opt
 		dir := f.ledger
 		if dataDirectory(dir) {
 			dir = filepath.Join(dir, "orgs", org)
+			if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+				return absent(f.ledger, org)
+			}
 		}
 		_, err := verify.Directory(ctx, dir, o)
 		return err
