@@ -172,27 +172,17 @@ func (e *exporting) source(f bundle.Form) (*bundle.Source, error) {
 	return s, nil
 }
 
-// checkpoint gives the one under which the export stands. One that only later keys signed would be of no use: the entries
-// that name these are not among those up to the position.
+// checkpoint gives the one under which the export stands. Before its first checkpoint key came, nothing in the export would
+// name whoever signed.
 func (e *exporting) checkpoint() ([]byte, error) {
 	ctx, cancel := context.WithTimeout(e.Context(), maxWait)
 	defer cancel()
-	b, err := e.org.Vouched(ctx, e.at.Position)
-	if err == nil && !e.signedByThen(b) {
-		b, err = e.org.Log.SignAt(e.at.Position)
-	}
 	if first := e.org.SignableFrom(e.at.Position); first > e.at.Position {
-		p := problemOf(http.StatusConflict, wire.CodeNoCheckpoint, fmt.Sprintf("At %d this ledger had no checkpoint key yet: its first came at %d", e.at.Position, first))
+		p := problemOf(http.StatusConflict, wire.CodeNotYet, fmt.Sprintf("At %d this ledger had no key for checkpoints yet: its first came at %d", e.at.Position, first))
 		p.Hint = fmt.Sprintf("Export as of %d, or later; the formats jsonl and csv need no checkpoint", first)
 		return nil, p
 	}
-	return b, err
-}
-
-// signedByThen says whether a key signed a checkpoint that was the ledger's at the position already.
-func (e *exporting) signedByThen(checkpoint []byte) bool {
-	_, err := e.server.node.Policy(e.org, e.at.Position).Verify(checkpoint)
-	return err == nil || errors.Is(err, note.ErrQuorum)
+	return e.org.Vouched(ctx, e.at.Position)
 }
 
 // policy gives the policy that a verifier may start from: the keys of the log that may sign this checkpoint, and the node's

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
@@ -91,10 +92,16 @@ func noList(format string, args ...any) error {
 	return problemOf(http.StatusNotFound, wire.CodeNoStatusList, "STATUS_RETRIEVAL_ERROR: "+fmt.Sprintf(format, args...))
 }
 
-// signedLists keeps the lists that were signed last: many ask for the same one, and the key may be far away.
-type signedLists struct {
-	mu   sync.Mutex
-	kept map[signedList][]byte
+// signedLists keeps the lists that were signed last: many ask for the same one, and the key may be far away. Those of before
+// are apart from those of now: anybody may ask for as many of them as there are positions, one is signed at a time, and who
+// asks for the list of now neither waits for them nor finds it pushed out by them.
+type signedLists struct{ now, past someLists }
+
+type someLists struct {
+	mu      sync.Mutex
+	kept    map[signedList][]byte
+	signing sync.Mutex
+	waiting atomic.Int64
 }
 
 type signedList struct {
@@ -102,12 +109,17 @@ type signedList struct {
 	list, position       uint64
 }
 
-const keptLists = 64
+const (
+	keptLists = 64
+	// maxWaiting is how many wait for a signature of a list at a time, before others are told to come again.
+	maxWaiting = 64
+)
 
 // sign signs a list with the organization's present document key.
 func (s *signedLists) sign(c *call, l document.StatusList, keys []document.Key, position uint64) ([]byte, error) {
 	var did string
-	c.org.Fold.Read(func(state *rules.State) { did = state.Key(events.PurposeDocument) })
+	var head uint64
+	c.org.Fold.Read(func(state *rules.State) { did, head = state.Key(events.PurposeDocument), state.Position() })
 	for _, k := range keys {
 		if k.DID == did && k.From > position {
 			_, pos, err := c.org.Access.ParseAsOf(strconv.FormatUint(k.From, 10), c.now)
@@ -117,25 +129,49 @@ func (s *signedLists) sign(c *call, l document.StatusList, keys []document.Key, 
 			l.Since = pos.Time
 		}
 	}
-	of := signedList{l.Source, l.Purpose, did, l.List, position}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if b, ok := s.kept[of]; ok {
-		return b, nil
-	}
 	key, ok := c.org.DocumentSigner(did)
 	if !ok {
 		return nil, problemOf(http.StatusServiceUnavailable, wire.CodeWait, "This node does not hold the key that signs documents now")
 	}
-	b, err := l.Sign(key)
+	of := signedList{l.Source, l.Purpose, did, l.List, position}
+	if position < head {
+		return s.past.get(of, func() ([]byte, error) { return l.Sign(key) })
+	}
+	return s.now.get(of, func() ([]byte, error) { return l.Sign(key) })
+}
+
+// get gives a list that was signed before, or has it signed, one at a time.
+func (s *someLists) get(of signedList, sign func() ([]byte, error)) ([]byte, error) {
+	if b, ok := s.load(of); ok {
+		return b, nil
+	}
+	defer s.waiting.Add(-1)
+	if s.waiting.Add(1) > maxWaiting {
+		return nil, problemOf(http.StatusServiceUnavailable, wire.CodeWait, "Too many ask for status lists that are to be signed; ask again")
+	}
+	s.signing.Lock()
+	defer s.signing.Unlock()
+	if b, ok := s.load(of); ok { // signed meanwhile
+		return b, nil
+	}
+	b, err := sign()
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.kept == nil || len(s.kept) >= keptLists {
 		s.kept = map[signedList][]byte{}
 	}
 	s.kept[of] = b
 	return b, nil
+}
+
+func (s *someLists) load(of signedList) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b, ok := s.kept[of]
+	return b, ok
 }
 
 var dateTime = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,30})?|24:00:00(\.0{1,30})?)(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))$`)

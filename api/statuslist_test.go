@@ -53,3 +53,50 @@ func FuzzDisposition(f *testing.F) {
 		}
 	})
 }
+
+// Given a key that is slow to sign, when many ask for lists of before, then the list of now is signed meanwhile, each list is
+// signed once, and whoever comes when too many wait is told to come again.
+func TestListsOfBeforeDoNotDelayThatOfNow(t *testing.T) {
+	var lists signedLists
+	began, slow, signed := make(chan struct{}, 1), make(chan struct{}), 0
+	sign := func() ([]byte, error) {
+		select {
+		case began <- struct{}{}:
+		default:
+		}
+		<-slow
+		signed++ // one at a time
+		return []byte("list"), nil
+	}
+	answers := make(chan error)
+	for i := range maxWaiting {
+		go func() {
+			_, err := lists.past.get(signedList{position: uint64(i / 2)}, sign)
+			answers <- err
+		}()
+	}
+	<-began
+	for end := time.Now().Add(20 * time.Second); lists.past.waiting.Load() < maxWaiting; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("not all wait")
+		}
+	}
+	if _, err := lists.past.get(signedList{position: 1000}, sign); err == nil {
+		t.Error("one more waits")
+	}
+	if b, err := lists.now.get(signedList{position: 2000}, func() ([]byte, error) { return []byte("now"), nil }); err != nil || string(b) != "now" {
+		t.Errorf("the list of now is %q, %v", b, err)
+	}
+	close(slow)
+	for range maxWaiting {
+		if err := <-answers; err != nil {
+			t.Error(err)
+		}
+	}
+	if signed != maxWaiting/2 {
+		t.Errorf("%d lists were signed %d times", maxWaiting/2, signed)
+	}
+	if _, err := lists.past.get(signedList{position: 1000}, sign); err != nil {
+		t.Errorf("when nobody waits any more: %v", err)
+	}
+}

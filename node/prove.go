@@ -53,17 +53,36 @@ func (o *Org) Grown(ctx context.Context, older, newer uint64) (*note.Consistency
 	return p, err
 }
 
-// Vouched gives the checkpoint under which evidence as of a position stands: the smallest with enough cosignatures that
-// covers it, else one of just so many entries, or the first behind them that could be signed, which nobody but the ledger has. It waits as Prove does.
+// Vouched gives the checkpoint under which the entries up to a position stand: the smallest with enough cosignatures that
+// covers it, else one of just so many entries, which nobody but the ledger has signed. One that only later keys signed would
+// be of no use, for no entry up to the position names these. It waits as Prove does.
 func (o *Org) Vouched(ctx context.Context, position uint64) ([]byte, error) {
+	return o.vouched(ctx, position, func(b []byte) bool { return o.signedAsOf(position, b) })
+}
+
+// vouched is Vouched with the cosigned checkpoints that fit.
+func (o *Org) vouched(ctx context.Context, position uint64, fits func([]byte) bool) ([]byte, error) {
 	if _, _, err := o.Log.Committed(ctx, position); err != nil {
 		return nil, err
 	}
 	b, _, err := o.Log.Cosigned(position)
-	if errors.Is(err, tlog.ErrNoCheckpoint) || errors.Is(err, tlog.ErrNoWitnesses) {
-		return o.Log.SignAt(o.SignableFrom(position))
+	switch {
+	case errors.Is(err, tlog.ErrNoCheckpoint), errors.Is(err, tlog.ErrNoWitnesses), err == nil && !fits(b):
+		return o.Log.SignAt(max(position, o.SignableFrom(position)))
 	}
 	return b, err
+}
+
+// signedAsOf says whether a key that was the ledger's at a position already signed a checkpoint.
+func (o *Org) signedAsOf(position uint64, checkpoint []byte) bool {
+	n, c, err := note.ReadCheckpoint(checkpoint)
+	if err != nil {
+		return false
+	}
+	var keys []string
+	o.Fold.Read(func(s *rules.State) { keys = s.CheckpointKeys(position) })
+	by, err := n.SignedBy(c.Origin, keys)
+	return err == nil && len(by) > 0
 }
 
 // SignableFrom is [rules.State.SignableFrom] of the ledger as it is.
@@ -117,7 +136,7 @@ func (n *Node) Decide(ctx context.Context, o *Org, q decision.Question, a access
 		return nil, false, err
 	}
 	// The key that signs may be newer than what is asked about.
-	b, err := o.Vouched(ctx, max(d.Position, entries[len(entries)-1].Event.Sequence))
+	b, err := o.vouched(ctx, max(d.Position, entries[len(entries)-1].Event.Sequence), func([]byte) bool { return true }) // its keys are added below
 	if err != nil {
 		return nil, false, fmt.Errorf("decide: %w", err)
 	}

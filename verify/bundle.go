@@ -45,7 +45,11 @@ func Bundle(ctx context.Context, r io.ReaderAt, size int64, o Options) (*Report,
 	}
 	p := &packed{Reader: b, m: b.Manifest()}
 	report, err := p.verify(ctx, o)
-	return report, inBundle(p, err)
+	err = inBundle(p, err)
+	if b := (*chain.BrokenError)(nil); p.Form() == bundle.Lines && errors.As(err, &b) && b.Check == chain.CheckPosition {
+		err = fmt.Errorf("%w (lines of one role or subject alone have no proofs: of that, export a bundle or a CAR file)", err)
+	}
+	return report, err
 }
 
 // packed is a bundle that is verified.
@@ -84,9 +88,6 @@ func (p *packed) entries(ctx context.Context, o Options) (*Report, error) {
 		f.tiles = &tiles{kept: p}
 	}
 	_, err := f.run(ctx, p.raws())
-	if b := (*chain.BrokenError)(nil); p.Form() == bundle.Lines && errors.As(err, &b) && b.Check == chain.CheckPosition {
-		err = fmt.Errorf("%w (lines of one role or subject alone have no proofs: of that, export a bundle or a CAR file)", err)
-	}
 	if err == nil && p.Form() != bundle.Lines {
 		err = p.around(f)
 	}
@@ -252,6 +253,9 @@ func inBundle(p *packed, err error) error {
 	}
 	if b := (*chain.BrokenError)(nil); p != nil && errors.As(err, &b) && b.File == "" && b.Position > 0 {
 		b.File = p.file(b.Position)
+		if p.Form() == bundle.Lines && b.Check == chain.CheckPosition { // what follows is said of the error as it is now
+			err = fmt.Errorf("%w (lines of one role or subject alone have no proofs: of that, export a bundle or a CAR file)", err)
+		}
 	}
 	return err
 }

@@ -87,7 +87,7 @@ func (c signedTree) judge(o Options, origin string, root tree.Hash, keys []strin
 	if policy != nil {
 		v, err := policy.Verify(c.raw)
 		if err != nil && !(r.Claimed && errors.Is(err, note.ErrQuorum)) {
-			return nil, c.broken(CheckTrust, err)
+			return nil, c.broken(CheckTrust, replaced(err, r.Keys))
 		}
 		r.Witnesses, r.Trusted = v.Witnesses, !r.Claimed
 		if vouched(r, v) {
@@ -116,6 +116,15 @@ func (f *fold) doubt() {
 			c.Doubted = append(c.Doubted, Suspect{Key: did, From: from})
 		}
 	}
+}
+
+// replaced says of a checkpoint that the policy's key has not signed that the ledger's key at its size has: whoever keeps a
+// policy learns so that it is an old one. Whether the ledger did replace its key is for them to ask elsewhere.
+func replaced(err error, keys []string) error {
+	if !errors.Is(err, note.ErrUnsigned) {
+		return err
+	}
+	return fmt.Errorf("%w; %s signed it, which the entries name: where the ledger replaced its key, get a newer policy", err, strings.Join(keys, " and "))
 }
 
 // vouched takes the time at which witnesses vouched: that of the quorum, or where the policy asks for none, of the last of

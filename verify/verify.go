@@ -96,6 +96,7 @@ type Suspect struct {
 	Key       string
 	From      uint64
 	Positions []uint64
+	Documents bool // it signed the documents of these entries, and not the entries
 }
 
 // A NewerError says that an entry is of a later release than this one: everything before it holds, and it and what
@@ -196,8 +197,11 @@ func (f *fold) progress() {
 // signers are who signed an entry: the event key, and the author's where it signed.
 type signers struct {
 	position uint64
-	keys     [2]string
+	keys     [3]string // of the entry, its author and its document
 }
+
+// ofDocument is where a document's key stands in signers.
+const ofDocument = 2
 
 // fold is what goes in order.
 type fold struct {
@@ -338,9 +342,12 @@ func (f *fold) document(en *chain.Entry, documented bool) error {
 }
 
 func (f *fold) count(en *chain.Entry) {
-	keys := [2]string{en.Key}
+	keys := [3]string{en.Key}
 	if en.Evidence != nil {
 		keys[1] = en.Evidence.Key
+	}
+	if en.Document != nil {
+		keys[ofDocument] = en.Document.Key
 	}
 	f.signers = append(f.signers, signers{en.Event.Sequence, keys})
 	f.noteKeys(en.Event)
@@ -389,9 +396,9 @@ func (f *fold) end() error {
 // suspected lists what reported keys signed.
 func (f *fold) suspected() {
 	for _, s := range f.signers {
-		for _, key := range s.keys {
+		for i, key := range s.keys {
 			if from, ok := f.suspects[key]; ok && s.position >= from {
-				f.report.suspect(key, from, s.position)
+				f.report.suspect(key, from, s.position, i == ofDocument)
 			}
 		}
 	}
@@ -399,12 +406,12 @@ func (f *fold) suspected() {
 
 func (r *Report) note(text string) { r.Notes = append(r.Notes, text) }
 
-func (r *Report) suspect(key string, from, position uint64) {
+func (r *Report) suspect(key string, from, position uint64, documents bool) {
 	for i := range r.Suspects {
 		if r.Suspects[i].Key == key {
 			r.Suspects[i].Positions = append(r.Suspects[i].Positions, position)
 			return
 		}
 	}
-	r.Suspects = append(r.Suspects, Suspect{key, from, []uint64{position}})
+	r.Suspects = append(r.Suspects, Suspect{key, from, []uint64{position}, documents})
 }

@@ -164,6 +164,10 @@ func (r *Report) entryWords(no func(string, ...any)) {
 	}
 	no("When exactly things happened: times are those of the operator's clock. The order is proven.")
 	for _, s := range r.Suspects {
+		if s.Documents {
+			no("Who signed the documents of %s: the key %s, which signed them, was reported as known to others from entry %d on. The entries name the exact files.", positions(s.Positions), s.Key, s.From)
+			continue
+		}
 		no("Who signed %s: the key %s, which signed them, was reported as known to others from entry %d on.", positions(s.Positions), s.Key, s.From)
 	}
 	if r.Erased > 0 {

@@ -6,7 +6,7 @@ import (
 	"github.com/permledger/permledger/events"
 )
 
-// CheckpointKeys is the history of the keys that sign a ledger's checkpoints, by position: docs/format.md, section 6. Only
+// CheckpointKeys is the history of the keys that sign a ledger's checkpoints, by position: docs/format.md, section 6.1. Only
 // the first entry and those about keys change it, so who has these of a larger history, in order, judges as who has all.
 // It needs no rules. The zero CheckpointKeys stands before the first entry.
 type CheckpointKeys struct {

@@ -83,6 +83,7 @@ type suspect struct {
 	Key       string   `json:"key"`
 	From      uint64   `json:"from"`
 	Positions []uint64 `json:"positions"`
+	Documents bool     `json:"documents,omitempty"` // it signed the documents of these entries, and not the entries
 }
 
 // verdict is the answer of verify.
@@ -125,8 +126,8 @@ proven, and what is not.
 
 FILE is what "permledger export" wrote as a bundle, a CAR file or, of all entries, JSON Lines: of the first two also the
 tree, the checkpoint and its signatures, the private texts and every other file are checked. A directory is only read,
-whether a server runs on it or not. For files and directories no key and no network is needed. Of a URL the log is read as it is
-served: with a token that may read the history all of it, without one the checkpoint and every hash, which are public.
+whether a server runs on it or not. For files and directories no key and no network is needed. Of a URL the log is read as
+it is served: with a token that may read the history all of it, without one the checkpoint and every hash, which are public.
 
 FILE may also be what "permledger prove" or "permledger check --proof" wrote. A proof of an entry takes the entry's bytes,
 --entry FILE, and --trust. A decision is confirmed from the entries that it holds: that they exist and would give the yes. With
@@ -369,7 +370,7 @@ func report(r *verify.Report) verified {
 		Texts: r.Texts, Withheld: r.Withheld, Erased: r.Erased, Stream: r.Stream, Suspects: []suspect{}, Fast: r.Fast, Hashes: r.Hashes,
 	}
 	for _, s := range r.Suspects {
-		v.Suspects = append(v.Suspects, suspect{s.Key, s.From, s.Positions})
+		v.Suspects = append(v.Suspects, suspect{s.Key, s.From, s.Positions, s.Documents})
 	}
 	if x := r.Extract; x != nil {
 		v.Extract = &extract{x.Kind, x.ID, x.Entries, x.AsOf}
