@@ -55,6 +55,9 @@ the history of --org is to end at event N, for ever. docs/durability.md says mor
 					return failed
 				}
 			}
+			if err == nil && o.AcceptLoss > 0 && !o.DryRun {
+				a.say("whoever was shown what is lost is told ROLLBACK from now on; once they know why, `permledger pin forget %s` accepts it, here too", a.data)
+			}
 			return err
 		},
 	})
