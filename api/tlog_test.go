@@ -345,18 +345,7 @@ func TestWaitUntilCommitted(t *testing.T) {
 	w := newWorld(t)
 	w.open("acme", "plain")
 	s := served{w: w, org: "acme"}
-	change := func(c *client.Client, role string) wire.Receipt {
-		t.Helper()
-		p, err := c.Prepare(t.Context(), "acme", wire.Intent{Kind: wire.CreateRole, Role: role, Name: new(role), Credential: did("acme/owner")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := c.SignAndRecord(t.Context(), "acme", p, keyOf("acme/owner"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r
-	}
+	change := func(c *client.Client, role string) wire.Receipt { return newRole(t, c, role) }
 	if r := change(w.Client, "a"); r.State != "" || r.Checkpoint != "" || r.Proof != "" {
 		t.Errorf("without a wish: %+v", r)
 	}
@@ -393,4 +382,18 @@ func TestWaitUntilCommitted(t *testing.T) {
 	if resp := w.raw(http.MethodPost, "/v1/orgs/acme/commands?wait=forever", "application/jsonl", "Bearer "+token, ""); resp.StatusCode != http.StatusBadRequest {
 		t.Errorf("another wait: %s", resp.Status)
 	}
+}
+
+// newRole has the owner of acme make a role through a client, and gives the receipt as that client asks for it.
+func newRole(t *testing.T, c *client.Client, role string) wire.Receipt {
+	t.Helper()
+	p, err := c.Prepare(t.Context(), "acme", wire.Intent{Kind: wire.CreateRole, Role: role, Name: new(role), Credential: did("acme/owner")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.SignAndRecord(t.Context(), "acme", p, keyOf("acme/owner"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }

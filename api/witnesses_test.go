@@ -48,18 +48,7 @@ func TestWaitUntilWitnessed(t *testing.T) {
 		}
 		return p
 	}
-	change := func(c *client.Client, role string) wire.Receipt {
-		t.Helper()
-		p, err := c.Prepare(t.Context(), "acme", wire.Intent{Kind: wire.CreateRole, Role: role, Name: new(role), Credential: did("acme/owner")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r, err := c.SignAndRecord(t.Context(), "acme", p, keyOf("acme/owner"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return r
-	}
+	change := func(c *client.Client, role string) wire.Receipt { return newRole(t, c, role) }
 	// Nothing else waits for it.
 	if r := change(w.Standing(wire.Committed), "a"); r.State != wire.Committed || r.NotYet != "" {
 		t.Errorf("while the witness is away: %+v", r)

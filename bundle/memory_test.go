@@ -1,3 +1,7 @@
+// What a process took is read from /proc, and the race detector takes several times as much.
+
+//go:build linux && !race
+
 package bundle
 
 import (
@@ -10,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -190,12 +193,6 @@ func cidNumber(n int) string {
 // Given files that were made to take as much memory as they can, when each is read in a process of its own, then it is
 // refused (but for those that are right), and the process never had 64 MiB.
 func TestMemoryStaysBounded(t *testing.T) {
-	if raced {
-		t.Skip("the race detector takes memory of its own")
-	}
-	if runtime.GOOS != "linux" {
-		t.Skip("how much memory a process had is read from /proc")
-	}
 	asZip := func(f func(z *zipOf)) func(*sparse) {
 		return func(s *sparse) {
 			z := &zipOf{sparse: s}

@@ -56,8 +56,11 @@ func TestZip64(t *testing.T) {
 				t.Error(err)
 			}
 			python, err := exec.LookPath("python3")
+			if err != nil && os.Getenv("PERMLEDGER_JUDGES") != "" {
+				t.Fatal(err)
+			}
 			if err != nil {
-				t.Skip(err)
+				t.Skipf("our reader read it; whether Python's does was not tried: %v", err)
 			}
 			const read = `import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(len(z.infolist()), z.read("SHA256SUMS"))`
 			if out, err := exec.Command(python, "-c", read, path).CombinedOutput(); err != nil || string(out) != fmt.Sprintf("%d b'the last one'\n", len(z.files)) {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/stream"
 )
 
@@ -42,7 +43,7 @@ func (n *Node) guard(p *prepared) error {
 		err = linkTree(from, filepath.Join(fresh, "files"))
 	}
 	if err == nil {
-		err = writeSynced(filepath.Join(fresh, "where"), []byte(where), 0o600) // a power cut leaves it whole or not at all
+		err = synced.WriteFile(filepath.Join(fresh, "where"), []byte(where), 0o600) // a power cut leaves it whole or not at all
 	}
 	if err == nil {
 		err = os.Rename(fresh, filepath.Join(n.orgDir(p.name), guardName))
@@ -76,7 +77,7 @@ func (n *Node) guardAside(name, aside string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return errors.Join(err, syncDir(aside))
+	return errors.Join(err, synced.Dir(aside))
 }
 
 // putBack gives the stream back the files that a start has lost. It replaces none.
@@ -124,12 +125,12 @@ func (n *Node) linkBack(name string) (lost int, err error) {
 			return err
 		}
 		lost++
-		return errors.Join(os.MkdirAll(filepath.Dir(target), 0o750), os.Link(path, target), syncDir(filepath.Dir(target)))
+		return errors.Join(os.MkdirAll(filepath.Dir(target), 0o750), os.Link(path, target), synced.Dir(filepath.Dir(target)))
 	})
 	if err != nil || lost == 0 {
 		return lost, err
 	}
-	return lost, errors.Join(syncDir(to), syncDir(filepath.Dir(to)))
+	return lost, errors.Join(synced.Dir(to), synced.Dir(filepath.Dir(to)))
 }
 
 // linkTree links the files of a directory into another, but not the index, which nats-server replaces and can do without.

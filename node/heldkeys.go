@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/permledger/permledger/events/didkey"
+	"github.com/permledger/permledger/internal/synced"
 )
 
 // heldSuffix ends the names of files which say that the signer program has a key. A file holds the key's purpose.
@@ -60,7 +61,7 @@ func (k *keys) hold(did, purpose string) error {
 	if err := k.makeDir(); err != nil {
 		return err
 	}
-	if err := writeSynced(filepath.Join(k.dir, strings.TrimPrefix(did, "did:key:")+heldSuffix), []byte(purpose+"\n"), 0o600); err != nil {
+	if err := synced.WriteFile(filepath.Join(k.dir, strings.TrimPrefix(did, "did:key:")+heldSuffix), []byte(purpose+"\n"), 0o600); err != nil {
 		return err
 	}
 	return k.take(did, purpose)

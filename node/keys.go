@@ -17,6 +17,7 @@ import (
 
 	"github.com/permledger/permledger/events/didkey"
 	"github.com/permledger/permledger/internal/signer"
+	"github.com/permledger/permledger/internal/synced"
 )
 
 // ErrKeyFile says that a key file cannot be used as it is.
@@ -108,7 +109,7 @@ func (k *keys) makeDir() error {
 		}
 		return err
 	}
-	return syncDir(filepath.Dir(k.dir))
+	return synced.Dir(filepath.Dir(k.dir))
 }
 
 // own gives the did:keys of the keys, sorted.
@@ -145,7 +146,7 @@ func WriteKey(path string, key ed25519.PrivateKey) error {
 	if err != nil {
 		return err
 	}
-	return writeSynced(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	return synced.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
 }
 
 // ReadKey reads what WriteKey, or `openssl genpkey -algorithm ed25519`, writes. It refuses a file that others can read.

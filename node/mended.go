@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/internal/synced"
 )
 
 // mendedName is the file in an organization's directory to which every mending adds a line of JSON, a [Mended].
@@ -58,7 +59,7 @@ func appendSynced(path string, line []byte) error {
 		return err
 	}
 	_, err = f.Write(line)
-	return errors.Join(err, f.Sync(), f.Close(), syncDir(filepath.Dir(path)))
+	return errors.Join(err, f.Sync(), f.Close(), synced.Dir(filepath.Dir(path)))
 }
 
 // ReadMended gives what was mended of an organization in a data directory, oldest first.

@@ -32,6 +32,7 @@ import (
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/internal/signer"
+	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/stream"
 )
@@ -144,9 +145,9 @@ func initialize(dir string, m marker) error {
 	if err != nil {
 		return err
 	}
-	err = writeSynced(filepath.Join(dir, "permledger.json"), append(b, '\n'), 0o600)
+	err = synced.WriteFile(filepath.Join(dir, "permledger.json"), append(b, '\n'), 0o600)
 	if err == nil {
-		err = syncDir(filepath.Dir(filepath.Clean(dir))) // a power cut must not take the directory itself
+		err = synced.Dir(filepath.Dir(filepath.Clean(dir))) // a power cut must not take the directory itself
 	}
 	if err != nil {
 		return fmt.Errorf("init %s: %w", dir, err)
@@ -354,29 +355,4 @@ func (n *Node) Close() error {
 		errs = append(errs, n.lock.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// writeSynced writes a file as a whole: after a crash it is there with this content, or as it was before.
-func writeSynced(path string, content []byte, mode fs.FileMode) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(path+".new", path)
-	}
-	if err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
@@ -188,7 +189,7 @@ func (n *Node) create(ctx context.Context, id string) (*Org, error) {
 		return nil, err
 	}
 	// Else a power cut could take the whole organization, however well everything in it is synced.
-	if err := syncDir(filepath.Dir(dir)); err != nil {
+	if err := synced.Dir(filepath.Dir(dir)); err != nil {
 		return nil, errors.Join(err, os.Remove(dir))
 	}
 	o, head, err := n.createFiles(ctx, id)
@@ -252,7 +253,7 @@ func (n *Node) first(ctx context.Context, o *Org, r ledger.Request) (ledger.Rece
 func (n *Node) keepGenesis(id string, g Genesis) error {
 	b, err := json.Marshal(g)
 	if err == nil {
-		err = writeSynced(filepath.Join(n.orgDir(id), "genesis"), append(b, '\n'), 0o600)
+		err = synced.WriteFile(filepath.Join(n.orgDir(id), "genesis"), append(b, '\n'), 0o600)
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/private"
@@ -109,7 +110,7 @@ func (n *Node) writeGenesis(s *ledger.Survey, dir, kept string) error {
 	if err != nil {
 		return err
 	}
-	return writeSynced(path, append(b, '\n'), 0o600)
+	return synced.WriteFile(path, append(b, '\n'), 0o600)
 }
 
 func writeHead(head journal.Head, dir, kept string) error {
@@ -131,7 +132,7 @@ func writeHead(head journal.Head, dir, kept string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return synced.Dir(dir)
 }
 
 // keep gives a file that is about to be replaced a second name. There may be none.
@@ -143,5 +144,5 @@ func keep(path, kept string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(kept))
+	return synced.Dir(filepath.Dir(kept))
 }

@@ -15,6 +15,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/permledger/permledger/internal/synced"
 )
 
 // A secret seals what the nodes of a cluster tell each other through NATS: records and private texts. AES-256-GCM; the
@@ -49,7 +51,7 @@ func (f secretFile) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	return writeSynced(secretPath(dir), append(b, '\n'), 0o600)
+	return synced.WriteFile(secretPath(dir), append(b, '\n'), 0o600)
 }
 
 // readSecret reads a file that makeSecret wrote. It refuses one that others can read.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/note"
 )
 
@@ -42,6 +43,6 @@ func (w *Witness) writeEvidence(l *log, first *note.Note, r *request, what strin
 			return "", err
 		}
 		_, err = f.WriteString(b.String())
-		return file, errors.Join(err, f.Sync(), f.Close(), syncDir(l.dir))
+		return file, errors.Join(err, f.Sync(), f.Close(), synced.Dir(l.dir))
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/note"
 )
 
@@ -37,7 +38,7 @@ func ReadKey(dir string) (note.Key, error) {
 func ownKey(dir string, k note.Key) error {
 	have, err := ReadKey(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return writeSynced(filepath.Join(dir, keyFile), []byte(k.String()+"\n"))
+		return synced.WriteFile(filepath.Join(dir, keyFile), []byte(k.String()+"\n"), 0o600)
 	}
 	if err == nil && !have.Equal(k) {
 		err = fmt.Errorf("the directory is of the witness %s, not of %s", have, k)
@@ -59,30 +60,6 @@ func lock(path string) (*os.File, error) {
 		return nil, fmt.Errorf("lock: %w", err)
 	}
 	return f, nil
-}
-
-// writeSynced writes a file as a whole: after a crash it is there with this content, or as it was before.
-func writeSynced(path string, content []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // escape makes a path that stands for itself in a pattern.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -71,7 +72,7 @@ func (l *log) open() error {
 	if l.f, err = os.OpenFile(l.path(), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return err
 	}
-	if err := errors.Join(syncDir(l.dir), syncDir(filepath.Dir(l.dir))); err != nil {
+	if err := errors.Join(synced.Dir(l.dir), synced.Dir(filepath.Dir(l.dir))); err != nil {
 		return err
 	}
 	b, err := io.ReadAll(l.f)
@@ -194,7 +195,7 @@ func (l *log) shorten() error {
 		}
 		b = append(append(b, raw...), end(raw)...)
 	}
-	if err := writeSynced(l.path(), b); err != nil {
+	if err := synced.WriteFile(l.path(), b, 0o600); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(l.path(), os.O_RDWR, 0o600)

@@ -22,6 +22,7 @@ import (
 	"sync"
 
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/internal/synced"
 )
 
 // A Text is a private text and the salt of its commitment.
@@ -80,7 +81,7 @@ func Open(path string) (*Store, error) {
 	if s.f, err = os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, fmt.Errorf("private texts: %w", err)
 	}
-	if err := errors.Join(s.f.Truncate(int64(whole)), seekEnd(s.f), s.f.Sync(), syncDir(filepath.Dir(path))); err != nil {
+	if err := errors.Join(s.f.Truncate(int64(whole)), seekEnd(s.f), s.f.Sync(), synced.Dir(filepath.Dir(path))); err != nil {
 		s.f.Close()
 		return nil, fmt.Errorf("private texts: %w", err)
 	}
@@ -113,7 +114,7 @@ func Mend(path, kept string) error {
 	}
 	f, err := replacement(path, b.Bytes(), func() error { return os.Link(path, kept) })
 	if err == nil {
-		err = errors.Join(f.Close(), syncDir(filepath.Dir(path)))
+		err = errors.Join(f.Close(), synced.Dir(filepath.Dir(path)))
 	}
 	if err != nil {
 		return fmt.Errorf("mend private texts: %w", err)
@@ -299,7 +300,7 @@ func (s *Store) Erase(commitments ...events.Digest) (int, error) {
 	}
 	s.f.Close()
 	s.f, s.texts = f, left
-	if err := syncDir(filepath.Dir(s.path)); err != nil {
+	if err := synced.Dir(filepath.Dir(s.path)); err != nil {
 		s.broken = fmt.Errorf("%w: %w", ErrBroken, err)
 		return erased, s.broken
 	}
@@ -312,12 +313,4 @@ func (s *Store) Close() error {
 	defer s.mu.Unlock()
 	s.broken = fmt.Errorf("%w: the store is closed", ErrBroken)
 	return s.f.Close()
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

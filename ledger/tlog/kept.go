@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/note"
 )
 
@@ -211,7 +212,7 @@ func (k *kept) append(b []byte) error {
 	}
 	err = errors.Join(err, f.Close())
 	if err == nil && k.end == 0 {
-		err = syncDir(filepath.Dir(k.path))
+		err = synced.Dir(filepath.Dir(k.path))
 	}
 	return err
 }
@@ -286,12 +287,4 @@ func (k *kept) load(at place) (published, error) {
 		return published{}, fmt.Errorf("%s: the checkpoint of size %d has changed on the disk", k.path, at.size)
 	}
 	return r.published, nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

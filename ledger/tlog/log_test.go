@@ -128,9 +128,6 @@ func TestKilledBetweenTwoTiles(t *testing.T) {
 
 // TestDamagedTiles damages tiles of all levels in all ways.
 func TestDamagedTiles(t *testing.T) {
-	if testing.Short() {
-		t.Skip("66,000 entries")
-	}
 	w := newWorld(t)
 	w.mustOpen()
 	const size = 66_100 // a full tile of level 1

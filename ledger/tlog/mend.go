@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/note"
 )
 
@@ -88,7 +89,7 @@ func (w *rewriting) end(k *kept) error {
 		err = os.Rename(k.path+".new", k.path)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(k.path))
+		err = synced.Dir(filepath.Dir(k.path))
 	}
 	if err != nil {
 		return fmt.Errorf("write the checkpoints anew: %w", err)

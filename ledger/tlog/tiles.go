@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/journal"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -197,26 +198,10 @@ func (l *Log) store(level uint8, index uint64, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("store a tile: %w", err)
 	}
-	if err := replace(path, data); err != nil {
+	if err := synced.Replace(path, data, 0o600); err != nil {
 		return fmt.Errorf("store a tile: %w", err)
 	}
 	return nil
-}
-
-// replace puts a file with these bytes in the place of another, or where there is none: it is there as a whole, or not.
-func replace(path string, data []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
 }
 
 // restart makes the right edge of the tree anew, at the head record. It reads the full tiles beside the edge, 255 of each
