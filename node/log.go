@@ -64,12 +64,13 @@ func (n *Node) noteCheckpoints(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if n.opts.Now().Before(last.Add(notesApart)) {
+		now := n.opts.Now()
+		if now.Before(last.Add(notesApart)) {
 			continue
 		}
 		recorded, err := n.RecordCheckpoints(ctx, n.checkpoints())
 		if recorded > 0 {
-			last = n.opts.Now()
+			last = now // what it took to record does not put off the next
 		}
 		why := ""
 		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrNoOrganization) && !errors.Is(err, ErrOldRules) && !errors.As(err, new(*rules.Refusal)) {
