@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"io"
 	"testing"
 
 	"github.com/permledger/permledger/events/canon"
@@ -192,4 +193,33 @@ func FuzzPath(f *testing.F) {
 			t.Errorf("%q is not itself", path)
 		}
 	})
+}
+
+// readAll reads all that a bundle has.
+func readAll(f io.ReaderAt, size int64) error {
+	r, err := Open(f, size)
+	if err != nil {
+		return err
+	}
+	for _, err := range r.Entries() {
+		if err != nil {
+			return err
+		}
+	}
+	for _, err := range r.Documents() {
+		if err != nil {
+			return err
+		}
+	}
+	for _, err := range r.Texts() {
+		if err != nil {
+			return err
+		}
+	}
+	for t := range tree.Tiles(min(r.Manifest().Size, 1<<16)) {
+		if _, err := r.Tile(t); err != nil {
+			return err
+		}
+	}
+	return r.CheckSums()
 }
