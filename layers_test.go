@@ -43,6 +43,8 @@ var layers = map[string][]string{
 	"ledger/document":                   {"events/...", "ledger/chain", "ledger/credential", "ledger/rules", "ledger/snapshot"},
 	"ledger/document/page":              {"events/canon", "ledger/credential", "ledger/document"},
 	"ledger/document/documenttest":      {"events/...", "ledger/..."},
+	"ledger/replay":                     {"events", "ledger/chain", "ledger/document", "ledger/rules", "ledger/tree"},
+	"client/replica":                    {"events", "events/didkey", "internal/synced", "ledger/chain", "ledger/note", "ledger/replay", "ledger/rules", "ledger/snapshot", "ledger/tree", "projections/access"},
 	"ledger":                            {"events/...", "ledger/..."},
 	"projections":                       {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot"},
 	"projections/projectionstest":       {"events/...", "ledger/...", "projections"},

@@ -167,6 +167,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	o.feeds.Go(func() { o.Activity.run(feeds) })
 	o.feeds.Go(func() { publishTopic(feeds, n.conn, o, n.log) })
 	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
+	o.feeds.Go(func() { n.beat(feeds, o) })
 	n.askWitnesses(o)
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })
