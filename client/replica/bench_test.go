@@ -57,3 +57,38 @@ func BenchmarkCheck(b *testing.B) {
 		})
 	})
 }
+
+// BenchmarkRatio asks both in turns, in short runs, and compares the fastest of each: what others do on the machine is in neither.
+func BenchmarkRatio(b *testing.B) {
+	l := ledger(b)
+	role := l.AddRole("Wide", "", documenttest.Read, documenttest.Write)
+	subject := l.AddSubject("")
+	for i := range 3 {
+		l.Do(&events.RoleAssigned{Subject: subject, Role: role, Scope: fmt.Sprint("policy/", i)})
+	}
+	br := newBroker(b)
+	br.show(l, 0)
+	r := br.opened(b.TempDir(), nil)
+	br.fresh(r, l)
+	who, index, instant := subject.String(), r.Access(), time.Now()
+	const run = 200
+	fastest := [2]time.Duration{time.Hour, time.Hour}
+	for b.Loop() {
+		begin := time.Now()
+		for range run {
+			if !index.Allows(who, documenttest.Write, "policy/2", index.Now(instant)) {
+				b.Fatal("no")
+			}
+		}
+		middle := time.Now()
+		for range run {
+			if ok, err := r.Check(who, documenttest.Write, "policy/2"); !ok || err != nil {
+				b.Fatal(ok, err)
+			}
+		}
+		fastest[0], fastest[1] = min(fastest[0], middle.Sub(begin)), min(fastest[1], time.Since(middle))
+	}
+	b.ReportMetric(float64(fastest[0].Nanoseconds())/run, "index-ns")
+	b.ReportMetric(float64(fastest[1].Nanoseconds())/run, "replica-ns")
+	b.ReportMetric(float64(fastest[1])/float64(fastest[0]), "times")
+}

@@ -66,6 +66,7 @@ func (r *Replica) connect() error {
 		return fmt.Errorf("subscribe to the checkpoints: %w", err)
 	}
 	entries := make(chan message, mostAtOne)
+	r.work.Go(r.tick)
 	r.work.Go(func() { r.read(r.status.Position+1, reconnected, entries) })
 	r.work.Go(func() { r.run(entries, announced) })
 	return nil
