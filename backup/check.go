@@ -48,7 +48,7 @@ func Check(ctx context.Context, dir string, o verify.Options) (*Manifest, []*ver
 	var reports []*verify.Report
 	for _, l := range m.Ledgers {
 		of := o
-		of.Genesis, of.Head = l.Genesis, nil
+		of.Genesis, of.Head, of.NoTiles = l.Genesis, nil, true
 		if o.Genesis != "" {
 			of.Genesis = o.Genesis
 		}

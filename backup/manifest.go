@@ -21,7 +21,7 @@
 // A backup goes forward only: one that would end earlier than what DEST has, or that is of another history, is refused. What
 // [Restore] makes has the roots of the manifest; it refuses where somebody is known to have seen more of a ledger.
 //
-// Streams, tiles and snapshots are not copied: a start makes them again. The activity stream, which has one copy, is not either.
+// Streams, tiles and snapshots are not copied: restoring, or a start, makes them again. The activity stream, which has one copy, is not either.
 package backup
 
 import (

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/internal/synced"
+	"github.com/permledger/permledger/ledger/journal"
+	"github.com/permledger/permledger/ledger/tree"
 	"github.com/permledger/permledger/verify"
 )
 
@@ -193,6 +195,11 @@ func (m *Manifest) build(src, fresh, keys string) (withKeys bool, err error) {
 		}
 		withKeys = withKeys || !public(f.Path) && to == f.Path
 	}
+	for _, l := range m.Ledgers {
+		if err := l.tiles(src, filepath.Join(fresh, "orgs", l.Organization, "log")); err != nil {
+			return false, fmt.Errorf("%s: %w", l.Organization, err)
+		}
+	}
 	if keys != "" {
 		c := &copying{dest: fresh}
 		if err := c.keys(keys, true); err != nil {
@@ -220,6 +227,40 @@ func (m *Manifest) build(src, fresh, keys string) (withKeys bool, err error) {
 		}
 		return synced.Dir(path)
 	})
+}
+
+// tiles makes the full hash tiles of a ledger, which backups leave out.
+func (l Ledger) tiles(src, to string) error {
+	j, err := journal.OpenReader(filepath.Join(src, ledgersDir, l.Organization, "journal"), journal.Options{})
+	if err != nil {
+		return err
+	}
+	var edges [8][]byte
+	for r, err := range j.Range(1, l.Position) {
+		if err != nil {
+			return err
+		}
+		leaf := tree.Leaf(r.Entry)
+		for level := range uint8(len(edges)) {
+			edges[level] = append(edges[level], leaf[:]...)
+			if len(edges[level]) < tree.TileWidth*len(leaf) {
+				break
+			}
+			of := tree.Tile{Level: level, Index: r.Position>>(8*(uint(level)+1)) - 1, Width: tree.TileWidth}
+			path := filepath.Join(to, filepath.FromSlash(of.Path()))
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				return err
+			}
+			if err := synced.Replace(path, edges[level], 0o600); err != nil {
+				return err
+			}
+			if leaf, err = tree.SumTile(edges[level]); err != nil {
+				return err
+			}
+			edges[level] = edges[level][:0]
+		}
+	}
+	return nil
 }
 
 func copySynced(from, to string) error {
