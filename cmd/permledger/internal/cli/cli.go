@@ -132,6 +132,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.orgCommand(),
 		a.doctorCommand(),
 		a.repairCommand(),
+		a.backupCommand(),
+		a.restoreCommand(),
 		a.loginCommand(),
 		a.logoutCommand(),
 		a.passwdCommand(),
