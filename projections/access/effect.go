@@ -83,6 +83,18 @@ func (x *Index) Effect(e *events.Event) Effect {
 	return f
 }
 
+// EffectFor gives what an entry changed for one subject, whomever it is about; false: nothing.
+func (x *Index) EffectFor(e *events.Event, of ulid.ULID) (SubjectEffect, bool) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	u := x.subject(of)
+	if u == nil {
+		return SubjectEffect{}, false
+	}
+	f := x.effectOn(u, e.Sequence, map[setOf]bits{})
+	return f, !f.empty()
+}
+
 // EffectOn gives what an entry changed for those that [Effect.Holders] counts, in the order in which they were added, from
 // the one behind a subject on (zero: from the first), until what is given has most permissions or more. More says
 // whether others follow.
@@ -349,7 +361,7 @@ func (x *Index) heldBy(u *subject, v view, sets map[setOf]bits) map[thing]heldTh
 	if !x.active(u, v) {
 		return all
 	}
-	enter := func(permission uint32, l *line, o outcome, until int64, positions ...uint64) {
+	enter := func(permission uint32, l *line, o outcome, positions ...uint64) {
 		if !x.fits(permission, u.kind, v) {
 			return
 		}
@@ -358,12 +370,12 @@ func (x *Index) heldBy(u *subject, v view, sets map[setOf]bits) map[thing]heldTh
 			t.condition = tied.condition.String()
 		}
 		h := all[t]
-		all[t] = heldThing{max(h.until, until), append(h.because, positions...)}
+		all[t] = heldThing{max(h.until, o.until), append(h.because, positions...)} // what is passed on ends no later than where it comes from
 	}
 	for _, number := range u.direct {
 		l := x.lines.at(number)
 		if o := x.outcomeOf(l, v); o.held() && x.alive(x.tied(o.given), v) {
-			enter(l.permission(), l, o, x.lasts(o, v), o.given)
+			enter(l.permission(), l, o, o.given)
 		}
 	}
 	for _, number := range u.roles {
@@ -378,21 +390,20 @@ func (x *Index) heldBy(u *subject, v view, sets map[setOf]bits) map[thing]heldTh
 			set = x.setAt(r, v)
 			sets[at] = set
 		}
-		until := x.lasts(o, v)
 		set.each(func(n uint32) {
 			put, _ := x.putAt(r, n, v)
-			enter(n, l, o, until, o.given, put)
+			enter(n, l, o, o.given, put)
 		})
 	}
 	return all
 }
 
-// lasts gives the instant at which something ends that is held: with the first end on the way from where it was passed on.
-func (x *Index) lasts(o outcome, v view) int64 {
-	until := o.until
-	for t := x.tied(o.given); t != nil && t.passed && !t.keep; t = x.tied(o.given) {
-		o = x.outcomeOf(x.lines.at(t.line), v)
-		until = min(until, o.until)
+// RoleRef names a role by its id as of then, a deleted one as it last was.
+func (x *Index) RoleRef(id ulid.ULID, a AsOf) (RoleRef, error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	if r := x.role(id); r != nil {
+		return x.ref(r, x.view(a)), nil
 	}
-	return until
+	return RoleRef{}, &NotFoundError{Kind: "role", Name: id.String()}
 }

@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/canon"
 	"github.com/permledger/permledger/ledger/chain"
@@ -59,7 +61,7 @@ type Message struct {
 	query string // of Holders and Cut
 }
 
-// OfRole says what changed in a role.
+// OfRole names the role by which somebody gained or lost something, or says what changed in it.
 type OfRole struct {
 	Role    string   `json:"role"` // key
 	ID      string   `json:"id"`
@@ -135,6 +137,21 @@ func rechecks(d events.Data) bool {
 	return kind == Resource || kind == Token
 }
 
+// roleOf gives the role that somebody was given or lost; zero: none, or several.
+func roleOf(d events.Data) ulid.ULID {
+	switch d := d.(type) {
+	case *events.RoleAssigned:
+		return d.Role
+	case *events.RoleDelegated:
+		return d.Role
+	case *events.RoleRevoked:
+		return d.Role
+	case *events.GrantEnded:
+		return d.Role
+	}
+	return ulid.ULID{}
+}
+
 // Of gives the message of an entry that the index has taken in, whatever came later.
 func Of(x *access.Index, en *chain.Entry) Message {
 	e := en.Event
@@ -150,6 +167,11 @@ func Of(x *access.Index, en *chain.Entry) Message {
 	if r := f.Role; r != nil {
 		m.Role = &OfRole{
 			Role: r.Role.Key, ID: r.Role.ID.String(), Name: r.Role.Name, Created: r.Created, Deleted: r.Deleted, Added: r.Added, Removed: r.Removed,
+		}
+	}
+	if id := roleOf(e.Data); m.Role == nil && id != (ulid.ULID{}) {
+		if r, err := x.RoleRef(id, access.AsOf{Position: e.Sequence}); err == nil {
+			m.Role = &OfRole{Role: r.Key, ID: r.ID.String(), Name: r.Name}
 		}
 	}
 	for i := range f.Subjects {
