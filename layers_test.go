@@ -50,6 +50,7 @@ var layers = map[string][]string{
 	"projections/tokens":                {"events/...", "ledger/snapshot"},
 	"projections/history":               {"events/...", "ledger/chain", "ledger/rules", "ledger/snapshot", "projections"},
 	"projections/topic":                 {"events/...", "ledger/chain", "ledger/document", "ledger/rules", "ledger/snapshot", "projections"},
+	"projections/changes":               {"events", "events/canon", "ledger/chain", "projections/access"},
 	"projections/documents":             {"events/...", "ledger/chain", "ledger/credential", "ledger/document", "ledger/rules", "ledger/snapshot", "projections"},
 	"importer":                          {"events/...", "ledger/rules"},
 	"witness":                           {"internal/synced", "ledger/note", "ledger/tree"},
