@@ -50,7 +50,7 @@ func (r *Replica) connect() error {
 		if err != nil {
 			return fmt.Errorf("the seed in %s: %w", r.o.Seed, err)
 		}
-		opts = append(opts, seed)
+		opts = append(opts, seed, nats.UserInfo(r.o.Organization, "")) // a key may read in several organizations
 	}
 	if r.o.TLS != nil {
 		opts = append(opts, nats.Secure(r.o.TLS))
