@@ -52,12 +52,12 @@ func (n *Node) beatOnce(ctx context.Context, o *Org) error {
 	if err != nil {
 		return err
 	}
-	n.announce(o, beat)
+	n.showCheckpoint(o, beat)
 	return nil
 }
 
-// announce tells whoever listens now of a checkpoint.
-func (n *Node) announce(o *Org, note []byte) {
+// showCheckpoint tells whoever listens now of a checkpoint.
+func (n *Node) showCheckpoint(o *Org, note []byte) {
 	if err := n.conn.Announce(o.ID, note); err != nil {
 		n.log.Debug("a checkpoint is not announced on NATS", "organization", o.ID, "error", err)
 	}
