@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -39,6 +40,7 @@ type options struct {
 	seconds   float64
 	warmUp    float64
 	inProcess bool
+	profile   string
 }
 
 func main() {
@@ -51,6 +53,7 @@ func main() {
 	flag.Float64Var(&o.seconds, "seconds", 6, "how long a turn is measured")
 	flag.Float64Var(&o.warmUp, "warm-up", 1, "`seconds` before, which are not")
 	flag.BoolVar(&o.inProcess, "in-process", true, "also measure libraries within a process")
+	flag.StringVar(&o.profile, "profile", "", "afterwards, ask permledger again for its profiles, into this `directory`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -109,14 +112,17 @@ func run(ctx context.Context, o options) (err error) {
 	return inOrder(lines, rows)
 }
 
+// turn is one row's in a round.
+type turn struct {
+	line   *line
+	server *peer.Server
+	target load.Target
+}
+
 // measure starts the peers and gives each its turns.
 func measure(ctx context.Context, e *peer.Env, o options, peers []peer.Peer, clients []int) (lines []*line, rows []inProcess, err error) {
-	type turn struct {
-		line   *line
-		server *peer.Server
-		target load.Target
-	}
 	var turns []turn
+	var servers []*peer.Server
 	for _, p := range peers {
 		s, err := p.Start(ctx, e)
 		if s != nil {
@@ -132,15 +138,7 @@ func measure(ctx context.Context, e *peer.Env, o options, peers []peer.Peer, cli
 				turns = append(turns, turn{l, s, r.Target})
 			}
 		}
-		if o.inProcess && len(s.Measure) > 0 {
-			e.Say("%s: in process", p.Name)
-			out, err := exec.CommandContext(ctx, s.Measure[0], s.Measure[1:]...).Output()
-			one := inProcess{name: s.Rows[0].Name}
-			if err = errors.Join(err, json.Unmarshal(out, &one.Measured)); err != nil {
-				return nil, nil, fmt.Errorf("%s in process: %w", p.Name, err)
-			}
-			rows = append(rows, one)
-		}
+		servers = append(servers, s)
 	}
 	// What the generator itself leaves behind is collected between turns, so that it does not stand in anybody's way.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -157,7 +155,53 @@ func measure(ctx context.Context, e *peer.Env, o options, peers []peer.Peer, cli
 			e.Say("round %d of %d: %s, %d clients: %s decisions/s, p99 %s", i+1, o.rounds, t.line.name, t.line.clients, thousands(t.line.decisions(&one)), r.Times.At(0.99))
 		}
 	}
+	for _, s := range servers {
+		s.Stop()
+		if o.inProcess && len(s.Measure) > 0 {
+			one, err := within(ctx, s)
+			if err != nil {
+				return nil, nil, err
+			}
+			rows = append(rows, one)
+		}
+		if o.profile != "" && len(s.Profile) > 0 {
+			if err := profile(ctx, e, o, s); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
 	return lines, rows, nil
+}
+
+// within measures a library within its process.
+func within(ctx context.Context, s *peer.Server) (inProcess, error) {
+	one := inProcess{name: s.Library}
+	out, err := exec.CommandContext(ctx, s.Measure[0], s.Measure[1:]...).Output()
+	if err = errors.Join(err, json.Unmarshal(out, &one.Measured)); err != nil {
+		return one, fmt.Errorf("%s in process: %w", s.Library, err)
+	}
+	return one, nil
+}
+
+// profile asks a server that profiles itself, of each row.
+func profile(ctx context.Context, e *peer.Env, o options, s *peer.Server) error {
+	if err := os.MkdirAll(o.profile, 0o755); err != nil {
+		return err
+	}
+	for i, r := range s.Rows {
+		file := filepath.Join(o.profile, fmt.Sprintf("%s-%d.pprof", s.Library, i))
+		p, err := e.Again(ctx, r.Target.Addr, append(slices.Clone(s.Profile), file))
+		if err != nil {
+			return err
+		}
+		_, err = load.Run(ctx, r.Target, 32, duration(o.warmUp), duration(o.seconds), func() {})
+		p.Stop()
+		if err != nil {
+			return err
+		}
+		e.Say("%s: %s", r.Name, file)
+	}
+	return nil
 }
 
 // inOrder is an error where anybody gave a wrong answer or none.

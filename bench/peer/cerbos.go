@@ -12,17 +12,14 @@ import (
 	"github.com/permledger/permledger/bench/world"
 )
 
-const (
-	cerbosPackage = "github.com/cerbos/cerbos/cmd/cerbos"
-	cerbosVersion = "v0.55.0"
-)
+const cerbosVersion = "v0.55.0"
 
 // Cerbos runs as it is shipped, with a policy of two rules for each role. It stores no grants: each request brings those of
 // its user along.
 var cerbos = Peer{
 	Name: "cerbos",
 	build: func(ctx context.Context, e *Env) error {
-		return e.module(ctx, "cerbos", cerbosPackage, cerbosVersion)
+		return e.module(ctx, "cerbos", "github.com/cerbos/cerbos", "./cmd/cerbos", cerbosVersion)
 	},
 	start: startCerbos,
 }

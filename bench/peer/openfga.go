@@ -11,17 +11,14 @@ import (
 	"github.com/permledger/permledger/bench/load"
 )
 
-const (
-	openfgaPackage = "github.com/openfga/openfga/cmd/openfga"
-	openfgaVersion = "v1.22.1"
-)
+const openfgaVersion = "v1.22.1"
 
 // OpenFGA runs as it is shipped, with its memory store, its caches off as they are by default, and the model that is its
 // fastest for these data: permissions and roles are objects, and the resource is a condition on who has the role.
 var openfga = Peer{
 	Name: "openfga",
 	build: func(ctx context.Context, e *Env) error {
-		return e.module(ctx, "openfga", openfgaPackage, openfgaVersion)
+		return e.module(ctx, "openfga", "github.com/openfga/openfga", "./cmd/openfga", openfgaVersion)
 	},
 	start: startOpenFGA,
 }

@@ -4,6 +4,8 @@ package peer
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -38,7 +40,9 @@ var All = []Peer{floor, permledger, openfga, cerbos, casbin, cedar, opa}
 type Server struct {
 	*Process
 	Rows    []Row
-	Measure []string // the command that measures it within a process; empty: there is none
+	Library string   // what it is within a process
+	Measure []string // the command that measures that, once the server has ended; empty: there is none
+	Profile []string // the command that serves the same and profiles it, but for the name of the file; empty: there is none
 }
 
 // A Row is one way of asking a server.
@@ -62,24 +66,30 @@ func (p Peer) Start(ctx context.Context, e *Env) (*Server, error) {
 	return s, nil
 }
 
-// module builds a program of another module, by its version, once. It is built in the background of whatever else the machine
-// does.
-func (e *Env) module(ctx context.Context, name, pkg, version string) error {
+// module builds a program of another module, by its version, once.
+func (e *Env) module(ctx context.Context, name, module, pkg, version string) error {
 	to := e.binary(name, version)
 	if _, err := os.Stat(to); err == nil {
 		return nil
 	}
-	bin, err := os.MkdirTemp(e.Cache, "build")
+	var source struct{ Dir string }
+	out, err := exec.CommandContext(ctx, "go", "mod", "download", "-json", module+"@"+version).Output()
+	if err = errors.Join(err, json.Unmarshal(out, &source)); err != nil {
+		return fmt.Errorf("go mod download %s@%s: %w", module, version, err)
+	}
+	// It is built in a copy, as its own main module: go install refuses a module that replaces others.
+	dir, err := os.MkdirTemp(e.Cache, "build")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(bin)
-	cmd := background(ctx, "go", "install", "-p", "1", pkg+"@"+version)
-	cmd.Env = append(os.Environ(), "GOBIN="+bin)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
+	defer os.RemoveAll(dir)
+	if err := os.CopyFS(filepath.Join(dir, "src"), os.DirFS(source.Dir)); err != nil {
+		return err
 	}
-	return os.Rename(filepath.Join(bin, name), to)
+	if err := build(ctx, filepath.Join(dir, "src"), filepath.Join(dir, name), pkg, "GOWORK=off", "GOFLAGS=-mod=mod"); err != nil {
+		return err
+	}
+	return os.Rename(filepath.Join(dir, name), to)
 }
 
 func (e *Env) binary(name, version string) string {
@@ -88,10 +98,14 @@ func (e *Env) binary(name, version string) string {
 
 // local builds a package of a directory into the directory of this run.
 func (e *Env) local(ctx context.Context, dir, name, pkg string) error {
-	cmd := background(ctx, "go", "build", "-p", "1", "-o", filepath.Join(e.Dir, name), pkg)
-	cmd.Dir = dir
+	return build(ctx, dir, filepath.Join(e.Dir, name), pkg)
+}
+
+func build(ctx context.Context, dir, to, pkg string, env ...string) error {
+	cmd := background(ctx, "go", "build", "-p", "1", "-o", to, pkg)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w\n%s", err, out)
+		return fmt.Errorf("%w\n%s", err, out[max(0, len(out)-2000):])
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/permledger/permledger/bench/load"
@@ -19,6 +20,9 @@ import (
 var permledger = Peer{
 	Name: "permledger",
 	build: func(ctx context.Context, e *Env) error {
+		if err := e.local(ctx, e.Bench, "inside", "./shells/permledger"); err != nil {
+			return err
+		}
 		return e.local(ctx, filepath.Dir(e.Bench), "permledger", "./cmd/permledger")
 	},
 	start: startPermledger,
@@ -71,16 +75,74 @@ func startPermledger(ctx context.Context, e *Env) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Process: p, Rows: rowsOfPermledger(e.World, addr, "Authorization: Bearer "+strings.TrimSpace(string(token)))}, nil
+	inside := []string{filepath.Join(e.Dir, "inside"), "-data", data}
+	return &Server{
+		Process: p, Rows: rowsOfPermledger(e.World, addr, "Authorization: Bearer "+strings.TrimSpace(string(token))),
+		Library: "permledger", Measure: slices.Concat(inside, []string{"-measure", "-prefix", catalogue + ":"}),
+		Profile: slices.Concat(inside, []string{"-listen", addr, "-profile"}),
+	}, nil
 }
 
+// batch is how many decisions a batch asks for.
+const batch = 100
+
+// evaluation is the body of an evaluation of AuthZEN, and an item of a batch of them.
+type evaluation struct {
+	Subject  entity `json:"subject"`
+	Action   action `json:"action"`
+	Resource entity `json:"resource"`
+}
+
+type entity struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
+type action struct {
+	Name string `json:"name"`
+}
+
+func evaluationOf(c world.Check) evaluation {
+	typ, id, _ := strings.Cut(c.Resource, "/")
+	return evaluation{entity{"human", c.User}, action{catalogue + ":" + c.Permission}, entity{typ, id}}
+}
+
+// rowsOfPermledger are the decision point of AuthZEN, one decision or a hundred of different subjects in a request, and the
+// check that answers with the reasons.
 func rowsOfPermledger(w *world.World, addr, authorization string) []Row {
+	const point = "/orgs/main/access/v1/"
+	one := load.Target{Addr: addr, Wrong: load.Expect("decision", "true", "false", single(w))}
 	get := load.Target{Addr: addr, Wrong: load.Expect("allowed", "true", "false", single(w))}
-	for _, c := range w.Checks {
-		q := url.Values{"subject": {c.User}, "permission": {catalogue + ":" + c.Permission}, "resource": {c.Resource}}
-		get.Requests = append(get.Requests, load.Request("GET", addr, "/v1/orgs/main/check?"+q.Encode(), nil, authorization))
+	many := load.Target{Addr: addr}
+	var want [][]bool
+	for checks := range slices.Chunk(w.Checks, batch) {
+		var all struct {
+			Evaluations []evaluation `json:"evaluations"`
+		}
+		var right []bool
+		for _, c := range checks {
+			e := evaluationOf(c)
+			one.Requests = append(one.Requests, load.Request("POST", addr, point+"evaluation", encoded(e), authorization))
+			q := url.Values{"subject": {c.User}, "permission": {catalogue + ":" + c.Permission}, "resource": {c.Resource}}
+			get.Requests = append(get.Requests, load.Request("GET", addr, "/v1/orgs/main/check?"+q.Encode(), nil, authorization))
+			all.Evaluations, right = append(all.Evaluations, e), append(right, c.Allowed)
+		}
+		many.Requests, want = append(many.Requests, load.Request("POST", addr, point+"evaluations", encoded(all), authorization)), append(want, right)
 	}
-	return []Row{{Name: "permledger, GET /check with its reasons", Asks: 1, Target: get}}
+	many.Wrong = load.Expect("decision", "true", "false", want)
+	return []Row{
+		{Name: "permledger, AuthZEN evaluation", Asks: 1, Target: one},
+		{Name: "permledger, AuthZEN evaluations of 100", Asks: batch, Target: many},
+		{Name: "permledger, GET /check with its reasons", Asks: 1, Target: get},
+	}
+}
+
+func encoded(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // texts can be written
+	}
+	return b
 }
 
 // writeWorld writes the catalogue and the manifest that permledger takes.

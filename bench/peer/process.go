@@ -44,6 +44,15 @@ func (e *Env) run(ctx context.Context, name string, env []string, program string
 	return p, nil
 }
 
+// Again starts a command that listens at the address of a server that has ended.
+func (e *Env) Again(ctx context.Context, addr string, command []string) (*Process, error) {
+	p, err := e.run(ctx, "again", nil, command[0], command[1:]...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.listening(ctx, addr)
+}
+
 // listening waits until something answers at an address.
 func (p *Process) listening(ctx context.Context, addr string) error {
 	return p.until(ctx, func() bool {
@@ -77,7 +86,7 @@ func (p *Process) told(err error) error {
 	return fmt.Errorf("%w: %s", err, b[max(0, len(b)-500):])
 }
 
-// Stop ends the process.
+// Stop ends the process; one that has ended stays so.
 func (p *Process) Stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {

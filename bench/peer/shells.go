@@ -34,7 +34,7 @@ func shellOf(name, title string) Peer {
 			for _, c := range e.World.Checks {
 				t.Requests = append(t.Requests, load.Request("POST", addr, shell.Path, shell.Body(c)))
 			}
-			return &Server{Process: p, Rows: []Row{{Name: title + ", HTTP", Asks: 1, Target: t}}, Measure: []string{program, "-measure"}}, p.listening(ctx, addr)
+			return &Server{Process: p, Rows: []Row{{Name: title + ", HTTP", Asks: 1, Target: t}}, Library: title, Measure: []string{program, "-measure"}}, p.listening(ctx, addr)
 		},
 	}
 }
