@@ -32,6 +32,7 @@ type Route struct {
 	head    bool               // it answers HEAD too, as answers in JSON do
 	anyOrg  bool               // also for an organization that is not there, of which the answer says nothing
 	public  bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
+	point   func(*point) error // answers at a decision point, which serves itself
 	changes bool               // it makes a command, under conditions: it takes If-Match and Idempotency-Key
 	endpoint
 }
@@ -251,5 +252,5 @@ func Routes() []Route {
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
 		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
-	})
+	}, authzenRoutes())
 }
