@@ -30,6 +30,9 @@ func (n *Node) newLog(o *Org) (*tlog.Log, error) {
 		Halt:    func(err error) { o.Ledger.Halt(err) },
 		Urge:    func() { o.Ledger.HeadNow() },
 		Publish: func(note []byte) {
+			if s := n.readers.Load(); s != nil {
+				s.Announce(o.ID, note)
+			}
 			if err := n.conn.Announce(o.ID, note); err != nil {
 				n.log.Debug("a checkpoint is not announced on NATS", "organization", o.ID, "error", err)
 			}

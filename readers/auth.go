@@ -3,7 +3,6 @@ package readers
 import (
 	"encoding/base64"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -40,7 +39,7 @@ func (s *Server) Check(c server.ClientAuthentication) bool {
 	if err != nil {
 		return false
 	}
-	r, ok := s.who(did, o.Token)
+	r, ok := s.who(did, o.Name)
 	if !ok {
 		return false
 	}
@@ -107,11 +106,11 @@ func (s *Server) within(c server.ClientAuthentication) bool {
 }
 
 // who gives the reader that a key stands for. Where it is of more organizations than one, which strangers can bring about,
-// the client has to say which it means: the token, in a URL nats://ORGANIZATION@HOST.
-func (s *Server) who(did, organization string) (Reader, bool) {
-	all := s.o.Allowed(did)
-	if organization != "" {
-		all = slices.DeleteFunc(all, func(r Reader) bool { return r.Organization != organization })
+// the one counts that the connection is named after.
+func (s *Server) who(did, name string) (Reader, bool) {
+	all := s.o.Allowed(did, "")
+	if len(all) > 1 {
+		all = slices.DeleteFunc(all, func(r Reader) bool { return r.Organization != name })
 	}
 	if len(all) != 1 {
 		return Reader{}, false
@@ -167,7 +166,7 @@ func (s *Server) look() {
 			delete(s.conns, id)
 			continue
 		}
-		if !slices.Contains(s.o.Allowed(c.did), c.reader) {
+		if !slices.Contains(s.o.Allowed(c.did, c.reader.Organization), c.reader) {
 			_ = s.srv.DisconnectClientByID(id) // it fails where the client is gone
 			s.log.Info("a reader may read no more and is disconnected", "organization", c.reader.Organization, "reader", c.reader.Name)
 		}
@@ -176,11 +175,14 @@ func (s *Server) look() {
 
 // account gives the account of a reader, and makes it the first time.
 func (s *Server) account(r Reader) (*server.Account, error) {
+	if err := s.Serve(r.Organization); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.orgs[r.Organization]
 	if o == nil {
-		return nil, fmt.Errorf("the streams of %s are not served yet", r.Organization)
+		return nil, errors.New("the server ends")
 	}
 	name := accountName(r.Organization, r.ID)
 	if acc := s.subs[name]; acc != nil {

@@ -25,7 +25,7 @@ const (
 	maxPending   = 8 << 20   // that wait for one connection, before it is closed
 	maxMemory    = 512 << 20 // of all consumers
 	maxConns     = 4096
-	authTimeout  = 2 // seconds
+	authTimeout  = 5 // seconds
 	writeTimeout = 5 * time.Second
 
 	// lookAgain is how often it is looked whether those who are connected may still read.
@@ -39,7 +39,7 @@ type Reader struct {
 	Name         string // of the subject, for logs
 }
 
-// Options say how to serve. Dir, Listen and Allowed are required.
+// Options say how to serve. Dir, Listen, Allowed and Streams are required.
 type Options struct {
 	// Dir is the directory of the server's store. It may be removed while no server runs on it.
 	Dir string
@@ -47,9 +47,11 @@ type Options struct {
 	Listen string
 	// TLS is for connections from outside. Nil: they are in the clear.
 	TLS *tls.Config
-	// Allowed gives the organizations that a key, as did:key, may read now. It is asked for each new connection, and
-	// some times a second for each there is.
-	Allowed func(did string) []Reader
+	// Allowed gives the readers that a key, as did:key, stands for now, in one organization or, where it is "", in all. It
+	// is asked for each new connection, and some times a second for each there is.
+	Allowed func(did, organization string) []Reader
+	// Streams gives what an organization's readers are served. It is asked once for each organization.
+	Streams func(organization string) (Streams, error)
 	// Logger gets what happens. Default: nothing is logged.
 	Logger *slog.Logger
 }
@@ -67,6 +69,8 @@ type Server struct {
 	ctx  context.Context // ends with the server
 	stop context.CancelFunc
 	work sync.WaitGroup
+
+	opening sync.Mutex // held while streams are begun to be served
 
 	mu    sync.Mutex
 	conns map[uint64]conn     // by the server's number

@@ -20,6 +20,8 @@ const (
 	copyBatch = 256
 	copyRetry = time.Second
 	ackWait   = 10 * time.Second
+	// beat is how often the newest checkpoint is said where there is none that is newer.
+	beat = 5 * time.Second
 )
 
 // kinds of streams, as their names and, in lower case, their subjects begin. Each organization has all of them, so that a
@@ -55,39 +57,50 @@ type streams struct {
 	js      jetstream.JetStream
 	gate    *gate
 
+	ctx  context.Context
 	stop context.CancelFunc
 	work sync.WaitGroup
 }
 
-// Serves says whether an organization's streams are served.
-func (s *Server) Serves(organization string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.orgs[organization] != nil
+// Streams are what the readers of one organization are served.
+type Streams struct {
+	Sources []Source
+	// Checkpoint gives the newest checkpoint of the organization's log; nil: there is none.
+	Checkpoint func() []byte
 }
 
-// Serve begins to serve the streams of an organization; again it does nothing. They are brought up to date by a goroutine.
-func (s *Server) Serve(organization string, sources []Source) error {
-	if s.ctx.Err() != nil || s.Serves(organization) {
+// Serve begins to serve the streams of an organization; again it does nothing. Whoever first connects as a reader of an
+// organization has it served too.
+func (s *Server) Serve(organization string) error {
+	s.opening.Lock()
+	defer s.opening.Unlock()
+	s.mu.Lock()
+	there := s.orgs == nil || s.orgs[organization] != nil
+	s.mu.Unlock()
+	if there {
 		return nil
+	}
+	from, err := s.o.Streams(organization)
+	if err != nil {
+		return fmt.Errorf("readers: serve %s: %w", organization, err)
 	}
 	o, err := s.open(organization)
 	if err != nil {
 		return fmt.Errorf("readers: serve %s: %w", organization, err)
 	}
-	var ctx context.Context
-	ctx, o.stop = context.WithCancel(s.ctx)
+	o.work.Go(func() { o.announce(from.Checkpoint) })
+	for _, src := range from.Sources {
+		o.work.Go(func() { o.copy(o.ctx, src) })
+	}
 	s.mu.Lock()
 	s.orgs[organization] = o
 	s.mu.Unlock()
-	for _, src := range sources {
-		o.work.Go(func() { o.copy(ctx, src) })
-	}
 	return nil
 }
 
 func (s *Server) open(organization string) (*streams, error) {
 	o := &streams{s: s, org: organization}
+	o.ctx, o.stop = context.WithCancel(s.ctx)
 	name := "READ_" + organization
 	var err error
 	if o.account, _ = s.srv.LookupOrRegisterAccount(name); o.account == nil {
@@ -139,9 +152,7 @@ func (s *Server) open(organization string) (*streams, error) {
 }
 
 func (o *streams) close() {
-	if o.stop != nil {
-		o.stop()
-	}
+	o.stop()
 	o.work.Wait()
 	o.gate.close()
 	o.nc.Close()
@@ -290,15 +301,34 @@ func (o *streams) write(ctx context.Context, src Source, after, n uint64) error 
 	return nil
 }
 
-// Announce tells an organization's readers of the newest checkpoint of its log. It does not wait.
+// Announce tells an organization's readers of a checkpoint of its log that is newer than all before. It does not wait.
 func (s *Server) Announce(organization string, checkpoint []byte) {
 	s.mu.Lock()
 	o := s.orgs[organization]
 	s.mu.Unlock()
-	if o == nil {
-		return
+	if o != nil {
+		o.publish(checkpoint)
 	}
-	if err := o.nc.Publish(checkpoints+organization, checkpoint); err != nil {
-		s.log.Debug("a checkpoint is not announced to readers", "organization", organization, "error", err)
+}
+
+// announce says the newest checkpoint again and again: to who has just come, and to who would know that the server lives.
+func (o *streams) announce(newest func() []byte) {
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
+	for {
+		if c := newest(); c != nil {
+			o.publish(c)
+		}
+		select {
+		case <-tick.C:
+		case <-o.ctx.Done():
+			return
+		}
+	}
+}
+
+func (o *streams) publish(checkpoint []byte) {
+	if err := o.nc.Publish(checkpoints+o.org, checkpoint); err != nil {
+		o.s.log.Debug("a checkpoint is not announced to readers", "organization", o.org, "error", err)
 	}
 }

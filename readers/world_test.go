@@ -73,34 +73,32 @@ func newWorld(t testing.TB, orgs ...string) *world {
 			w.streams[kind+"_"+org] = &list{suffix: suffix, changed: make(chan struct{})}
 		}
 	}
-	w.start(orgs...)
+	w.start()
 	t.Cleanup(func() { _ = w.srv.Close() })
 	return w
 }
 
-func (w *world) start(orgs ...string) {
+func (w *world) start() {
 	w.t.Helper()
 	srv, err := readers.Start(readers.Options{
 		Dir: w.dir, Listen: "127.0.0.1:0", Logger: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
-		Allowed: func(did string) []readers.Reader {
+		Allowed: func(did, org string) []readers.Reader {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			return slices.Clone(w.allowed[did])
+			return slices.DeleteFunc(slices.Clone(w.allowed[did]), func(r readers.Reader) bool { return org != "" && r.Organization != org })
+		},
+		Streams: func(org string) (readers.Streams, error) {
+			var all []readers.Source
+			for _, kind := range []string{"LEDGER", "CHANGES", "TOPIC"} {
+				all = append(all, w.streams[kind+"_"+org].source(kind))
+			}
+			return readers.Streams{Sources: all, Checkpoint: func() []byte { return []byte("checkpoint of " + org) }}, nil
 		},
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	w.srv = srv
-	for _, org := range orgs {
-		var all []readers.Source
-		for _, kind := range []string{"LEDGER", "CHANGES", "TOPIC"} {
-			all = append(all, w.streams[kind+"_"+org].source(kind))
-		}
-		if err := srv.Serve(org, all); err != nil {
-			w.t.Fatal(err)
-		}
-	}
 }
 
 // key is a reader's NKey.
