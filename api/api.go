@@ -21,6 +21,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
@@ -55,13 +56,18 @@ type server struct {
 	attempts attempts
 	emails   emails
 	lists    signedLists
+	tokens   tokenCache
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
+
+	document, manual func() []byte // what the API is, of no organization; made when first asked for
 }
 
 // New gives the handler of a node's API. It may be served over a network, or called in the process (see package
 // client). It is safe for concurrent use, and of no use once the node is closed.
 func New(n *node.Node, opts Options) http.Handler {
 	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings)}
+	s.document = sync.OnceValue(func() []byte { return written(OpenAPI(nil)) })
+	s.manual = sync.OnceValue(func() []byte { return manualOf(OpenAPI(nil)) })
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
 	}
@@ -125,7 +131,10 @@ func (s *server) dispatch(routes map[string]*Route) http.Handler {
 		routes[http.MethodHead] = get
 	}
 	var allowed []string
-	for method := range routes {
+	for method, route := range routes {
+		if route.point != nil {
+			return s.decisionPoint(route)
+		}
 		allowed = append(allowed, method)
 	}
 	slices.Sort(allowed)

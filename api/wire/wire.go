@@ -254,7 +254,7 @@ type Entry struct {
 type List[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty"` // cursor of the next page; absent at the end
-	AsOf  AsOf   `json:"asOf"`
+	AsOf  AsOf   `json:"asOf,omitzero"`  // absent of the list of organizations, each of which has its own
 }
 
 // Server is DIR/run/server.json: where the running server is found.
