@@ -58,6 +58,9 @@ func (n *Node) beatOnce(ctx context.Context, o *Org) error {
 
 // showCheckpoint tells whoever listens now of a checkpoint.
 func (n *Node) showCheckpoint(o *Org, note []byte) {
+	if s := n.readers.Load(); s != nil {
+		s.Announce(o.ID, note)
+	}
 	if err := n.conn.Announce(o.ID, note); err != nil {
 		n.log.Debug("a checkpoint is not announced on NATS", "organization", o.ID, "error", err)
 	}

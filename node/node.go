@@ -6,6 +6,7 @@
 //	DIR/node/witnesses.policy   who is asked to cosign checkpoints
 //	DIR/node/<org>/         the private keys the node signs with in that organization and no other, one file for each
 //	DIR/store/              nats-server's own: the streams
+//	DIR/readers/            another nats-server's: copies of streams for outside clients; nothing is lost with it
 //	DIR/orgs/<org>/         journal/, head, genesis, private, snapshot; log/, tiles and checkpoints; mended.jsonl; guard/ while a start is under way; *-aside-*
 //	DIR/orgs/_<org>-...     what an opening left that failed; no organization
 //	DIR/run/                what a running server says of itself: server.json, token
@@ -25,6 +26,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +37,7 @@ import (
 	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/readers"
 )
 
 // Format is the version of the directory's layout.
@@ -101,6 +104,8 @@ type Node struct {
 
 	repaired map[string][]Mended // by [Repair], before the ledgers are opened
 	told     func(Mended)        // of each mending; nil: nobody is
+
+	readers atomic.Pointer[readers.Server] // nil: nobody reads over NATS
 
 	watching sync.WaitGroup
 	unwatch  context.CancelFunc // nil: nobody watches
@@ -337,6 +342,9 @@ func (n *Node) Org(id string) (*Org, error) {
 // Close closes the ledgers, stops the server and gives the directory back.
 func (n *Node) Close() error {
 	var errs []error
+	if s := n.readers.Load(); s != nil {
+		errs = append(errs, s.Close())
+	}
 	n.cluster.end()
 	if n.unwatch != nil {
 		n.unwatch()

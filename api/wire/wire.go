@@ -102,8 +102,8 @@ type Subject struct {
 // Key is a key of the ledger, or what a subject signs with.
 type Key struct {
 	DID     string `json:"did"`               // did:key
-	Purpose string `json:"purpose"`           // event, document, checkpoint, root, operator or credential
-	Subject string `json:"subject,omitempty"` // key of the subject whose credential it is
+	Purpose string `json:"purpose"`           // event, document, checkpoint, root, operator, credential, attestor or reader
+	Subject string `json:"subject,omitempty"` // key of the subject whose it is
 	Revoked uint64 `json:"revoked,omitempty"` // position from which it signs nothing more; absent: it may
 
 	Since    uint64 `json:"since"`              // position of the entry that made it known
