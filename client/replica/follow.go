@@ -32,7 +32,7 @@ func stream(org string) string { return "LEDGER_" + org }
 func (r *Replica) connect() error {
 	reconnected := make(chan struct{}, 1)
 	opts := []nats.Option{
-		nats.Name("permledger replica of " + r.o.Organization),
+		nats.Name(r.o.Organization), // a key may read in several organizations: by the name the server knows which
 		nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(200 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 500*time.Millisecond),
 		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
@@ -50,7 +50,7 @@ func (r *Replica) connect() error {
 		if err != nil {
 			return fmt.Errorf("the seed in %s: %w", r.o.Seed, err)
 		}
-		opts = append(opts, seed, nats.UserInfo(r.o.Organization, "")) // a key may read in several organizations
+		opts = append(opts, seed)
 	}
 	if r.o.TLS != nil {
 		opts = append(opts, nats.Secure(r.o.TLS))
