@@ -39,6 +39,8 @@ type Options struct {
 
 	// PrivateLog lets only those read checkpoints and hash tiles who may read the history.
 	PrivateLog bool
+
+	Streams StreamLimits
 }
 
 type server struct {
@@ -51,13 +53,15 @@ type server struct {
 	attempts attempts
 	emails   emails
 	lists    signedLists
+	hubs     hubs
+	streams  StreamLimits
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
 }
 
 // New gives the handler of a node's API. It may be served over a network, or called in the process (see package
 // client). It is safe for concurrent use, and of no use once the node is closed.
 func New(n *node.Node, opts Options) http.Handler {
-	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings)}
+	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings), streams: opts.Streams.orDefault()}
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
 	}

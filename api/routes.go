@@ -77,7 +77,7 @@ func Routes() []Route {
 	)
 	atLeast, waits := []string{"at_least"}, []string{"wait"}
 	question := reads("subject", "permission", "resource")
-	return []Route{
+	return append([]Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
 			Summary: "Whether every ledger takes commands"},
 
@@ -238,5 +238,5 @@ func Routes() []Route {
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
 		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
-	}
+	}, changesRoutes()...)
 }
