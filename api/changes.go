@@ -224,7 +224,7 @@ func (p *changesSoFar) await(wait time.Duration) error {
 	defer look.Stop()
 	for {
 		changed := p.org.Changed()
-		if !p.still() {
+		if !p.stillMay() {
 			return stranger(p.caller)
 		}
 		if err := p.take(); err != nil || len(p.items) > 0 {

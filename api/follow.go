@@ -39,8 +39,8 @@ var (
 	errSlow    = errors.New("the caller reads too slowly")
 )
 
-// still says whether the caller may do the route's action yet. It is asked again and again, so nothing is noted.
-func (c *call) still() bool {
+// stillMay says whether the caller may do the route's action yet. It is asked again and again, so nothing is noted.
+func (c *call) stillMay() bool {
 	if c.caller.Kind == LocalOperator {
 		return true
 	}
@@ -116,7 +116,7 @@ func (c *call) follow(w http.ResponseWriter, next uint64, gives string, show fun
 			case <-changed:
 				waits = false
 			case <-look.C:
-				if !c.still() {
+				if !c.stillMay() {
 					return f.end(errRevoked)
 				}
 			case <-quiet.C:
@@ -149,7 +149,7 @@ func (f *follower) catchUp(show func(*lineWriter, uint64) error) error {
 		switch {
 		case f.Context().Err() != nil:
 			return f.Context().Err()
-		case !f.still(): // the entries behind the one that took the right away are not shown
+		case !f.stillMay(): // the entries behind the one that took the right away are not shown
 			return errRevoked
 		case f.up && time.Since(begun) > f.server.streams.Behind:
 			return errSlow
