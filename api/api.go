@@ -44,6 +44,8 @@ type Options struct {
 
 	// PrivateLog lets only those read checkpoints and hash tiles who may read the history.
 	PrivateLog bool
+
+	Streams StreamLimits
 }
 
 type server struct {
@@ -57,6 +59,8 @@ type server struct {
 	emails   emails
 	lists    signedLists
 	tokens   tokenCache
+	hubs     hubs
+	streams  StreamLimits
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
 
 	document, manual func() []byte // what the API is, of no organization; made when first asked for
@@ -65,7 +69,7 @@ type server struct {
 // New gives the handler of a node's API. It may be served over a network, or called in the process (see package
 // client). It is safe for concurrent use, and of no use once the node is closed.
 func New(n *node.Node, opts Options) http.Handler {
-	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings)}
+	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings), streams: opts.Streams.orDefault()}
 	s.document = sync.OnceValue(func() []byte { return written(OpenAPI(nil)) })
 	s.manual = sync.OnceValue(func() []byte { return manualOf(OpenAPI(nil)) })
 	if s.opts.Now == nil {

@@ -52,6 +52,7 @@ var titles = map[string]string{
 	wire.CodeInternal:         "The server failed",
 	wire.CodeNoStatusList:     "No such status list",
 	wire.CodeNotAcceptable:    "Not served in that form",
+	wire.CodeTooManyStreams:   "Too many streams",
 
 	string(rules.NotPermitted):   "Not permitted",
 	string(rules.Escalation):     "Nobody gives what it does not hold",

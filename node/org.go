@@ -40,7 +40,8 @@ type Org struct {
 	Documents *documents.Projection
 	Topic     *topic.Projection
 	Activity  *Activity
-	Log       *tlog.Log // tiles and checkpoints
+	Log       *tlog.Log    // tiles and checkpoints
+	Followers atomic.Int64 // how many streams are open to who follows it
 
 	journal *journal.Journal
 	keys    *keys
