@@ -35,6 +35,10 @@ type Options struct {
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: nothing is said
 	Version string           // of the program, for the header field Server
+
+	// URL is what people call the server by, without a slash at its end: what sign-in is bound to. Where it is one of https,
+	// cookies are for that alone.
+	URL string
 	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
 	PublicDocuments bool
 
@@ -106,6 +110,9 @@ func (s *server) guard(next http.Handler) http.Handler {
 		h.Set("Server", strings.TrimSuffix("permledger/"+s.opts.Version, "/"))
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		if p := r.URL.EscapedPath(); path.Clean(p) != p {
 			s.noRoute(w, r)
 			return
