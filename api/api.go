@@ -61,6 +61,7 @@ type server struct {
 	tokens   tokenCache
 	hubs     hubs
 	streams  StreamLimits
+	done     done
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
 
 	document, manual func() []byte // what the API is, of no organization; made when first asked for

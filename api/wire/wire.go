@@ -30,6 +30,8 @@ type Problem struct {
 	Nearest    []string `json:"nearest,omitempty"`
 	Holders    []string `json:"holders,omitempty"` // keys of subjects
 	At         uint64   `json:"at,omitempty"`      // the position the problem speaks of
+	Pointer    string   `json:"pointer,omitempty"` // JSON Pointer (RFC 6901) to what is wrong in the body
+	Changes    []Item   `json:"changes,omitempty"` // of changed-since: what others did meanwhile, the newest first
 }
 
 // Organization is one organization of a node.
