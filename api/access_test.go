@@ -67,7 +67,8 @@ func TestEveryRouteNamesItsActionOrAReason(t *testing.T) {
 			t.Errorf("%s: a body, and what it is, go with POST and PUT", name)
 		}
 		open := []string{"/healthz", "/v1/orgs/{org}/invitations/{did}", "/v1/orgs/{org}/join", "/v1/orgs/{org}/sessions",
-			"/v1/orgs/{org}/policy", "/orgs/{org}/log/checkpoint", "/orgs/{org}/log/tile/{path...}", "/orgs/{org}/did.json", "/orgs/{org}/status/{purpose}/{list}"}
+			"/v1/orgs/{org}/policy", "/orgs/{org}/log/checkpoint", "/orgs/{org}/log/tile/{path...}", "/orgs/{org}/did.json", "/orgs/{org}/status/{purpose}/{list}",
+			"/.well-known/authzen-configuration", "/.well-known/authzen-configuration/orgs/{org}"}
 		if r.Open && !slices.Contains(open, r.Path) {
 			t.Errorf("%s is open to everybody", name)
 		}
@@ -94,6 +95,12 @@ func TestNobodyIsLetInWithoutTheToken(t *testing.T) {
 			}
 			if resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s %s answers %d to %q; want 401 with a challenge", r.Method, r.Path, resp.StatusCode, auth)
+				continue
+			}
+			if r.Errors != "" {
+				if message := messageOf(t, resp); !strings.Contains(message, "token") {
+					t.Errorf("%s %s answers %q to %q", r.Method, r.Path, message, auth)
+				}
 				continue
 			}
 			if p := problemOf(t, resp); p.Code() != wire.CodeUnauthenticated {

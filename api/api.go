@@ -51,6 +51,7 @@ type server struct {
 	attempts attempts
 	emails   emails
 	lists    signedLists
+	tokens   tokenCache
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
 }
 
@@ -118,7 +119,10 @@ func (s *server) dispatch(routes map[string]*Route) http.Handler {
 		routes[http.MethodHead] = get
 	}
 	var allowed []string
-	for method := range routes {
+	for method, route := range routes {
+		if route.point != nil {
+			return s.decisionPoint(route)
+		}
 		allowed = append(allowed, method)
 	}
 	slices.Sort(allowed)

@@ -26,6 +26,9 @@ type Route struct {
 	guest  func(*server) bool // says whether the server lets those in who do not say who they are; nil: it does not
 	head   bool               // it answers HEAD too, as answers in JSON do
 	anyOrg bool               // also for an organization that is not there, of which the answer says nothing
+	// Errors is the media type of refusals; empty: problems.
+	Errors string
+	point  func(*point) error // answers at a decision point, which serves itself
 	public bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
 	endpoint
 }
@@ -77,7 +80,7 @@ func Routes() []Route {
 	)
 	atLeast, waits := []string{"at_least"}, []string{"wait"}
 	question := reads("subject", "permission", "resource")
-	return []Route{
+	return append([]Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
 			Summary: "Whether every ledger takes commands"},
 
@@ -238,5 +241,5 @@ func Routes() []Route {
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
 		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
-	}
+	}, authzenRoutes()...)
 }
