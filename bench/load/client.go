@@ -12,18 +12,20 @@ import (
 
 // client is one connection: it has either a request under way or is closed.
 type client struct {
-	fd   int // negative: it is closed
-	next int // the number of the request that is under way
-	sent time.Time
-	rest []byte // of the request, not written yet
-	have []byte // of the answer
-	body []byte // room for the body of an answer in chunks
+	number int // of the run's clients
+	fd     int // negative: it is closed
+	next   int // the number of the request that is under way
+	sent   time.Time
+	rest   []byte // of the request, not written yet
+	stuck  bool   // the rest is written once the connection takes it
+	have   []byte // of the answer
+	body   []byte // room for the body of an answer in chunks
 }
 
-func (c *client) dial(addr string) error {
-	to, err := netip.ParseAddrPort(addr)
+func (c *client) dial(r *run) error {
+	to, err := netip.ParseAddrPort(r.target.Addr)
 	if err != nil || !to.Addr().Is4() {
-		return fmt.Errorf("%s is no IPv4 address with a port", addr)
+		return fmt.Errorf("%s is no IPv4 address with a port", r.target.Addr)
 	}
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
 	if err != nil {
@@ -37,10 +39,13 @@ func (c *client) dial(addr string) error {
 	if err == nil {
 		err = unix.SetNonblock(fd, true)
 	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("connect to %s: %w", addr, err), unix.Close(fd))
+	if err == nil {
+		err = r.waiter.watch(fd, c.number, false)
 	}
-	c.fd, c.have, c.rest = fd, c.have[:0], nil
+	if err != nil {
+		return errors.Join(fmt.Errorf("connect to %s: %w", r.target.Addr, err), unix.Close(fd))
+	}
+	c.fd, c.have, c.rest, c.stuck = fd, c.have[:0], nil, false
 	return nil
 }
 
@@ -66,7 +71,14 @@ func (c *client) write(r *run) {
 	if n > 0 {
 		c.rest = c.rest[n:]
 	}
-	if err != nil && !again(err) {
+	if err == nil || again(err) {
+		err = nil
+		if stuck := len(c.rest) > 0; stuck != c.stuck {
+			c.stuck = stuck
+			err = r.waiter.watch(c.fd, c.number, stuck)
+		}
+	}
+	if err != nil {
 		c.failed(r, fmt.Errorf("write: %w", err))
 	}
 }
@@ -81,13 +93,16 @@ func (c *client) failed(r *run, err error) {
 	if !time.Now().Before(r.end) {
 		return
 	}
-	if err := c.dial(r.target.Addr); err != nil {
-		r.fail(err)
-		return
+	err = c.dial(r)
+	if err == nil { // what it is asked is written when it can be: failures in a row do not pile up on the stack
+		c.next = (c.next + 1) % len(r.target.Requests)
+		c.sent, c.rest, c.stuck = time.Now(), r.target.Requests[c.next], true
+		err = r.waiter.watch(c.fd, c.number, true)
 	}
-	c.next = (c.next + 1) % len(r.target.Requests)
-	// What the new connection is asked is written when it can be, so that failures in a row do not pile up on the stack.
-	c.sent, c.rest = time.Now(), r.target.Requests[c.next]
+	if err != nil {
+		r.fail(err)
+		c.close()
+	}
 }
 
 // ready goes on where the connection can be read or written.

@@ -1,8 +1,8 @@
 // Package load asks a server over HTTP/1.1 as fast as it answers, looks at every answer, and says how long they took.
 //
 // It is a closed loop: each client has one kept-alive connection and sends its next request when it has the answer to the
-// last. The generator shares the machine with what it measures, so it takes as little of it as it can: one thread polls all
-// connections, requests are bytes made beforehand, and answers are read without allocating. It asks the scheduler for short
+// last. The generator shares the machine with what it measures, so it takes as little of it as it can: one thread waits for
+// all connections, requests are bytes made beforehand, and answers are read without allocating. It asks the scheduler for short
 // turns, where that can be asked for, so that an answer is timed when it has come and not when the generator is let on.
 package load
 
@@ -12,9 +12,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A Target is a server and what it is asked.
@@ -49,6 +48,7 @@ type run struct {
 	target     Target
 	begin, end time.Time // of the measured time
 	clients    []*client
+	waiter     *waiter
 }
 
 // Run asks with so many clients: at first without measuring, then measured, each client from another place in the list.
@@ -57,10 +57,15 @@ func Run(ctx context.Context, t Target, clients int, warmUp, measured time.Durat
 	if len(t.Requests) == 0 {
 		return Result{}, errors.New("load: there is nothing to ask")
 	}
-	r := run{target: t, Result: Result{Took: measured}}
+	w, err := newWaiter()
+	if err != nil {
+		return Result{}, fmt.Errorf("load: %w", err)
+	}
+	defer w.close()
+	r := run{target: t, Result: Result{Took: measured}, waiter: w}
 	for i := range clients {
-		c := &client{fd: -1, next: rand.New(rand.NewPCG(uint64(i), uint64(clients))).IntN(len(t.Requests))}
-		if err := c.dial(t.Addr); err != nil {
+		c := &client{number: i, fd: -1, next: rand.New(rand.NewPCG(uint64(i), uint64(clients))).IntN(len(t.Requests))}
+		if err := c.dial(&r); err != nil {
 			return Result{}, fmt.Errorf("load: %w", err)
 		}
 		defer c.close()
@@ -86,35 +91,16 @@ func Run(ctx context.Context, t Target, clients int, warmUp, measured time.Durat
 
 // loop lets all clients ask until the time is over and the last answers are there.
 func (r *run) loop(ctx context.Context) error {
-	polled := make([]unix.PollFd, len(r.clients))
 	for _, c := range r.clients {
 		c.send(r)
 	}
-	for ctx.Err() == nil {
-		open := 0
-		for i, c := range r.clients {
-			polled[i] = unix.PollFd{Fd: int32(c.fd), Events: unix.POLLIN} // a negative one is passed over
-			if len(c.rest) > 0 {
-				polled[i].Events |= unix.POLLOUT
-			}
-			if c.fd >= 0 {
-				open++
-			}
-		}
-		if open == 0 {
-			return nil
-		}
+	for ctx.Err() == nil && slices.ContainsFunc(r.clients, func(c *client) bool { return c.fd >= 0 }) {
 		if time.Since(r.end) > patience {
 			r.fail(errors.New("an answer did not come"))
 			return nil
 		}
-		if _, err := unix.Poll(polled, 100); err != nil && !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("load: poll: %w", err)
-		}
-		for i, c := range r.clients {
-			if polled[i].Revents != 0 {
-				c.ready(r)
-			}
+		if err := r.waiter.wait(func(i int) { r.clients[i].ready(r) }); err != nil {
+			return err
 		}
 	}
 	return nil
