@@ -21,6 +21,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
@@ -34,6 +35,10 @@ type Options struct {
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: nothing is said
 	Version string           // of the program, for the header field Server
+
+	// URL is what people call the server by, without a slash at its end: what sign-in is bound to. Where it is one of https,
+	// cookies are for that alone.
+	URL string
 	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
 	PublicDocuments bool
 
@@ -53,12 +58,16 @@ type server struct {
 	lists    signedLists
 	tokens   tokenCache
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
+
+	document, manual func() []byte // what the API is, of no organization; made when first asked for
 }
 
 // New gives the handler of a node's API. It may be served over a network, or called in the process (see package
 // client). It is safe for concurrent use, and of no use once the node is closed.
 func New(n *node.Node, opts Options) http.Handler {
 	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings)}
+	s.document = sync.OnceValue(func() []byte { return written(OpenAPI(nil)) })
+	s.manual = sync.OnceValue(func() []byte { return manualOf(OpenAPI(nil)) })
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
 	}
@@ -101,6 +110,9 @@ func (s *server) guard(next http.Handler) http.Handler {
 		h.Set("Server", strings.TrimSuffix("permledger/"+s.opts.Version, "/"))
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		if p := r.URL.EscapedPath(); path.Clean(p) != p {
 			s.noRoute(w, r)
 			return

@@ -29,6 +29,7 @@ import (
 // is what nothing changes, which did:key a token has; who that is, and what it may, is asked of the state each time.
 
 const (
+	authzenSpec    = "https://openid.net/specs/authorization-api-1_0-final"
 	pointPath      = "/orgs/{org}"
 	accessPath     = "/access/v1/"
 	wellKnownPath  = "/.well-known/authzen-configuration"
@@ -63,7 +64,7 @@ func authzenRoutes() []Route {
 			{"search/action", "which actions a subject may do on a resource", search, results, (*point).searchActions},
 		} {
 			r := Route{
-				Method: http.MethodPost, Path: base + accessPath + p.name, Summary: at + p.summary, Errors: mediaJSON,
+				Method: http.MethodPost, Path: base + accessPath + p.name, Summary: at + p.summary, Spec: authzenSpec,
 				endpoint: endpoint{Request: p.request, Takes: mediaJSON, Response: p.response, Gives: mediaJSON}, point: p.answer,
 			}
 			if base == "" {

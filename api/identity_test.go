@@ -56,8 +56,8 @@ func TestEveryRouteDemandsItsAction(t *testing.T) {
 	}
 	demanded := map[string]bool{}
 	for _, r := range api.Routes() {
-		path := strings.NewReplacer("{org}", "acme", "{key}", "owner", "{subject}", "owner").Replace(r.Path)
-		if path = pathOf(api.Route{Path: path}); r.Method == http.MethodGet {
+		path := pathOf(api.Route{Path: strings.NewReplacer("{key}", "owner", "{subject}", "owner").Replace(r.Path)})
+		if r.Method == http.MethodGet {
 			path += about[strings.TrimPrefix(r.Path, "/v1/orgs/{org}")]
 		}
 		name := r.Method + " " + r.Path
@@ -73,13 +73,13 @@ func TestEveryRouteDemandsItsAction(t *testing.T) {
 				t.Errorf("%s, for the node's operator alone, answers %d %s", name, resp.StatusCode, p.Code())
 			}
 		case r.Action == "" || shownInPart:
-			if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden && r.Errors == "" && problemOf(t, resp).Permission == "ledger:"+r.Action {
+			if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden && r.Spec == "" && problemOf(t, resp).Permission == "ledger:"+r.Action {
 				t.Errorf("%s, which everybody may, answers %d", name, resp.StatusCode)
 			}
 		default:
 			demanded[r.Action] = true
 			want := "ledger:" + r.Action
-			if r.Errors != "" {
+			if r.Spec != "" {
 				if message := messageOf(t, resp); resp.StatusCode != http.StatusForbidden || !strings.Contains(message, want) {
 					t.Errorf("%s answers %d %s; want 403 for %s", name, resp.StatusCode, message, want)
 				}

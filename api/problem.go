@@ -175,7 +175,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
-	writeJSON(w, "application/problem+json", p.Status, p.Problem)
+	writeJSON(w, mediaProblem, p.Status, p.Problem)
 }
 
 // writeJSON answers with one JSON value. Raw messages in it keep their bytes.

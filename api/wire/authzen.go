@@ -62,9 +62,11 @@ type AuthZENExplanation struct {
 	Permledger  *Check            `json:"permledger,omitempty"`
 }
 
-// AuthZENDecisions are the answers to a batch, in its order.
+// AuthZENDecisions are the answers to a batch, in its order. A batch of none is one question, and answered as that is.
 type AuthZENDecisions struct {
-	Evaluations []AuthZENDecision `json:"evaluations"`
+	Evaluations []AuthZENDecision   `json:"evaluations,omitempty"`
+	Decision    *bool               `json:"decision,omitempty"`
+	Context     *AuthZENExplanation `json:"context,omitempty"`
 }
 
 // AuthZENMostResults is how many results one page of a search has at most.

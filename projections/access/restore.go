@@ -47,7 +47,7 @@ func (x *Index) become(y *Index) {
 	x.lives, x.abouts, x.holdersKeys = y.lives, y.abouts, y.holdersKeys
 	x.owners, x.bosses, x.defaults = y.owners, y.bosses, y.defaults
 	x.tokens = y.tokens
-	x.ties, x.resources, x.accesses = y.ties, y.resources, y.accesses
+	x.ties, x.passed, x.resources, x.accesses = y.ties, y.passed, y.resources, y.accesses
 	x.lines.become(&y.lines)
 	x.lineNumber.become(&y.lineNumber)
 	x.head.Store(y.head.Load())
