@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/internal/trace"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 )
@@ -37,6 +38,9 @@ type Options struct {
 	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
 	PublicDocuments bool
 
+	// Stats counts what is done, for [Stats.Handler] too; nil: one of its own.
+	Stats *Stats
+
 	// PrivateLog lets only those read checkpoints and hash tiles who may read the history.
 	PrivateLog bool
 }
@@ -45,6 +49,7 @@ type server struct {
 	node  *node.Node
 	opts  Options
 	log   *slog.Logger
+	stats *Stats
 	token [32]byte // SHA-256 of the local operator's
 
 	sessions sessions
@@ -63,6 +68,9 @@ func New(n *node.Node, opts Options) http.Handler {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.stats = opts.Stats; s.stats == nil {
+		s.stats = NewStats(n, opts.Version)
 	}
 	methods := map[string]map[string]*Route{}
 	for _, r := range Routes() {
@@ -93,13 +101,18 @@ func (s *server) guard(next http.Handler) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p) // an answer that cannot be finished is broken off
 			}
-			s.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "panic", p)
+			s.log.ErrorContext(r.Context(), "a request failed", "method", r.Method, "path", clip(r.URL.Path), "panic", p)
 			s.fail(w, r, problemOf(http.StatusInternalServerError, wire.CodeInternal, "The server failed; its log says why"))
 		}()
 		h := w.Header()
 		h.Set("Server", strings.TrimSuffix("permledger/"+s.opts.Version, "/"))
 		h.Set("Cache-Control", "no-store")
 		h.Set("X-Content-Type-Options", "nosniff")
+		if span, ok := trace.Parse(r.Header.Get(trace.Header)); ok {
+			span = span.Next()
+			h.Set(trace.Response, span.String())
+			r = r.WithContext(trace.With(r.Context(), span))
+		}
 		if p := r.URL.EscapedPath(); path.Clean(p) != p {
 			s.noRoute(w, r)
 			return
@@ -117,6 +130,10 @@ func (s *server) dispatch(routes map[string]*Route) http.Handler {
 	if get := routes[http.MethodGet]; get != nil && (get.Gives == mediaJSON || get.head) {
 		routes[http.MethodHead] = get
 	}
+	stats := map[string]*routeStats{}
+	for method, route := range routes {
+		stats[method] = s.stats.route(route)
+	}
 	var allowed []string
 	for method := range routes {
 		allowed = append(allowed, method)
@@ -129,9 +146,11 @@ func (s *server) dispatch(routes map[string]*Route) http.Handler {
 			s.fail(w, r, problemOf(http.StatusMethodNotAllowed, wire.CodeMethodNotAllowed, "This takes "+strings.Join(allowed, ", ")+", not "+clip(r.Method)))
 			return
 		}
-		if err := s.serve(route, w, r); err != nil {
-			s.fail(w, r, err)
-		}
+		s.counted(stats[r.Method], w, r, func(w http.ResponseWriter) {
+			if err := s.serve(route, w, r); err != nil {
+				s.fail(w, r, err)
+			}
+		})
 	})
 }
 

@@ -68,6 +68,7 @@ type app struct {
 	server    string
 	tokenFile string
 	nats      natsFlags
+	ops       opsFlags
 	signer    signerFlag
 
 	format string // of answers

@@ -18,9 +18,6 @@ import (
 	"github.com/permledger/permledger/node"
 )
 
-// drain is how long a server that was told to stop waits for requests that are under way.
-const drain = 5 * time.Second
-
 func (a *app) serveCommand() *cobra.Command {
 	var listen, witnesses string
 	var private, public bool
@@ -31,6 +28,9 @@ func (a *app) serveCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			if a.data == "" {
 				return usage("serve which ledger? Say --data DIR; `permledger init DIR` makes one")
+			}
+			if err := a.ops.check(); err != nil {
+				return err
 			}
 			o, err := a.nodeOptions()
 			if err != nil {
@@ -49,6 +49,7 @@ func (a *app) serveCommand() *cobra.Command {
 		},
 	}
 	a.nats.flags(c, a.p)
+	a.ops.flags(c)
 	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "the `address` to listen on; port 0 takes any that is free")
 	c.Flags().BoolVar(&public, "public-documents", false, "serve signed documents at /ipfs/CID to everybody who has their CID")
@@ -80,16 +81,24 @@ func (a *app) open(ctx context.Context, o node.Options) (*node.Node, error) {
 }
 
 func (a *app) serve(ctx context.Context, n *node.Node, listen string, o api.Options) error {
-	o.Logger = a.logger()
-	l, err := listenOn(n, listen, o, false)
+	o.Logger, o.Stats = a.logger(), api.NewStats(n, version())
+	monitor, at, err := listenMetrics(a.ops.metrics, o.Stats)
 	if err != nil {
 		return err
+	}
+	l, err := listenOn(n, listen, o, false)
+	if err != nil {
+		return errors.Join(err, monitor.close())
+	}
+	l.stats, l.ops = o.Stats, a.ops
+	if at != "" {
+		a.say("metrics at http://%s/metrics", at)
 	}
 	for _, w := range n.Stream().Promise().Warnings() {
 		a.say("%s", w)
 	}
 	a.say("serving %s at %s%s", n.Dir(), l.URL, heads(n))
-	return l.run(ctx)
+	return errors.Join(l.run(ctx), monitor.close())
 }
 
 // heads says how far the ledgers of a node are.
@@ -113,6 +122,9 @@ type listener struct {
 	net  net.Listener
 	http *http.Server
 	dir  string
+
+	stats *api.Stats // for what is to be stopped; nil: nobody asks whether it is ready
+	ops   opsFlags
 }
 
 // listenOn begins to listen and writes token and server.json. Requests are answered once run is called.
@@ -127,7 +139,7 @@ func listenOn(n *node.Node, address string, o api.Options, throwaway bool) (*lis
 		return nil, errors.Join(err, ln.Close())
 	}
 	l := &listener{
-		net: ln, dir: dir,
+		net: ln, dir: dir, ops: opsFlags{drain: drain},
 		http:   &http.Server{Handler: api.New(n, o), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute},
 		Server: wire.Server{URL: "http://" + ln.Addr().String(), Token: filepath.Join(dir, "run", "token"), PID: os.Getpid(), Throwaway: throwaway},
 	}
@@ -160,7 +172,8 @@ func writeWhole(path string, content []byte) error {
 	return os.Rename(path+".new", path)
 }
 
-// run serves until ctx ends, then lets requests that are under way come to their end, for some seconds.
+// run serves until ctx ends. Then it is not ready, and soon not found any more; after a while in which load balancers notice
+// that, no connection is taken, streams are ended, and requests that are under way come to their end, for some seconds.
 func (l *listener) run(ctx context.Context) error {
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -172,7 +185,14 @@ func (l *listener) run(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("serve: %w", err), os.Remove(serverFile(l.dir)))
 	case <-ctx.Done():
 	}
+	if l.stats != nil {
+		l.stats.Drain()
+	}
+	if err := linger(l.ops.lameDuck, failed); err != nil {
+		return errors.Join(fmt.Errorf("serve: %w", err), os.Remove(serverFile(l.dir)))
+	}
 	err := os.Remove(serverFile(l.dir))
+	drain := l.ops.drain
 	// Streams to watchers have no end of their own, and would be waited for in vain.
 	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer stop()
