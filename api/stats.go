@@ -22,6 +22,8 @@ import (
 // Stats counts what a node's API did, and writes it with what the node counts. Labels are of the table of routes, of codes
 // and of organizations: no caller can make new ones. docs/operations.md says what each is.
 type Stats struct {
+	URL string // of [Stats.Handler]'s /metrics, for who starts it to say; empty: it is not served apart
+
 	node     *node.Node
 	version  string
 	draining atomic.Bool
@@ -179,6 +181,7 @@ func (s *Stats) serveMetrics(w http.ResponseWriter) {
 
 const (
 	mediaMetrics = "text/plain"
+	whyMetrics   = "it counts what all organizations do, which is for the node's operator"
 	whyReady     = "load balancers have no token; the answer is one word"
 )
 
@@ -186,7 +189,7 @@ func operatingRoutes() []Route {
 	return []Route{
 		{Method: http.MethodGet, Path: "/readyz", Open: true, Why: whyReady, endpoint: stream(mediaJSON, nil, ready),
 			Summary: "Whether requests should be sent here: not while the server is about to stop"},
-		{Method: http.MethodGet, Path: "/metrics", Operator: true, Why: whyOpening, endpoint: stream(mediaMetrics, nil, getMetrics),
+		{Method: http.MethodGet, Path: "/metrics", Operator: true, Why: whyMetrics, endpoint: stream(mediaMetrics, nil, getMetrics),
 			Summary: "What the server counts, as Prometheus scrapes it"},
 	}
 }

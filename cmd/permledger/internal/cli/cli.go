@@ -69,6 +69,7 @@ type app struct {
 	tokenFile string
 	nats      natsFlags
 	ops       opsFlags
+	config    string // file
 	signer    signerFlag
 
 	format string // of answers
@@ -127,6 +128,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.initCommand(),
 		a.joinCommand(),
 		a.serveCommand(),
+		a.configCommand(),
 		a.witnessCommand(),
 		a.orgCommand(),
 		a.doctorCommand(),

@@ -26,6 +26,9 @@ func (a *app) serveCommand() *cobra.Command {
 		Short: "Serve the data directory over HTTP until it is told to stop",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := a.configure(c); err != nil {
+				return err
+			}
 			if a.data == "" {
 				return usage("serve which ledger? Say --data DIR; `permledger init DIR` makes one")
 			}
@@ -50,6 +53,7 @@ func (a *app) serveCommand() *cobra.Command {
 	}
 	a.nats.flags(c, a.p)
 	a.ops.flags(c)
+	a.addConfig(c)
 	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "the `address` to listen on; port 0 takes any that is free")
 	c.Flags().BoolVar(&public, "public-documents", false, "serve signed documents at /ipfs/CID to everybody who has their CID")
@@ -82,7 +86,7 @@ func (a *app) open(ctx context.Context, o node.Options) (*node.Node, error) {
 
 func (a *app) serve(ctx context.Context, n *node.Node, listen string, o api.Options) error {
 	o.Logger, o.Stats = a.logger(), api.NewStats(n, version())
-	monitor, at, err := listenMetrics(a.ops.metrics, o.Stats)
+	monitor, err := listenMetrics(a.ops.metrics, o.Stats)
 	if err != nil {
 		return err
 	}
@@ -90,10 +94,7 @@ func (a *app) serve(ctx context.Context, n *node.Node, listen string, o api.Opti
 	if err != nil {
 		return errors.Join(err, monitor.close())
 	}
-	l.stats, l.ops = o.Stats, a.ops
-	if at != "" {
-		a.say("metrics at http://%s/metrics", at)
-	}
+	l.ops = a.ops
 	for _, w := range n.Stream().Promise().Warnings() {
 		a.say("%s", w)
 	}
@@ -139,7 +140,7 @@ func listenOn(n *node.Node, address string, o api.Options, throwaway bool) (*lis
 		return nil, errors.Join(err, ln.Close())
 	}
 	l := &listener{
-		net: ln, dir: dir, ops: opsFlags{drain: drain},
+		net: ln, dir: dir, ops: opsFlags{drain: drain}, stats: o.Stats,
 		http:   &http.Server{Handler: api.New(n, o), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute},
 		Server: wire.Server{URL: "http://" + ln.Addr().String(), Token: filepath.Join(dir, "run", "token"), PID: os.Getpid(), Throwaway: throwaway},
 	}
@@ -156,6 +157,9 @@ func (l *listener) announce(token string) error {
 	}
 	if err := writeWhole(l.Token, []byte(token+"\n")); err != nil {
 		return err
+	}
+	if l.stats != nil {
+		l.Metrics = l.stats.URL
 	}
 	b, err := json.Marshal(l.Server)
 	if err != nil {

@@ -61,19 +61,20 @@ type monitor struct {
 }
 
 // listenMetrics begins to answer; nil where no address is named.
-func listenMetrics(address string, stats *api.Stats) (*monitor, string, error) {
+func listenMetrics(address string, stats *api.Stats) (*monitor, error) {
 	if address == "" {
-		return nil, "", nil
+		return nil, nil
 	}
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, "", fmt.Errorf("--metrics-listen: %w", err)
+		return nil, fmt.Errorf("--metrics-listen: %w", err)
 	}
 	m := &monitor{failed: make(chan error, 1), http: &http.Server{
 		Handler: stats.Handler(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
 	}}
 	go func() { m.failed <- m.http.Serve(ln) }()
-	return m, ln.Addr().String(), nil
+	stats.URL = "http://" + ln.Addr().String() + "/metrics"
+	return m, nil
 }
 
 // close ends it. It answers until everything else has ended.
