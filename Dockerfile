@@ -15,4 +15,4 @@ ENV PERMLEDGER_DATA=/data
 VOLUME /data
 EXPOSE 8420
 ENTRYPOINT ["/permledger"]
-CMD ["serve", "--listen", "0.0.0.0:8420"]
+CMD ["serve", "--listen", "0.0.0.0:8420", "--insecure-listen"]

@@ -21,6 +21,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
@@ -35,6 +36,10 @@ type Options struct {
 	Now     func() time.Time // nil: time.Now
 	Logger  *slog.Logger     // nil: nothing is said
 	Version string           // of the program, for the header field Server
+
+	// URL is what people call the server by, without a slash at its end: what sign-in is bound to. Where it is one of https,
+	// cookies are for that alone.
+	URL string
 	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
 	PublicDocuments bool
 
@@ -56,13 +61,18 @@ type server struct {
 	attempts attempts
 	emails   emails
 	lists    signedLists
+	tokens   tokenCache
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
+
+	document, manual func() []byte // what the API is, of no organization; made when first asked for
 }
 
 // New gives the handler of a node's API. It may be served over a network, or called in the process (see package
 // client). It is safe for concurrent use, and of no use once the node is closed.
 func New(n *node.Node, opts Options) http.Handler {
 	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings)}
+	s.document = sync.OnceValue(func() []byte { return written(OpenAPI(nil)) })
+	s.manual = sync.OnceValue(func() []byte { return manualOf(OpenAPI(nil)) })
 	if s.opts.Now == nil {
 		s.opts.Now = time.Now
 	}
@@ -113,6 +123,9 @@ func (s *server) guard(next http.Handler) http.Handler {
 			h.Set(trace.Response, span.String())
 			r = r.WithContext(trace.With(r.Context(), span))
 		}
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 		if p := r.URL.EscapedPath(); path.Clean(p) != p {
 			s.noRoute(w, r)
 			return
@@ -130,27 +143,30 @@ func (s *server) dispatch(routes map[string]*Route) http.Handler {
 	if get := routes[http.MethodGet]; get != nil && (get.Gives == mediaJSON || get.head) {
 		routes[http.MethodHead] = get
 	}
-	stats := map[string]*routeStats{}
+	stats, serve := map[string]*routeStats{}, map[string]http.HandlerFunc{}
 	for method, route := range routes {
 		stats[method] = s.stats.route(route)
-	}
-	var allowed []string
-	for method := range routes {
-		allowed = append(allowed, method)
-	}
-	slices.Sort(allowed)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		route := routes[r.Method]
-		if route == nil {
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			s.fail(w, r, problemOf(http.StatusMethodNotAllowed, wire.CodeMethodNotAllowed, "This takes "+strings.Join(allowed, ", ")+", not "+clip(r.Method)))
-			return
-		}
-		s.counted(stats[r.Method], w, r, func(w http.ResponseWriter) {
+		serve[method] = s.counted(stats[method], func(w http.ResponseWriter, r *http.Request) {
 			if err := s.serve(route, w, r); err != nil {
 				s.fail(w, r, err)
 			}
 		})
+	}
+	var allowed []string
+	for method, route := range routes {
+		if route.point != nil {
+			return s.counted(stats[method], s.decisionPoint(route).ServeHTTP)
+		}
+		allowed = append(allowed, method)
+	}
+	slices.Sort(allowed)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if routes[r.Method] == nil {
+			w.Header().Set("Allow", strings.Join(allowed, ", "))
+			s.fail(w, r, problemOf(http.StatusMethodNotAllowed, wire.CodeMethodNotAllowed, "This takes "+strings.Join(allowed, ", ")+", not "+clip(r.Method)))
+			return
+		}
+		serve[r.Method](w, r)
 	})
 }
 

@@ -178,7 +178,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
-	writeJSON(w, "application/problem+json", p.Status, p.Problem)
+	writeJSON(w, mediaProblem, p.Status, p.Problem)
 }
 
 // traced gives the context of a request with a trace that its caller is told of too, to say when it asks what happened.

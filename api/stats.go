@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"path"
 	"runtime"
 	"slices"
 	"strconv"
@@ -35,6 +36,7 @@ type Stats struct {
 // routeStats is what is counted of one route.
 type routeStats struct {
 	method, path string
+	asks         bool // it changes nothing
 	inFlight     atomic.Int64
 	statuses     [6]metrics.Counter // by the first digit
 	took         *metrics.Histogram
@@ -47,7 +49,9 @@ func NewStats(n *node.Node, version string) *Stats {
 		s.problems[code] = &metrics.Counter{}
 	}
 	for _, r := range Routes() {
-		s.routes = append(s.routes, &routeStats{method: r.Method, path: r.Path, took: metrics.NewDurations()})
+		one := &routeStats{method: r.Method, path: r.Path, took: metrics.NewDurations()}
+		one.asks = r.Method == http.MethodGet || r.point != nil || slices.Contains([]string{"check", "explain", "prepare", "simulate"}, path.Base(r.Path))
+		s.routes = append(s.routes, one)
 	}
 	return s
 }
@@ -95,35 +99,38 @@ func (w *answered) Write(b []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *answered) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// counted counts a request around its handling, and says it in the log: changes and failures as information, the rest for
-// who looks for faults.
-func (s *server) counted(st *routeStats, w http.ResponseWriter, r *http.Request, serve func(http.ResponseWriter)) {
-	begun := time.Now()
-	a := answereds.Get().(*answered)
-	a.ResponseWriter, a.status = w, 0
-	st.inFlight.Add(1)
-	defer func() {
-		st.inFlight.Add(-1)
-		took := time.Since(begun)
-		st.took.Took(took)
-		status := a.status
-		if status == 0 { // it was broken off
-			status = http.StatusInternalServerError
-		}
-		if digit := status / 100; digit < len(st.statuses) {
-			st.statuses[digit].Inc()
-		}
-		a.ResponseWriter = nil
-		answereds.Put(a)
-		level := slog.LevelDebug
-		if r.Method != http.MethodGet && r.Method != http.MethodHead || status >= http.StatusInternalServerError {
-			level = slog.LevelInfo
-		}
-		if s.log.Enabled(r.Context(), level) {
-			s.said(r.Context(), level, st, r, status, took)
-		}
-	}()
-	serve(a)
+// counted counts requests around their handling, and says in the log, once they are answered, what there was: changes and
+// failures as information, the rest for who looks for faults.
+func (s *server) counted(st *routeStats, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a := answereds.Get().(*answered)
+		a.ResponseWriter, a.status = w, 0
+		st.inFlight.Add(1)
+		defer s.count(st, a, r, time.Now())
+		next(a, r)
+	}
+}
+
+func (s *server) count(st *routeStats, a *answered, r *http.Request, begun time.Time) {
+	st.inFlight.Add(-1)
+	took := time.Since(begun)
+	st.took.Took(took)
+	status := a.status
+	if status == 0 { // it was broken off
+		status = http.StatusInternalServerError
+	}
+	if digit := status / 100; digit < len(st.statuses) {
+		st.statuses[digit].Inc()
+	}
+	a.ResponseWriter = nil
+	answereds.Put(a)
+	level := slog.LevelDebug
+	if !st.asks || status >= http.StatusInternalServerError {
+		level = slog.LevelInfo
+	}
+	if s.log.Enabled(r.Context(), level) {
+		s.said(r.Context(), level, st, r, status, took)
+	}
 }
 
 func (s *server) said(ctx context.Context, level slog.Level, st *routeStats, r *http.Request, status int, took time.Duration) {

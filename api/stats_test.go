@@ -31,10 +31,35 @@ func TestCounted(t *testing.T) {
 	} {
 		func() {
 			defer func() { _ = recover() }()
-			s.counted(st, httptest.NewRecorder(), r, serve)
+			s.counted(st, func(w http.ResponseWriter, _ *http.Request) { serve(w) })(httptest.NewRecorder(), r)
 		}()
 	}
 	if st.statuses[2].Value() != 1 || st.statuses[4].Value() != 1 || st.statuses[5].Value() != 1 || st.took.Count() != 3 || st.inFlight.Load() != 0 {
 		t.Errorf("2xx %d, 4xx %d, 5xx %d, %d took time, %d in flight", st.statuses[2].Value(), st.statuses[4].Value(), st.statuses[5].Value(), st.took.Count(), st.inFlight.Load())
 	}
 }
+
+// BenchmarkCounted is what counting adds to a request: it is run on all processors, for they share the counters.
+func BenchmarkCounted(b *testing.B) {
+	s := &server{stats: &Stats{}, log: slog.New(slog.DiscardHandler)}
+	st := &routeStats{took: metrics.NewDurations()}
+	serve := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
+	for name, h := range map[string]http.HandlerFunc{"plain": serve, "counted": s.counted(st, serve)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			r := httptest.NewRequest(http.MethodGet, "/x", nil)
+			b.RunParallel(func(pb *testing.PB) {
+				w := nowhere{}
+				for pb.Next() {
+					h(w, r)
+				}
+			})
+		})
+	}
+}
+
+type nowhere struct{}
+
+func (nowhere) Header() http.Header         { return nil }
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (nowhere) WriteHeader(int)             {}

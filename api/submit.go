@@ -102,15 +102,15 @@ func recordCommands(c *call, w http.ResponseWriter) error {
 	lines := make(chan submitted, 2*maxTogether)
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(done)
 		defer close(lines)
+		defer close(done) // before lines: who sees these end must not take the reading for unfinished
 		readSubmissions(c.Body, lines, quit)
 	}()
 	defer func() {
 		close(quit)
 		select {
 		case <-done:
-		default: // it may wait for a caller that is not answered any more
+		default: // It may wait for a caller that is not answered any more. Nothing can follow on this connection.
 			_ = out.rc.SetReadDeadline(time.Unix(1, 0))
 			<-done
 		}

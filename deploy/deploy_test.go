@@ -199,7 +199,7 @@ func TestNodes(t *testing.T) {
 		if name == "permledger" {
 			continue
 		}
-		if !slices.Equal(s.Command, []string{"serve", "--data", "/data", "--listen", "0.0.0.0:8420", "--nats-synced"}) {
+		if !slices.Equal(s.Command, []string{"serve", "--data", "/data", "--listen", "0.0.0.0:8420", "--insecure-listen", "--nats-synced"}) {
 			t.Errorf("%s: %q", name, s.Command)
 		}
 		if want := (map[string]string{

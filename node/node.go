@@ -75,6 +75,9 @@ type Options struct {
 	// files below DIR/node. Keys in files serve on until they are rotated.
 	Signer []string
 
+	// PublishChanges has the changes of all organizations published, as [Org.PublishChanges] does for one.
+	PublishChanges bool
+
 	signerWait    time.Duration // for one answer; 0: as long as it waits by itself
 	checkEvery    time.Duration // 0: checkEvery
 	noteEvery     time.Duration // 0: noteEvery

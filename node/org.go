@@ -52,8 +52,10 @@ type Org struct {
 	news    *news
 	texts   *sharedTexts // nil outside a cluster
 	// witnesses are asked to cosign checkpoints; nil: the node has none.
-	witnesses *witness.Submitter
-	live      atomic.Bool // what was to be erased before is being erased, or is
+	witnesses     *witness.Submitter
+	wantChanges   sync.Once
+	changesWanted chan struct{} // closed once somebody wants the changes published
+	live          atomic.Bool   // what was to be erased before is being erased, or is
 }
 
 // Genesis is what stands outside journal and stream of a ledger that exists.
@@ -98,7 +100,7 @@ func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal) (*
 	o := &Org{
 		ID: name, Journal: j.Reader, journal: j,
 		Access: access.New(), History: history.New(), Documents: documents.New(), Topic: topic.New(),
-		news: newNews(), Stats: newStats(),
+		news: newNews(), changesWanted: make(chan struct{}), Stats: newStats(),
 	}
 	o.Fold = projections.NewFold(o.Access, o.History, o.Documents, o.Topic)
 	var err error
@@ -171,6 +173,10 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	o.stop = stop
 	o.feeds.Go(func() { o.Activity.run(feeds) })
 	o.feeds.Go(func() { publishTopic(feeds, n.conn, o, n.log) })
+	if n.opts.PublishChanges {
+		o.PublishChanges()
+	}
+	o.feeds.Go(func() { publishChanges(feeds, n.conn, o, n.log) })
 	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
 	n.askWitnesses(o)
 	if n.cluster != nil {

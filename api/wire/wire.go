@@ -254,7 +254,7 @@ type Entry struct {
 type List[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty"` // cursor of the next page; absent at the end
-	AsOf  AsOf   `json:"asOf"`
+	AsOf  AsOf   `json:"asOf,omitzero"`  // absent of the list of organizations, each of which has its own
 }
 
 // Server is DIR/run/server.json: where the running server is found.
@@ -264,6 +264,8 @@ type Server struct {
 	PID   int    `json:"pid"`
 	// Metrics is the URL of /metrics on a listener of its own; empty: there is none.
 	Metrics string `json:"metrics,omitempty"`
+	// Certificate is the path of the server's certificate in PEM, where the URL is one of https: clients on the machine compare it.
+	Certificate string `json:"certificate,omitempty"`
 	// Throwaway says that the ledger is gone when the server ends: clients keep nothing of it.
 	Throwaway bool `json:"throwaway,omitempty"`
 }

@@ -39,7 +39,22 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": untilSays, "role-history": roleHistory, "wait-file": waitFile, "server": server, "gone": gone, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word, "field": field, "large-role": largeRole, "fetch": fetch,
+			"exits":        exits,
+			"until":        untilSays,
+			"role-history": roleHistory,
+			"wait-file":    waitFile,
+			"server":       server,
+			"gone":         gone,
+			"certificate":  certificate,
+			"wait-size":    waitSize,
+			"flip":         flip,
+			"cut-gzip":     cutGzip,
+			"kept":         kept,
+			"json":         jsonIs,
+			"word":         word,
+			"field":        field,
+			"large-role":   largeRole,
+			"fetch":        fetch,
 		},
 	})
 }

@@ -67,6 +67,7 @@ type app struct {
 	maxAge    string
 	server    string
 	tokenFile string
+	ca        string // file of the certificates that a server's has to descend from
 	nats      natsFlags
 	ops       opsFlags
 	config    string // file
@@ -108,6 +109,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 	flags.StringVar(&a.server, "server", p.Env("PERMLEDGER_SERVER"), "the `URL` of a server, instead of the one on --data (PERMLEDGER_SERVER)")
 	flags.StringVar(&a.minFree, "min-free", p.Env("PERMLEDGER_MIN_FREE"), "how many `bytes` are kept free on the disk: commands wait below, default 67108864, 0 for none (PERMLEDGER_MIN_FREE)")
 	flags.StringVar(&a.tokenFile, "token-file", "", "a `file` with the server's token (or PERMLEDGER_TOKEN holds the token itself)")
+	flags.StringVar(&a.ca, "ca", p.Env("PERMLEDGER_CA"), "a `file` of certificates (PEM) that the certificate of --server must descend from (PERMLEDGER_CA)")
 	flags.StringVar(&a.signer.command, "signer", p.Env("PERMLEDGER_SIGNER"), "the `command` of a program that makes and holds private keys, instead of files: docs/keys.md (PERMLEDGER_SIGNER)")
 	flags.StringVar(&a.trust, "trust", p.Env("PERMLEDGER_TRUST"), "a `file` with the policy that checkpoints have to meet: which witnesses cosign them (PERMLEDGER_TRUST)")
 	flags.StringVar(&a.maxAge, "max-age", p.Env("PERMLEDGER_MAX_AGE"), "how long ago those witnesses may have vouched, as 24h: a `duration` (PERMLEDGER_MAX_AGE)")

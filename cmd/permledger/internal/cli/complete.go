@@ -45,7 +45,9 @@ func (a *app) complete(of ...candidates) cobra.CompletionFunc {
 func (a *app) listening() *session {
 	if a.server != "" {
 		if token, err := a.caller(a.server, ""); err == nil {
-			return remote(a.server, token)
+			if s, err := a.remote(a.server, token); err == nil {
+				return s
+			}
 		}
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -139,7 +140,11 @@ func (a *app) connect(ctx context.Context) (*session, error) {
 		if err != nil {
 			return nil, err
 		}
-		return a.pinning(remote(a.server, token), strings.TrimSuffix(a.server, "/"), true)
+		s, err := a.remote(a.server, token)
+		if err != nil {
+			return nil, err
+		}
+		return a.pinning(s, strings.TrimSuffix(a.server, "/"), true)
 	}
 	if a.data == "" {
 		return nil, usage("which ledger? Say --data DIR, or set PERMLEDGER_DATA; `permledger init DIR` makes one")
@@ -203,13 +208,14 @@ func (a *app) asCaller(s *session, err error) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	other := remote(s.url, token)
-	other.throwaway = s.throwaway
-	return other, nil
+	other := *s
+	other.Client, other.token = s.As(token), token
+	return &other, nil
 }
 
-func remote(url, token string) *session {
-	return &session{Client: client.New(url, token, nil), url: url, token: token, close: func() error { return nil }}
+// remote gives the way to a server; trusting says which certificates of it count, nil: those of the machine's authorities.
+func remote(url, token string, trusting *http.Client) *session {
+	return &session{Client: client.New(url, token, trusting), url: url, token: token, close: func() error { return nil }}
 }
 
 // running gives the server that runs on a directory, or nil where none does: a process that was killed leaves its
@@ -230,7 +236,11 @@ func running(dir string) (*session, error) {
 	if err != nil {
 		return nil, exit(exitDenied, "find the server of %s: its token: %w", dir, err)
 	}
-	r := remote(s.URL, strings.TrimSpace(string(token)))
+	var trusting *http.Client
+	if s.Certificate != "" {
+		trusting = client.TrustCertificate(s.Certificate)
+	}
+	r := remote(s.URL, strings.TrimSpace(string(token)), trusting)
 	r.throwaway = s.Throwaway
 	return r, nil
 }

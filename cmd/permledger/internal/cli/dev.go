@@ -87,7 +87,7 @@ func (a *app) dev(ctx context.Context, dir string, once bool, addresses []string
 		a.ready()
 		return nil
 	}
-	l, err := listenFirst(n, addresses, api.Options{Logger: logger})
+	l, err := a.listenFirst(n, addresses, api.Options{Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -101,9 +101,9 @@ func (a *app) dev(ctx context.Context, dir string, once bool, addresses []string
 func (a *app) ready() { a.say("\nready in %d ms", time.Since(a.p.Started).Milliseconds()) }
 
 // listenFirst listens on the first address that is free.
-func listenFirst(n *node.Node, addresses []string, o api.Options) (l *listener, err error) {
+func (a *app) listenFirst(n *node.Node, addresses []string, o api.Options) (l *listener, err error) {
 	for _, at := range addresses {
-		if l, err = listenOn(n, at, o, true); err == nil {
+		if l, err = a.listenOn(n, &listenFlags{address: at}, o, true); err == nil {
 			return l, nil
 		}
 	}

@@ -68,7 +68,11 @@ func (a *app) examine(ctx context.Context, target string) (findings []node.Findi
 		if err != nil {
 			return nil, false, err
 		}
-		return asked(ctx, remote(target, token).Within(wait))
+		s, err := a.remote(target, token)
+		if err != nil {
+			return nil, false, err
+		}
+		return asked(ctx, s.Within(wait))
 	}
 	o, err := a.nodeOptions()
 	if err != nil {

@@ -219,7 +219,10 @@ func (a *app) guest(ctx context.Context, do func(*session) error) error {
 	} else if !errors.Is(err, os.ErrNotExist) && a.tokenFile != "" {
 		return err
 	}
-	s := remote(a.server, token)
+	s, err := a.remote(a.server, token)
+	if err != nil {
+		return err
+	}
 	s.Client, s.org = s.Within(wait), a.org
 	return errors.Join(s.why(ctx, do(s)), s.close())
 }

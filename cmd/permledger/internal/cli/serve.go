@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +21,8 @@ import (
 )
 
 func (a *app) serveCommand() *cobra.Command {
-	var listen, witnesses string
+	var witnesses string
+	var listening listenFlags
 	var private, public bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -48,14 +51,14 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return errors.Join(a.serve(c.Context(), n, listen, api.Options{PrivateLog: private, PublicDocuments: public}), n.Close())
+			return errors.Join(a.serve(c.Context(), n, &listening, api.Options{PrivateLog: private, PublicDocuments: public}), n.Close())
 		},
 	}
 	a.nats.flags(c, a.p)
 	a.ops.flags(c)
 	a.addConfig(c)
 	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "the `address` to listen on; port 0 takes any that is free")
+	listening.flags(c)
 	c.Flags().BoolVar(&public, "public-documents", false, "serve signed documents at /ipfs/CID to everybody who has their CID")
 	c.Flags().BoolVar(&private, "private-log", false, "let only those read checkpoints and hash tiles who may read the history")
 	return c
@@ -84,13 +87,13 @@ func (a *app) open(ctx context.Context, o node.Options) (*node.Node, error) {
 	}
 }
 
-func (a *app) serve(ctx context.Context, n *node.Node, listen string, o api.Options) error {
+func (a *app) serve(ctx context.Context, n *node.Node, at *listenFlags, o api.Options) error {
 	o.Logger, o.Stats = a.logger(), api.NewStats(n, version())
 	monitor, err := listenMetrics(a.ops.metrics, o.Stats)
 	if err != nil {
 		return err
 	}
-	l, err := listenOn(n, listen, o, false)
+	l, err := a.listenOn(n, at, o, false)
 	if err != nil {
 		return errors.Join(err, monitor.close())
 	}
@@ -129,11 +132,16 @@ type listener struct {
 }
 
 // listenOn begins to listen and writes token and server.json. Requests are answered once run is called.
-func listenOn(n *node.Node, address string, o api.Options, throwaway bool) (*listener, error) {
+func (a *app) listenOn(n *node.Node, at *listenFlags, o api.Options, throwaway bool) (*listener, error) {
 	o.Token, o.Version = newToken(), version()
-	ln, err := net.Listen("tcp", address)
+	ln, url, err := at.open(a)
 	if err != nil {
-		return nil, fmt.Errorf("serve: %w", err)
+		return nil, err
+	}
+	o.URL = cmp.Or(strings.TrimSuffix(at.external, "/"), url)
+	certificate, err := at.certificate()
+	if err != nil {
+		return nil, errors.Join(err, ln.Close())
 	}
 	dir, err := filepath.Abs(n.Dir())
 	if err != nil {
@@ -141,8 +149,8 @@ func listenOn(n *node.Node, address string, o api.Options, throwaway bool) (*lis
 	}
 	l := &listener{
 		net: ln, dir: dir, ops: opsFlags{drain: drain}, stats: o.Stats,
-		http:   &http.Server{Handler: api.New(n, o), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute},
-		Server: wire.Server{URL: "http://" + ln.Addr().String(), Token: filepath.Join(dir, "run", "token"), PID: os.Getpid(), Throwaway: throwaway},
+		http:   httpServer(api.New(n, o), o.Logger),
+		Server: wire.Server{URL: url, Certificate: certificate, Token: filepath.Join(dir, "run", "token"), PID: os.Getpid(), Throwaway: throwaway},
 	}
 	if err := l.announce(o.Token); err != nil {
 		return nil, errors.Join(fmt.Errorf("serve: %w", err), ln.Close())
