@@ -131,7 +131,6 @@ func TestOneOfManyIsRecorded(t *testing.T) {
 	}
 }
 
-
 // uuid7 spells the id as a UUID.
 func uuid7(id ulid.ULID) string {
 	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80
@@ -153,7 +152,9 @@ func TestSameKeySameAnswer(t *testing.T) {
 			var wg sync.WaitGroup
 			answers := make([]string, 8)
 			for i := range answers {
-				wg.Go(func() { _, answers[i] = w.call("ann", "POST", path, body, "Idempotency-Key", key, "If-Match", fmt.Sprintf(`"%d"`, seen)) })
+				wg.Go(func() {
+					_, answers[i] = w.call("ann", "POST", path, body, "Idempotency-Key", key, "If-Match", fmt.Sprintf(`"%d"`, seen))
+				})
 			}
 			wg.Wait()
 			fresh := 0

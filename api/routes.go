@@ -94,6 +94,7 @@ func Routes() []Route {
 	return slices.Concat(describingRoutes(), []Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
 			Summary: "Whether every ledger takes commands"},
+		operatingRoutes()[0], operatingRoutes()[1],
 
 		{Method: get, Path: "/v1/orgs", Why: whyNode, endpoint: answer(listOrganizations),
 			Summary: "The organizations of the node"},
