@@ -55,15 +55,12 @@ func TestLimits(t *testing.T) {
 	})
 	t.Run("payload", func(t *testing.T) {
 		nc := w.connect(w.reader("acme", "loud"), nats.MaxReconnects(0))
-		closed := nc.StatusChanged(nats.CLOSED)
-		if err := nc.Publish("$JS.API.INFO", make([]byte, 40<<10)); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case <-closed:
-		case <-time.After(patience):
-			t.Error("it may send as much as it likes")
-		}
+		w.eventually(func() error { // its client is told, and sends no more
+			if got := nc.MaxPayload(); got != 32<<10 {
+				return fmt.Errorf("it may send %d bytes at once", got)
+			}
+			return nil
+		})
 		raw, err := net.Dial("tcp", w.srv.Addr().String())
 		if err != nil {
 			t.Fatal(err)
