@@ -84,6 +84,7 @@ type Options struct {
 	signerWait    time.Duration // for one answer; 0: as long as it waits by itself
 	checkEvery    time.Duration // 0: checkEvery
 	noteEvery     time.Duration // 0: noteEvery
+	beatEvery     time.Duration // 0: heartbeatEvery
 	snapshotEvery uint64        // entries; 0: as many as a ledger takes by itself
 }
 
@@ -192,6 +193,9 @@ func newNode(dir string, opts Options) *Node {
 	}
 	if n.opts.checkEvery == 0 {
 		n.opts.checkEvery = checkEvery
+	}
+	if n.opts.beatEvery == 0 {
+		n.opts.beatEvery = heartbeatEvery
 	}
 	if n.opts.noteEvery == 0 {
 		n.opts.noteEvery = noteEvery
