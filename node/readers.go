@@ -137,7 +137,7 @@ func (n *Node) streamsOf(organization string) (readers.Streams, error) {
 // subjectAndEntry gives the entry at a position and what the subject under which it is published has behind the
 // organization.
 func (o *Org) subjectAndEntry(position uint64) (string, []byte, error) {
-	en, err := o.entry(position)
+	en, err := o.Entry(position)
 	if err != nil {
 		return "", nil, err
 	}
