@@ -53,6 +53,8 @@ var titles = map[string]string{
 	wire.CodeNoStatusList:     "No such status list",
 	wire.CodeNotAcceptable:    "Not served in that form",
 	wire.CodeTooManyStreams:   "Too many streams",
+	wire.CodeTooFast:          "Too many requests",
+	wire.CodeStorage:          "The organization has no room left",
 	wire.CodeChanged:          "Others changed it meanwhile",
 
 	string(rules.NotPermitted):   "Not permitted",

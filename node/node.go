@@ -81,6 +81,9 @@ type Options struct {
 	// PublishChanges has the changes of all organizations published, as [Org.PublishChanges] does for one.
 	PublishChanges bool
 
+	// ActivityKeep is how long activity is kept: what was refused, who signed in and what was read. 0: for ever.
+	ActivityKeep time.Duration
+
 	signerWait    time.Duration // for one answer; 0: as long as it waits by itself
 	checkEvery    time.Duration // 0: checkEvery
 	noteEvery     time.Duration // 0: noteEvery

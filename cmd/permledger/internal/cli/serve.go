@@ -24,6 +24,7 @@ func (a *app) serveCommand() *cobra.Command {
 	var witnesses string
 	var listening listenFlags
 	var reading readerFlags
+	var limits limitFlags
 	var private, public bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -43,6 +44,7 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			o.ActivityKeep = limits.keep
 			if witnesses != "" {
 				if o.Witnesses, err = node.ReadWitnesses(witnesses); err != nil {
 					return err
@@ -55,7 +57,7 @@ func (a *app) serveCommand() *cobra.Command {
 			if err := reading.open(a, n, &listening); err != nil {
 				return errors.Join(err, n.Close())
 			}
-			return errors.Join(a.serve(c.Context(), n, &listening, api.Options{PrivateLog: private, PublicDocuments: public}), n.Close())
+			return errors.Join(a.serve(c.Context(), n, &listening, api.Options{PrivateLog: private, PublicDocuments: public, Limits: limits.limits()}), n.Close())
 		},
 	}
 	a.nats.flags(c, a.p)
@@ -64,6 +66,7 @@ func (a *app) serveCommand() *cobra.Command {
 	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
 	listening.flags(c)
 	reading.flags(c)
+	limits.flags(c)
 	c.Flags().BoolVar(&public, "public-documents", false, "serve signed documents at /ipfs/CID to everybody who has their CID")
 	c.Flags().BoolVar(&private, "private-log", false, "let only those read checkpoints and hash tiles who may read the history")
 	return c
