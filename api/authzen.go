@@ -144,6 +144,7 @@ func (s *server) servePoint(route *Route, w http.ResponseWriter, r *http.Request
 	if err != nil {
 		s.failPoint(p, err)
 	} else {
+		p.out = append(p.out, '\n')
 		h["Content-Type"], h["Content-Length"] = contentJSON, []string{strconv.Itoa(len(p.out))}
 		_, _ = w.Write(p.out) // a caller that has gone is nobody to tell
 	}

@@ -13,7 +13,9 @@ import (
 
 const readRecord1 = `"action":{"name":"read"},"resource":{"type":"record","id":"record-1"}`
 
-func asks(who string) string { return `{"subject":{"type":"user","id":"` + who + `"},` + readRecord1 + "}" }
+func asks(who string) string {
+	return `{"subject":{"type":"user","id":"` + who + `"},` + readRecord1 + "}"
+}
 
 // decided asks for one decision of acme's.
 func (w *world) decided(token, body string) (status int, d wire.AuthZENDecision) {
