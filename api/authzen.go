@@ -174,6 +174,7 @@ func (s *server) failPoint(p *point, err error) {
 	if !known {
 		s.log.Error("a request failed", "method", p.r.Method, "path", p.r.URL.Path, "error", err)
 	}
+	s.stats.problem(said.Code())
 	message := strings.TrimSuffix(said.Detail, ".")
 	if said.Hint != "" {
 		message += ". " + said.Hint
