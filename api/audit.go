@@ -209,7 +209,7 @@ func getActivity(c *call) (wire.List[wire.Activity], error) {
 		if last > activityWindow {
 			from = last - activityWindow + 1
 		}
-		var window []wire.Activity
+		window := []wire.Activity{}
 		for m, err := range feed.Entries(ctx, from) {
 			if err != nil {
 				return list, err
