@@ -131,7 +131,6 @@ func TestOneOfManyIsRecorded(t *testing.T) {
 	}
 }
 
-
 // uuid7 spells the id as a UUID.
 func uuid7(id ulid.ULID) string {
 	id[6], id[8] = id[6]&0x0f|0x70, id[8]&0x3f|0x80
@@ -143,7 +142,8 @@ func uuid7(id ulid.ULID) string {
 func TestSameKeySameAnswer(t *testing.T) {
 	w := administered(t)
 	const change, path = `{"kind":"update-role","role":"editor","add":["b"],"reason":"once"}`, "/v1/orgs/acme/do"
-	for name, key := range map[string]string{"ULID": ulid.Make().String(), "UUID": uuid7(ulid.Make()), "quoted": `"` + ulid.Make().String() + `"`} {
+	for _, one := range [][2]string{{"ULID", ulid.Make().String()}, {"UUID", uuid7(ulid.Make())}, {"quoted", `"` + ulid.Make().String() + `"`}} {
+		name, key := one[0], one[1]
 		t.Run(name, func(t *testing.T) {
 			body := change
 			if name == "UUID" {
@@ -153,7 +153,9 @@ func TestSameKeySameAnswer(t *testing.T) {
 			var wg sync.WaitGroup
 			answers := make([]string, 8)
 			for i := range answers {
-				wg.Go(func() { _, answers[i] = w.call("ann", "POST", path, body, "Idempotency-Key", key, "If-Match", fmt.Sprintf(`"%d"`, seen)) })
+				wg.Go(func() {
+					_, answers[i] = w.call("ann", "POST", path, body, "Idempotency-Key", key, "If-Match", fmt.Sprintf(`"%d"`, seen))
+				})
 			}
 			wg.Wait()
 			fresh := 0

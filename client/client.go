@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"mime"
 	"net/http"
 	"net/url"
@@ -132,13 +133,44 @@ var ErrSilent = errors.New("the server is silent")
 type Read struct {
 	AsOf    string // as access.Index.ParseAsOf reads it; empty: now
 	AtLeast uint64 // wait until the ledger has this position; 0: do not
+
+	// Of lists that come in pages:
+	Limit  int    // items on a page; 0: all, or where there is a Cursor, 100
+	Cursor string // the Next of the page before
 }
 
 func (r Read) query() url.Values {
 	q := url.Values{}
 	set(q, "as_of", r.AsOf)
 	setNumber(q, "at_least", r.AtLeast)
+	setNumber(q, "limit", uint64(max(r.Limit, 0)))
+	set(q, "cursor", r.Cursor)
 	return q
+}
+
+// Pages gives the items of a list page by page, all as of the moment of the first: each is asked for when it is come to.
+// ask is called with r and the cursor of the next page, as in
+//
+//	client.Pages(client.Read{Limit: 500}, func(r client.Read) (wire.List[wire.Subject], error) { return c.Subjects(ctx, org, r) })
+func Pages[T any](r Read, ask func(Read) (wire.List[T], error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for {
+			list, err := ask(r)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, one := range list.Items {
+				if !yield(one, nil) {
+					return
+				}
+			}
+			if r.Cursor = list.Next; r.Cursor == "" {
+				return
+			}
+		}
+	}
 }
 
 func set(q url.Values, name, value string) {
