@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/internal/trace"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
@@ -50,6 +52,7 @@ var titles = map[string]string{
 	wire.CodeInternal:         "The server failed",
 	wire.CodeNoStatusList:     "No such status list",
 	wire.CodeNotAcceptable:    "Not served in that form",
+	wire.CodeTooManyStreams:   "Too many streams",
 	wire.CodeChanged:          "Others changed it meanwhile",
 
 	string(rules.NotPermitted):   "Not permitted",
@@ -168,13 +171,24 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		org, _ = s.node.Org(id)
 	}
 	p, known := explain(err, org)
+	s.stats.problem(strings.TrimPrefix(p.Type, wire.ProblemType))
 	if !known {
-		s.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.log.ErrorContext(traced(w, r), "a request failed", "method", r.Method, "path", clip(r.URL.Path), "error", err)
 	}
 	if p.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
 	writeJSON(w, mediaProblem, p.Status, p.Problem)
+}
+
+// traced gives the context of a request with a trace that its caller is told of too, to say when it asks what happened.
+func traced(w http.ResponseWriter, r *http.Request) context.Context {
+	if _, ok := trace.From(r.Context()); ok {
+		return r.Context()
+	}
+	span := trace.New()
+	w.Header().Set(trace.Response, span.String())
+	return trace.With(r.Context(), span)
 }
 
 // writeJSON answers with one JSON value.

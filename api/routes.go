@@ -32,6 +32,7 @@ type Route struct {
 	head    bool               // it answers HEAD too, as answers in JSON do
 	anyOrg  bool               // also for an organization that is not there, of which the answer says nothing
 	public  bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
+	point   func(*point) error // answers at a decision point, which serves itself
 	changes bool               // it records changes under a condition: it takes If-Match
 	once    bool               // it makes a command: it takes Idempotency-Key
 	plain   bool               // its answers have no tag: they are small, and asked for very often
@@ -93,6 +94,7 @@ func Routes() []Route {
 	all := slices.Concat(describingRoutes(), []Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
 			Summary: "Whether every ledger takes commands"},
+		operatingRoutes()[0], operatingRoutes()[1],
 
 		{Method: get, Path: "/v1/orgs", Why: whyNode, endpoint: answer(listOrganizations),
 			Summary: "The organizations of the node"},
@@ -253,7 +255,7 @@ func Routes() []Route {
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
 		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
-	})
+	}, authzenRoutes(), changesRoutes())
 	for i := range all {
 		if all[i].paged {
 			all[i].Query = slices.Concat(all[i].Query, []string{"limit", "cursor"})

@@ -18,8 +18,8 @@ import (
 	"github.com/permledger/permledger/ledger/rules"
 )
 
-// maxDepth is how deep the objects and lists of a body may lie in one another.
-const maxDepth = 32
+// deepest is how deep the objects and lists of a body may lie in one another.
+const deepest = 32
 
 // strict reads a JSON object in the one way it can be meant: UTF-8, no member twice, none unknown, none in another case, each
 // of its type, nothing after it. What is not so is said with its place, as a JSON Pointer.
@@ -90,8 +90,8 @@ func (w *walker) value(t reflect.Type) error {
 	}
 	switch v := token.(type) {
 	case json.Delim:
-		if len(w.path) >= maxDepth {
-			return w.wrong("objects and lists lie deeper in one another than %d", maxDepth)
+		if len(w.path) >= deepest {
+			return w.wrong("objects and lists lie deeper in one another than %d", deepest)
 		}
 		if v == '[' {
 			return w.list(t)

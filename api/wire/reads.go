@@ -59,6 +59,17 @@ const (
 	HealthStopped = "stopped"
 )
 
+// Ready says whether requests should be sent to a server.
+type Ready struct {
+	Status string `json:"status"` // ready, draining or stopped
+}
+
+// Values of Ready.Status beside [HealthStopped], which says that no ledger writes any more.
+const (
+	IsReady          = "ready"
+	NotReadyDraining = "draining"
+)
+
 // OrganizationHealth says how far one ledger is, and whether it takes commands.
 type OrganizationHealth struct {
 	ID       string `json:"id"`
