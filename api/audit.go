@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -204,7 +205,14 @@ func getActivity(c *call) (wire.List[wire.Activity], error) {
 	if err != nil {
 		return list, err
 	}
-	for last > 0 && len(list.Items) < limit {
+	if c.query.Has("cursor") {
+		cursor, err := c.number("cursor", 0)
+		if err != nil {
+			return list, err
+		}
+		last = min(last, cursor)
+	}
+	for last > 0 && len(list.Items) <= limit {
 		from := uint64(1)
 		if last > activityWindow {
 			from = last - activityWindow + 1
@@ -225,10 +233,14 @@ func getActivity(c *call) (wire.List[wire.Activity], error) {
 				window = append(window, c.activity(m.Seq, r))
 			}
 		}
-		list.Items = append(window, list.Items...)
+		list.Items = slices.Concat(window, list.Items)
 		last = from - 1
 	}
-	list.Items = list.Items[max(0, len(list.Items)-limit):]
+	if more := len(list.Items) - limit; more > 0 {
+		list.Items = list.Items[more:]
+		list.Next = strconv.FormatUint(list.Items[0].Seq-1, 10)
+	}
+	list.Items = notNull(list.Items)
 	return list, nil
 }
 

@@ -79,6 +79,7 @@ type app struct {
 	signs  string // the purpose of key, where it is no credential
 	reason string
 	dryRun bool
+	seen   uint64 // changes go by this position; 0: by none
 	stands string // how strongly a change must stand before the command ends
 	wallet walletFlags
 
