@@ -53,6 +53,7 @@ var titles = map[string]string{
 	wire.CodeNoStatusList:     "No such status list",
 	wire.CodeNotAcceptable:    "Not served in that form",
 	wire.CodeTooManyStreams:   "Too many streams",
+	wire.CodeNotDelivered:     "Not delivered",
 
 	string(rules.NotPermitted):   "Not permitted",
 	string(rules.Escalation):     "Nobody gives what it does not hold",

@@ -35,6 +35,7 @@ import (
 	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/webhook"
 )
 
 // Format is the version of the directory's layout.
@@ -77,6 +78,9 @@ type Options struct {
 
 	// PublishChanges has the changes of all organizations published, as [Org.PublishChanges] does for one.
 	PublishChanges bool
+
+	// Webhooks say how what changes is delivered, and whether: see [webhook.Options].
+	Webhooks webhook.Options
 
 	signerWait    time.Duration // for one answer; 0: as long as it waits by itself
 	checkEvery    time.Duration // 0: checkEvery
