@@ -469,3 +469,16 @@ func TestFilesThatACrashLeft(t *testing.T) {
 		t.Error("a damaged file was read")
 	}
 }
+
+// receiverOf serves somebody who takes everything, and gives its address.
+func receiverOf(t *testing.T, take func(http.Header, []byte)) string {
+	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		take(r.Header, body)
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}

@@ -26,6 +26,7 @@ const drain = 5 * time.Second
 func (a *app) serveCommand() *cobra.Command {
 	var witnesses string
 	var listening listenFlags
+	var streams changesFlags
 	var private, public bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -36,6 +37,9 @@ func (a *app) serveCommand() *cobra.Command {
 				return usage("serve which ledger? Say --data DIR; `permledger init DIR` makes one")
 			}
 			o, err := a.nodeOptions()
+			if err == nil {
+				err = streams.options(&o)
+			}
 			if err != nil {
 				return err
 			}
@@ -54,6 +58,7 @@ func (a *app) serveCommand() *cobra.Command {
 	a.nats.flags(c, a.p)
 	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
 	listening.flags(c)
+	streams.flags(c)
 	c.Flags().BoolVar(&public, "public-documents", false, "serve signed documents at /ipfs/CID to everybody who has their CID")
 	c.Flags().BoolVar(&private, "private-log", false, "let only those read checkpoints and hash tiles who may read the history")
 	return c
