@@ -56,6 +56,7 @@ var titles = map[string]string{
 	wire.CodeTooFast:          "Too many requests",
 	wire.CodeStorage:          "The organization has no room left",
 	wire.CodeChanged:          "Others changed it meanwhile",
+	wire.CodeNotDelivered:     "Not delivered",
 
 	string(rules.NotPermitted):   "Not permitted",
 	string(rules.Escalation):     "Nobody gives what it does not hold",

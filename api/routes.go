@@ -18,6 +18,7 @@ type Route struct {
 	Summary string
 	// Action is what the caller must be allowed to do (rules.Actions). Where it is empty, Why says the reason.
 	Action   string
+	And      string // a second action that the caller must be allowed to do
 	Why      string
 	Open     bool     // without a token
 	Operator bool     // for the operator of the node alone
@@ -255,7 +256,7 @@ func Routes() []Route {
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
 		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
-	}, authzenRoutes(), changesRoutes())
+	}, authzenRoutes(), changesRoutes(), webhookRoutes())
 	for i := range all {
 		if all[i].paged {
 			all[i].Query = slices.Concat(all[i].Query, []string{"limit", "cursor"})

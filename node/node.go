@@ -38,6 +38,7 @@ import (
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/stream"
 	"github.com/permledger/permledger/readers"
+	"github.com/permledger/permledger/webhook"
 )
 
 // Format is the version of the directory's layout.
@@ -83,6 +84,8 @@ type Options struct {
 
 	// ActivityKeep is how long activity is kept: what was refused, who signed in and what was read. 0: for ever.
 	ActivityKeep time.Duration
+	// Webhooks say how what changes is delivered, and whether: see [webhook.Options].
+	Webhooks webhook.Options
 
 	signerWait    time.Duration // for one answer; 0: as long as it waits by itself
 	checkEvery    time.Duration // 0: checkEvery

@@ -25,6 +25,7 @@ import (
 	"github.com/permledger/permledger/projections/documents"
 	"github.com/permledger/permledger/projections/history"
 	"github.com/permledger/permledger/projections/topic"
+	"github.com/permledger/permledger/webhook"
 	"github.com/permledger/permledger/witness"
 )
 
@@ -40,7 +41,8 @@ type Org struct {
 	Documents *documents.Projection
 	Topic     *topic.Projection
 	Activity  *Activity
-	Log       *tlog.Log    // tiles and checkpoints
+	Log       *tlog.Log // tiles and checkpoints
+	Webhooks  *webhook.Set
 	Followers atomic.Int64 // how many streams are open to who follows it
 	Stats     *Stats
 
@@ -166,6 +168,9 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	if err = o.Log.Open(); err == nil {
 		err = n.eraseAgain(o)
 	}
+	if err == nil {
+		err = n.openWebhooks(o)
+	}
 	if err != nil {
 		err = errors.Join(err, o.Ledger.Close())
 		o.Log.Close()
@@ -229,6 +234,7 @@ func (o *Org) close() error {
 		if o.witnesses != nil {
 			o.witnesses.Close()
 		}
+		o.Webhooks.Close()
 		err = o.Ledger.Close()
 		o.Log.Close()
 		o.stop()

@@ -188,6 +188,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.topicCommand(),
 		a.policyCommand(),
 		a.watchCommand(),
+		a.changesCommand(),
+		a.webhookCommand(),
 		a.pinCommand(),
 		a.verifyCommand(),
 	)

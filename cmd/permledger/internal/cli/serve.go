@@ -25,6 +25,7 @@ func (a *app) serveCommand() *cobra.Command {
 	var listening listenFlags
 	var reading readerFlags
 	var limits limitFlags
+	var streams changesFlags
 	var private, public bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -41,6 +42,9 @@ func (a *app) serveCommand() *cobra.Command {
 				return err
 			}
 			o, err := a.nodeOptions()
+			if err == nil {
+				err = streams.options(&o)
+			}
 			if err != nil {
 				return err
 			}
@@ -67,6 +71,7 @@ func (a *app) serveCommand() *cobra.Command {
 	listening.flags(c)
 	reading.flags(c)
 	limits.flags(c)
+	streams.flags(c)
 	c.Flags().BoolVar(&public, "public-documents", false, "serve signed documents at /ipfs/CID to everybody who has their CID")
 	c.Flags().BoolVar(&private, "private-log", false, "let only those read checkpoints and hash tiles who may read the history")
 	return c
