@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -37,10 +38,13 @@ func problemOf(t *testing.T, resp *http.Response) wire.Problem {
 	return p
 }
 
+// inPath are values for the parameters of paths: of others any will do.
+var inPath = strings.NewReplacer("{org}", "acme", "{key}", "k", "{subject}", "k", "{ref}", "1", "{purpose}", "refresh", "{list}", "0")
+
+var otherParameter = regexp.MustCompile(`\{[^}]*\}`)
+
 // pathOf fills in a route's path.
-func pathOf(r api.Route) string {
-	return strings.NewReplacer("{org}", "acme", "{key}", "k", "{subject}", "k", "{id}", "x", "{did}", "x", "{ref}", "1", "{cid}", "x", "{purpose}", "refresh", "{list}", "0", "{path...}", "x").Replace(r.Path)
-}
+func pathOf(r api.Route) string { return otherParameter.ReplaceAllString(inPath.Replace(r.Path), "x") }
 
 func TestEveryRouteNamesItsActionOrAReason(t *testing.T) {
 	actions := map[string]bool{}
@@ -66,8 +70,10 @@ func TestEveryRouteNamesItsActionOrAReason(t *testing.T) {
 		if (r.Method == http.MethodPost || r.Method == http.MethodPut) != (r.Takes != "" && r.Request != nil) {
 			t.Errorf("%s: a body, and what it is, go with POST and PUT", name)
 		}
-		open := []string{"/healthz", "/v1/orgs/{org}/sessions/challenge", "/v1/orgs/{org}/sign-in", "/v1/orgs/{org}/first-sign-in", "/v1/orgs/{org}/oidc/{provider}", "/v1/oidc/callback", "/v1/orgs/{org}/invitations/{did}", "/v1/orgs/{org}/join", "/v1/orgs/{org}/sessions",
-			"/v1/orgs/{org}/policy", "/orgs/{org}/log/checkpoint", "/orgs/{org}/log/tile/{path...}", "/orgs/{org}/did.json", "/orgs/{org}/status/{purpose}/{list}"}
+		open := []string{"/healthz", "/v1/orgs/{org}/sessions/challenge", "/v1/orgs/{org}/sign-in", "/v1/orgs/{org}/first-sign-in", "/v1/orgs/{org}/oidc/{provider}", "/v1/oidc/callback",
+			"/readyz", "/v1/openapi.json", "/v1/docs", "/v1/orgs/{org}/invitations/{did}", "/v1/orgs/{org}/join", "/v1/orgs/{org}/sessions",
+			"/v1/orgs/{org}/policy", "/orgs/{org}/log/checkpoint", "/orgs/{org}/log/tile/{path...}", "/orgs/{org}/did.json", "/orgs/{org}/status/{purpose}/{list}",
+			"/.well-known/authzen-configuration", "/.well-known/authzen-configuration/orgs/{org}"}
 		if r.Open && !slices.Contains(open, r.Path) {
 			t.Errorf("%s is open to everybody", name)
 		}
@@ -94,6 +100,12 @@ func TestNobodyIsLetInWithoutTheToken(t *testing.T) {
 			}
 			if resp.StatusCode != http.StatusUnauthorized || resp.Header.Get("WWW-Authenticate") == "" {
 				t.Errorf("%s %s answers %d to %q; want 401 with a challenge", r.Method, r.Path, resp.StatusCode, auth)
+				continue
+			}
+			if r.Spec != "" {
+				if message := messageOf(t, resp); !strings.Contains(message, "token") {
+					t.Errorf("%s %s answers %q to %q", r.Method, r.Path, message, auth)
+				}
 				continue
 			}
 			if p := problemOf(t, resp); p.Code() != wire.CodeUnauthenticated {

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -24,10 +25,14 @@ func TestNothingForOtherOrganizations(t *testing.T) {
 			if method != r.Method {
 				body = ""
 			}
-			var answers [2]int
+			var answers [2]string // status and whole body
 			for i, path := range []string{pathOf(r), strings.Replace(pathOf(r), "/acme", "/nobody", 1)} {
 				resp := w.raw(method, path, r.Takes, auth, body)
-				answers[i] = resp.StatusCode
+				said, err := io.ReadAll(resp.Body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				answers[i] = resp.Status + " " + strings.ReplaceAll(string(said), "/nobody", "/acme")
 				if resp.StatusCode < 400 {
 					t.Errorf("%s %s answers %d", method, path, resp.StatusCode)
 				}
@@ -36,7 +41,7 @@ func TestNothingForOtherOrganizations(t *testing.T) {
 				}
 			}
 			if answers[0] != answers[1] {
-				t.Errorf("%s %s answers %v, and of an organization that is not there %v", method, r.Path, answers[0], answers[1])
+				t.Errorf("%s %s answers %q, and of an organization that is not there %q", method, r.Path, answers[0], answers[1])
 			}
 		}
 	}

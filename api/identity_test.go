@@ -56,8 +56,8 @@ func TestEveryRouteDemandsItsAction(t *testing.T) {
 	}
 	demanded := map[string]bool{}
 	for _, r := range api.Routes() {
-		path := strings.NewReplacer("{org}", "acme", "{key}", "owner", "{subject}", "owner").Replace(r.Path)
-		if path = pathOf(api.Route{Path: path}); r.Method == http.MethodGet {
+		path := pathOf(api.Route{Path: strings.NewReplacer("{key}", "owner", "{subject}", "owner").Replace(r.Path)})
+		if r.Method == http.MethodGet {
 			path += about[strings.TrimPrefix(r.Path, "/v1/orgs/{org}")]
 		}
 		name := r.Method + " " + r.Path
@@ -73,13 +73,17 @@ func TestEveryRouteDemandsItsAction(t *testing.T) {
 				t.Errorf("%s, for the node's operator alone, answers %d %s", name, resp.StatusCode, p.Code())
 			}
 		case r.Action == "" || shownInPart:
-			if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden && problemOf(t, resp).Permission == "ledger:"+r.Action {
+			if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden && r.Spec == "" && problemOf(t, resp).Permission == "ledger:"+r.Action {
 				t.Errorf("%s, which everybody may, answers %d", name, resp.StatusCode)
 			}
 		default:
 			demanded[r.Action] = true
 			want := "ledger:" + r.Action
-			if p := problemOf(t, resp); resp.StatusCode != http.StatusForbidden || p.Code() != string(rules.NotPermitted) || p.Permission != want ||
+			if r.Spec != "" {
+				if message := messageOf(t, resp); resp.StatusCode != http.StatusForbidden || !strings.Contains(message, want) {
+					t.Errorf("%s answers %d %s; want 403 for %s", name, resp.StatusCode, message, want)
+				}
+			} else if p := problemOf(t, resp); resp.StatusCode != http.StatusForbidden || p.Code() != string(rules.NotPermitted) || p.Permission != want ||
 				!strings.Contains(p.Detail, want) || p.Hint == "" {
 				t.Errorf("%s answers %d %+v; want 403 for %s", name, resp.StatusCode, p, want)
 			}
@@ -87,7 +91,7 @@ func TestEveryRouteDemandsItsAction(t *testing.T) {
 
 			w.do("acme", wire.Intent{Kind: wire.SetPermissions, Subject: "k", Permissions: []string{want}})
 			if resp := w.raw(r.Method, path, contentType, auth, body); resp.StatusCode == http.StatusForbidden {
-				t.Errorf("%s answers %+v to who holds %s", name, problemOf(t, resp), want)
+				t.Errorf("%s answers 403 to who holds %s", name, want)
 			}
 			w.do("acme", wire.Intent{Kind: wire.SetPermissions, Subject: "k", Permissions: nil})
 		}

@@ -74,15 +74,7 @@ var kindWhys = map[string]string{
 // operations says what the API can do, and which permissions of the organization let somebody do it.
 func operations(c *call) (wire.List[wire.Operation], error) {
 	list := wire.List[wire.Operation]{Items: []wire.Operation{}, AsOf: head(c.org, c.now)}
-	guards := map[string][]string{}
-	for _, p := range c.org.Access.Permissions(c.org.Access.Now(c.now)) {
-		for _, action := range p.Guards {
-			guards[action] = append(guards[action], p.Name)
-		}
-	}
-	for _, names := range guards { // the document's own before the ledger's
-		slices.SortFunc(names, func(a, b string) int { return cmp.Or(ownRank(a)-ownRank(b), cmp.Compare(a, b)) })
-	}
+	guards := c.guards()
 	for _, r := range Routes() {
 		list.Items = append(list.Items, wire.Operation{
 			Method: r.Method, Path: r.Path, Summary: r.Summary, Action: r.Action, Permissions: guards[r.Action], Why: r.Why, Operator: r.Operator,
@@ -94,6 +86,20 @@ func operations(c *call) (wire.List[wire.Operation], error) {
 		})
 	}
 	return list, nil
+}
+
+// guards gives the permissions of the organization that let somebody do each action: the document's own before the ledger's.
+func (c *call) guards() map[string][]string {
+	guards := map[string][]string{}
+	for _, p := range c.org.Access.Permissions(c.org.Access.Now(c.now)) {
+		for _, action := range p.Guards {
+			guards[action] = append(guards[action], p.Name)
+		}
+	}
+	for _, names := range guards {
+		slices.SortFunc(names, func(a, b string) int { return cmp.Or(ownRank(a)-ownRank(b), cmp.Compare(a, b)) })
+	}
+	return guards
 }
 
 func ownRank(name string) int {

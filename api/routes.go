@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/ledger/rules"
@@ -21,14 +22,27 @@ type Route struct {
 	Open     bool     // without a token
 	Operator bool     // for the operator of the node alone
 	Query    []string // the parameters it knows
+	Also     []string // media types of other forms of the answer, for those who ask for them
+	// Spec is the address of the specification that says how requests are read and errors answered, where docs/api.md does
+	// not: such a route gives no problems, and may ignore members that it does not know. Empty: ours.
+	Spec string
 	// own says whether a request is about nobody but the caller, who may then make it whatever it holds; nil: none is.
-	own    func(*call) bool
-	guest  func(*server) bool // says whether the server lets those in who do not say who they are; nil: it does not
-	head   bool               // it answers HEAD too, as answers in JSON do
-	loose  bool               // it ignores parameters that it does not know, as its specification demands
-	anyOrg bool               // also for an organization that is not there, of which the answer says nothing
-	public bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
+	own     func(*call) bool
+	guest   func(*server) bool // says whether the server lets those in who do not say who they are; nil: it does not
+	head    bool               // it answers HEAD too, as answers in JSON do
+	loose   bool               // it ignores parameters that it does not know, as its specification demands
+	anyOrg  bool               // also for an organization that is not there, of which the answer says nothing
+	public  bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
+	point   func(*point) error // answers at a decision point, which serves itself
+	changes bool               // it records changes under a condition: it takes If-Match
+	once    bool               // it makes a command: it takes Idempotency-Key
+	plain   bool               // its answers have no tag: they are small, and asked for very often
 	endpoint
+}
+
+// tagged says whether the answers of a route have a tag, by which a caller asks whether they changed.
+func (r *Route) tagged() bool {
+	return r.Method == http.MethodGet && r.Gives == mediaJSON && r.Spec == "" && strings.HasPrefix(r.Path, "/v1/orgs/{org}") && !r.plain
 }
 
 // Reasons for routes without an action.
@@ -80,9 +94,10 @@ func coreRoutes() []Route {
 	)
 	atLeast, waits := []string{"at_least"}, []string{"wait"}
 	question := reads("subject", "permission", "resource")
-	return []Route{
+	return slices.Concat(describingRoutes(), []Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
 			Summary: "Whether every ledger takes commands"},
+		operatingRoutes()[0], operatingRoutes()[1],
 
 		{Method: get, Path: "/v1/orgs", Why: whyNode, endpoint: answer(listOrganizations),
 			Summary: "The organizations of the node"},
@@ -97,14 +112,14 @@ func coreRoutes() []Route {
 
 		{Method: post, Path: org + "/prepare", Why: whyDraft, Query: atLeast, endpoint: handle(prepare),
 			Summary: "The command of a change, to be signed, and what it would do"},
-		{Method: post, Path: org + "/commands", Why: whySigned, Query: []string{"stop", "wait"},
+		{Method: post, Path: org + "/commands", changes: true, Why: whySigned, Query: []string{"stop", "wait"},
 			endpoint: lines[wire.Outcome](recordCommands).taking(reflect.TypeFor[wire.Submission]()),
 			Summary:  "Record signed commands, one a line; each line is answered in turn"},
-		{Method: post, Path: org + "/do", Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(do),
+		{Method: post, Path: org + "/do", changes: true, once: true, Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(do),
 			Summary: "Record a change in the caller's name, signed with its API key or in its session; private texts in words"},
-		{Method: put, Path: org + "/subjects/{key}/permissions", Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putPermissions),
+		{Method: put, Path: org + "/subjects/{key}/permissions", changes: true, once: true, Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putPermissions),
 			Summary: "Replace all that a subject was given without a role"},
-		{Method: put, Path: org + "/subjects/{key}/roles", Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putRoles),
+		{Method: put, Path: org + "/subjects/{key}/roles", changes: true, once: true, Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putRoles),
 			Summary: "Replace all roles of a subject"},
 		{Method: get, Path: org + "/operations", Why: whyDescribes, endpoint: answer(operations),
 			Summary: "What the API can do, and which permission each operation takes"},
@@ -138,9 +153,9 @@ func coreRoutes() []Route {
 		{Method: get, Path: org + "/permissions", Action: rules.ActionPermissionsRead, Query: reads("subject"), endpoint: answer(listPermissions),
 			Summary: "What can be given"},
 
-		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: append(slices.Clone(question), "proof"), endpoint: answer(check),
+		{Method: get, Path: org + "/check", Action: roles, plain: true, own: ofCallerQuery("subject"), Query: append(slices.Clone(question), "proof"), endpoint: answer(check),
 			Summary: "Whether a subject may do something; with proof=true, which takes history.read, also as a signed decision"},
-		{Method: get, Path: org + "/explain", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
+		{Method: get, Path: org + "/explain", Action: roles, plain: true, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
 			Summary: "Whether a subject may do something, and what is missing"},
 		{Method: post, Path: org + "/check", Action: roles, own: always, Query: reads("proof"), endpoint: handle(checkWith),
 			Summary: "Whether a subject may do something, with what conditions compare; with record the answer is noted in the activity stream; with proof=true, which takes history.read, also as a signed decision"},
@@ -198,6 +213,7 @@ func coreRoutes() []Route {
 		{Method: get, Path: org + "/entries", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaEntries, nil, entries),
 			Summary: "The exact bytes of entries, each behind its length in two bytes, big-endian"},
 		{Method: get, Path: org + "/export", Action: happened, Query: reads("format", "role", "subject", "texts"),
+			Also:     []string{"application/zip", mediaCAR, mediaLines, "text/csv"},
 			endpoint: stream(mediaEntries, nil, export),
 			Summary:  "What concerns a role or a subject, or everything, with what proves it, as one file: bundle, car, jsonl, csv or vc"},
 		{Method: get, Path: org + "/entries/{ref}", Action: happened, Query: atLeast, endpoint: answer(getEntry),
@@ -208,7 +224,7 @@ func coreRoutes() []Route {
 			Summary: "The proof that the log of so many entries begins with the log of fewer"},
 		{Method: get, Path: org + "/documents", Action: happened, Query: reads("about", "limit", "cursor"), endpoint: answer(listDocuments),
 			Summary: "The signed documents"},
-		{Method: get, Path: org + "/documents/{cid}", Action: happened, Query: atLeast, endpoint: stream(mediaDocument, nil, getDocument),
+		{Method: get, Path: org + "/documents/{cid}", Action: happened, Query: atLeast, Also: []string{mediaPage}, endpoint: stream(mediaDocument, nil, getDocument),
 			Summary: "The exact bytes of a signed document; as a page to print to who accepts text/html"},
 		{Method: get, Path: org + "/documents/{cid}/record", Action: happened, Query: atLeast, endpoint: answer(getDocumentRecord),
 			Summary: "What the ledger says of a signed document"},
@@ -221,7 +237,7 @@ func coreRoutes() []Route {
 		{Method: get, Path: org + "/activity", Action: rules.ActionLogRead, own: always, endpoint: answer(getActivity),
 			Query:   []string{"actor", "kind", "type", "about", "code", "permission", "since", "before", "limit"},
 			Summary: "The newest that was refused, who signed in, and what was mended; of others where the caller may read their log"},
-		{Method: get, Path: org + "/watch", Action: happened, Query: []string{"from"}, endpoint: lines[wire.Item](watch),
+		{Method: get, Path: org + "/watch", Action: happened, Query: []string{"from"}, Also: []string{mediaEvents}, endpoint: lines[wire.Item](watch),
 			Summary: "What happens, as it is recorded: lines, or server-sent events where the caller accepts them"},
 
 		{Method: get, Path: "/orgs/{org}/did.json", Open: true, head: true, Why: whyDID, endpoint: stream(mediaDID, nil, getDID),
@@ -230,6 +246,7 @@ func coreRoutes() []Route {
 			endpoint: stream(mediaDocument, nil, getStatusList), Summary: "A status list (revocation or refresh) as a signed credential, now or as of a time"},
 		{Method: get, Path: "/ipfs/{cid}", guest: publicDocuments, head: true, Why: whyContent,
 			Query:    []string{"format", "filename", "dag-scope", "car-version", "car-order", "car-dups"},
+			Also:     []string{mediaCAR},
 			endpoint: stream(mediaRaw, nil, getBlock), Summary: "A document or an entry by its CID, as IPFS trustless gateways answer"},
 		{Method: get, Path: log + "/checkpoint", Open: true, public: true, head: true, Why: whyLog, endpoint: stream(mediaNote, nil, getCheckpoint),
 			Summary: "The newest checkpoint of the organization's log: a signed note, as C2SP tlog-checkpoint says"},
@@ -237,5 +254,5 @@ func coreRoutes() []Route {
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
 		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
-	}
+	}, authzenRoutes(), changesRoutes())
 }

@@ -56,6 +56,7 @@ func newWorldWith(t *testing.T, dir string, o node.Options) *world {
 		t.Fatal(err)
 	}
 	h := api.New(n, api.Options{Token: token, Version: "test", Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	h = checked(t, h)
 	srv := httptest.NewServer(h)
 	t.Cleanup(func() {
 		srv.Close()

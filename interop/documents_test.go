@@ -19,13 +19,13 @@ type verdict struct {
 	Error    string `json:"error"`
 }
 
-// javascript installs the verifier that documents/package-lock.json pins, and gives its directory.
-func javascript(t *testing.T) string {
+// javascript installs what a folder's package-lock.json pins, and gives the directory it is in.
+func javascript(t *testing.T, folder, script string) string {
 	t.Helper()
 	need(t, "node", "npm")
 	dir := t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "verify.mjs"} {
-		b, err := os.ReadFile(filepath.Join("documents", name))
+	for _, name := range []string{"package.json", "package-lock.json", script} {
+		b, err := os.ReadFile(filepath.Join(folder, name))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), b, 0o600)
 		}
@@ -78,7 +78,7 @@ func (l *ledger) documentsOf(name string, about ...string) (files []string) {
 }
 
 func TestJavaScriptVerifiesOurDocuments(t *testing.T) {
-	dir := javascript(t)
+	dir := javascript(t, "documents", "verify.mjs")
 	// Given a document of each kind
 	l := initialised(t, "guardian")
 	l.run("role", "create", "desk", "--allow", "POLICIES_POLICY_READ", "--reason", "ünïcode ✓ \" \\ reason")

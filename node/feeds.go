@@ -296,7 +296,7 @@ func followTopic(ctx context.Context, c *stream.Conn, o *Org) error {
 	}
 	if n > 0 {
 		if m, ok := o.Topic.Message(int(n - 1)); !ok || string(m.Bytes) != string(data) {
-			if err := c.RemoveTopic(ctx, o.ID); err != nil {
+			if err := c.RemoveFeed(ctx, stream.Topic, o.ID); err != nil {
 				return err
 			}
 			return fmt.Errorf("the stream holds messages that are not of this ledger; it is made again")

@@ -17,7 +17,7 @@ import (
 
 //go:generate go run ./generate
 
-//go:embed entry.1.json events/*.json commands/*.json
+//go:embed change.1.json entry.1.json events/*.json commands/*.json
 var files embed.FS
 
 // Event gives the schema of the events of a type in a version; false when there is none.
@@ -32,7 +32,13 @@ func Entry() []byte {
 	return b
 }
 
-// List names all files, in ascending order.
+// Change gives the schema of the messages that say what an entry changed (package projections/changes). It is written by hand.
+func Change() []byte {
+	b, _ := File("change.1.json") // is embedded
+	return b
+}
+
+// List names all files of what a ledger consists of, in ascending order.
 func List() []string {
 	var names []string
 	for _, pattern := range []string{"commands/*", "entry.*", "events/*"} {

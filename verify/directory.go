@@ -207,7 +207,7 @@ func (l onDisk) verify(ctx context.Context, o Options) (*Report, error) {
 	}
 	o.disclosed = commitments{}
 	f := newFold(o)
-	if log != nil {
+	if log != nil && !o.NoTiles {
 		f.tiles = &tiles{kept: log, prefix: "log/", full: true}
 	}
 	r, err := f.run(ctx, l.entries(j, damage, copies))

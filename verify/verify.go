@@ -38,6 +38,7 @@ type Options struct {
 	Trust    *note.Policy                           // who must have signed and cosigned the checkpoint; nil: whoever the entries name
 	MaxAge   time.Duration                          // since somebody vouched for the checkpoint; 0: any
 	Now      time.Time                              // for MaxAge; zero: the clock's
+	NoTiles  bool                                   // of directories: hash tiles are not kept here, as in backups
 
 	disclosed           commitments // takes in what the entries commit to; nil: nobody asks
 	ownGenesis, ownHead bool        // they were kept beside the ledger, not by somebody else

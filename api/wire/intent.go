@@ -22,8 +22,8 @@ type Opening struct {
 // Intent is a change somebody wants, in the names people use: roles and subjects by key (or id), permissions with or
 // without catalogue. [Prepared] answers it. Members that a kind does not use are absent.
 type Intent struct {
-	Kind       string `json:"kind"`       // see the Intent constants
-	Credential string `json:"credential"` // did:key that will sign, or the wallet
+	Kind       string `json:"kind"`                 // see the Intent constants
+	Credential string `json:"credential,omitempty"` // did:key that will sign, or the wallet; to the route do it is not said
 
 	Role        string   `json:"role,omitempty"`    // key or id
 	System      bool     `json:"system,omitempty"`  // of a new role: it can be neither changed nor deleted

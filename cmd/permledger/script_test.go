@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,7 +39,22 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "until": untilSays, "role-history": roleHistory, "wait-file": waitFile, "server": server, "gone": gone, "certificate": certificate, "wait-size": waitSize, "flip": flip, "cut-gzip": cutGzip, "kept": kept, "json": jsonIs, "word": word, "field": field, "large-role": largeRole,
+			"exits":        exits,
+			"until":        untilSays,
+			"role-history": roleHistory,
+			"wait-file":    waitFile,
+			"server":       server,
+			"gone":         gone,
+			"certificate":  certificate,
+			"wait-size":    waitSize,
+			"flip":         flip,
+			"cut-gzip":     cutGzip,
+			"kept":         kept,
+			"json":         jsonIs,
+			"word":         word,
+			"field":        field,
+			"large-role":   largeRole,
+			"fetch":        fetch,
 		},
 	})
 }
@@ -129,6 +146,17 @@ func server(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("PERMLEDGER_SERVER", at.URL)
 	ts.Setenv("PERMLEDGER_TOKEN", strings.TrimSpace(ts.ReadFile(at.Token)))
 	ts.Setenv("ADDRESS", strings.TrimPrefix(at.URL, "http://"))
+}
+
+// fetch writes what a URL answers to a file, and demands 200, or with ! anything else: fetch URL FILE
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
+	r, err := http.Get(args[0])
+	ts.Check(err)
+	b, err := io.ReadAll(r.Body)
+	ts.Check(errors.Join(err, r.Body.Close(), os.WriteFile(ts.MkAbs(args[1]), b, 0o600)))
+	if (r.StatusCode == http.StatusOK) == neg {
+		ts.Fatalf("%s: %s %s", args[0], r.Status, b)
+	}
 }
 
 // gone checks that no file is there: gone PATTERN

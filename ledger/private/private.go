@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -120,6 +121,15 @@ func Mend(path, kept string) error {
 		return fmt.Errorf("mend private texts: %w", err)
 	}
 	return nil
+}
+
+// Lines gives texts as a store's file holds them, in the order of their commitments.
+func Lines(texts map[events.Digest]Text) []byte {
+	var b bytes.Buffer
+	for _, c := range slices.SortedFunc(maps.Keys(texts), func(a, b events.Digest) int { return bytes.Compare(a[:], b[:]) }) {
+		write(&b, texts[c])
+	}
+	return b.Bytes()
 }
 
 // replacement puts a synced file in the place of the store at path, after what has to be done before that.

@@ -16,6 +16,9 @@ const (
 	// Activity is ACTIVITY_<org>, subjects activity.<org>.<kind>: what was asked and decided, kept for
 	// [Options.ActivityMaxAge].
 	Activity FeedKind = "ACTIVITY"
+	// Changes is CHANGES_<org>, subjects changes.<org>.<kind>: what each entry of the ledger changed in who may do what. Its
+	// positions are the ledger's own. It can be removed and computed again.
+	Changes FeedKind = "CHANGES"
 )
 
 // Feed is a stream computed or written by the node. Its methods may be called from several goroutines; appends take turns.
@@ -25,7 +28,7 @@ type Feed struct{ *sequence }
 // are; a change of [Options.ActivityMaxAge] is carried out, in an external cluster by its administrator alone: until then
 // the error is a *[ConfigError]. A removed or lost feed is not an error: it can be rebuilt.
 func (c *Conn) OpenFeed(ctx context.Context, k FeedKind, org string) (*Feed, error) {
-	if k != Topic && k != Activity {
+	if k != Topic && k != Activity && k != Changes {
 		return nil, fmt.Errorf("stream: open feed: unknown kind %q", string(k))
 	}
 	i, err := newID(kind(k), org)
@@ -69,6 +72,21 @@ func (f *Feed) Append(ctx context.Context, after uint64, subjectSuffix string, d
 	return f.append(ctx, after, msgs)
 }
 
+// A FeedMsg is a message of a feed, under the last token of its subject.
+type FeedMsg struct {
+	Kind string
+	Data []byte
+}
+
+// AppendEach is Append of messages that each have a subject of their own.
+func (f *Feed) AppendEach(ctx context.Context, after uint64, list []FeedMsg) error {
+	msgs := make([]Msg, len(list))
+	for i, m := range list {
+		msgs[i] = Msg{f.id.root() + "." + m.Kind, m.Data}
+	}
+	return f.append(ctx, after, msgs)
+}
+
 // Len is how many messages were ever appended, which is the last position; older ones may have aged away.
 func (f *Feed) Len(ctx context.Context) (uint64, error) {
 	r, err := f.c.info(ctx, f.name)
@@ -78,13 +96,32 @@ func (f *Feed) Len(ctx context.Context) (uint64, error) {
 	return r.State.LastSeq, nil
 }
 
-// RemoveTopic deletes the topic of org, so that it can be computed again from the ledger. There is no way to remove any
-// other stream. [ErrMissing] where there is none. In an external cluster only its administrator removes streams
-// ([ErrNotPermitted]).
-func (c *Conn) RemoveTopic(ctx context.Context, org string) error {
-	i, err := newID(kindTopic, org)
+// HasFeed says whether there is a feed, whatever its state.
+func (c *Conn) HasFeed(ctx context.Context, k FeedKind, org string) (bool, error) {
+	i, err := newID(kind(k), org)
+	if err != nil {
+		return false, err
+	}
+	_, err = c.info(ctx, i.stream())
+	if errors.Is(err, ErrMissing) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("stream: look for %s: %w", i.stream(), err)
+	}
+	return true, nil
+}
+
+// RemoveFeed deletes a feed that is computed from the ledger, so that it can be computed again: [Topic] or [Changes]. There
+// is no way to remove any other stream. [ErrMissing] where there is none. In an external cluster only its administrator
+// removes streams ([ErrNotPermitted]).
+func (c *Conn) RemoveFeed(ctx context.Context, k FeedKind, org string) error {
+	i, err := newID(kind(k), org)
 	if err != nil {
 		return err
+	}
+	if k != Topic && k != Changes {
+		return fmt.Errorf("stream: remove %s: %w: it is not computed from anything else", i.stream(), ErrNotPermitted)
 	}
 	if c.remote {
 		return fmt.Errorf("stream: remove %s: %w: nats stream rm %s", i.stream(), ErrNotPermitted, i.stream())

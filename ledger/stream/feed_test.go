@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -13,7 +14,7 @@ func TestFeeds(t *testing.T) {
 	dir := t.TempDir()
 	s := run(t, dir)
 	data := [][]byte{[]byte("one"), []byte("two"), []byte("three")}
-	for k, suffix := range map[FeedKind]string{Topic: "", Activity: "sign-in"} {
+	for k, suffix := range map[FeedKind]string{Topic: "", Activity: "sign-in", Changes: "role"} {
 		f, err := s.OpenFeed(deadline(t), k, "acme")
 		if err != nil {
 			t.Fatal(err)
@@ -34,7 +35,7 @@ func TestFeeds(t *testing.T) {
 				t.Errorf("%s %q: got %v; want a NameError", k, bad, err)
 			}
 		}
-		wrong := map[FeedKind]string{Topic: "x", Activity: ""}[k]
+		wrong := map[FeedKind]string{Topic: "x", Activity: "", Changes: "role.x"}[k]
 		if err := f.Append(deadline(t), 3, wrong, data); !errors.As(err, &name) {
 			t.Errorf("%s %q: got %v; want a NameError", k, wrong, err)
 		}
@@ -53,11 +54,36 @@ func TestFeeds(t *testing.T) {
 			t.Fatalf("%s: %d entries, %d records, %v; want 3", k, n, len(got), err)
 		}
 	}
-	if err := s.RemoveTopic(deadline(t), "acme"); err != nil {
+	if err := s.RemoveFeed(deadline(t), Topic, "acme"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RemoveTopic(deadline(t), "acme"); !errors.Is(err, ErrMissing) {
+	if err := s.RemoveFeed(deadline(t), Topic, "acme"); !errors.Is(err, ErrMissing) {
 		t.Fatalf("got %v; want %v", err, ErrMissing)
+	}
+	if err := s.RemoveFeed(deadline(t), Activity, "acme"); !errors.Is(err, ErrNotPermitted) {
+		t.Fatalf("got %v; want %v", err, ErrNotPermitted)
+	}
+	for k, want := range map[FeedKind]bool{Topic: false, Changes: true} {
+		if has, err := s.HasFeed(deadline(t), k, "acme"); has != want || err != nil {
+			t.Fatalf("%s is there: %v, %v", k, has, err)
+		}
+	}
+	each, err := s.OpenFeed(deadline(t), Changes, "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := each.AppendEach(deadline(t), 3, []FeedMsg{{"subject", data[0]}, {"other", data[1]}}); err != nil {
+		t.Fatal(err)
+	}
+	var subjects []string
+	for e, err := range each.Entries(deadline(t), 4) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		subjects = append(subjects, e.Subject)
+	}
+	if !slices.Equal(subjects, []string{"changes.acme.subject", "changes.acme.other"}) {
+		t.Fatalf("got %q", subjects)
 	}
 	f, err := s.OpenFeed(deadline(t), Topic, "acme")
 	if err != nil {

@@ -257,7 +257,7 @@ func FuzzSubject(f *testing.F) {
 	f.Add("a", "activity.a.sign-in")
 	f.Add("b", "topic.b")
 	f.Fuzz(func(t *testing.T, org, subject string) {
-		for _, k := range []kind{kindLedger, kindTopic, kindActivity} {
+		for _, k := range []kind{kindLedger, kindTopic, kindActivity, kindChanges} {
 			i, err := newID(k, org)
 			if err != nil {
 				continue

@@ -15,6 +15,7 @@ const (
 	kindLedger   kind = "LEDGER"
 	kindTopic    kind = "TOPIC"
 	kindActivity kind = "ACTIVITY"
+	kindChanges  kind = "CHANGES"
 	kindPrivate  kind = "PRIVATE" // in external clusters only
 	kindCluster  kind = "CLUSTER" // in external clusters only; one for all organizations, so without an id
 )
@@ -36,7 +37,7 @@ func newID(k kind, org string) (id, error) {
 func parseID(stream string) (id, error) {
 	k, org, _ := strings.Cut(stream, "_")
 	switch kind(k) {
-	case kindLedger, kindTopic, kindActivity:
+	case kindLedger, kindTopic, kindActivity, kindChanges:
 		if i, err := newID(kind(k), org); err == nil {
 			return i, nil
 		}
@@ -66,7 +67,7 @@ func (i id) subjects() string {
 	switch i.kind {
 	case kindTopic:
 		return i.root()
-	case kindActivity, kindPrivate, kindCluster:
+	case kindActivity, kindChanges, kindPrivate, kindCluster:
 		return i.root() + ".*"
 	default:
 		return i.root() + ".>"
@@ -86,7 +87,7 @@ func (i id) owns(subject string) bool {
 		return rest == ""
 	}
 	rest, ok = strings.CutPrefix(rest, ".")
-	if !ok || (i.kind == kindActivity && strings.Contains(rest, ".")) {
+	if !ok || (i.kind == kindActivity || i.kind == kindChanges) && strings.Contains(rest, ".") {
 		return false
 	}
 	for token := range strings.SplitSeq(rest, ".") {

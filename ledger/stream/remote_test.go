@@ -236,7 +236,7 @@ func TestRemoteAppendRead(t *testing.T) {
 				t.Errorf("%s: got %d %q, %v", k, n, data, err)
 			}
 		}
-		if err := conn.RemoveTopic(deadline(t), "acme"); !errors.Is(err, ErrNotPermitted) {
+		if err := conn.RemoveFeed(deadline(t), Topic, "acme"); !errors.Is(err, ErrNotPermitted) {
 			t.Errorf("got %v; want %v", err, ErrNotPermitted)
 		}
 		o := remoteOptions(c, c.URLs)

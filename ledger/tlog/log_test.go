@@ -47,8 +47,8 @@ func TestCheckpointsFollowTheEntries(t *testing.T) {
 			t.Errorf("%+v of a tree of %d: %d bytes, %v", tile, size, len(b), err)
 		}
 	}
-	if len(w.shown) != 8 {
-		t.Errorf("%d checkpoints were shown, want 8", len(w.shown))
+	if n := len(w.published(8)); n != 8 {
+		t.Errorf("%d checkpoints were shown, want 8", n)
 	}
 }
 
@@ -261,7 +261,7 @@ func TestTwoNodes(t *testing.T) {
 	a.write(290)
 	b.write(293)
 	seen := map[uint64][]byte{}
-	for _, n := range slices.Concat(a.shown, b.shown) {
+	for _, n := range slices.Concat(a.published(2), b.published(3)) {
 		parsed, err := note.Parse(n)
 		if err != nil {
 			t.Fatal(err)
@@ -284,7 +284,7 @@ func TestSignAt(t *testing.T) {
 	w := newWorld(t)
 	w.mustOpen()
 	w.write(300)
-	first := slices.Clone(w.shown[0])
+	first := w.published(1)[0]
 	w.write(300)
 	if b, err := w.log.SignAt(300); err != nil || !bytes.Equal(b, first) {
 		t.Errorf("the checkpoint of size 300 is signed again as\n%s, %v; it was\n%s", b, err, first)

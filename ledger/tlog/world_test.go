@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -80,6 +81,18 @@ func (w *world) config() tlog.Config {
 		Now:     func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.now },
 		Logger:  slog.New(slog.NewTextHandler(w.said, nil)),
 	}
+}
+
+// published gives the checkpoints that were shown, once there are so many. They are shown after they can be had.
+func (w *world) published(n int) (shown [][]byte) {
+	w.t.Helper()
+	w.until("the checkpoints are shown", func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		shown = slices.Clone(w.shown)
+		return len(shown) >= n
+	})
+	return shown
 }
 
 func (w *world) mustOpen() {

@@ -55,9 +55,10 @@ type Index struct {
 
 	holdersKeys map[uint32][]uint32 // by member: the API keys that are, or were, assigned to it
 
-	ties      map[uint32]*tie      // by the position that gave
-	resources map[string]*resource // by path; those that are gone too
-	accesses  []uint32             // permissions that ever gave access to policies
+	ties      map[uint32]*tie            // by the position that gave
+	passed    map[uint32]map[uint32]bool // by subject: to whom it ever passed something on
+	resources map[string]*resource       // by path; those that are gone too
+	accesses  []uint32                   // permissions that ever gave access to policies
 
 	owner  uint32      // of subjects, at the head; there is none before the opening
 	owners []ownerFrom // in the order of the log
@@ -95,7 +96,7 @@ const partKept = 2 * 24 * int64(time.Hour/time.Millisecond)
 func New() *Index {
 	x := &Index{
 		roleID: map[ulid.ULID]uint32{}, roleKey: map[string][]uint32{}, actorNumber: map[ulid.ULID]uint32{},
-		parts: map[events.Digest]part{}, ties: map[uint32]*tie{}, resources: map[string]*resource{}, tokens: tokens.New(),
+		parts: map[events.Digest]part{}, ties: map[uint32]*tie{}, passed: map[uint32]map[uint32]bool{}, resources: map[string]*resource{}, tokens: tokens.New(),
 		lives: map[uint32][]phase{}, abouts: map[uint32][]said[About]{}, holdersKeys: map[uint32][]uint32{},
 	}
 	x.scope("")

@@ -363,15 +363,15 @@ func (r *restorer) lives() {
 				a.Until = time.UnixMilli(r.Int()).UTC()
 			}
 			list[i] = said[About]{last, a}
+			if a.Holder != (ulid.ULID{}) { // whoever had it once is found too: what an entry of then changed is asked for
+				x.noteHolder(n, a.Holder)
+			}
 		}
 		if len(list) == 0 {
 			r.Fail("nothing is said of a subject")
 			return
 		}
 		x.abouts[n] = list
-		if holder := list[len(list)-1].value.Holder; holder != (ulid.ULID{}) {
-			x.noteHolder(n, holder)
-		}
 	})
 }
 

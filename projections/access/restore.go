@@ -47,7 +47,7 @@ func (x *Index) become(y *Index) {
 	x.lives, x.abouts, x.holdersKeys = y.lives, y.abouts, y.holdersKeys
 	x.owners, x.bosses, x.defaults = y.owners, y.bosses, y.defaults
 	x.tokens = y.tokens
-	x.ties, x.resources, x.accesses = y.ties, y.resources, y.accesses
+	x.ties, x.passed, x.resources, x.accesses = y.ties, y.passed, y.resources, y.accesses
 	x.lines.become(&y.lines)
 	x.lineNumber.become(&y.lineNumber)
 	x.head.Store(y.head.Load())
@@ -214,7 +214,7 @@ func (r *restorer) publish() {
 		o.publish(set, 0)
 	}
 	for _, u := range x.subjects.all {
-		h := &holding{active: x.activeNow(u), owner: u.number == x.owner, token: x.tokenKind(u.kind)}
+		h := &holding{active: x.activeNow(u), owner: u.number == x.owner, token: x.tokenKind(u.kind), kind: x.kinds[u.kind]}
 		list := make([]held, 0, len(u.roles)+len(u.direct))
 		for _, lines := range [][]uint32{u.roles, u.direct} {
 			for _, n := range lines {

@@ -50,6 +50,25 @@ func (r *restorer) ties() {
 		}
 		r.x.ties[uint32(last)] = t
 	}
+	r.passed()
+}
+
+// passed finds out from the lines and the ties who passed something on to whom.
+func (r *restorer) passed() {
+	x, some := r.x, false
+	for _, t := range x.ties {
+		some = some || t.passed
+	}
+	if !some || r.Err() != nil {
+		return
+	}
+	for _, l := range x.lines.all {
+		for _, c := range l.all {
+			if t := x.tied(uint64(c.position)); c.gives() && t != nil && t.passed {
+				x.notePassed(t.by, l.subject)
+			}
+		}
+	}
 }
 
 func (x *Index) appendResources(b []byte) []byte {

@@ -59,6 +59,9 @@ func (x *Index) delegate(d *events.RoleDelegated, by ulid.ULID, at uint64) {
 		for c := range l.backwards {
 			if c.gives() && x.entry(uint64(c.position)).id == d.From {
 				x.tie(at, tie{condition: conditionOf(d.Condition), passed: true, keep: d.Keep, by: u.number, line: n, from: uint64(c.position)})
+				if to := x.subject(d.Subject); to != nil {
+					x.notePassed(u.number, to.number)
+				}
 				x.changeRole(d.Subject, d.Role, d.Scope, given(at, d.Until))
 				return
 			}

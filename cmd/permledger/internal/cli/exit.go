@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/permledger/permledger/backup"
 	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/client/pin"
 	"github.com/permledger/permledger/ledger"
@@ -91,9 +92,10 @@ func codeOf(ctx context.Context, err error) int {
 		return exitDenied
 	case errors.Is(err, node.ErrNoOrganization):
 		return exitNotFound
-	case errors.Is(err, node.ErrInitialized):
+	case errors.Is(err, node.ErrInitialized), errors.Is(err, backup.ErrTarget):
 		return exitConflict
-	case errors.Is(err, node.ErrNotInitialized), errors.Is(err, node.ErrProfile), errors.Is(err, node.ErrPolicy), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, node.ErrNotInitialized), errors.Is(err, node.ErrProfile), errors.Is(err, node.ErrPolicy), errors.Is(err, fs.ErrNotExist),
+		errors.Is(err, backup.ErrNone), errors.Is(err, backup.ErrHalf), errors.Is(err, backup.ErrOther):
 		return exitUsage
 	}
 	return exitUnreached
@@ -105,7 +107,8 @@ func damaged(err error) bool {
 		errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrHead) || errors.As(err, new(*journal.HeadConflictError)) ||
 		errors.As(err, new(*stream.DamagedError)) || errors.As(err, new(*stream.BlockError)) || errors.As(err, new(*stream.GapError)) ||
 		errors.As(err, new(*stream.ConfigError)) || errors.As(err, new(*node.DamageError)) || errors.As(err, new(*node.LossError)) ||
-		errors.As(err, new(*ledger.ForkError)) || errors.Is(err, tlog.ErrForked) || errors.As(err, new(*witness.ForkError)) || errors.Is(err, witness.ErrDamaged) || errors.As(err, new(*pin.Error)) || errors.Is(err, pin.ErrUnproven)
+		errors.As(err, new(*ledger.ForkError)) || errors.Is(err, tlog.ErrForked) || errors.As(err, new(*witness.ForkError)) || errors.Is(err, witness.ErrDamaged) || errors.As(err, new(*pin.Error)) || errors.Is(err, pin.ErrUnproven) ||
+		errors.Is(err, backup.ErrDamaged) || errors.Is(err, backup.ErrBackward) || errors.As(err, new(*backup.NewerError)) || errors.As(err, new(*backup.ForkError))
 }
 
 // codeOfProblem gives the exit code of the code in a problem's type; 0 where the status has to say it.

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/backup"
 	"github.com/permledger/permledger/bundle"
 	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/events/canon"
@@ -126,7 +127,7 @@ proven, and what is not.
 
 FILE is what "permledger export" wrote as a bundle, a CAR file or, of all entries, JSON Lines: of the first two also the
 tree, the checkpoint and its signatures, the private texts and every other file are checked. A directory is only read,
-whether a server runs on it or not. For files and directories no key and no network is needed. Of a URL the log is read as
+whether a server runs on it or not; of a backup every file is also held against its manifest. For files and directories no key and no network is needed. Of a URL the log is read as
 it is served: with a token that may read the history all of it, without one the checkpoint and every hash, which are public.
 
 FILE may also be what "permledger prove" or "permledger check --proof" wrote. A proof of an entry takes the entry's bytes,
@@ -235,6 +236,12 @@ func (a *app) verify(ctx context.Context, target string, o verify.Options, flag 
 			return nil, usage("verify %s: this is a bundle of one ledger, so --org does not go with it", target)
 		}
 		return verifyFile(ctx, target, o)
+	}
+	if backup.Is(target) {
+		if flag {
+			return nil, usage("verify %s: a backup is verified as a whole, so --org does not go with it", target)
+		}
+		return a.verifyBackup(ctx, target, o)
 	}
 	switch {
 	case a.org == "" || !dataDirectory(target) && !flag:
