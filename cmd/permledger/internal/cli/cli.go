@@ -141,6 +141,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.loginCommand(),
 		a.logoutCommand(),
 		a.passwdCommand(),
+		a.sessionCommand(),
 		a.whoamiCommand(),
 	)
 	add("ask",
