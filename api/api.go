@@ -48,6 +48,8 @@ type Options struct {
 
 	// PrivateLog lets only those read checkpoints and hash tiles who may read the history.
 	PrivateLog bool
+
+	Streams StreamLimits
 }
 
 type server struct {
@@ -62,6 +64,9 @@ type server struct {
 	emails   emails
 	lists    signedLists
 	tokens   tokenCache
+	hubs     hubs
+	streams  StreamLimits
+	done     done
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
 
 	document, manual func() []byte // what the API is, of no organization; made when first asked for
@@ -70,7 +75,7 @@ type server struct {
 // New gives the handler of a node's API. It may be served over a network, or called in the process (see package
 // client). It is safe for concurrent use, and of no use once the node is closed.
 func New(n *node.Node, opts Options) http.Handler {
-	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings)}
+	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings), streams: opts.Streams.orDefault()}
 	s.document = sync.OnceValue(func() []byte { return written(OpenAPI(nil)) })
 	s.manual = sync.OnceValue(func() []byte { return manualOf(OpenAPI(nil)) })
 	if s.opts.Now == nil {
@@ -100,8 +105,16 @@ func New(n *node.Node, opts Options) http.Handler {
 	return s.guard(mux)
 }
 
+// Header fields of every answer, in the form that http.Header keeps them in, so that no request takes memory for them.
+// Nobody changes these slices: Set puts another in their place, and Add cannot append to them where they are.
+var (
+	noStore = []string{"no-store"}
+	noSniff = []string{"nosniff"}
+)
+
 // guard goes around every request: it answers panics, and paths that are not in their one spelling.
 func (s *server) guard(next http.Handler) http.Handler {
+	program := []string{strings.TrimSuffix("permledger/"+s.opts.Version, "/")}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			p := recover()
@@ -115,9 +128,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 			s.fail(w, r, problemOf(http.StatusInternalServerError, wire.CodeInternal, "The server failed; its log says why"))
 		}()
 		h := w.Header()
-		h.Set("Server", strings.TrimSuffix("permledger/"+s.opts.Version, "/"))
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
+		h["Server"], h["Cache-Control"], h["X-Content-Type-Options"] = program, noStore, noSniff
 		if span, ok := trace.Parse(r.Header.Get(trace.Header)); ok {
 			span = span.Next()
 			h.Set(trace.Response, span.String())

@@ -1,9 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
@@ -54,6 +52,8 @@ var titles = map[string]string{
 	wire.CodeInternal:         "The server failed",
 	wire.CodeNoStatusList:     "No such status list",
 	wire.CodeNotAcceptable:    "Not served in that form",
+	wire.CodeTooManyStreams:   "Too many streams",
+	wire.CodeChanged:          "Others changed it meanwhile",
 
 	string(rules.NotPermitted):   "Not permitted",
 	string(rules.Escalation):     "Nobody gives what it does not hold",
@@ -191,15 +191,10 @@ func traced(w http.ResponseWriter, r *http.Request) context.Context {
 	return trace.With(r.Context(), span)
 }
 
-// writeJSON answers with one JSON value. Raw messages in it keep their bytes.
+// writeJSON answers with one JSON value.
 func writeJSON(w http.ResponseWriter, mediaType string, status int, v any) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic("api: an answer cannot be written: " + err.Error()) // every answer is of a type of package wire
-	}
 	w.Header().Set("Content-Type", mediaType)
+	b := encoded(v)
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // a caller that has gone is nobody to tell
+	_, _ = w.Write(b) // a caller that has gone is nobody to tell
 }

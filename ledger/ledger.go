@@ -84,6 +84,7 @@ type Request struct {
 	Command  events.Command
 	Evidence *chain.Evidence
 	Texts    []private.Text // what the commitments in the command are of
+	If       *Condition     // nil: it is recorded whatever else was
 }
 
 // A Receipt says where a command is recorded.

@@ -40,7 +40,8 @@ type Org struct {
 	Documents *documents.Projection
 	Topic     *topic.Projection
 	Activity  *Activity
-	Log       *tlog.Log // tiles and checkpoints
+	Log       *tlog.Log    // tiles and checkpoints
+	Followers atomic.Int64 // how many streams are open to who follows it
 	Stats     *Stats
 
 	journal *journal.Journal
@@ -178,6 +179,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	}
 	o.feeds.Go(func() { publishChanges(feeds, n.conn, o, n.log) })
 	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
+	o.feeds.Go(func() { n.beat(feeds, o) })
 	n.askWitnesses(o)
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })

@@ -28,6 +28,7 @@ const (
 	CodeInternal         = "internal"        // 500
 	CodeNoStatusList     = "no-status-list"  // 404: there is no such status list at that time
 	CodeNotAcceptable    = "not-acceptable"  // 406
+	CodeChanged          = "changed-since"   // 412: others changed the same thing since the position that If-Match names; nothing was recorded
 )
 
 // Code gives the last part of the problem's type, by which programs tell problems apart.

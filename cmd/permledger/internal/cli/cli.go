@@ -163,6 +163,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.tokenCommand(),
 		a.investorCommand(),
 		a.keyCommand(),
+		a.readerCommand(),
 		a.grantCommand(),
 		a.delegateCommand(),
 		a.resourceCommand(),

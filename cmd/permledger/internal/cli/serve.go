@@ -23,6 +23,7 @@ import (
 func (a *app) serveCommand() *cobra.Command {
 	var witnesses string
 	var listening listenFlags
+	var reading readerFlags
 	var private, public bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -51,6 +52,9 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := reading.open(a, n, &listening); err != nil {
+				return errors.Join(err, n.Close())
+			}
 			return errors.Join(a.serve(c.Context(), n, &listening, api.Options{PrivateLog: private, PublicDocuments: public}), n.Close())
 		},
 	}
@@ -59,6 +63,7 @@ func (a *app) serveCommand() *cobra.Command {
 	a.addConfig(c)
 	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
 	listening.flags(c)
+	reading.flags(c)
 	c.Flags().BoolVar(&public, "public-documents", false, "serve signed documents at /ipfs/CID to everybody who has their CID")
 	c.Flags().BoolVar(&private, "private-log", false, "let only those read checkpoints and hash tiles who may read the history")
 	return c
