@@ -63,6 +63,7 @@ var layers = map[string][]string{
 	"bundle":                            {"events", "events/canon", "ledger/chain", "ledger/journal", "ledger/note", "ledger/private", "ledger/tree", "schemas"},
 	"bundle/bundletest":                 {"bundle", "events/...", "ledger/..."},
 	"node":                              {"events/...", "internal/metrics", "internal/signer", "internal/synced", "ledger", "ledger/...", "projections", "projections/...", "readers", "webhook", "witness"},
+	"node":                              {"events/...", "internal/metrics", "internal/signer", "internal/synced", "ledger", "ledger/...", "projections", "projections/...", "readers", "witness"},
 	"readers":                           {"events/didkey"},
 	"api/wire":                          {},
 	"api":                               {"api/wire", "bundle", "events/...", "importer", "internal/metrics", "internal/trace", "ledger", "ledger/...", "node", "projections/...", "schemas/...", "webhook"},
