@@ -98,6 +98,7 @@ func (p *point) decide(i *item, a access.AsOf) (bool, error) {
 		return p.decideAsWished(i)
 	}
 	allowed := p.allows(i, a)
+	p.org.Stats.Decided(allowed)
 	if allowed {
 		p.out = append(p.out, decidedTrue...)
 	} else {
@@ -176,6 +177,7 @@ func (p *point) decideAsWished(i *item) (bool, error) {
 	}
 	if !w.explain && !w.record {
 		allowed := p.allowsIn(i, in, a)
+		p.org.Stats.Decided(allowed)
 		if allowed {
 			p.out = append(p.out, decidedTrue...)
 		} else {

@@ -41,7 +41,7 @@ func answer[Resp any](f func(*call) (Resp, error)) endpoint {
 			if err != nil {
 				return err
 			}
-			writeJSON(w, mediaJSON, http.StatusOK, resp)
+			c.reply(w, resp)
 			return nil
 		},
 	}
@@ -184,6 +184,7 @@ type lineWriter struct {
 	begun  bool
 	gives  string
 	buffer bytes.Buffer
+	stall  time.Duration // how long one write may take; 0: as long as it takes
 }
 
 func newLineWriter(w http.ResponseWriter, gives string) *lineWriter {
@@ -236,6 +237,7 @@ func (l *lineWriter) send() error {
 	if l.buffer.Len() == 0 {
 		return nil
 	}
+	l.hurry()
 	_, err := l.w.Write(l.buffer.Bytes())
 	l.buffer.Reset()
 	return err
@@ -246,7 +248,15 @@ func (l *lineWriter) flush() error {
 	if err := l.send(); err != nil {
 		return err
 	}
+	l.hurry()
 	return l.rc.Flush()
+}
+
+// hurry lets the next write fail where it takes too long. Within the process there is no connection that could stall.
+func (l *lineWriter) hurry() {
+	if l.stall > 0 {
+		_ = l.rc.SetWriteDeadline(time.Now().Add(l.stall))
+	}
 }
 
 // end answers for an error: with a problem where nothing was sent, else by breaking the answer off, so that the caller

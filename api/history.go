@@ -12,6 +12,7 @@ import (
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 	"github.com/permledger/permledger/projections/access"
@@ -188,9 +189,13 @@ func (c *call) item(at uint64) (wire.Item, error) {
 	if err != nil {
 		return wire.Item{}, err
 	}
+	return c.itemOf(en)
+}
+
+func (c *call) itemOf(en *chain.Entry) (wire.Item, error) {
 	e := en.Event
 	item := wire.Item{
-		Seq: at, CID: en.CID(), Time: stamp(e.Time), Type: string(e.Data.Type()), Actor: keyOf(c.org, e.Actor),
+		Seq: e.Sequence, CID: en.CID(), Time: stamp(e.Time), Type: string(e.Data.Type()), Actor: keyOf(c.org, e.Actor),
 		About: about(c.org, e.Data.About()), What: history.Describe(e, names{c.org}), Reason: words(c.org, e.Reason),
 	}
 	if i := e.Origin.Import; i != nil {

@@ -76,6 +76,14 @@ func (s *sessions) find(hash [32]byte, now time.Time) *session {
 	return one
 }
 
+// goesOn says whether a session lasts yet. It is no use of the session.
+func (s *sessions) goesOn(hash [32]byte, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.all[hash]
+	return one != nil && now.Before(one.expires)
+}
+
 // end ends a session; nil is none.
 func (s *sessions) end(one *session) {
 	if one == nil {

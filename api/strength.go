@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
@@ -20,6 +21,9 @@ const (
 
 // readWait reads the parameter wait.
 func (c *call) readWait() error {
+	if c.route.Method == http.MethodGet { // nothing is recorded: there the parameter is a time
+		return nil
+	}
 	switch c.wait = c.query.Get("wait"); c.wait {
 	case "", wire.Recorded, wire.Committed, wire.Witnessed:
 		return nil

@@ -15,7 +15,7 @@ import (
 // Change gives the message that says what the entry at a position changed, for a position that the organization's
 // projections have taken in. It reads the entry; nothing is kept.
 func (o *Org) Change(position uint64) (changes.Message, error) {
-	en, err := o.entry(position)
+	en, err := o.Entry(position)
 	if err != nil {
 		return changes.Message{}, err
 	}

@@ -29,7 +29,7 @@ func (n *Node) eraseAgain(o *Org) error {
 	found, _ := o.History.Find(history.Query{Types: []events.Type{(*events.SubjectErased)(nil).Type()}})
 	var all []events.Digest
 	for _, at := range found {
-		en, err := o.entry(at)
+		en, err := o.Entry(at)
 		if err != nil {
 			return fmt.Errorf("%s: what was erased: %w", o.ID, err)
 		}
@@ -48,8 +48,8 @@ func (n *Node) eraseAgain(o *Org) error {
 	return nil
 }
 
-// entry reads an entry of the journal.
-func (o *Org) entry(at uint64) (*chain.Entry, error) {
+// Entry reads an entry of the journal, which was verified when it was taken in.
+func (o *Org) Entry(at uint64) (*chain.Entry, error) {
 	raw, err := o.Journal.Read(at)
 	if err != nil {
 		return nil, err

@@ -40,7 +40,9 @@ type Org struct {
 	Documents *documents.Projection
 	Topic     *topic.Projection
 	Activity  *Activity
-	Log       *tlog.Log // tiles and checkpoints
+	Log       *tlog.Log    // tiles and checkpoints
+	Followers atomic.Int64 // how many streams are open to who follows it
+	Stats     *Stats
 
 	journal *journal.Journal
 	keys    *keys
@@ -99,7 +101,7 @@ func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal) (*
 	o := &Org{
 		ID: name, Journal: j.Reader, journal: j,
 		Access: access.New(), History: history.New(), Documents: documents.New(), Topic: topic.New(),
-		news: newNews(), changesWanted: make(chan struct{}),
+		news: newNews(), changesWanted: make(chan struct{}), Stats: newStats(),
 	}
 	o.Fold = projections.NewFold(o.Access, o.History, o.Documents, o.Topic)
 	var err error
@@ -150,7 +152,11 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 				return projections.NewFold(access.New(), history.New(), documents.New(), topic.New())
 			},
 		},
-		Refused: func(c events.Command, r *rules.Refusal) { o.Activity.refused(n.opts.Now(), c, r) },
+		Refused: func(c events.Command, r *rules.Refusal) {
+			o.Stats.refused(r.Code)
+			o.Activity.refused(n.opts.Now(), c, r)
+		},
+		Wrote: o.Stats.wrote,
 	})
 	if err != nil {
 		return err
@@ -173,6 +179,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	}
 	o.feeds.Go(func() { publishChanges(feeds, n.conn, o, n.log) })
 	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
+	o.feeds.Go(func() { n.beat(feeds, o) })
 	n.askWitnesses(o)
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })
