@@ -137,6 +137,9 @@ func (s *server) servePoint(route *Route, w http.ResponseWriter, r *http.Request
 	p.w, p.r, p.s, p.route, p.now = w, r, s, route, s.opts.Now().UTC()
 	err := p.enter()
 	if err == nil {
+		err = p.slow(1)
+	}
+	if err == nil {
 		err = p.readBody()
 	}
 	if err == nil {
