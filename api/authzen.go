@@ -252,11 +252,7 @@ func (p *point) enterCalled() error {
 	}
 	p.org, p.subject = c.org, c.subject
 	p.reads = caller.May(c.org, rules.ActionRolesRead, p.now)
-	if caller.Kind == APIKey {
-		if token, ok := bearer(p.r); ok {
-			p.s.tokens.keep(hashToken(token), caller.did())
-		}
-	}
+	p.s.remember(caller, p.r)
 	return nil
 }
 

@@ -41,6 +41,13 @@ func (t *tokenCache) keep(hash [32]byte, did string) {
 	t.dids[hash] = did
 }
 
+// remember notes the did:key of an API key that somebody was let in with.
+func (s *server) remember(c Caller, r *http.Request) {
+	if token, ok := bearer(r); ok && c.Kind == APIKey && c.known == "" {
+		s.tokens.keep(hashToken(token), c.did())
+	}
+}
+
 // bearer gives the token of a request's one Authorization.
 func bearer(r *http.Request) (string, bool) {
 	fields := r.Header["Authorization"]
