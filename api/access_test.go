@@ -70,8 +70,9 @@ func TestEveryRouteNamesItsActionOrAReason(t *testing.T) {
 		if (r.Method == http.MethodPost || r.Method == http.MethodPut) != (r.Takes != "" && r.Request != nil) {
 			t.Errorf("%s: a body, and what it is, go with POST and PUT", name)
 		}
-		open := []string{"/healthz", "/v1/openapi.json", "/v1/docs", "/v1/orgs/{org}/invitations/{did}", "/v1/orgs/{org}/join", "/v1/orgs/{org}/sessions",
-			"/v1/orgs/{org}/policy", "/orgs/{org}/log/checkpoint", "/orgs/{org}/log/tile/{path...}", "/orgs/{org}/did.json", "/orgs/{org}/status/{purpose}/{list}"}
+		open := []string{"/healthz", "/readyz", "/v1/openapi.json", "/v1/docs", "/v1/orgs/{org}/invitations/{did}", "/v1/orgs/{org}/join", "/v1/orgs/{org}/sessions",
+			"/v1/orgs/{org}/policy", "/orgs/{org}/log/checkpoint", "/orgs/{org}/log/tile/{path...}", "/orgs/{org}/did.json", "/orgs/{org}/status/{purpose}/{list}",
+			"/.well-known/authzen-configuration", "/.well-known/authzen-configuration/orgs/{org}"}
 		if r.Open && !slices.Contains(open, r.Path) {
 			t.Errorf("%s is open to everybody", name)
 		}
@@ -101,7 +102,10 @@ func TestNobodyIsLetInWithoutTheToken(t *testing.T) {
 				continue
 			}
 			if r.Spec != "" {
-				continue // its errors are of another form
+				if message := messageOf(t, resp); !strings.Contains(message, "token") {
+					t.Errorf("%s %s answers %q to %q", r.Method, r.Path, message, auth)
+				}
+				continue
 			}
 			if p := problemOf(t, resp); p.Code() != wire.CodeUnauthenticated {
 				t.Errorf("%s %s answers %s to %q; want %s", r.Method, r.Path, p.Code(), auth, wire.CodeUnauthenticated)

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/internal/trace"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 )
@@ -42,6 +43,9 @@ type Options struct {
 	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
 	PublicDocuments bool
 
+	// Stats counts what is done, for [Stats.Handler] too; nil: one of its own.
+	Stats *Stats
+
 	// PrivateLog lets only those read checkpoints and hash tiles who may read the history.
 	PrivateLog bool
 
@@ -52,14 +56,17 @@ type server struct {
 	node  *node.Node
 	opts  Options
 	log   *slog.Logger
+	stats *Stats
 	token [32]byte // SHA-256 of the local operator's
 
 	sessions sessions
 	attempts attempts
 	emails   emails
 	lists    signedLists
+	tokens   tokenCache
 	hubs     hubs
 	streams  StreamLimits
+	done     done
 	opening  chan struct{} // full: as many passwords are being tried as may be at a time
 
 	document, manual func() []byte // what the API is, of no organization; made when first asked for
@@ -76,6 +83,9 @@ func New(n *node.Node, opts Options) http.Handler {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.stats = opts.Stats; s.stats == nil {
+		s.stats = NewStats(n, opts.Version)
 	}
 	methods := map[string]map[string]*Route{}
 	for _, r := range Routes() {
@@ -95,8 +105,16 @@ func New(n *node.Node, opts Options) http.Handler {
 	return s.guard(mux)
 }
 
+// Header fields of every answer, in the form that http.Header keeps them in, so that no request takes memory for them.
+// Nobody changes these slices: Set puts another in their place, and Add cannot append to them where they are.
+var (
+	noStore = []string{"no-store"}
+	noSniff = []string{"nosniff"}
+)
+
 // guard goes around every request: it answers panics, and paths that are not in their one spelling.
 func (s *server) guard(next http.Handler) http.Handler {
+	program := []string{strings.TrimSuffix("permledger/"+s.opts.Version, "/")}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			p := recover()
@@ -106,13 +124,16 @@ func (s *server) guard(next http.Handler) http.Handler {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(p) // an answer that cannot be finished is broken off
 			}
-			s.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "panic", p)
+			s.log.ErrorContext(r.Context(), "a request failed", "method", r.Method, "path", clip(r.URL.Path), "panic", p)
 			s.fail(w, r, problemOf(http.StatusInternalServerError, wire.CodeInternal, "The server failed; its log says why"))
 		}()
 		h := w.Header()
-		h.Set("Server", strings.TrimSuffix("permledger/"+s.opts.Version, "/"))
-		h.Set("Cache-Control", "no-store")
-		h.Set("X-Content-Type-Options", "nosniff")
+		h["Server"], h["Cache-Control"], h["X-Content-Type-Options"] = program, noStore, noSniff
+		if span, ok := trace.Parse(r.Header.Get(trace.Header)); ok {
+			span = span.Next()
+			h.Set(trace.Response, span.String())
+			r = r.WithContext(trace.With(r.Context(), span))
+		}
 		if r.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
@@ -133,21 +154,30 @@ func (s *server) dispatch(routes map[string]*Route) http.Handler {
 	if get := routes[http.MethodGet]; get != nil && (get.Gives == mediaJSON || get.head) {
 		routes[http.MethodHead] = get
 	}
+	stats, serve := map[string]*routeStats{}, map[string]http.HandlerFunc{}
+	for method, route := range routes {
+		stats[method] = s.stats.route(route)
+		serve[method] = s.counted(stats[method], func(w http.ResponseWriter, r *http.Request) {
+			if err := s.serve(route, w, r); err != nil {
+				s.fail(w, r, err)
+			}
+		})
+	}
 	var allowed []string
-	for method := range routes {
+	for method, route := range routes {
+		if route.point != nil {
+			return s.counted(stats[method], s.decisionPoint(route).ServeHTTP)
+		}
 		allowed = append(allowed, method)
 	}
 	slices.Sort(allowed)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		route := routes[r.Method]
-		if route == nil {
+		if routes[r.Method] == nil {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
 			s.fail(w, r, problemOf(http.StatusMethodNotAllowed, wire.CodeMethodNotAllowed, "This takes "+strings.Join(allowed, ", ")+", not "+clip(r.Method)))
 			return
 		}
-		if err := s.serve(route, w, r); err != nil {
-			s.fail(w, r, err)
-		}
+		serve[r.Method](w, r)
 	})
 }
 

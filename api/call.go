@@ -34,6 +34,7 @@ type call struct {
 	wait    string // how strongly what is recorded must stand before it is answered
 
 	entries map[uint64]*chain.Entry // that were read for this answer
+	mine    map[ulid.ULID]bool      // commands of this very request, which do not stand in its own way
 }
 
 // readQuery takes only the parameters that the route knows, each once: a misspelt filter must not widen an answer.
@@ -139,6 +140,11 @@ func (c *call) awaitPosition() error {
 	}
 	ctx, cancel := context.WithTimeout(c.Context(), maxWait)
 	defer cancel()
+	return c.reached(ctx, want)
+}
+
+// reached waits until the ledger has a position.
+func (c *call) reached(ctx context.Context, want uint64) error {
 	for {
 		changed := c.org.Changed()
 		have := c.org.Access.Head().Position

@@ -113,6 +113,7 @@ func checkWith(c *call, w wire.Question) (wire.Check, error) {
 func (c *call) check(q question) (wire.Check, error) {
 	answer := c.org.Access.CheckIn(q.Subject, q.Permission, q.Resource, q.in, q.at)
 	q.Allowed = answer.Allowed
+	c.org.Stats.Decided(answer.Allowed)
 	var err error
 	q.Because, err = c.because(answer.Because)
 	return q.Check, err

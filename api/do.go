@@ -63,12 +63,21 @@ func (c *call) do(in wire.Intent) (wire.Receipt, events.Data, error) {
 	if in.Credential != "" {
 		return wire.Receipt{}, nil, badRequest("credential is not said here: the caller's own key signs")
 	}
+	asked, err := c.once(in)
+	if err != nil {
+		return wire.Receipt{}, nil, err
+	}
+	if r, data, err := c.again(asked); err != nil {
+		return wire.Receipt{}, nil, err
+	} else if r != nil {
+		return *r, data, nil
+	}
 	in.Credential = c.caller.did()
 	texts, err := committed(&in)
 	if err != nil {
 		return wire.Receipt{}, nil, err
 	}
-	p, err := prepare(c, in)
+	p, err := prepareAs(c, in, asked.id)
 	if err != nil {
 		return wire.Receipt{}, nil, err
 	}
@@ -80,22 +89,34 @@ func (c *call) do(in wire.Intent) (wire.Receipt, events.Data, error) {
 		}
 		requests = append(requests, r)
 	}
-	requests[len(requests)-1].Texts = texts
+	last := &requests[len(requests)-1]
+	last.Texts = texts
+	about := last.Command.Data.About()
+	if _, err := c.under(requests, about); err != nil {
+		return wire.Receipt{}, nil, err
+	}
 	// A command that would be refused goes to the ledger nevertheless, which notes it, and judges by the newest state.
 	// A caller that goes away must not leave a part without the rest.
 	outcomes := c.org.Ledger.ExecuteAll(context.WithoutCancel(c.Context()), requests, true)
 	for _, o := range outcomes {
-		if o.Err != nil && !errors.Is(o.Err, ledger.ErrNotTried) {
-			return wire.Receipt{}, nil, o.Err
+		if o.Err == nil || errors.Is(o.Err, ledger.ErrNotTried) {
+			continue
 		}
+		if refusal := (*rules.Refusal)(nil); errors.As(o.Err, &refusal) && refusal.Code == rules.Conflict { // the same request, at the same time
+			if r, data, err := c.again(asked); r != nil {
+				return *r, data, err
+			}
+		}
+		return wire.Receipt{}, nil, c.cameBetween(about, o.Err)
 	}
-	last := outcomes[len(outcomes)-1]
-	if last.Err != nil {
-		return wire.Receipt{}, nil, last.Err
+	done := outcomes[len(outcomes)-1]
+	if done.Err != nil {
+		return wire.Receipt{}, nil, done.Err
 	}
-	r := received(last.Receipt)
+	c.server.done.add(c.org.ID, asked)
+	r := received(done.Receipt)
 	c.stand(c.org, r)
-	return *r, last.Receipt.Event.Data, nil
+	return *r, done.Receipt.Event.Data, nil
 }
 
 // signed gives the request that records a prepared command, signed by the caller.

@@ -41,7 +41,7 @@ func answer[Resp any](f func(*call) (Resp, error)) endpoint {
 			if err != nil {
 				return err
 			}
-			writeJSON(w, mediaJSON, http.StatusOK, resp)
+			c.reply(w, resp)
 			return nil
 		},
 	}

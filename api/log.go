@@ -4,16 +4,11 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/permledger/permledger/api/wire"
-	"github.com/permledger/permledger/events"
-	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/rules"
 )
 
@@ -51,16 +46,12 @@ func (c *call) wireEntry(seq uint64) (wire.Entry, error) {
 // getRecorded finds the entry of a command by the ids that the rules remember: those of imports and derived commands
 // for ever, others while they could still be sent again.
 func getRecorded(c *call) (wire.Entry, error) {
-	id, err := ulid.ParseStrict(c.PathValue("id"))
+	id, err := commandID(c.PathValue("id"))
 	if err != nil {
-		return wire.Entry{}, badRequest("The id of a command is a ULID")
+		return wire.Entry{}, badRequest("The id of a command is a ULID, or a UUID of version 7")
 	}
-	var refusal *rules.Refusal
-	c.org.Fold.Read(func(s *rules.State) {
-		_, err = ledger.Try(s, events.Command{ID: id, Ledger: s.Source(), Data: &events.RoleDeleted{}}, c.now)
-	})
-	if errors.As(err, &refusal) && refusal.Code == rules.Repeated {
-		return c.wireEntry(refusal.At)
+	if at, ok := c.recordedAt(id); ok {
+		return c.wireEntry(at)
 	}
 	return wire.Entry{}, problemOf(http.StatusNotFound, string(rules.NotFound), "No command with this id is known to be recorded")
 }

@@ -273,16 +273,3 @@ func (c *call) openAPI() map[string]any {
 	doc["info"].(object)["title"] = "permledger: " + c.org.ID
 	return doc
 }
-
-// still answers with bytes that seldom change.
-func (c *call) still(w http.ResponseWriter, mediaType string, b []byte) error {
-	tag := etagOf(b)
-	w.Header().Set("ETag", tag)
-	w.Header().Set("Cache-Control", "private, no-cache")
-	if matches(c.Header, tag) {
-		w.WriteHeader(http.StatusNotModified)
-		return nil
-	}
-	writeBytes(w, mediaType, b)
-	return nil
-}

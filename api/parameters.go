@@ -96,14 +96,15 @@ func headerParameters(r *Route) []object {
 	var list []object
 	if r.tagged() {
 		list = append(list, object{"name": "If-None-Match", "in": "header", "schema": object{"type": "string"},
-			"description": "The ETag of the answer that is had already: where nothing but the position changed, the answer is 304."})
+			"description": "The ETag of the answer that the caller has: where nothing but the position changed since, the answer is 304."})
 	}
 	if r.changes {
-		list = append(list,
-			object{"name": "If-Match", "in": "header", "schema": object{"type": "string"},
-				"description": "The ETag, or the position in quotes, of what was read before: where others have changed the same thing since, nothing is recorded, and the answer is 412 with what they did."},
-			object{"name": "Idempotency-Key", "in": "header", "schema": object{"type": "string", "minLength": 26, "maxLength": 36},
-				"description": "A ULID or a UUID of version 7, made for this change: it becomes the command's id. The same key with the same change has the same answer, however often it is sent."})
+		list = append(list, object{"name": "If-Match", "in": "header", "schema": object{"type": "string"},
+			"description": "The ETag of what was read, or the position that the change goes by in quotes: where others have changed the same thing since, nothing is recorded, and the answer is 412 with what they did."})
+	}
+	if r.once {
+		list = append(list, object{"name": "Idempotency-Key", "in": "header", "schema": object{"type": "string", "minLength": 26, "maxLength": 38},
+			"description": "A ULID or a UUID of version 7, made for this change: it becomes the command's id. The same key with the same change has the same answer, however often it is sent."})
 	}
 	if slices.Contains(r.gives(), mediaEvents) {
 		list = append(list, object{"name": "Last-Event-ID", "in": "header", "schema": object{"type": "string"},

@@ -40,6 +40,7 @@ type draft struct {
 	in    wire.Intent
 	state *rules.State
 	tried bool       // for a simulation, which makes nothing
+	named ulid.ULID  // the command's id; zero: a new one
 	parts [][]string // of sets that are too big for one entry
 
 	erases []wire.Erasure // what an erasure names
@@ -136,7 +137,10 @@ func members(in wire.Intent, kind intent) error {
 	return nil
 }
 
-func prepare(c *call, in wire.Intent) (wire.Prepared, error) {
+func prepare(c *call, in wire.Intent) (wire.Prepared, error) { return prepareAs(c, in, ulid.ULID{}) }
+
+// prepareAs is prepare of a command whose id its author chose; zero: it has a new one.
+func prepareAs(c *call, in wire.Intent, named ulid.ULID) (wire.Prepared, error) {
 	kind, ok := intents[in.Kind]
 	if !ok {
 		p := badRequest(fmt.Sprintf("There is no kind of intent %q", clip(in.Kind)))
@@ -154,7 +158,7 @@ func prepare(c *call, in wire.Intent) (wire.Prepared, error) {
 		return wire.Prepared{}, err
 	}
 	var p wire.Prepared
-	d := draft{call: c, in: in}
+	d := draft{call: c, in: in, named: named}
 	c.org.Fold.Read(func(s *rules.State) {
 		d.state = s
 		p, err = d.prepare(kind, reason)
@@ -187,6 +191,9 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 	}
 	cmd := d.command(actor, whole)
 	cmd.Reason = reason
+	if d.named != (ulid.ULID{}) && cmd.Origin.Import == nil { // a log of a chain has an id already
+		cmd.ID = d.named
+	}
 	tried := cmd
 	if kind.divide != nil {
 		cmd.Data = kind.divide(d, whole)

@@ -1,15 +1,15 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events/canon"
+	"github.com/permledger/permledger/internal/trace"
 	"github.com/permledger/permledger/ledger"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/journal"
@@ -54,6 +54,7 @@ var titles = map[string]string{
 	wire.CodeNotAcceptable:    "Not served in that form",
 	wire.CodeTooManyStreams:   "Too many streams",
 	wire.CodeNotDelivered:     "Not delivered",
+	wire.CodeChanged:          "Others changed it meanwhile",
 
 	string(rules.NotPermitted):   "Not permitted",
 	string(rules.Escalation):     "Nobody gives what it does not hold",
@@ -171,8 +172,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		org, _ = s.node.Org(id)
 	}
 	p, known := explain(err, org)
+	s.stats.problem(strings.TrimPrefix(p.Type, wire.ProblemType))
 	if !known {
-		s.log.Error("a request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		s.log.ErrorContext(traced(w, r), "a request failed", "method", r.Method, "path", clip(r.URL.Path), "error", err)
 	}
 	if p.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(p.retryAfter))
@@ -180,15 +182,20 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, mediaProblem, p.Status, p.Problem)
 }
 
-// writeJSON answers with one JSON value. Raw messages in it keep their bytes.
-func writeJSON(w http.ResponseWriter, mediaType string, status int, v any) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic("api: an answer cannot be written: " + err.Error()) // every answer is of a type of package wire
+// traced gives the context of a request with a trace that its caller is told of too, to say when it asks what happened.
+func traced(w http.ResponseWriter, r *http.Request) context.Context {
+	if _, ok := trace.From(r.Context()); ok {
+		return r.Context()
 	}
+	span := trace.New()
+	w.Header().Set(trace.Response, span.String())
+	return trace.With(r.Context(), span)
+}
+
+// writeJSON answers with one JSON value.
+func writeJSON(w http.ResponseWriter, mediaType string, status int, v any) {
 	w.Header().Set("Content-Type", mediaType)
+	b := encoded(v)
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // a caller that has gone is nobody to tell
+	_, _ = w.Write(b) // a caller that has gone is nobody to tell
 }

@@ -103,6 +103,7 @@ func (c *call) decided(q question) (wire.Check, error) {
 	if err != nil {
 		return answer, noProof(err)
 	}
+	c.org.Stats.Decided(answer.Allowed)
 	if yes != answer.Allowed {
 		return answer, errors.New("the decision and the check are not of one mind")
 	}

@@ -33,13 +33,16 @@ type Route struct {
 	head    bool               // it answers HEAD too, as answers in JSON do
 	anyOrg  bool               // also for an organization that is not there, of which the answer says nothing
 	public  bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
-	changes bool               // it makes a command, under conditions: it takes If-Match and Idempotency-Key
+	point   func(*point) error // answers at a decision point, which serves itself
+	changes bool               // it records changes under a condition: it takes If-Match
+	once    bool               // it makes a command: it takes Idempotency-Key
+	plain   bool               // its answers have no tag: they are small, and asked for very often
 	endpoint
 }
 
 // tagged says whether the answers of a route have a tag, by which a caller asks whether they changed.
 func (r *Route) tagged() bool {
-	return r.Method == http.MethodGet && r.Gives == mediaJSON && r.Spec == "" && strings.HasPrefix(r.Path, "/v1/orgs/{org}")
+	return r.Method == http.MethodGet && r.Gives == mediaJSON && r.Spec == "" && strings.HasPrefix(r.Path, "/v1/orgs/{org}") && !r.plain
 }
 
 // Reasons for routes without an action.
@@ -92,6 +95,7 @@ func Routes() []Route {
 	return slices.Concat(describingRoutes(), []Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
 			Summary: "Whether every ledger takes commands"},
+		operatingRoutes()[0], operatingRoutes()[1],
 
 		{Method: get, Path: "/v1/orgs", Why: whyNode, endpoint: answer(listOrganizations),
 			Summary: "The organizations of the node"},
@@ -106,14 +110,14 @@ func Routes() []Route {
 
 		{Method: post, Path: org + "/prepare", Why: whyDraft, Query: atLeast, endpoint: handle(prepare),
 			Summary: "The command of a change, to be signed, and what it would do"},
-		{Method: post, Path: org + "/commands", Why: whySigned, Query: []string{"stop", "wait"},
+		{Method: post, Path: org + "/commands", changes: true, Why: whySigned, Query: []string{"stop", "wait"},
 			endpoint: lines[wire.Outcome](recordCommands).taking(reflect.TypeFor[wire.Submission]()),
 			Summary:  "Record signed commands, one a line; each line is answered in turn"},
-		{Method: post, Path: org + "/do", changes: true, Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(do),
+		{Method: post, Path: org + "/do", changes: true, once: true, Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(do),
 			Summary: "Record a change in the caller's name, signed with its API key or in its session; private texts in words"},
-		{Method: put, Path: org + "/subjects/{key}/permissions", changes: true, Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putPermissions),
+		{Method: put, Path: org + "/subjects/{key}/permissions", changes: true, once: true, Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putPermissions),
 			Summary: "Replace all that a subject was given without a role"},
-		{Method: put, Path: org + "/subjects/{key}/roles", changes: true, Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putRoles),
+		{Method: put, Path: org + "/subjects/{key}/roles", changes: true, once: true, Why: whyDo, Query: []string{"at_least", "wait"}, endpoint: handle(putRoles),
 			Summary: "Replace all roles of a subject"},
 		{Method: get, Path: org + "/operations", Why: whyDescribes, endpoint: answer(operations),
 			Summary: "What the API can do, and which permission each operation takes"},
@@ -151,9 +155,9 @@ func Routes() []Route {
 		{Method: get, Path: org + "/permissions", Action: rules.ActionPermissionsRead, Query: reads("subject"), endpoint: answer(listPermissions),
 			Summary: "What can be given"},
 
-		{Method: get, Path: org + "/check", Action: roles, own: ofCallerQuery("subject"), Query: append(slices.Clone(question), "proof"), endpoint: answer(check),
+		{Method: get, Path: org + "/check", Action: roles, plain: true, own: ofCallerQuery("subject"), Query: append(slices.Clone(question), "proof"), endpoint: answer(check),
 			Summary: "Whether a subject may do something; with proof=true, which takes history.read, also as a signed decision"},
-		{Method: get, Path: org + "/explain", Action: roles, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
+		{Method: get, Path: org + "/explain", Action: roles, plain: true, own: ofCallerQuery("subject"), Query: question, endpoint: answer(explainCheck),
 			Summary: "Whether a subject may do something, and what is missing"},
 		{Method: post, Path: org + "/check", Action: roles, own: always, Query: reads("proof"), endpoint: handle(checkWith),
 			Summary: "Whether a subject may do something, with what conditions compare; with record the answer is noted in the activity stream; with proof=true, which takes history.read, also as a signed decision"},
@@ -252,5 +256,5 @@ func Routes() []Route {
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
 		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
-	}, changesRoutes(), webhookRoutes())
+	}, authzenRoutes(), changesRoutes(), webhookRoutes())
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -88,8 +89,9 @@ func recordCommands(c *call, w http.ResponseWriter) error {
 	if err := c.mediaType(mediaLines); err != nil {
 		return err
 	}
-	stop, err := readStop(c.query.Get("stop"))
-	if err != nil {
+	stop, err1 := readStop(c.query.Get("stop"))
+	_, _, err2 := c.ifMatch()
+	if err := cmp.Or(err1, err2); err != nil {
 		return err
 	}
 	out := newLineWriter(w, mediaLines)
@@ -226,7 +228,15 @@ func (b *batch) record() []wire.Outcome {
 			b.stopped = b.stop != never
 			continue
 		}
-		for _, o := range b.call.org.Ledger.ExecuteAll(b.call.Context(), together(rest), b.stop != never) {
+		requests := together(rest)
+		if n, err := b.call.under(requests, ""); err != nil && n == 0 {
+			outcomes = append(outcomes, b.problem(err))
+			b.stopped = b.stop != never
+			continue
+		} else if err != nil {
+			requests = requests[:n] // those before it are tried first
+		}
+		for i, o := range b.call.org.Ledger.ExecuteAll(b.call.Context(), requests, b.stop != never) {
 			if errors.Is(o.Err, ledger.ErrNotTried) && !b.stopped {
 				break // the ledger stops at no-change, too: what follows it is sent again
 			}
@@ -234,8 +244,9 @@ func (b *batch) record() []wire.Outcome {
 				outcomes = append(outcomes, wire.Outcome{Recorded: received(o.Receipt)})
 				continue
 			}
-			outcomes = append(outcomes, b.problem(o.Err))
-			b.stopped = b.stopped || b.stops(o.Err)
+			err := b.call.cameBetween(requests[i].Command.Data.About(), o.Err)
+			outcomes = append(outcomes, b.problem(err))
+			b.stopped = b.stopped || b.stops(err)
 		}
 	}
 	return outcomes

@@ -8,6 +8,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/projections/access"
 )
@@ -125,7 +126,10 @@ func listKeys(c *call) (wire.List[wire.Key], error) {
 		one := wire.Key{DID: k.DID, Purpose: k.Purpose, Revoked: k.Revoked, Since: k.Since, Current: current[k.DID], Beside: k.Beside, Reported: reported[k.DID]}
 		if k.Subject != (ulid.ULID{}) {
 			one.Subject = keyOf(c.org, k.Subject)
-			if err := c.apiKey(&one, k.Subject); err != nil {
+			if k.Purpose != events.PurposeReader {
+				err = c.apiKey(&one, k.Subject)
+			}
+			if err != nil {
 				return list, err
 			}
 		}

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/internal/trace"
 )
 
 // Client speaks to one server. Its methods are safe for concurrent use.
@@ -189,6 +190,7 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
+	trace.Set(ctx, req.Header)
 	resp, err := c.do(req)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ const (
 	PurposeCredential = "credential" // a subject signs its commands with it
 	PurposeInvitation = "invitation" // signs that whoever was invited joins, once
 	PurposeAttestor   = "attestor"   // a subject signs with it what it saw on a chain, and nothing else
+	PurposeReader     = "reader"     // a subject proves with it over NATS that it may read; it signs nothing of the ledger
 )
 
 // KeyRegistered makes a key known: a further event key, or a credential of a subject.
@@ -23,7 +24,7 @@ type KeyRegistered struct {
 	none
 	Key     string // did:key
 	Purpose string
-	Subject ulid.ULID // whose credential it is; zero for other purposes
+	Subject ulid.ULID // whose credential it is, or whose key for another purpose; zero for keys of the ledger
 }
 
 func (*KeyRegistered) Type() Type      { return "key.registered" }

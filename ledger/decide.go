@@ -222,6 +222,12 @@ func (l *Ledger) draft(g *group, r *Request) (d draft, old *Receipt, err error) 
 			receipt, err := l.repeated(r.Command, refusal.At)
 			return draft{}, &receipt, err
 		}
+		if changed := l.holds(r.If); changed != nil { // which is why, as where the role is gone
+			return draft{}, nil, changed
+		}
+		return draft{}, nil, err
+	}
+	if err := l.holds(r.If); err != nil {
 		return draft{}, nil, err
 	}
 	if v := e.Version; v != 0 && v != l.state.Newest(e.Data.Type()) {

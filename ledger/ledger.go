@@ -62,6 +62,9 @@ type Config struct {
 	Snapshots *Snapshots
 	// Refused is told of refused commands of callers who proved who they are. It must not wait.
 	Refused func(events.Command, *rules.Refusal)
+	// Wrote is told of each group of entries that was written: how many there were, and how long the journal and the stream
+	// took. It must not wait. Nil: nobody is.
+	Wrote func(entries int, journal, stream time.Duration)
 	// Room says why nothing more should be written now, as where the disk is nearly full. It is asked before each group, and
 	// what was asked waits ([ErrWait]). Nil: there is room.
 	Room   func() error
@@ -81,6 +84,7 @@ type Request struct {
 	Command  events.Command
 	Evidence *chain.Evidence
 	Texts    []private.Text // what the commitments in the command are of
+	If       *Condition     // nil: it is recorded whatever else was
 }
 
 // A Receipt says where a command is recorded.

@@ -33,6 +33,7 @@ func (l *Ledger) settle(a attempt) error {
 		l.undo(a)
 		return err
 	}
+	begun := time.Now()
 	err := l.publish(a.next-1, a.group)
 	if stale := (*stream.StaleError)(nil); errors.As(err, &stale) {
 		l.undo(a)
@@ -43,7 +44,12 @@ func (l *Ledger) settle(a attempt) error {
 		return err
 	}
 	l.state.Commit()
-	return l.written(a.group.entries, a.group.raw, a.group.head)
+	ordered := time.Now()
+	err = l.written(a.group.entries, a.group.raw, a.group.head)
+	if err == nil && l.c.Wrote != nil {
+		l.c.Wrote(len(a.group.entries), time.Since(ordered), ordered.Sub(begun))
+	}
+	return err
 }
 
 // written makes entries that the quorum has ordered durable here, and shows them.

@@ -60,10 +60,12 @@ func (l *Ledger) write(g *group) error {
 	if err := l.c.Private.Put(texts); err != nil {
 		return fmt.Errorf("%w: %w", ErrStopped, l.fail(err))
 	}
+	begun := time.Now()
 	first, err := l.c.Journal.Append(g.raw)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnknown, l.fail(err))
 	}
+	synced := time.Now()
 	msgs := make([]stream.Msg, len(g.entries))
 	for i, en := range g.entries {
 		msgs[i] = stream.Msg{Subject: en.Subject(), Data: g.raw[i]}
@@ -72,6 +74,9 @@ func (l *Ledger) write(g *group) error {
 	defer cancel()
 	if err := l.c.Log.Append(ctx, first-1, msgs); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnknown, l.fail(err))
+	}
+	if l.c.Wrote != nil {
+		l.c.Wrote(len(g.entries), synced.Sub(begun), time.Since(synced))
 	}
 	l.mu.Lock()
 	for _, en := range g.entries {

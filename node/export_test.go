@@ -13,6 +13,9 @@ func (o *Options) CheckEvery(d time.Duration) { o.checkEvery = d }
 // NoteEvery makes a node look more often whether the operator's ledger is to record checkpoints.
 func (o *Options) NoteEvery(d time.Duration) { o.noteEvery = d }
 
+// BeatEvery says how often the newest checkpoint is announced again.
+func (o *Options) BeatEvery(d time.Duration) { o.beatEvery = d }
+
 // SnapshotEvery makes a node's ledgers take a snapshot of so many entries.
 func (o *Options) SnapshotEvery(entries uint64) { o.snapshotEvery = entries }
 

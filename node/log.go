@@ -29,13 +29,9 @@ func (n *Node) newLog(o *Org) (*tlog.Log, error) {
 		Signers: func(size uint64) ([]crypto.Signer, error) { return n.CheckpointSigners(o, size) },
 		Halt:    func(err error) { o.Ledger.Halt(err) },
 		Urge:    func() { o.Ledger.HeadNow() },
-		Publish: func(note []byte) {
-			if err := n.conn.Announce(o.ID, note); err != nil {
-				n.log.Debug("a checkpoint is not announced on NATS", "organization", o.ID, "error", err)
-			}
-		},
-		Mended: func(what, kept string) { n.note(o.ID, Mended{What: what, Kept: kept}) },
-		Joined: n.cluster != nil, Now: n.opts.Now, Logger: n.log,
+		Publish: func(note []byte) { n.showCheckpoint(o, note) },
+		Mended:  func(what, kept string) { n.note(o.ID, Mended{What: what, Kept: kept}) },
+		Joined:  n.cluster != nil, Now: n.opts.Now, Logger: n.log,
 	}), nil
 }
 

@@ -6,6 +6,7 @@
 //	DIR/node/witnesses.policy   who is asked to cosign checkpoints
 //	DIR/node/<org>/         the private keys the node signs with in that organization and no other, one file for each
 //	DIR/store/              nats-server's own: the streams
+//	DIR/readers/            another nats-server's: copies of streams for outside clients; nothing is lost with it
 //	DIR/orgs/<org>/         journal/, head, genesis, private, snapshot; log/, tiles and checkpoints; mended.jsonl; guard/ while a start is under way; *-aside-*
 //	DIR/orgs/_<org>-...     what an opening left that failed; no organization
 //	DIR/run/                what a running server says of itself: server.json, token
@@ -25,6 +26,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,6 +37,7 @@ import (
 	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/stream"
+	"github.com/permledger/permledger/readers"
 	"github.com/permledger/permledger/webhook"
 )
 
@@ -85,6 +88,7 @@ type Options struct {
 	signerWait    time.Duration // for one answer; 0: as long as it waits by itself
 	checkEvery    time.Duration // 0: checkEvery
 	noteEvery     time.Duration // 0: noteEvery
+	beatEvery     time.Duration // 0: heartbeatEvery
 	snapshotEvery uint64        // entries; 0: as many as a ledger takes by itself
 }
 
@@ -104,6 +108,8 @@ type Node struct {
 
 	repaired map[string][]Mended // by [Repair], before the ledgers are opened
 	told     func(Mended)        // of each mending; nil: nobody is
+
+	readers atomic.Pointer[readers.Server] // nil: nobody reads over NATS
 
 	watching sync.WaitGroup
 	unwatch  context.CancelFunc // nil: nobody watches
@@ -191,6 +197,9 @@ func newNode(dir string, opts Options) *Node {
 	}
 	if n.opts.checkEvery == 0 {
 		n.opts.checkEvery = checkEvery
+	}
+	if n.opts.beatEvery == 0 {
+		n.opts.beatEvery = heartbeatEvery
 	}
 	if n.opts.noteEvery == 0 {
 		n.opts.noteEvery = noteEvery
@@ -337,6 +346,9 @@ func (n *Node) Org(id string) (*Org, error) {
 // Close closes the ledgers, stops the server and gives the directory back.
 func (n *Node) Close() error {
 	var errs []error
+	if s := n.readers.Load(); s != nil {
+		errs = append(errs, s.Close())
+	}
 	n.cluster.end()
 	if n.unwatch != nil {
 		n.unwatch()

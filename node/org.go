@@ -44,6 +44,7 @@ type Org struct {
 	Log       *tlog.Log // tiles and checkpoints
 	Webhooks  *webhook.Set
 	Followers atomic.Int64 // how many streams are open to who follows it
+	Stats     *Stats
 
 	journal *journal.Journal
 	keys    *keys
@@ -102,7 +103,7 @@ func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal) (*
 	o := &Org{
 		ID: name, Journal: j.Reader, journal: j,
 		Access: access.New(), History: history.New(), Documents: documents.New(), Topic: topic.New(),
-		news: newNews(), changesWanted: make(chan struct{}),
+		news: newNews(), changesWanted: make(chan struct{}), Stats: newStats(),
 	}
 	o.Fold = projections.NewFold(o.Access, o.History, o.Documents, o.Topic)
 	var err error
@@ -153,7 +154,11 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 				return projections.NewFold(access.New(), history.New(), documents.New(), topic.New())
 			},
 		},
-		Refused: func(c events.Command, r *rules.Refusal) { o.Activity.refused(n.opts.Now(), c, r) },
+		Refused: func(c events.Command, r *rules.Refusal) {
+			o.Stats.refused(r.Code)
+			o.Activity.refused(n.opts.Now(), c, r)
+		},
+		Wrote: o.Stats.wrote,
 	})
 	if err != nil {
 		return err
@@ -179,6 +184,7 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	}
 	o.feeds.Go(func() { publishChanges(feeds, n.conn, o, n.log) })
 	o.feeds.Go(func() { n.tendCheckpointKey(feeds, o) })
+	o.feeds.Go(func() { n.beat(feeds, o) })
 	n.askWitnesses(o)
 	if n.cluster != nil {
 		o.feeds.Go(func() { o.texts.run(feeds) })

@@ -47,6 +47,9 @@ func (n *Node) room() error {
 	return err
 }
 
+// Free gives how many bytes are free on the file system of the directory.
+func (n *Node) Free() (uint64, error) { return freeSpace(n.dir) }
+
 // size says a number of bytes for people.
 func size(bytes uint64) string {
 	switch {

@@ -28,6 +28,7 @@ const (
 	CodeInternal         = "internal"        // 500
 	CodeNoStatusList     = "no-status-list"  // 404: there is no such status list at that time
 	CodeNotAcceptable    = "not-acceptable"  // 406
+	CodeChanged          = "changed-since"   // 412: others changed the same thing since the position that If-Match names; nothing was recorded
 )
 
 // Code gives the last part of the problem's type, by which programs tell problems apart.
@@ -56,6 +57,17 @@ const (
 	HealthOK      = "ok"
 	HealthWaiting = "waiting" // a ledger takes no command now, and may again without a start
 	HealthStopped = "stopped"
+)
+
+// Ready says whether requests should be sent to a server.
+type Ready struct {
+	Status string `json:"status"` // ready, draining or stopped
+}
+
+// Values of Ready.Status beside [HealthStopped], which says that no ledger writes any more.
+const (
+	IsReady          = "ready"
+	NotReadyDraining = "draining"
 )
 
 // OrganizationHealth says how far one ledger is, and whether it takes commands.

@@ -30,6 +30,8 @@ type Problem struct {
 	Nearest    []string `json:"nearest,omitempty"`
 	Holders    []string `json:"holders,omitempty"` // keys of subjects
 	At         uint64   `json:"at,omitempty"`      // the position the problem speaks of
+	Pointer    string   `json:"pointer,omitempty"` // JSON Pointer (RFC 6901) to what is wrong in the body
+	Changes    []Item   `json:"changes,omitempty"` // of changed-since: what others did meanwhile, the newest first
 }
 
 // Organization is one organization of a node.
@@ -102,8 +104,8 @@ type Subject struct {
 // Key is a key of the ledger, or what a subject signs with.
 type Key struct {
 	DID     string `json:"did"`               // did:key
-	Purpose string `json:"purpose"`           // event, document, checkpoint, root, operator or credential
-	Subject string `json:"subject,omitempty"` // key of the subject whose credential it is
+	Purpose string `json:"purpose"`           // event, document, checkpoint, root, operator, credential, attestor or reader
+	Subject string `json:"subject,omitempty"` // key of the subject whose it is
 	Revoked uint64 `json:"revoked,omitempty"` // position from which it signs nothing more; absent: it may
 
 	Since    uint64 `json:"since"`              // position of the entry that made it known
@@ -262,6 +264,8 @@ type Server struct {
 	URL   string `json:"url"`
 	Token string `json:"token"` // path of the file that holds the token
 	PID   int    `json:"pid"`
+	// Metrics is the URL of /metrics on a listener of its own; empty: there is none.
+	Metrics string `json:"metrics,omitempty"`
 	// Certificate is the path of the server's certificate in PEM, where the URL is one of https: clients on the machine compare it.
 	Certificate string `json:"certificate,omitempty"`
 	// Throwaway says that the ledger is gone when the server ends: clients keep nothing of it.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 )
 
@@ -26,53 +25,44 @@ func Request(method, addr, target string, body []byte, lines ...string) []byte {
 // errForm is for what is no answer that a reader can follow.
 var errForm = errors.New("the answer is not HTTP/1.1 with a length")
 
-// reader reads answers from a connection, one after the other. What it gives is good until the next one.
-type reader struct {
-	from io.Reader
-	buf  []byte // what has come
-	used int    // of it
-	body []byte // of a chunked answer
-}
-
-// response reads an answer: its body has a Content-Length or comes in chunks.
-func (r *reader) response() (status int, body []byte, err error) {
-	r.buf = append(r.buf[:0], r.buf[r.used:]...)
-	r.used = 0
-	line, err := r.line()
-	if err != nil {
-		return 0, nil, err
+// parse reads an answer, whose body has a Content-Length or comes in chunks, and says how many bytes it has; none while it
+// has not come whole. Chunks are put together in room.
+func parse(b, room []byte) (status int, body []byte, used int, err error) {
+	head, rest, ok := bytes.Cut(b, []byte("\r\n\r\n"))
+	if !ok {
+		return 0, nil, 0, nil
 	}
+	line, fields, _ := bytes.Cut(head, []byte("\r\n"))
 	if len(line) < 12 || string(line[:9]) != "HTTP/1.1 " {
-		return 0, nil, fmt.Errorf("%w: %.40q", errForm, line)
+		return 0, nil, 0, fmt.Errorf("%w: %.40q", errForm, line)
 	}
 	if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-		return 0, nil, fmt.Errorf("%w: %.40q", errForm, line)
+		return 0, nil, 0, fmt.Errorf("%w: %.40q", errForm, line)
 	}
 	length, chunked := -1, false
-	for {
-		if line, err = r.line(); err != nil {
-			return 0, nil, err
-		}
-		if len(line) == 0 {
-			break
-		}
+	for len(fields) > 0 {
+		line, fields, _ = bytes.Cut(fields, []byte("\r\n"))
 		if v, ok := field(line, "content-length"); ok {
-			if length, err = strconv.Atoi(string(v)); err != nil {
-				return 0, nil, fmt.Errorf("%w: %.40q", errForm, line)
+			if length, err = strconv.Atoi(string(v)); err != nil || length < 0 {
+				return 0, nil, 0, fmt.Errorf("%w: %.40q", errForm, line)
 			}
 		} else if v, ok := field(line, "transfer-encoding"); ok {
 			chunked = string(v) == "chunked"
 		}
 	}
+	begin := len(b) - len(rest)
 	switch {
 	case chunked:
-		body, err = r.chunks()
-	case length >= 0:
-		body, err = r.take(length)
-	default:
+		body, used, err = chunks(rest, room)
+	case length < 0:
 		err = errForm
+	case length <= len(rest):
+		return status, rest[:length], begin + length, nil
 	}
-	return status, body, err
+	if err != nil || used == 0 {
+		return 0, nil, 0, err
+	}
+	return status, body, begin + used, nil
 }
 
 // field gives the value of a header line, where it is of the field whose name is given in small letters.
@@ -83,67 +73,26 @@ func field(line []byte, name string) ([]byte, bool) {
 	return bytes.TrimSpace(line[len(name)+1:]), true
 }
 
-// line gives the next line without its end.
-func (r *reader) line() ([]byte, error) {
-	for looked := r.used; ; {
-		if i := bytes.IndexByte(r.buf[looked:], '\n'); i >= 0 {
-			line := r.buf[r.used : looked+i]
-			r.used = looked + i + 1
-			return bytes.TrimSuffix(line, []byte{'\r'}), nil
-		}
-		looked = len(r.buf)
-		if err := r.more(); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// take gives the next n bytes.
-func (r *reader) take(n int) ([]byte, error) {
-	for len(r.buf)-r.used < n {
-		if err := r.more(); err != nil {
-			return nil, err
-		}
-	}
-	r.used += n
-	return r.buf[r.used-n : r.used], nil
-}
-
-func (r *reader) chunks() ([]byte, error) {
-	for r.body = r.body[:0]; ; {
-		line, err := r.line()
-		if err != nil {
-			return nil, err
+// chunks puts a body in chunks together behind room, and says how many bytes it took; none while some are missing.
+func chunks(b, room []byte) (body []byte, used int, err error) {
+	for rest := b; ; {
+		line, after, ok := bytes.Cut(rest, []byte("\r\n"))
+		if !ok {
+			return nil, 0, nil
 		}
 		n, err := strconv.ParseUint(string(line), 16, 31)
 		if err != nil {
-			return nil, fmt.Errorf("%w: %.40q", errForm, line)
+			return nil, 0, fmt.Errorf("%w: %.40q", errForm, line)
 		}
-		chunk, err := r.take(int(n))
-		if err != nil {
-			return nil, err
+		if uint64(len(after)) < n+2 {
+			return nil, 0, nil
 		}
-		r.body = append(r.body, chunk...)
-		if line, err := r.line(); err != nil || len(line) > 0 {
-			return nil, errors.Join(errForm, err)
+		if string(after[n:n+2]) != "\r\n" {
+			return nil, 0, errForm
 		}
+		room, rest = append(room, after[:n]...), after[n+2:]
 		if n == 0 {
-			return r.body, nil
+			return room, len(b) - len(rest), nil
 		}
 	}
-}
-
-func (r *reader) more() error {
-	if len(r.buf) == cap(r.buf) {
-		r.buf = append(r.buf, make([]byte, 4096)...)[:len(r.buf)]
-	}
-	n, err := r.from.Read(r.buf[len(r.buf):cap(r.buf)])
-	r.buf = r.buf[:len(r.buf)+n]
-	if n > 0 {
-		return nil
-	}
-	if err == nil || errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return err
 }

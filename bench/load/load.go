@@ -1,8 +1,9 @@
 // Package load asks a server over HTTP/1.1 as fast as it answers, looks at every answer, and says how long they took.
 //
 // It is a closed loop: each client has one kept-alive connection and sends its next request when it has the answer to the
-// last. Requests are bytes made beforehand and answers are read without allocating, because the generator shares the machine
-// with what it measures.
+// last. The generator shares the machine with what it measures, so it takes as little of it as it can: one thread waits for
+// all connections, requests are bytes made beforehand, and answers are read without allocating. It asks the scheduler for short
+// turns, where that can be asked for, so that an answer is timed when it has come and not when the generator is let on.
 package load
 
 import (
@@ -10,18 +11,18 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
-	"sync"
+	"runtime"
+	"slices"
 	"time"
 )
 
 // A Target is a server and what it is asked.
 type Target struct {
-	Addr     string   // host:port
+	Addr     string   // IPv4 address and port
 	Requests [][]byte // whole requests, see [Request]
 
 	// Wrong says how many of the decisions in the answer to request i are not what the oracle says; an error that the answer
-	// is none. It is called by several goroutines at once.
+	// is none.
 	Wrong func(i, status int, body []byte) (int, error)
 }
 
@@ -38,135 +39,91 @@ type Result struct {
 // Rate is requests a second.
 func (r *Result) Rate() float64 { return float64(r.Requests) / r.Took.Seconds() }
 
+// patience is how long an answer may take before the request has failed.
+const patience = 20 * time.Second
+
+// run is one under way.
+type run struct {
+	Result
+	target     Target
+	begin, end time.Time // of the measured time
+	clients    []*client
+	waiter     *waiter
+}
+
 // Run asks with so many clients: at first without measuring, then measured, each client from another place in the list.
-// around is called where the measured time begins and where it ends. A run in which nothing can be reached is an error.
+// around is called where the measured time begins and where it ends. That nothing can be reached at first is an error.
 func Run(ctx context.Context, t Target, clients int, warmUp, measured time.Duration, around func()) (Result, error) {
 	if len(t.Requests) == 0 {
 		return Result{}, errors.New("load: there is nothing to ask")
 	}
-	all := make([]*client, clients)
-	for i := range all {
-		c, err := dial(ctx, t.Addr)
-		if err != nil {
+	w, err := newWaiter()
+	if err != nil {
+		return Result{}, fmt.Errorf("load: %w", err)
+	}
+	defer w.close()
+	r := run{target: t, Result: Result{Took: measured}, waiter: w}
+	for i := range clients {
+		c := &client{number: i, fd: -1, next: rand.New(rand.NewPCG(uint64(i), uint64(clients))).IntN(len(t.Requests))}
+		if err := c.dial(&r); err != nil {
 			return Result{}, fmt.Errorf("load: %w", err)
 		}
 		defer c.close()
-		all[i] = c
+		r.clients = append(r.clients, c)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	begin := time.Now().Add(warmUp)
-	end := begin.Add(measured)
-	stop := context.AfterFunc(ctx, func() {
-		for _, c := range all {
-			_ = c.conn.SetDeadline(time.Unix(1, 0)) // wakes whoever waits for an answer
-		}
-	})
-	defer stop()
-	var wg sync.WaitGroup
-	for i, c := range all {
-		wg.Go(func() {
-			c.ask(ctx, t, rand.New(rand.NewPCG(uint64(i), uint64(clients))).IntN(len(t.Requests)), begin, end)
-		})
-	}
-	for _, at := range []time.Time{begin, end} {
+	r.begin = time.Now().Add(warmUp)
+	r.end = r.begin.Add(measured)
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // the thread ends with the goroutine: its short turns are nobody else's
+		shortTurns()
+		done <- r.loop(ctx)
+	}()
+	for _, at := range []time.Time{r.begin, r.end} {
 		select {
 		case <-time.After(time.Until(at)):
 			around()
 		case <-ctx.Done():
 		}
 	}
-	wg.Wait()
-	r := Result{Took: measured}
-	for _, c := range all {
-		r.Requests += c.requests
-		r.Wrong += c.wrong
-		r.Failed += c.failed
-		r.Times.add(&c.times)
-		if r.Err == nil {
-			r.Err = c.err
+	return r.Result, errors.Join(<-done, context.Cause(ctx))
+}
+
+// loop lets all clients ask until the time is over and the last answers are there.
+func (r *run) loop(ctx context.Context) error {
+	for _, c := range r.clients {
+		c.send(r)
+	}
+	for ctx.Err() == nil && slices.ContainsFunc(r.clients, func(c *client) bool { return c.fd >= 0 }) {
+		if time.Since(r.end) > patience {
+			r.fail(errors.New("an answer did not come"))
+			return nil
+		}
+		if err := r.waiter.wait(func(i int) { r.clients[i].ready(r) }); err != nil {
+			return err
 		}
 	}
-	return r, context.Cause(ctx)
+	return nil
 }
 
-// client is one connection, and what came of it.
-type client struct {
-	conn   net.Conn
-	reader reader
-	addr   string
-
-	requests, wrong, failed uint64
-	err                     error
-	times                   Times
+func (r *run) fail(err error) {
+	r.Failed++
+	if r.Err == nil {
+		r.Err = err
+	}
 }
 
-func dial(ctx context.Context, addr string) (*client, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+// answered takes in the answer to a request that was sent at a time.
+func (r *run) answered(i int, sent time.Time, status int, body []byte) error {
+	now := time.Now()
+	wrong, err := r.target.Wrong(i, status, body)
 	if err != nil {
-		return nil, err
-	}
-	return &client{conn: conn, addr: addr, reader: reader{from: conn}}, nil
-}
-
-func (c *client) close() { _ = c.conn.Close() }
-
-// patience is how long an answer may take before the request has failed.
-const patience = 20 * time.Second
-
-func (c *client) ask(ctx context.Context, t Target, next int, begin, end time.Time) {
-	_ = c.conn.SetDeadline(end.Add(patience))
-	for sent := time.Now(); sent.Before(end) && ctx.Err() == nil; next = (next + 1) % len(t.Requests) {
-		status, body, err := c.once(t.Requests[next])
-		answered := time.Now()
-		var wrong int
-		if err == nil {
-			wrong, err = t.Wrong(next, status, body)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			c.fail(err)
-			if c.again(ctx, end) != nil {
-				return
-			}
-		default:
-			c.wrong += uint64(wrong)
-			if !sent.Before(begin) && answered.Before(end) {
-				c.requests++
-				c.times.note(answered.Sub(sent))
-			}
-		}
-		sent = answered
-		if err != nil {
-			sent = time.Now()
-		}
-	}
-}
-
-func (c *client) fail(err error) {
-	c.failed++
-	if c.err == nil {
-		c.err = err
-	}
-}
-
-// again makes the connection anew, because nobody knows where its next answer begins.
-func (c *client) again(ctx context.Context, end time.Time) error {
-	c.close()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", c.addr)
-	if err != nil {
-		c.fail(err)
 		return err
 	}
-	c.conn, c.reader = conn, reader{from: conn}
-	return conn.SetDeadline(end.Add(patience))
-}
-
-func (c *client) once(request []byte) (status int, body []byte, err error) {
-	if _, err := c.conn.Write(request); err != nil {
-		return 0, nil, err
+	r.Wrong += uint64(wrong)
+	if !sent.Before(r.begin) && now.Before(r.end) {
+		r.Requests++
+		r.Times.note(now.Sub(sent))
 	}
-	return c.reader.response()
+	return nil
 }

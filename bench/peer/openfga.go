@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"github.com/permledger/permledger/bench/load"
+	"github.com/permledger/permledger/bench/world"
 )
 
 const openfgaVersion = "v1.22.1"
@@ -95,19 +97,42 @@ func startOpenFGA(ctx context.Context, e *Env) (*Server, error) {
 		}
 		tuples = tuples[n:]
 	}
-	t := load.Target{Addr: addr, Wrong: load.Expect("allowed", "true", "false", single(e.World))}
-	for _, c := range e.World.Checks {
-		body, err := json.Marshal(map[string]any{
-			"authorization_model_id": model.ID,
-			"tuple_key":              tuple{User: "user:" + c.User, Relation: "allowed", Object: "permission:" + c.Permission},
-			"context":                map[string]string{"resource": c.Resource},
-		})
-		if err != nil {
-			return nil, err
-		}
-		t.Requests = append(t.Requests, load.Request("POST", addr, base+"/check", body))
+	return &Server{Process: p, Rows: rowsOfOpenFGA(e.World, addr, base, model.ID)}, nil
+}
+
+// openfgaBatch is how many checks a batch may have by default.
+const openfgaBatch = 50
+
+func rowsOfOpenFGA(w *world.World, addr, base, model string) []Row {
+	type check struct {
+		Model       string            `json:"authorization_model_id,omitempty"`
+		Tuple       tuple             `json:"tuple_key"`
+		Context     map[string]string `json:"context"`
+		Correlation string            `json:"correlation_id,omitempty"`
 	}
-	return &Server{Process: p, Rows: []Row{{Name: "OpenFGA " + openfgaVersion + ", HTTP", Asks: 1, Target: t}}}, nil
+	one := load.Target{Addr: addr, Wrong: load.Expect("allowed", "true", "false", single(w))}
+	many := load.Target{Addr: addr}
+	var want [][]bool
+	for checks := range slices.Chunk(w.Checks, openfgaBatch) {
+		var right []bool
+		all := struct {
+			Model  string  `json:"authorization_model_id"`
+			Checks []check `json:"checks"`
+		}{Model: model}
+		for i, c := range checks {
+			question := check{Model: model, Tuple: tuple{User: "user:" + c.User, Relation: "allowed", Object: "permission:" + c.Permission}, Context: map[string]string{"resource": c.Resource}}
+			one.Requests = append(one.Requests, load.Request("POST", addr, base+"/check", encoded(question)))
+			question.Model, question.Correlation = "", fmt.Sprintf("%02d", i) // in the order of which the answers come
+			all.Checks, right = append(all.Checks, question), append(right, c.Allowed)
+		}
+		many.Requests, want = append(many.Requests, load.Request("POST", addr, base+"/batch-check", encoded(all))), append(want, right)
+	}
+	many.Wrong = load.Expect("allowed", "true", "false", want)
+	name := "OpenFGA " + openfgaVersion
+	return []Row{
+		{Name: name + ", HTTP check", Asks: 1, Target: one},
+		{Name: name + fmt.Sprintf(", HTTP batch-check of %d", openfgaBatch), Asks: openfgaBatch, Target: many},
+	}
 }
 
 // post sends a body as JSON, and reads the answer into what is given.

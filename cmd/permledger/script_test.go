@@ -148,13 +148,13 @@ func server(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("ADDRESS", strings.TrimPrefix(at.URL, "http://"))
 }
 
-// fetch writes what a URL answers to a file: fetch URL FILE
-func fetch(ts *testscript.TestScript, _ bool, args []string) {
+// fetch writes what a URL answers to a file, and demands 200, or with ! anything else: fetch URL FILE
+func fetch(ts *testscript.TestScript, neg bool, args []string) {
 	r, err := http.Get(args[0])
 	ts.Check(err)
 	b, err := io.ReadAll(r.Body)
 	ts.Check(errors.Join(err, r.Body.Close(), os.WriteFile(ts.MkAbs(args[1]), b, 0o600)))
-	if r.StatusCode != http.StatusOK {
+	if (r.StatusCode == http.StatusOK) == neg {
 		ts.Fatalf("%s: %s %s", args[0], r.Status, b)
 	}
 }

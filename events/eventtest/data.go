@@ -243,7 +243,7 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 func purpose(t *rapid.T) string {
 	return rapid.SampledFrom([]string{
 		events.PurposeEvent, events.PurposeDocument, events.PurposeRoot, events.PurposeOperator, events.PurposeCredential,
-		events.PurposeInvitation, events.PurposeCheckpoint,
+		events.PurposeInvitation, events.PurposeCheckpoint, events.PurposeReader,
 	}).Draw(t, "purpose")
 }
 

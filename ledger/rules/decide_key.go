@@ -50,6 +50,10 @@ func (s *State) decideKeyRegistered(e *events.Event, d *events.KeyRegistered) *R
 		if r := s.attestor(e, d); r != nil {
 			return r
 		}
+	case events.PurposeReader:
+		if r := s.reader(e, d); r != nil {
+			return r
+		}
 	case events.PurposeCheckpoint:
 		if r := s.firstCheckpointKey(e, d); r != nil {
 			return r
@@ -113,7 +117,7 @@ func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal
 	if r != nil {
 		return r
 	}
-	own := e.Actor == k.subject && k.purpose == events.PurposeCredential // anybody gives up its own
+	own := e.Actor == k.subject && (k.purpose == events.PurposeCredential || k.purpose == events.PurposeReader) // anybody gives up its own
 	if e.Auth.Method != events.MethodNode && !own {
 		if r := s.need(e.Actor, ActionKeyRevoke, "", e.Time); r != nil {
 			return r
@@ -127,7 +131,7 @@ func (s *State) decideKeyRevoked(e *events.Event, d *events.KeyRevoked) *Refusal
 		case k.subject == owner && s.credentials(owner) < 2:
 			return refuse(InUse, "The owner's last credential cannot be revoked").hint("Rotate it")
 		}
-	case events.PurposeAttestor:
+	case events.PurposeAttestor, events.PurposeReader:
 	case events.PurposeEvent:
 		if d.Key == s.current[events.PurposeEvent] {
 			return refuse(InUse, "The event key in use cannot be revoked").hint("Rotate it")

@@ -366,7 +366,16 @@ func (s *State) WalletOwner(credential string) (ulid.ULID, bool) {
 // Permission gives the canonical name of a permission that somebody named with or without its catalogue. It says
 // nothing where no catalogue has it or, without a catalogue, several have; near names are then worth showing.
 func (s *State) Permission(name string) (canonical string, alternatives []string) {
-	if _, ok := s.perms.lookup(name); ok {
+	canonical, alternatives = s.Named(name)
+	if canonical == "" && len(alternatives) == 0 {
+		alternatives = Nearest(name, slices.Values(s.perms.names))
+	}
+	return canonical, alternatives
+}
+
+// Named is [State.Permission] without near names: alternatives are those of several catalogues.
+func (s *State) Named(name string) (canonical string, alternatives []string) {
+	if s.known(name) {
 		return name, nil
 	}
 	for c := range s.catalogues {
@@ -377,9 +386,6 @@ func (s *State) Permission(name string) (canonical string, alternatives []string
 	slices.Sort(alternatives)
 	if len(alternatives) == 1 {
 		return alternatives[0], nil
-	}
-	if len(alternatives) == 0 {
-		alternatives = Nearest(name, slices.Values(s.perms.names))
 	}
 	return "", alternatives
 }

@@ -21,8 +21,9 @@ type kept struct {
 	origin string
 	end    int64
 	newest published
-	places []place // by size
-	turn   int     // how often somebody else has changed the file
+	when   time.Time // that was kept
+	places []place   // by size
+	turn   int       // how often somebody else has changed the file
 }
 
 // place is where the newest record of a checkpoint with cosignatures is.
@@ -31,6 +32,13 @@ type place struct {
 	from, long int64
 	known      bool // enough is
 	enough     bool // it has a quorum of cosignatures
+}
+
+// KeptAt gives when the newest checkpoint was kept, or the last of its cosignatures; zero: none is.
+func (l *Log) KeptAt() time.Time {
+	l.keep.Lock()
+	defer l.keep.Unlock()
+	return l.kept.when
 }
 
 // openKept reads the file. What in it is not as it was written is left out of it, and the file before kept aside.
@@ -115,7 +123,7 @@ func (k *kept) read(from, to int64, f func(r record)) (flaws, error) {
 func (k *kept) take(r record) {
 	k.end = r.from + r.long
 	if r.Size >= k.newest.Size {
-		k.newest = r.published
+		k.newest, k.when = r.published, r.at
 	}
 	if !r.cosigned {
 		return
@@ -148,11 +156,12 @@ func (l *Log) keepNote(p published, cosigned bool) error {
 	if err := l.shortened(); err != nil {
 		return fmt.Errorf("keep a checkpoint: %w", err)
 	}
-	b := Record(l.c.Now(), p.bytes)
+	now := l.c.Now()
+	b := Record(now, p.bytes)
 	if err := l.kept.append(b); err != nil {
 		return fmt.Errorf("keep a checkpoint: %w", err)
 	}
-	l.kept.take(record{published: p, from: l.kept.end, long: int64(len(b)), cosigned: cosigned})
+	l.kept.take(record{published: p, at: now, from: l.kept.end, long: int64(len(b)), cosigned: cosigned})
 	return nil
 }
 

@@ -29,6 +29,7 @@ type holding struct {
 	owner  bool
 	token  bool   // it may use permissions of the token level, and no others
 	tied   bool   // it has more than is listed here: what holds under a condition, or was passed on
+	kind   string // of the subject
 	list   []held // by scope and thing
 
 	// Where one subject holds very much, the list is empty, and here are its chunks, none of them empty: a change copies
@@ -194,7 +195,7 @@ func (x *Index) scopeNamed(text string) (uint32, bool) {
 // publishHolding puts the lines of a subject that an entry changed into what it holds at the head. The lines are of one
 // subject; where there are none, the subject itself changed.
 func (x *Index) publishHolding(u *subject, lines []uint32, at uint64) {
-	h := &holding{from: uint32(at), active: x.activeNow(u), owner: u.number == x.owner, token: x.tokenKind(u.kind)}
+	h := &holding{from: uint32(at), active: x.activeNow(u), owner: u.number == x.owner, token: x.tokenKind(u.kind), kind: x.kinds[u.kind]}
 	var room [few]held
 	changed := room[:0] // most entries change one
 	for _, n := range lines {

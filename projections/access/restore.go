@@ -214,7 +214,7 @@ func (r *restorer) publish() {
 		o.publish(set, 0)
 	}
 	for _, u := range x.subjects.all {
-		h := &holding{active: x.activeNow(u), owner: u.number == x.owner, token: x.tokenKind(u.kind)}
+		h := &holding{active: x.activeNow(u), owner: u.number == x.owner, token: x.tokenKind(u.kind), kind: x.kinds[u.kind]}
 		list := make([]held, 0, len(u.roles)+len(u.direct))
 		for _, lines := range [][]uint32{u.roles, u.direct} {
 			for _, n := range lines {

@@ -74,13 +74,19 @@ func (f *secretFlag) flag(c *cobra.Command) {
 // make makes an API key. One that goes to a file is kept before it is recorded, and removed where that is refused.
 func (f *secretFlag) make(a *app) (secret.Secret, error) {
 	made := secret.New(secret.APIKey)
-	if f.file != "" {
-		if _, err := os.Lstat(f.file); err == nil {
-			return made, usage("--out %s: the file is there already", f.file)
-		}
-		a.made = &madeKey{file: f.file, secret: &made}
+	return made, f.keep(a, made.Text())
+}
+
+// keep has a secret kept in the file, where one is named, once it is known that it can be recorded.
+func (f *secretFlag) keep(a *app, text string) error {
+	if f.file == "" {
+		return nil
 	}
-	return made, nil
+	if _, err := os.Lstat(f.file); err == nil {
+		return usage("--out %s: the file is there already", f.file)
+	}
+	a.made = &madeKey{file: f.file, text: text}
+	return nil
 }
 
 // showing records a change that takes a new API key in, and shows its secret.

@@ -69,6 +69,8 @@ type app struct {
 	tokenFile string
 	ca        string // file of the certificates that a server's has to descend from
 	nats      natsFlags
+	ops       opsFlags
+	config    string // file
 	signer    signerFlag
 
 	format string // of answers
@@ -128,6 +130,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.initCommand(),
 		a.joinCommand(),
 		a.serveCommand(),
+		a.configCommand(),
 		a.witnessCommand(),
 		a.orgCommand(),
 		a.doctorCommand(),
@@ -159,6 +162,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.tokenCommand(),
 		a.investorCommand(),
 		a.keyCommand(),
+		a.readerCommand(),
 		a.grantCommand(),
 		a.delegateCommand(),
 		a.resourceCommand(),

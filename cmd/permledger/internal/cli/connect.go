@@ -302,15 +302,11 @@ func newToken() string {
 	return base64.RawURLEncoding.EncodeToString(secret)
 }
 
-// logger writes warnings to stderr, a line for each.
+// logger writes warnings to stderr, a line for each; a server writes what it was told to.
 func (a *app) logger() *slog.Logger {
-	return slog.New(slog.NewTextHandler(a.p.Err, &slog.HandlerOptions{
-		Level: slog.LevelWarn,
-		ReplaceAttr: func(groups []string, at slog.Attr) slog.Attr {
-			if len(groups) == 0 && at.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return at
-		},
-	}))
+	level, err := a.ops.level()
+	if err != nil { // a command that has no such flag
+		level = slog.LevelWarn
+	}
+	return newLogger(a.p.Err, a.ops.logFormat, level)
 }

@@ -133,7 +133,7 @@ func (a *app) keyRegister() *cobra.Command {
 		},
 	})
 	r.flags(c)
-	c.Flags().StringVar(&purpose, "purpose", events.PurposeCredential, "credential, event, checkpoint or attestor")
+	c.Flags().StringVar(&purpose, "purpose", events.PurposeCredential, "credential, event, checkpoint, attestor or reader")
 	c.Flags().StringVar(&user, "user", "", "the `key` of the user who signs with it")
 	_ = c.RegisterFlagCompletionFunc("user", a.complete(subjects))
 	return c

@@ -103,9 +103,9 @@ func keyAt(path string) (ed25519.PrivateKey, error) {
 
 // A madeKey is a key that is not kept yet, and the file where it will be.
 type madeKey struct {
-	file   string
-	key    ed25519.PrivateKey
-	secret *secret.Secret // where it is kept as an API key
+	file string
+	key  ed25519.PrivateKey
+	text string // what is kept of it, where that is one line
 }
 
 // makeKey makes a key that a change puts into the ledger, and gives its did:key. The change keeps it.
@@ -125,10 +125,10 @@ func (m *madeKey) keep() error {
 	if err := os.MkdirAll(filepath.Dir(m.file), 0o700); err != nil {
 		return err
 	}
-	if m.secret == nil {
+	if m.text == "" {
 		return node.WriteKey(m.file, m.key)
 	}
-	return writeNew(m.file, []byte(m.secret.Text()+"\n"))
+	return writeNew(m.file, []byte(m.text+"\n"))
 }
 
 func (m *madeKey) drop() error { return os.Remove(m.file) }

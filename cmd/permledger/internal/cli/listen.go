@@ -52,15 +52,11 @@ func (f *listenFlags) open(a *app) (net.Listener, string, error) {
 	var config *tls.Config
 	switch {
 	case f.cert != "":
-		certificate, err := listen.ReadCertificate(f.cert, f.key, func(err error) { a.say("permledger: %v", err) })
-		if err != nil {
-			return nil, "", usage("serve: --tls-cert, --tls-key: %w", err)
+		var err error
+		if config, err = f.tls(a); err != nil {
+			return nil, "", err
 		}
-		least := uint16(tls.VersionTLS13)
-		if f.least == "1.2" {
-			least = tls.VersionTLS12
-		}
-		config, scheme = certificate.Config(least), "https://"
+		scheme = "https://"
 	case !f.insecure:
 		var err error
 		if address, err = listen.Loopback(address); errors.Is(err, listen.ErrPlain) {
@@ -84,6 +80,19 @@ func (f *listenFlags) open(a *app) (net.Listener, string, error) {
 		ln = tls.NewListener(ln, config)
 	}
 	return ln, at, nil
+}
+
+// tls gives the configuration with the server's certificate, which is read again when it is replaced.
+func (f *listenFlags) tls(a *app) (*tls.Config, error) {
+	certificate, err := listen.ReadCertificate(f.cert, f.key, func(err error) { a.say("permledger: %v", err) })
+	if err != nil {
+		return nil, usage("serve: --tls-cert, --tls-key: %w", err)
+	}
+	least := uint16(tls.VersionTLS13)
+	if f.least == "1.2" {
+		least = tls.VersionTLS12
+	}
+	return certificate.Config(least), nil
 }
 
 func (f *listenFlags) check() error {

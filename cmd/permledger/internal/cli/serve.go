@@ -20,21 +20,25 @@ import (
 	"github.com/permledger/permledger/node"
 )
 
-// drain is how long a server that was told to stop waits for requests that are under way.
-const drain = 5 * time.Second
-
 func (a *app) serveCommand() *cobra.Command {
 	var witnesses string
 	var listening listenFlags
 	var streams changesFlags
+	var reading readerFlags
 	var private, public bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the data directory over HTTP until it is told to stop",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if _, err := a.configure(c); err != nil {
+				return err
+			}
 			if a.data == "" {
 				return usage("serve which ledger? Say --data DIR; `permledger init DIR` makes one")
+			}
+			if err := a.ops.check(); err != nil {
+				return err
 			}
 			o, err := a.nodeOptions()
 			if err == nil {
@@ -52,13 +56,19 @@ func (a *app) serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := reading.open(a, n, &listening); err != nil {
+				return errors.Join(err, n.Close())
+			}
 			return errors.Join(a.serve(c.Context(), n, &listening, api.Options{PrivateLog: private, PublicDocuments: public}), n.Close())
 		},
 	}
 	a.nats.flags(c, a.p)
+	a.ops.flags(c)
+	a.addConfig(c)
 	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
 	listening.flags(c)
 	streams.flags(c)
+	reading.flags(c)
 	c.Flags().BoolVar(&public, "public-documents", false, "serve signed documents at /ipfs/CID to everybody who has their CID")
 	c.Flags().BoolVar(&private, "private-log", false, "let only those read checkpoints and hash tiles who may read the history")
 	return c
@@ -88,16 +98,21 @@ func (a *app) open(ctx context.Context, o node.Options) (*node.Node, error) {
 }
 
 func (a *app) serve(ctx context.Context, n *node.Node, at *listenFlags, o api.Options) error {
-	o.Logger = a.logger()
-	l, err := a.listenOn(n, at, o, false)
+	o.Logger, o.Stats = a.logger(), api.NewStats(n, version())
+	monitor, err := listenMetrics(a.ops.metrics, o.Stats)
 	if err != nil {
 		return err
 	}
+	l, err := a.listenOn(n, at, o, false)
+	if err != nil {
+		return errors.Join(err, monitor.close())
+	}
+	l.ops = a.ops
 	for _, w := range n.Stream().Promise().Warnings() {
 		a.say("%s", w)
 	}
 	a.say("serving %s at %s%s", n.Dir(), l.URL, heads(n))
-	return l.run(ctx)
+	return errors.Join(l.run(ctx), monitor.close())
 }
 
 // heads says how far the ledgers of a node are.
@@ -121,6 +136,9 @@ type listener struct {
 	net  net.Listener
 	http *http.Server
 	dir  string
+
+	stats *api.Stats // for what is to be stopped; nil: nobody asks whether it is ready
+	ops   opsFlags
 }
 
 // listenOn begins to listen and writes token and server.json. Requests are answered once run is called.
@@ -140,7 +158,7 @@ func (a *app) listenOn(n *node.Node, at *listenFlags, o api.Options, throwaway b
 		return nil, errors.Join(err, ln.Close())
 	}
 	l := &listener{
-		net: ln, dir: dir,
+		net: ln, dir: dir, ops: opsFlags{drain: drain}, stats: o.Stats,
 		http:   httpServer(api.New(n, o), o.Logger),
 		Server: wire.Server{URL: url, Certificate: certificate, Token: filepath.Join(dir, "run", "token"), PID: os.Getpid(), Throwaway: throwaway},
 	}
@@ -158,6 +176,9 @@ func (l *listener) announce(token string) error {
 	if err := writeWhole(l.Token, []byte(token+"\n")); err != nil {
 		return err
 	}
+	if l.stats != nil {
+		l.Metrics = l.stats.URL
+	}
 	b, err := json.Marshal(l.Server)
 	if err != nil {
 		return err
@@ -173,7 +194,8 @@ func writeWhole(path string, content []byte) error {
 	return os.Rename(path+".new", path)
 }
 
-// run serves until ctx ends, then lets requests that are under way come to their end, for some seconds.
+// run serves until ctx ends. Then it is not ready, and soon not found any more; after a while in which load balancers notice
+// that, no connection is taken, streams are ended, and requests that are under way come to their end, for some seconds.
 func (l *listener) run(ctx context.Context) error {
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -185,7 +207,14 @@ func (l *listener) run(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("serve: %w", err), os.Remove(serverFile(l.dir)))
 	case <-ctx.Done():
 	}
+	if l.stats != nil {
+		l.stats.Drain()
+	}
+	if err := linger(l.ops.lameDuck, failed); err != nil {
+		return errors.Join(fmt.Errorf("serve: %w", err), os.Remove(serverFile(l.dir)))
+	}
 	err := os.Remove(serverFile(l.dir))
+	drain := l.ops.drain
 	// Streams to watchers have no end of their own, and would be waited for in vain.
 	ending, stop := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer stop()

@@ -1,0 +1,108 @@
+package node
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+
+	"github.com/permledger/permledger/ledger/chain"
+	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/readers"
+)
+
+// ServeReaders lets outside clients read the streams over NATS, on a host and port, until the node is closed. Without a TLS
+// configuration connections are in the clear. It gives the address; a node does it once.
+func (n *Node) ServeReaders(address string, config *tls.Config) (net.Addr, error) {
+	s, err := readers.Start(readers.Options{
+		Dir: filepath.Join(n.dir, "readers"), Listen: address, TLS: config, Logger: n.log,
+		Allowed: n.mayRead, Streams: n.streamsOf,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if !n.readers.CompareAndSwap(nil, s) {
+		return nil, errors.Join(errors.New("readers are served already"), s.Close())
+	}
+	for _, id := range n.Organizations() { // so that the first of them does not have to wait
+		if o, err := n.Org(id); err == nil && o.hasReaders() {
+			if err := s.Serve(id); err != nil {
+				n.log.Error("an organization's streams are not served to readers", "organization", id, "error", err)
+			}
+		}
+	}
+	return s.Addr(), nil
+}
+
+// mayRead says what a key lets read now, everywhere or in one organization.
+func (n *Node) mayRead(did, organization string) (all []readers.Reader) {
+	ids := []string{organization}
+	if organization == "" {
+		ids = n.Organizations()
+	}
+	for _, id := range ids {
+		o, err := n.Org(id)
+		if err != nil {
+			continue
+		}
+		o.Fold.Read(func(s *rules.State) {
+			if subject, ok := s.ReaderOf(did, n.opts.Now()); ok {
+				u, _ := s.Subject(subject)
+				all = append(all, readers.Reader{Organization: id, ID: strings.ToLower(subject.String()), Name: u.Key})
+			}
+		})
+	}
+	return all
+}
+
+func (o *Org) hasReaders() (has bool) {
+	o.Fold.Read(func(s *rules.State) {
+		for range s.Readers() {
+			has = true
+			break
+		}
+	})
+	return has
+}
+
+// streamsOf gives what readers of an organization are served.
+func (n *Node) streamsOf(organization string) (readers.Streams, error) {
+	o, err := n.Org(organization)
+	if err != nil {
+		return readers.Streams{}, err
+	}
+	return readers.Streams{
+		Sources: []readers.Source{
+			{Kind: "LEDGER", Len: func() uint64 { return o.Access.Head().Position }, Read: o.subjectAndEntry, Changed: o.Changed},
+			{Kind: "TOPIC", Len: func() uint64 { return uint64(o.Topic.Len()) }, Read: o.topicMessage, Changed: o.Topic.Changed},
+		},
+		Checkpoint: func() []byte {
+			b, _, _ := o.Log.Latest()
+			return b
+		},
+	}, nil
+}
+
+// subjectAndEntry gives the entry at a position and what the subject under which it is published has behind the
+// organization.
+func (o *Org) subjectAndEntry(position uint64) (string, []byte, error) {
+	raw, err := o.Journal.Read(position)
+	if err != nil {
+		return "", nil, err
+	}
+	en, err := chain.Parse(raw)
+	if err != nil {
+		return "", nil, err
+	}
+	return string(en.Event.Data.Type()), raw, nil
+}
+
+func (o *Org) topicMessage(position uint64) (string, []byte, error) {
+	m, ok := o.Topic.Message(int(position) - 1)
+	if !ok {
+		return "", nil, fmt.Errorf("there is no message %d of the topic", position)
+	}
+	return "", m.Bytes, nil
+}
