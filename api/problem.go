@@ -33,6 +33,8 @@ var titles = map[string]string{
 	wire.CodeNoSession:        "Not in a session",
 	wire.CodeSignIn:           "Not signed in",
 	wire.CodeTooMany:          "Too many attempts",
+	wire.CodeCrossSite:        "Made by another site",
+	wire.CodeCodeSpent:        "The code is spent",
 	wire.CodeMethodNotAllowed: "The resource does not take this method",
 	wire.CodeNoOrganization:   "No such organization",
 	wire.CodeBadRequest:       "The request is not in order",

@@ -147,6 +147,13 @@ type listener struct {
 // listenOn begins to listen and writes token and server.json. Requests are answered once run is called.
 func (a *app) listenOn(n *node.Node, at *listenFlags, o api.Options, throwaway bool) (*listener, error) {
 	o.Token, o.Version = newToken(), version()
+	var err error
+	if o.Proxies, err = at.trusted(); err != nil {
+		return nil, err
+	}
+	if o.Providers, err = at.providers(); err != nil {
+		return nil, err
+	}
 	ln, url, err := at.open(a)
 	if err != nil {
 		return nil, err
