@@ -60,6 +60,7 @@ type Options struct {
 	PrivateLog bool
 
 	Streams StreamLimits
+	Limits  Limits
 }
 
 type server struct {
@@ -82,6 +83,8 @@ type server struct {
 	tokens    tokenCache
 	hubs      hubs
 	streams   StreamLimits
+	limits    limits
+	personal  personal
 	done      done
 	used      lastUse
 
@@ -91,7 +94,7 @@ type server struct {
 // New gives the handler of a node's API. It may be served over a network, or called in the process (see package
 // client). It is safe for concurrent use, and of no use once the node is closed.
 func New(n *node.Node, opts Options) http.Handler {
-	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings), streams: opts.Streams.orDefault()}
+	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings), streams: opts.Streams.orDefault(), limits: limits{Limits: opts.Limits}}
 	s.document = sync.OnceValue(func() []byte { return written(OpenAPI(nil)) })
 	s.manual = sync.OnceValue(func() []byte { return manualOf(OpenAPI(nil)) })
 	if s.opts.Now == nil {
@@ -223,7 +226,7 @@ func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) err
 		}
 		return err
 	}
-	if err := c.readQuery(); err != nil {
+	if err := cmp.Or(c.slow(), c.readQuery()); err != nil {
 		return err
 	}
 	if err := cmp.Or(c.demand(), c.readWait()); err != nil {

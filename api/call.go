@@ -35,6 +35,7 @@ type call struct {
 	wait    string // how strongly what is recorded must stand before it is answered
 
 	entries map[uint64]*chain.Entry // that were read for this answer
+	page    *pageOf                 // of a list; nil: all of it
 	mine    map[ulid.ULID]bool      // commands of this very request, which do not stand in its own way
 }
 
@@ -111,6 +112,10 @@ func (c *call) moment(name string) (access.AsOf, wire.AsOf, error) {
 	a, pos, err := c.org.Access.ParseAsOf(c.query.Get(name), c.now)
 	if err != nil {
 		return a, wire.AsOf{}, err
+	}
+	if name == "as_of" && c.page != nil && c.page.asOf != nil {
+		a = *c.page.asOf
+		pos, _ = c.org.Access.At(a.Position)
 	}
 	out := wire.AsOf{Seq: pos.Position, CID: pos.CID, Time: stamp(pos.Time), Instant: stamp(a.Instant)}
 	if !a.Occurred.IsZero() {

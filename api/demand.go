@@ -88,7 +88,10 @@ func (c *call) demand() error {
 	case c.route.Action == "", c.route.own != nil && c.route.own(c):
 		return nil
 	}
-	return c.may(c.route.Action)
+	if err := c.may(c.route.Action); err != nil || c.route.And == "" {
+		return err
+	}
+	return c.may(c.route.And)
 }
 
 // may refuses an action that the caller may not do, in the words of the rules.

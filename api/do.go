@@ -105,6 +105,9 @@ func (c *call) do(in wire.Intent) (wire.Receipt, events.Data, error) {
 	if _, err := c.under(requests, about); err != nil {
 		return wire.Receipt{}, nil, err
 	}
+	if _, err := c.admit(requests, patience); err != nil {
+		return wire.Receipt{}, nil, err
+	}
 	// A command that would be refused goes to the ledger nevertheless, which notes it, and judges by the newest state.
 	// A caller that goes away must not leave a part without the rest.
 	outcomes := c.org.Ledger.ExecuteAll(context.WithoutCancel(c.Context()), requests, true)

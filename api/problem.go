@@ -55,7 +55,10 @@ var titles = map[string]string{
 	wire.CodeNoStatusList:     "No such status list",
 	wire.CodeNotAcceptable:    "Not served in that form",
 	wire.CodeTooManyStreams:   "Too many streams",
+	wire.CodeTooFast:          "Too many requests",
+	wire.CodeStorage:          "The organization has no room left",
 	wire.CodeChanged:          "Others changed it meanwhile",
+	wire.CodeNotDelivered:     "Not delivered",
 
 	string(rules.NotPermitted):   "Not permitted",
 	string(rules.Escalation):     "Nobody gives what it does not hold",

@@ -4,6 +4,8 @@ package wire
 const (
 	CodeNoSession = "no-session"        // 409: the request is made in no session
 	CodeSignIn    = "sign-in-refused"   // 401: nobody has this name with this password
+	CodeTooFast   = "too-fast"          // 429: more than a rate allows; the field Retry-After says when to try again
+	CodeStorage   = "storage-full"      // 403: only what takes away is recorded
 	CodeTooMany   = "too-many-attempts" // 429: the field Retry-After says when to try again
 	CodeCrossSite = "cross-site"        // 403: a browser sent it, and nothing shows that a page of this server made it
 	CodeCodeSpent = "code-spent"        // 409: there is no one-time code any more
