@@ -74,3 +74,14 @@ func Worded(in wire.Intent, texts []wire.Text) wire.Intent {
 func (c *Client) PutLogin(ctx context.Context, org string, in wire.PutLogin) (wire.Receipt, error) {
 	return record[wire.Receipt](ctx, c, http.MethodPut, path(org, "login"), in)
 }
+
+// MakeAPIKey has the server make an API key, whose secret is in the answer alone. Whoever can makes it itself, and registers
+// its public key: package ledger/secret.
+func (c *Client) MakeAPIKey(ctx context.Context, org string, in wire.NewAPIKey) (wire.MadeSecret, error) {
+	return record[wire.MadeSecret](ctx, c, http.MethodPost, path(org, "api-keys"), in)
+}
+
+// MakeInvitation has the server make an invitation, whose code is in the answer alone.
+func (c *Client) MakeInvitation(ctx context.Context, org string, in wire.NewInvitation) (wire.MadeSecret, error) {
+	return record[wire.MadeSecret](ctx, c, http.MethodPost, path(org, "invitations"), in)
+}
