@@ -136,6 +136,9 @@ func (s *server) servePoint(route *Route, w http.ResponseWriter, r *http.Request
 	p.w, p.r, p.s, p.route, p.now = w, r, s, route, s.opts.Now().UTC()
 	err := p.enter()
 	if err == nil {
+		err = p.slow(1)
+	}
+	if err == nil {
 		err = p.readBody()
 	}
 	if err == nil {
@@ -144,6 +147,7 @@ func (s *server) servePoint(route *Route, w http.ResponseWriter, r *http.Request
 	if err != nil {
 		s.failPoint(p, err)
 	} else {
+		p.out = append(p.out, '\n')
 		h["Content-Type"], h["Content-Length"] = contentJSON, []string{strconv.Itoa(len(p.out))}
 		_, _ = w.Write(p.out) // a caller that has gone is nobody to tell
 	}
@@ -173,6 +177,7 @@ func (s *server) failPoint(p *point, err error) {
 	if !known {
 		s.log.Error("a request failed", "method", p.r.Method, "path", p.r.URL.Path, "error", err)
 	}
+	s.stats.problem(said.Code())
 	message := strings.TrimSuffix(said.Detail, ".")
 	if said.Hint != "" {
 		message += ". " + said.Hint

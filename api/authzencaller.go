@@ -78,6 +78,8 @@ func (s *server) organizationOf(c Caller) (string, error) {
 	switch {
 	case c.session != nil:
 		only = c.session.org
+	case c.vouched != nil:
+		only = c.vouched.org
 	case c.Kind == LocalOperator:
 		for _, id := range s.node.Organizations() {
 			switch {

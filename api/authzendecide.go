@@ -41,6 +41,9 @@ func (p *point) evaluations() error {
 	if len(p.q.items) == 0 {
 		return p.single()
 	}
+	if err := p.slow(len(p.q.items) - 1); err != nil {
+		return err
+	}
 	a := p.org.Access.Now(p.now) // of all: what is recorded meanwhile does not come between them
 	p.out = append(p.out, `{"evaluations":[`...)
 	for n := range p.q.items {

@@ -26,6 +26,16 @@ func (c *call) signs() error {
 	if c.caller.key != nil {
 		return nil
 	}
+	switch c.caller.Kind {
+	case Wallet:
+		p := problemOf(http.StatusForbidden, string(rules.NotProven), "Whoever signed in with a wallet changes with the wallet's own signature")
+		p.Hint = "Let the wallet sign what prepare gives, and send it to commands"
+		return p
+	case OIDC:
+		p := problemOf(http.StatusForbidden, string(rules.NotProven), "An identity provider says who you are; it signs nothing in your name, so nothing can be recorded for it")
+		p.Hint = "Sign the command with a key of yours: prepare, then commands; or sign in with a password, or call with an API key"
+		return p
+	}
 	p := problemOf(http.StatusForbidden, string(rules.NotProven), "The operator's token is nobody's in a ledger, and signs nothing")
 	p.Hint = "Call with an API key (plk_…) or a session (pls_…), or sign the command yourself: prepare, then commands"
 	return p
@@ -93,6 +103,9 @@ func (c *call) do(in wire.Intent) (wire.Receipt, events.Data, error) {
 	last.Texts = texts
 	about := last.Command.Data.About()
 	if _, err := c.under(requests, about); err != nil {
+		return wire.Receipt{}, nil, err
+	}
+	if _, err := c.admit(requests, patience); err != nil {
 		return wire.Receipt{}, nil, err
 	}
 	// A command that would be refused goes to the ledger nevertheless, which notes it, and judges by the newest state.

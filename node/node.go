@@ -82,6 +82,8 @@ type Options struct {
 	// PublishChanges has the changes of all organizations published, as [Org.PublishChanges] does for one.
 	PublishChanges bool
 
+	// ActivityKeep is how long activity is kept: what was refused, who signed in and what was read. 0: for ever.
+	ActivityKeep time.Duration
 	// Webhooks say how what changes is delivered, and whether: see [webhook.Options].
 	Webhooks webhook.Options
 

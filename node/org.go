@@ -46,14 +46,16 @@ type Org struct {
 	Followers atomic.Int64 // how many streams are open to who follows it
 	Stats     *Stats
 
-	journal *journal.Journal
-	keys    *keys
-	head    *journal.HeadFile
-	stream  *stream.Log
-	stop    context.CancelFunc // ends the feeds
-	feeds   sync.WaitGroup
-	news    *news
-	texts   *sharedTexts // nil outside a cluster
+	journal    *journal.Journal
+	journalDir string
+	stored     stored
+	keys       *keys
+	head       *journal.HeadFile
+	stream     *stream.Log
+	stop       context.CancelFunc // ends the feeds
+	feeds      sync.WaitGroup
+	news       *news
+	texts      *sharedTexts // nil outside a cluster
 	// witnesses are asked to cosign checkpoints; nil: the node has none.
 	witnesses     *witness.Submitter
 	wantChanges   sync.Once
@@ -101,7 +103,7 @@ func (n *Node) start(ctx context.Context, p *prepared) (*Org, error) {
 // error the caller has it still.
 func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal) (*Org, error) {
 	o := &Org{
-		ID: name, Journal: j.Reader, journal: j,
+		ID: name, Journal: j.Reader, journal: j, journalDir: filepath.Join(n.orgDir(name), "journal"),
 		Access: access.New(), History: history.New(), Documents: documents.New(), Topic: topic.New(),
 		news: newNews(), changesWanted: make(chan struct{}), Stats: newStats(),
 	}

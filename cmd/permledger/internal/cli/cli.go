@@ -79,6 +79,7 @@ type app struct {
 	signs  string // the purpose of key, where it is no credential
 	reason string
 	dryRun bool
+	seen   uint64 // changes go by this position; 0: by none
 	stands string // how strongly a change must stand before the command ends
 	wallet walletFlags
 
@@ -131,6 +132,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.joinCommand(),
 		a.serveCommand(),
 		a.configCommand(),
+		a.readyCommand(),
 		a.witnessCommand(),
 		a.orgCommand(),
 		a.doctorCommand(),
@@ -140,6 +142,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.loginCommand(),
 		a.logoutCommand(),
 		a.passwdCommand(),
+		a.sessionCommand(),
 		a.whoamiCommand(),
 	)
 	add("ask",
