@@ -29,11 +29,13 @@ type call struct {
 	org    *node.Org // nil where the route names none
 	// subject is who the caller is in the organization; zero for the local operator, who is nobody there.
 	subject ulid.ULID
+	out     http.Header // of the answer
 	now     time.Time
 	query   url.Values
 	wait    string // how strongly what is recorded must stand before it is answered
 
 	entries map[uint64]*chain.Entry // that were read for this answer
+	page    *pageOf                 // of a list; nil: all of it
 	mine    map[ulid.ULID]bool      // commands of this very request, which do not stand in its own way
 }
 
@@ -45,6 +47,9 @@ func (c *call) readQuery() error {
 	}
 	for name, values := range q {
 		if !slices.Contains(c.route.Query, name) {
+			if c.route.loose {
+				continue
+			}
 			p := badRequest(fmt.Sprintf("There is no parameter %q here", clip(name)))
 			p.Nearest = rules.Nearest(name, slices.Values(c.route.Query))
 			return p
@@ -107,6 +112,10 @@ func (c *call) moment(name string) (access.AsOf, wire.AsOf, error) {
 	a, pos, err := c.org.Access.ParseAsOf(c.query.Get(name), c.now)
 	if err != nil {
 		return a, wire.AsOf{}, err
+	}
+	if name == "as_of" && c.page != nil && c.page.asOf != nil {
+		a = *c.page.asOf
+		pos, _ = c.org.Access.At(a.Position)
 	}
 	out := wire.AsOf{Seq: pos.Position, CID: pos.CID, Time: stamp(pos.Time), Instant: stamp(a.Instant)}
 	if !a.Occurred.IsZero() {

@@ -42,10 +42,13 @@ func (c *call) ifMatch() (seq uint64, ok bool, err error) {
 		p.Hint = `Send the ETag of what was read, or the position that the change goes by in quotes, as "42"`
 		return 0, false, p
 	}
-	if head := c.org.Access.Head().Position; seq > head {
+	head := c.org.Access.Head().Position
+	if seq > head+mostBehind {
 		return 0, false, badRequest(fmt.Sprintf("If-Match names the position %d; the last is %d", seq, head))
 	}
-	return seq, true, nil
+	ctx, cancel := context.WithTimeout(c.Context(), maxWait) // another node may have shown what is not here yet
+	defer cancel()
+	return seq, true, c.reached(ctx, seq)
 }
 
 // under puts requests under the condition of the call, if it has one: that nobody else recorded something about the same

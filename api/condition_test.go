@@ -142,7 +142,8 @@ func uuid7(id ulid.ULID) string {
 func TestSameKeySameAnswer(t *testing.T) {
 	w := administered(t)
 	const change, path = `{"kind":"update-role","role":"editor","add":["b"],"reason":"once"}`, "/v1/orgs/acme/do"
-	for name, key := range map[string]string{"ULID": ulid.Make().String(), "UUID": uuid7(ulid.Make()), "quoted": `"` + ulid.Make().String() + `"`} {
+	for _, one := range [][2]string{{"ULID", ulid.Make().String()}, {"UUID", uuid7(ulid.Make())}, {"quoted", `"` + ulid.Make().String() + `"`}} {
+		name, key := one[0], one[1]
 		t.Run(name, func(t *testing.T) {
 			body := change
 			if name == "UUID" {

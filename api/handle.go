@@ -9,10 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"reflect"
-	"strings"
 	"time"
-
-	"github.com/gowebpki/jcs"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/projections/access"
@@ -29,6 +26,7 @@ type endpoint struct {
 	Response reflect.Type // of the body, or of each of its lines; nil: bytes
 	Takes    string       // media type
 	Gives    string       // media type
+	paged    bool         // it takes limit and cursor
 	serve    func(*call, http.ResponseWriter) error
 }
 
@@ -99,82 +97,6 @@ func (c *call) body() ([]byte, error) {
 		return nil, badRequest("The body cannot be read: " + err.Error())
 	}
 	return b, nil
-}
-
-// strict reads a JSON object in the one way it can be meant: UTF-8, no member twice, none unknown, none in another
-// case, nothing after it.
-func strict(body []byte, into any) error {
-	bad := func(err error) error {
-		return badRequest("The body is not the JSON that this takes: " + clip(err.Error()))
-	}
-	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
-		return bad(errors.New("it is no object"))
-	}
-	if _, err := jcs.Transform(body); err != nil {
-		return bad(err)
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.DisallowUnknownFields()
-	if err := d.Decode(into); err != nil {
-		return bad(err)
-	}
-	if err := spelled(body, reflect.TypeOf(into)); err != nil {
-		return bad(err)
-	}
-	return nil
-}
-
-var rawMessage = reflect.TypeFor[json.RawMessage]()
-
-// spelled refuses members that encoding/json took for one that is spelled in another case.
-func spelled(body []byte, t reflect.Type) error {
-	for t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch {
-	case t == rawMessage || bytes.Equal(body, []byte("null")):
-		return nil
-	case t.Kind() == reflect.Slice:
-		if k := t.Elem().Kind(); k == reflect.String || k == reflect.Uint8 {
-			return nil
-		}
-		var list []json.RawMessage
-		if err := json.Unmarshal(body, &list); err != nil {
-			return err
-		}
-		for _, one := range list {
-			if err := spelled(one, t.Elem()); err != nil {
-				return err
-			}
-		}
-	case t.Kind() == reflect.Struct:
-		var have map[string]json.RawMessage
-		if err := json.Unmarshal(body, &have); err != nil {
-			return err
-		}
-		fields := fieldsOf(t)
-		for name, value := range have {
-			field, ok := fields[name]
-			if !ok {
-				return fmt.Errorf("json: unknown field %q", name)
-			}
-			if err := spelled(value, field); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// fieldsOf gives the types of a struct's members by their names in JSON.
-func fieldsOf(t reflect.Type) map[string]reflect.Type {
-	fields := map[string]reflect.Type{}
-	for _, f := range reflect.VisibleFields(t) {
-		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
-			fields[name] = f.Type
-		}
-	}
-	return fields
 }
 
 // lineWriter writes an answer of lines, each a JSON value.

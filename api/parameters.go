@@ -43,7 +43,7 @@ var parameters = map[string]parameter{
 	"token":       aText("The CAIP-10 id of a token's contract."),
 	"review":      aText("Id of an access review, or the title of one that is not closed."),
 	"id":          aText("The id of a command: a ULID."),
-	"as_of":       aText("Answer as of a moment of the history: a position, the CID of an entry, or an RFC 3339 time. Without it: now."),
+	"as_of":       aText("Answer as of a moment of the history: a position (41, head~3), an entry (cid:bafk…), a time (2026-10-28, 2026-10-28T07:44Z), how long ago (24h), or changes that had occurred by then (occurred:2021-11-12). Without it: now."),
 	"at_least":    aNumber("Wait until the ledger has this position, 5 s at most (then 503 not-yet): who wrote it reads it."),
 	"wait":        oneOf("Answer when what is recorded stands so strongly.", wire.Recorded, wire.Committed, wire.Witnessed),
 	"stop":        oneOf("Whether commands behind a refused one are not tried; any: also behind one that changes nothing.", "true", "any", "false"),

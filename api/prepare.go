@@ -131,7 +131,9 @@ func members(in wire.Intent, kind intent) error {
 	known := append([]string{"kind", "credential", "reason", "scheme", "expires"}, kind.members...)
 	for name := range have {
 		if !slices.Contains(known, name) {
-			return badRequest(fmt.Sprintf("An intent of the kind %s has no member %s", in.Kind, name))
+			p := badRequest(fmt.Sprintf("An intent of the kind %s has no member %s", in.Kind, name))
+			p.Pointer = "/" + name
+			return p
 		}
 	}
 	return nil
@@ -144,6 +146,7 @@ func prepareAs(c *call, in wire.Intent, named ulid.ULID) (wire.Prepared, error) 
 	kind, ok := intents[in.Kind]
 	if !ok {
 		p := badRequest(fmt.Sprintf("There is no kind of intent %q", clip(in.Kind)))
+		p.Pointer = "/kind"
 		p.Nearest = rules.Nearest(in.Kind, maps.Keys(intents))
 		return wire.Prepared{}, p
 	}

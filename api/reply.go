@@ -137,3 +137,11 @@ func encoded(v any) []byte {
 	}
 	return b.Bytes()
 }
+
+// notNull gives a list that is written as one where it is empty, too.
+func notNull[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}

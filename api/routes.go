@@ -18,6 +18,7 @@ type Route struct {
 	Summary string
 	// Action is what the caller must be allowed to do (rules.Actions). Where it is empty, Why says the reason.
 	Action   string
+	And      string // a second action that the caller must be allowed to do
 	Why      string
 	Open     bool     // without a token
 	Operator bool     // for the operator of the node alone
@@ -30,6 +31,7 @@ type Route struct {
 	own     func(*call) bool
 	guest   func(*server) bool // says whether the server lets those in who do not say who they are; nil: it does not
 	head    bool               // it answers HEAD too, as answers in JSON do
+	loose   bool               // it ignores parameters that it does not know, as its specification demands
 	anyOrg  bool               // also for an organization that is not there, of which the answer says nothing
 	public  bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
 	point   func(*point) error // answers at a decision point, which serves itself
@@ -82,7 +84,9 @@ func (e endpoint) taking(line reflect.Type) endpoint {
 }
 
 // Routes lists every route, in the order in which they are described.
-func Routes() []Route {
+func Routes() []Route { return slices.Concat(coreRoutes(), signInRoutes()) }
+
+func coreRoutes() []Route {
 	const (
 		get, post, put  = http.MethodGet, http.MethodPost, http.MethodPut
 		org, log        = "/v1/orgs/{org}", "/orgs/{org}/log"
@@ -91,7 +95,7 @@ func Routes() []Route {
 	)
 	atLeast, waits := []string{"at_least"}, []string{"wait"}
 	question := reads("subject", "permission", "resource")
-	return slices.Concat(describingRoutes(), []Route{
+	all := slices.Concat(describingRoutes(), []Route{
 		{Method: get, Path: "/healthz", Open: true, Why: whyHealth, endpoint: stream(mediaJSON, reflect.TypeFor[wire.Health](), health),
 			Summary: "Whether every ledger takes commands"},
 		operatingRoutes()[0], operatingRoutes()[1],
@@ -122,16 +126,12 @@ func Routes() []Route {
 			Summary: "What the API can do, and which permission each operation takes"},
 		{Method: get, Path: org + "/whoami", Why: whySelf, endpoint: answer(whoami),
 			Summary: "Who makes the request"},
-		{Method: post, Path: org + "/sessions", Open: true, anyOrg: true, Why: whySignIn, endpoint: handle(signIn),
-			Summary: "Sign in with a password"},
 		{Method: put, Path: org + "/login", Why: whySelf, Query: waits, endpoint: handle(putLogin),
 			Summary: "Give oneself a password, or another"},
-		{Method: http.MethodDelete, Path: org + "/sessions", Why: whySelf, endpoint: answer(signOut),
-			Summary: "Sign out: end the session that the request is made in"},
 		{Method: get, Path: org + "/commands/{id}", Action: happened, Query: atLeast, endpoint: answer(getRecorded),
 			Summary: "The entry that a command is recorded in"},
 
-		{Method: get, Path: org + "/roles", Action: roles, Query: reads("permissions"), endpoint: answer(listRoles),
+		{Method: get, Path: org + "/roles", Action: roles, Query: reads("permissions"), endpoint: pages(listRoles),
 			Summary: "All roles"},
 		{Method: get, Path: org + "/roles/{key}", Action: roles, Query: reads(), endpoint: answer(getRole),
 			Summary: "A role with its permissions"},
@@ -139,9 +139,9 @@ func Routes() []Route {
 			Summary: "What an invitation is for"},
 		{Method: post, Path: org + "/join", Open: true, Why: whyInvited, Query: waits, endpoint: handle(acceptInvitation),
 			Summary: "Join with a command that the code of an invitation signed"},
-		{Method: get, Path: org + "/api-keys", Action: rules.ActionAPIKeyRead, own: holdsKeys, Query: reads(), endpoint: answer(listAPIKeys),
+		{Method: get, Path: org + "/api-keys", Action: rules.ActionAPIKeyRead, own: holdsKeys, Query: reads(), endpoint: pages(listAPIKeys),
 			Summary: "The API keys; to who may not read them all, those that are assigned to it"},
-		{Method: get, Path: org + "/subjects", Action: subjects, Query: reads(), endpoint: answer(listSubjects),
+		{Method: get, Path: org + "/subjects", Action: subjects, Query: reads(), endpoint: pages(listSubjects),
 			Summary: "All subjects"},
 		{Method: get, Path: org + "/subjects/{key}", Action: subjects, own: ofCallersKeys("key"), Query: reads(), endpoint: answer(getSubject),
 			Summary: "A subject with what it was given"},
@@ -149,9 +149,9 @@ func Routes() []Route {
 			Summary: "What a subject can delegate: the roles and policies that it has, whoever gave them"},
 		{Method: get, Path: org + "/credentials/{did}", Action: rules.ActionKeysRead, own: ofCallerKey, Query: atLeast, endpoint: answer(getCredential),
 			Summary: "The subject that signs with a key now"},
-		{Method: get, Path: org + "/keys", Action: rules.ActionKeysRead, Query: atLeast, endpoint: answer(listKeys),
+		{Method: get, Path: org + "/keys", Action: rules.ActionKeysRead, Query: atLeast, endpoint: pagesBy(listKeys, func(k wire.Key) string { return k.DID }),
 			Summary: "The ledger's keys and the subjects' credentials"},
-		{Method: get, Path: org + "/permissions", Action: rules.ActionPermissionsRead, Query: reads("subject"), endpoint: answer(listPermissions),
+		{Method: get, Path: org + "/permissions", Action: rules.ActionPermissionsRead, Query: reads("subject"), endpoint: pages(listPermissions),
 			Summary: "What can be given"},
 
 		{Method: get, Path: org + "/check", Action: roles, plain: true, own: ofCallerQuery("subject"), Query: append(slices.Clone(question), "proof"), endpoint: answer(check),
@@ -163,19 +163,19 @@ func Routes() []Route {
 		{Method: post, Path: org + "/explain", Action: roles, own: always, Query: reads(), endpoint: handle(explainWith),
 			Summary: "Whether a subject may do something, with what conditions compare, and what is missing"},
 		{Method: get, Path: org + "/resources", Action: rules.ActionResourcesRead, own: ofCallerQuery("subject"),
-			Query: reads("kind", "subject", "permission"), endpoint: answer(listResources),
+			Query: reads("kind", "subject", "permission"), endpoint: pages(listResources),
 			Summary: "The resources, or those of a kind; with a subject those that it may see"},
-		{Method: get, Path: org + "/who-can", Action: roles, Query: reads("permission", "resource"), endpoint: answer(whoCan),
+		{Method: get, Path: org + "/who-can", Action: roles, Query: reads("permission", "resource"), endpoint: pages(whoCan),
 			Summary: "Everybody who may do something"},
-		{Method: get, Path: org + "/access/{subject}", Action: roles, own: ofCallerPath("subject"), Query: reads(), endpoint: answer(getAccess),
+		{Method: get, Path: org + "/access/{subject}", Action: roles, own: ofCallerPath("subject"), Query: reads(), endpoint: pages(getAccess),
 			Summary: "Everything a subject may do, and why"},
-		{Method: get, Path: org + "/tokens", Action: roles, own: ofCallerQuery("account"), Query: reads("account", "wallet"), endpoint: answer(listTokens),
+		{Method: get, Path: org + "/tokens", Action: roles, own: ofCallerQuery("account"), Query: reads("account", "wallet"), endpoint: pages(listTokens),
 			Summary: "All tokens; those of a wallet, or those that an account sees"},
 		{Method: get, Path: org + "/tokens/{token}", Action: roles, Query: reads(), endpoint: answer(getToken),
 			Summary: "A token with its owner and agents"},
-		{Method: get, Path: org + "/investors", Action: roles, Query: reads("token", "investor"), endpoint: answer(listInvestors),
+		{Method: get, Path: org + "/investors", Action: roles, Query: reads("token", "investor"), endpoint: pages(listInvestors),
 			Summary: "Holder records: of a token, of an investor, or all"},
-		{Method: get, Path: org + "/guide", Action: roles, Query: reads(), endpoint: answer(listGuide),
+		{Method: get, Path: org + "/guide", Action: roles, Query: reads(), endpoint: pages(listGuide),
 			Summary: "Of each role its type, how it is proven, its abilities and who grants it"},
 		{Method: get, Path: org + "/assignments", Action: roles, Query: reads(), endpoint: lines[wire.Assignment](assignments),
 			Summary: "What every subject may do, one a line"},
@@ -186,22 +186,22 @@ func Routes() []Route {
 			Summary: "What would be so if changes were recorded; nothing is"},
 		{Method: get, Path: org + "/diff", Action: happened, Query: []string{"from", "to", "role", "subject", "at_least"}, endpoint: answer(getDifference),
 			Summary: "Who gained and lost what between two moments, and how roles changed"},
-		{Method: get, Path: org + "/blame", Action: happened, Query: reads("role", "subject"), endpoint: answer(getBlame),
+		{Method: get, Path: org + "/blame", Action: happened, Query: reads("role", "subject"), endpoint: pages(getBlame),
 			Summary: "Since which entry each permission is in a role, or with a subject"},
 
-		{Method: get, Path: org + "/reports/similar", Action: roles, Query: reads("least"), endpoint: answer(reportSimilar),
+		{Method: get, Path: org + "/reports/similar", Action: roles, Query: reads("least"), endpoint: pages(reportSimilar),
 			Summary: "Roles that give nearly the same permissions"},
-		{Method: get, Path: org + "/reports/undocumented", Action: roles, Query: reads(), endpoint: answer(reportUndocumented),
+		{Method: get, Path: org + "/reports/undocumented", Action: roles, Query: reads(), endpoint: pages(reportUndocumented),
 			Summary: "Roles without a description, or without a guideline that says when to use them"},
-		{Method: get, Path: org + "/reports/unheld", Action: roles, Query: reads(), endpoint: answer(reportUnheld),
+		{Method: get, Path: org + "/reports/unheld", Action: roles, Query: reads(), endpoint: pages(reportUnheld),
 			Summary: "Roles that nobody has"},
 		{Method: get, Path: org + "/reports/unused", Action: rules.ActionLogRead, Query: reads("since", "subject"), endpoint: answer(reportUnused),
 			Summary: "Permissions that were held and not used in a period, and roles of which nothing was"},
 		{Method: get, Path: org + "/reports/changes", Action: happened, Query: []string{"role", "from", "to", "at_least"}, endpoint: answer(reportChanges),
 			Summary: "Whom a change of a role concerns"},
-		{Method: get, Path: org + "/reports/unreviewed", Action: roles, Query: reads("days"), endpoint: answer(reportUnreviewed),
+		{Method: get, Path: org + "/reports/unreviewed", Action: roles, Query: reads("days"), endpoint: pages(reportUnreviewed),
 			Summary: "Roles that nobody has looked over for a quarter"},
-		{Method: get, Path: org + "/reviews", Action: roles, Query: reads(), endpoint: answer(listReviews),
+		{Method: get, Path: org + "/reviews", Action: roles, Query: reads(), endpoint: pages(listReviews),
 			Summary: "The access reviews"},
 		{Method: get, Path: org + "/reviews/{review}", Action: roles, Query: atLeast, endpoint: answer(getReview),
 			Summary: "An access review: by its id, or of one that is not closed by its title"},
@@ -236,7 +236,7 @@ func Routes() []Route {
 		{Method: get, Path: org + "/topic", Action: happened, Query: []string{"from", "at_least"}, endpoint: stream(mediaTopic, nil, getTopic),
 			Summary: "The messages of the topic in their exact bytes, one a line"},
 		{Method: get, Path: org + "/activity", Action: rules.ActionLogRead, own: always, endpoint: answer(getActivity),
-			Query:   []string{"actor", "kind", "type", "about", "code", "permission", "since", "before", "limit"},
+			Query:   []string{"actor", "kind", "type", "about", "code", "permission", "since", "before", "limit", "cursor"},
 			Summary: "The newest that was refused, who signed in, and what was mended; of others where the caller may read their log"},
 		{Method: get, Path: org + "/watch", Action: happened, Query: []string{"from"}, Also: []string{mediaEvents}, endpoint: lines[wire.Item](watch),
 			Summary: "What happens, as it is recorded: lines, or server-sent events where the caller accepts them"},
@@ -255,5 +255,11 @@ func Routes() []Route {
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
 		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
-	}, authzenRoutes(), changesRoutes())
+	}, authzenRoutes(), changesRoutes(), webhookRoutes())
+	for i := range all {
+		if all[i].paged {
+			all[i].Query = slices.Concat(all[i].Query, []string{"limit", "cursor"})
+		}
+	}
+	return all
 }

@@ -43,7 +43,11 @@ func listSubjects(c *call) (wire.List[wire.Subject], error) {
 		return wire.List[wire.Subject]{}, err
 	}
 	list := wire.List[wire.Subject]{Items: []wire.Subject{}, AsOf: asOf}
-	for _, v := range c.org.Access.Subjects(a) {
+	for i, v := range c.org.Access.Subjects(a) {
+		if !c.wanted(i) {
+			list.Items = append(list.Items, wire.Subject{})
+			continue
+		}
 		h, err := c.org.Access.Holdings(v.ID.String(), a)
 		if err != nil {
 			return list, err
@@ -88,6 +92,9 @@ func getSubject(c *call) (wire.One[wire.Subject], error) {
 		one.Item.Holder = keyOf(c.org, holder)
 	}
 	one.Item.DisplayName, one.Item.Email, err = c.textsOf(h.Subject, a)
+	if one.Item.DisplayName != "" || one.Item.Email != "" {
+		c.readPersonal(h.Subject.ID, "read the name and the e-mail address of somebody else")
+	}
 	return one, err
 }
 
@@ -256,7 +263,11 @@ func whoCan(c *call) (wire.List[wire.Holder], error) {
 		return list, notFoundPermission(name, near)
 	}
 	list = wire.List[wire.Holder]{Items: []wire.Holder{}, AsOf: asOf}
-	for _, w := range c.org.Access.WhoCan(name, c.query.Get("resource"), a) {
+	for i, w := range c.org.Access.WhoCan(name, c.query.Get("resource"), a) {
+		if !c.wanted(i) {
+			list.Items = append(list.Items, wire.Holder{})
+			continue
+		}
 		because, err := c.because(w.Because)
 		if err != nil {
 			return list, err
@@ -294,6 +305,10 @@ func getAccess(c *call) (wire.List[wire.Source], error) {
 			scopes[r.Scope] = append(scopes[r.Scope], r)
 		}
 		for _, scope := range order {
+			if !c.wanted(len(list.Items)) {
+				list.Items = append(list.Items, wire.Source{})
+				continue
+			}
 			because, err := c.because(scopes[scope])
 			if err != nil {
 				return list, err

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"mime"
 	"net/http"
 	"net/url"
@@ -34,6 +35,9 @@ type Client struct {
 	wait  time.Duration // for the header of an answer; 0: as long as it takes
 
 	pinned *pinned // nil: checkpoints are not kept
+
+	behind uint64 // changes go by this position; 0: by none
+	once   string // the id of the next change; empty: the server makes one
 
 	standing string // how strongly what is recorded must stand before it is answered; empty: recorded
 }
@@ -65,6 +69,35 @@ func (c *Client) Standing(strength string) *Client {
 	other := *c
 	other.standing = strength
 	return &other
+}
+
+// IfUnchangedSince gives a client of the same server whose changes go by what was so at a position, as the Seq of an
+// answer's [wire.AsOf]: where others have changed the same thing since, nothing is recorded, and the error is an [*Error] of
+// the code [wire.CodeChanged], whose Changes say what they did.
+func (c *Client) IfUnchangedSince(position uint64) *Client {
+	other := *c
+	other.behind = position
+	return &other
+}
+
+// Once gives a client of the same server for one change of [Client.Do], [Client.PutPermissions] or [Client.PutRoles]: with
+// the same key, a ULID or a UUID of version 7, it is recorded once however often it is sent, and has the same answer.
+func (c *Client) Once(key string) *Client {
+	other := *c
+	other.once = key
+	return &other
+}
+
+// conditions are the header fields of a request that records something.
+func (c *Client) conditions(mediaType string) http.Header {
+	h := http.Header{"Content-Type": {mediaType}}
+	if c.behind != 0 {
+		h.Set("If-Match", `"`+strconv.FormatUint(c.behind, 10)+`"`)
+	}
+	if c.once != "" {
+		h.Set("Idempotency-Key", c.once)
+	}
+	return h
 }
 
 // recording gives the parameters of a request that records something.
@@ -133,13 +166,44 @@ var ErrSilent = errors.New("the server is silent")
 type Read struct {
 	AsOf    string // as access.Index.ParseAsOf reads it; empty: now
 	AtLeast uint64 // wait until the ledger has this position; 0: do not
+
+	// Of lists that come in pages:
+	Limit  int    // items on a page; 0: all, or where there is a Cursor, 100
+	Cursor string // the Next of the page before
 }
 
 func (r Read) query() url.Values {
 	q := url.Values{}
 	set(q, "as_of", r.AsOf)
 	setNumber(q, "at_least", r.AtLeast)
+	setNumber(q, "limit", uint64(max(r.Limit, 0)))
+	set(q, "cursor", r.Cursor)
 	return q
+}
+
+// Pages gives the items of a list page by page, all as of the moment of the first: each is asked for when it is come to.
+// ask is called with r and the cursor of the next page, as in
+//
+//	client.Pages(client.Read{Limit: 500}, func(r client.Read) (wire.List[wire.Subject], error) { return c.Subjects(ctx, org, r) })
+func Pages[T any](r Read, ask func(Read) (wire.List[T], error)) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for {
+			list, err := ask(r)
+			if err != nil {
+				var none T
+				yield(none, err)
+				return
+			}
+			for _, one := range list.Items {
+				if !yield(one, nil) {
+					return
+				}
+			}
+			if r.Cursor = list.Next; r.Cursor == "" {
+				return
+			}
+		}
+	}
 }
 
 func set(q url.Values, name, value string) {
@@ -284,16 +348,20 @@ func send[T any](ctx context.Context, c *Client, method, path string, body any) 
 
 // record is send of what changes something.
 func record[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
-	return sendQuery[T](ctx, c, method, path, c.recording(), body)
+	return sendWith[T](ctx, c, method, path, c.recording(), c.conditions("application/json"), body)
 }
 
 func sendQuery[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (T, error) {
+	return sendWith[T](ctx, c, method, path, query, http.Header{"Content-Type": {"application/json"}}, body)
+}
+
+func sendWith[T any](ctx context.Context, c *Client, method, path string, query url.Values, header http.Header, body any) (T, error) {
 	var out T
 	b, err := encode(body)
 	if err != nil {
 		return out, fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	resp, err := c.request(ctx, method, path, query, http.Header{"Content-Type": {"application/json"}}, bytes.NewReader(b))
+	resp, err := c.request(ctx, method, path, query, header, bytes.NewReader(b))
 	if err != nil {
 		return out, err
 	}

@@ -42,7 +42,7 @@ func (c *Client) Stream(ctx context.Context, org string, stop Stop) *Stream {
 	set(q, "stop", string(stop))
 	go func() {
 		defer close(s.ready)
-		s.resp, s.err = c.request(ctx, http.MethodPost, path(org, "commands"), q, http.Header{"Content-Type": {"application/jsonl"}}, pr)
+		s.resp, s.err = c.request(ctx, http.MethodPost, path(org, "commands"), q, c.conditions("application/jsonl"), pr)
 		if s.err != nil {
 			_ = pr.CloseWithError(s.err)
 			return

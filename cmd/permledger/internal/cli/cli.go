@@ -79,6 +79,7 @@ type app struct {
 	signs  string // the purpose of key, where it is no credential
 	reason string
 	dryRun bool
+	seen   uint64 // changes go by this position; 0: by none
 	stands string // how strongly a change must stand before the command ends
 	wallet walletFlags
 
@@ -141,6 +142,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.loginCommand(),
 		a.logoutCommand(),
 		a.passwdCommand(),
+		a.sessionCommand(),
 		a.whoamiCommand(),
 	)
 	add("ask",
@@ -188,6 +190,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.topicCommand(),
 		a.policyCommand(),
 		a.watchCommand(),
+		a.changesCommand(),
+		a.webhookCommand(),
 		a.pinCommand(),
 		a.verifyCommand(),
 	)

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -63,6 +64,15 @@ func problemText(p wire.Problem) string {
 	}
 	if len(p.Nearest) > 0 && !strings.Contains(p.Hint, p.Nearest[0]) {
 		fmt.Fprintf(&b, "\nNear it: %s", strings.Join(p.Nearest, ", "))
+	}
+	for _, c := range p.Changes {
+		fmt.Fprintf(&b, "\n  %d  %s  %s  %s", c.Seq, c.Time, cmp.Or(c.Actor, "somebody"), strings.Join(c.What, "; "))
+		if c.Reason != "" {
+			fmt.Fprintf(&b, "  (%s)", c.Reason)
+		}
+	}
+	if p.Pointer != "" && !strings.Contains(p.Detail, p.Pointer) {
+		fmt.Fprintf(&b, "\nIn the body at %s", p.Pointer)
 	}
 	if p.Hint != "" {
 		b.WriteString("\n" + p.Hint)

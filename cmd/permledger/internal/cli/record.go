@@ -20,6 +20,7 @@ func (a *app) writes(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&a.key, "key", "", "the `file` with the key that signs, or an API key (PERMLEDGER_KEY)")
 	c.Flags().BoolVar(&a.dryRun, "dry-run", false, "say what would be recorded and who would gain or lose what; record nothing")
 	c.Flags().Var(&strength{&a.stands}, "wait", "until when to `wait`: recorded (the default), committed under a signed checkpoint, or witnessed by those who cosign it")
+	c.Flags().Uint64Var(&a.seen, "seen", 0, "the `position` that you go by: where others have changed the same thing since, nothing is recorded, and you are told what they did")
 	a.wallet.flags(c)
 	return a.answers(c)
 }
@@ -90,6 +91,9 @@ func (a *app) prepare(ctx context.Context, s *session, in wire.Intent, texts ...
 	if err != nil {
 		return drafted{}, fmt.Errorf("%s: %w", in.Kind, err)
 	}
+	if in.Kind == wire.UpdateRole && a.seen == 0 { // what is shown of it is what it does
+		a.seen = p.Seq
+	}
 	return drafted{p, in, texts, by, inSession}, nil
 }
 
@@ -101,6 +105,7 @@ func (a *app) record(ctx context.Context, s *session, d drafted) (r wire.Receipt
 			return r, fmt.Errorf("%s: keep the new key: %w", d.in.Kind, err)
 		}
 	}
+	s.Client = s.IfUnchangedSince(a.seen)
 	if d.inSession {
 		r, err = s.Do(ctx, s.org, client.Worded(d.in, d.texts))
 	} else {
