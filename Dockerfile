@@ -14,5 +14,6 @@ USER 65532:65532
 ENV PERMLEDGER_DATA=/data
 VOLUME /data
 EXPOSE 8420
+HEALTHCHECK --interval=10s --timeout=6s --start-period=60s --retries=3 CMD ["/permledger", "ready"]
 ENTRYPOINT ["/permledger"]
 CMD ["serve", "--listen", "0.0.0.0:8420", "--insecure-listen"]

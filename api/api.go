@@ -15,15 +15,18 @@ package api
 
 import (
 	"cmp"
+	"crypto/cipher"
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/permledger/permledger/api/oidc"
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/internal/trace"
 	"github.com/permledger/permledger/ledger/rules"
@@ -40,6 +43,13 @@ type Options struct {
 	// URL is what people call the server by, without a slash at its end: what sign-in is bound to. Where it is one of https,
 	// cookies are for that alone.
 	URL string
+	// Proxies are the addresses of proxies whose X-Forwarded-For is believed: attempts to sign in are counted by the address
+	// that they name. Without any, it is the peer's; those of the machine itself are not counted.
+	Proxies []netip.Prefix
+
+	// Providers are the identity providers that vouch for people and programs, each in one organization.
+	Providers []*oidc.Provider
+
 	// PublicDocuments says that signed documents are served to everybody who has their CID; entries never are.
 	PublicDocuments bool
 
@@ -50,6 +60,7 @@ type Options struct {
 	PrivateLog bool
 
 	Streams StreamLimits
+	Limits  Limits
 }
 
 type server struct {
@@ -59,15 +70,22 @@ type server struct {
 	stats *Stats
 	token [32]byte // SHA-256 of the local operator's
 
-	sessions sessions
-	attempts attempts
-	emails   emails
-	lists    signedLists
-	tokens   tokenCache
-	hubs     hubs
-	streams  StreamLimits
-	done     done
-	opening  chan struct{} // full: as many passwords are being tried as may be at a time
+	sessions  sessions
+	attempts  attempts // by name
+	addresses attempts
+	origins   *http.CrossOriginProtection
+	nonces    *nonces
+	sealing   cipher.AEAD      // what browsers keep for us while they are at an identity provider
+	codes     *node.FirstCodes // nil: none is used here
+	emails    emails
+	lists     signedLists
+	opening   chan struct{} // full: as many passwords are being tried as may be at a time
+	tokens    tokenCache
+	hubs      hubs
+	streams   StreamLimits
+	limits    limits
+	personal  personal
+	done      done
 
 	document, manual func() []byte // what the API is, of no organization; made when first asked for
 }
@@ -75,7 +93,7 @@ type server struct {
 // New gives the handler of a node's API. It may be served over a network, or called in the process (see package
 // client). It is safe for concurrent use, and of no use once the node is closed.
 func New(n *node.Node, opts Options) http.Handler {
-	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings), streams: opts.Streams.orDefault()}
+	s := &server{node: n, opts: opts, log: opts.Logger, token: hashToken(opts.Token), opening: make(chan struct{}, openings), streams: opts.Streams.orDefault(), limits: limits{Limits: opts.Limits}}
 	s.document = sync.OnceValue(func() []byte { return written(OpenAPI(nil)) })
 	s.manual = sync.OnceValue(func() []byte { return manualOf(OpenAPI(nil)) })
 	if s.opts.Now == nil {
@@ -83,6 +101,14 @@ func New(n *node.Node, opts Options) http.Handler {
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.addresses.free, s.nonces, s.sealing = addressFree, newNonces(), newSealing()
+	s.origins = http.NewCrossOriginProtection()
+	if s.opts.URL != "" {
+		s.codes = n.ServeFirstCode(s.opts.Now())
+		if err := s.origins.AddTrustedOrigin(s.opts.URL); err != nil {
+			s.log.Error("the URL that people call is none", "url", s.opts.URL, "error", err)
+		}
 	}
 	if s.stats = opts.Stats; s.stats == nil {
 		s.stats = NewStats(n, opts.Version)
@@ -183,7 +209,7 @@ func (s *server) dispatch(routes map[string]*Route) http.Handler {
 
 // serve lets a caller in, finds the organization and calls the route's handler.
 func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) error {
-	c := &call{Request: r, server: s, route: route, rc: http.NewResponseController(w), now: s.opts.Now().UTC()}
+	c := &call{Request: r, server: s, route: route, rc: http.NewResponseController(w), out: w.Header(), now: s.opts.Now().UTC()}
 	if guest := route.guest != nil && route.guest(s) && len(r.Header.Values("Authorization")) == 0; !route.Open && !guest {
 		caller, err := s.identify(r)
 		if err != nil {
@@ -198,7 +224,10 @@ func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) err
 		}
 		return err
 	}
-	if err := c.readQuery(); err != nil {
+	if c.org != nil {
+		s.remember(c.caller, r)
+	}
+	if err := cmp.Or(c.slow(), c.readQuery()); err != nil {
 		return err
 	}
 	if err := cmp.Or(c.demand(), c.readWait()); err != nil {

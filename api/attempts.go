@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -16,8 +17,12 @@ const (
 	attemptsNames = 1 << 16   // are counted; beyond, the longest ago are forgotten
 )
 
-// attempts counts failed attempts by name. Its zero value has none. It is safe for concurrent use.
+// addressFree is attemptsFree of an address of another machine, which several people may share.
+const addressFree = 30
+
+// attempts counts failed attempts by name, or by address. Its zero value has none. It is safe for concurrent use.
 type attempts struct {
+	free   int // that need not wait; 0: attemptsFree
 	mu     sync.Mutex
 	failed map[string]*failures
 }
@@ -27,12 +32,12 @@ type failures struct {
 	last  time.Time
 }
 
-func (f *failures) until() time.Time {
-	if f.count < attemptsFree {
+func (f *failures) until(free int) time.Time {
+	if f.count < free {
 		return f.last
 	}
 	wait := attemptsFirst
-	for range f.count - attemptsFree {
+	for range f.count - free {
 		if wait *= 2; wait >= attemptsMost {
 			wait = attemptsMost
 			break
@@ -54,7 +59,7 @@ func (a *attempts) begin(name string, now time.Time) time.Duration {
 		f = nil
 	}
 	if f != nil {
-		if wait := f.until().Sub(now); wait > 0 {
+		if wait := f.until(cmp.Or(a.free, attemptsFree)).Sub(now); wait > 0 {
 			return wait
 		}
 	} else {
@@ -70,6 +75,15 @@ func (a *attempts) succeeded(name string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.failed, name)
+}
+
+// forgive takes one attempt back: of an address, for who knows one password must not try others the more for it.
+func (a *attempts) forgive(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if f := a.failed[name]; f != nil && f.count > 0 {
+		f.count--
+	}
 }
 
 // shed makes room for another name.

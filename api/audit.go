@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -142,6 +143,51 @@ func (q *activityQuery) fits(r *node.ActivityRecord) bool {
 	return !at.Before(q.since) && (q.before.IsZero() || at.Before(q.before))
 }
 
+// personalEvery is how often it is noted that the same caller read the same personal data.
+const personalEvery = time.Hour
+
+// personal remembers which readings of personal data were noted. Its zero value remembers none. It is safe for concurrent use.
+type personal struct {
+	mu    sync.Mutex
+	noted map[[3]string]time.Time
+}
+
+// first says whether a reading is to be noted: it is the first in a while.
+func (p *personal) first(org, who, about string, now time.Time) bool {
+	const most = 100_000
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := [3]string{org, who, about}
+	if at, ok := p.noted[key]; ok && now.Sub(at) < personalEvery && !now.Before(at) {
+		return false
+	}
+	if p.noted == nil || len(p.noted) >= most {
+		p.noted = map[[3]string]time.Time{} // some are noted again
+	}
+	p.noted[key] = now
+	return true
+}
+
+// readPersonal notes that the caller reads personal data: that of a subject, or of all where id is zero. Nobody's reading of
+// its own is noted.
+func (c *call) readPersonal(id ulid.ULID, what string) {
+	if id == c.subject && c.subject != (ulid.ULID{}) {
+		return
+	}
+	about := ""
+	if id != (ulid.ULID{}) {
+		about = "subject/" + id.String()
+	}
+	if !c.server.personal.first(c.org.ID, c.name(), about, c.now) {
+		return
+	}
+	r := node.ActivityRecord{Kind: node.ActivityPersonal, Request: c.Method + " " + clip(c.URL.Path), About: about, Reason: what, Credential: c.caller.did()}
+	if c.subject != (ulid.ULID{}) {
+		r.Actor = c.subject.String()
+	}
+	c.org.Activity.Note(c.now, r)
+}
+
 // activityWindow is how many records are read at a time, from the newest back.
 const activityWindow = 1000
 
@@ -171,7 +217,7 @@ func getActivity(c *call) (wire.List[wire.Activity], error) {
 		if last > activityWindow {
 			from = last - activityWindow + 1
 		}
-		var window []wire.Activity
+		window := []wire.Activity{}
 		for m, err := range feed.Entries(ctx, from) {
 			if err != nil {
 				return list, err

@@ -100,6 +100,7 @@ type point struct {
 	known  bool   // that is somebody in the organization
 	action string // that was named last
 	name   string // what it is called
+	costly int    // evaluations that were explained or recorded
 
 	q    authzenRequest
 	body []byte
@@ -136,6 +137,9 @@ func (s *server) servePoint(route *Route, w http.ResponseWriter, r *http.Request
 	p.w, p.r, p.s, p.route, p.now = w, r, s, route, s.opts.Now().UTC()
 	err := p.enter()
 	if err == nil {
+		err = p.slow(1)
+	}
+	if err == nil {
 		err = p.readBody()
 	}
 	if err == nil {
@@ -144,6 +148,7 @@ func (s *server) servePoint(route *Route, w http.ResponseWriter, r *http.Request
 	if err != nil {
 		s.failPoint(p, err)
 	} else {
+		p.out = append(p.out, '\n')
 		h["Content-Type"], h["Content-Length"] = contentJSON, []string{strconv.Itoa(len(p.out))}
 		_, _ = w.Write(p.out) // a caller that has gone is nobody to tell
 	}
@@ -173,6 +178,7 @@ func (s *server) failPoint(p *point, err error) {
 	if !known {
 		s.log.Error("a request failed", "method", p.r.Method, "path", p.r.URL.Path, "error", err)
 	}
+	s.stats.problem(said.Code())
 	message := strings.TrimSuffix(said.Detail, ".")
 	if said.Hint != "" {
 		message += ". " + said.Hint
@@ -199,7 +205,7 @@ func (p *point) enter() error {
 	if token, ok := bearer(p.r); ok {
 		if p.did, ok = p.s.tokens.find(hashToken(token)); ok {
 			if id == "" {
-				id = p.s.onlyOrganization(p.did)
+				id = p.s.organizationOfKey(p.did)
 			}
 			if org, err := p.s.node.Org(id); err == nil {
 				if p.org = org; p.enterKnown() {
@@ -246,11 +252,7 @@ func (p *point) enterCalled() error {
 	}
 	p.org, p.subject = c.org, c.subject
 	p.reads = caller.May(c.org, rules.ActionRolesRead, p.now)
-	if caller.Kind == APIKey {
-		if token, ok := bearer(p.r); ok {
-			p.s.tokens.keep(hashToken(token), caller.did())
-		}
-	}
+	p.s.remember(caller, p.r)
 	return nil
 }
 

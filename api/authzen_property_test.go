@@ -85,7 +85,7 @@ func entityJSON(t *rapid.T, head string) (string, []events.Property) {
 	for _, name := range slices.Sorted(maps.Keys(kept)) {
 		list = append(list, events.Property{Name: name, Value: kept[name]})
 	}
-	if props == nil {
+	if len(members) == 0 {
 		return "{" + head + "}", nil
 	}
 	return "{" + head + `,"properties":{` + strings.Join(members, ",") + "}}", list

@@ -43,7 +43,7 @@ func (w *world) asked(token, path, body string, header ...string) (*http.Respons
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return resp, string(b)
+	return resp, strings.TrimSuffix(string(b), "\n")
 }
 
 // certification makes an organization what the certification scenario for decision points asks for.

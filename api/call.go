@@ -29,6 +29,7 @@ type call struct {
 	org    *node.Org // nil where the route names none
 	// subject is who the caller is in the organization; zero for the local operator, who is nobody there.
 	subject ulid.ULID
+	out     http.Header // of the answer
 	now     time.Time
 	query   url.Values
 	wait    string // how strongly what is recorded must stand before it is answered
@@ -46,6 +47,9 @@ func (c *call) readQuery() error {
 	}
 	for name, values := range q {
 		if !slices.Contains(c.route.Query, name) {
+			if c.route.loose {
+				continue
+			}
 			p := badRequest(fmt.Sprintf("There is no parameter %q here", clip(name)))
 			p.Nearest = rules.Nearest(name, slices.Values(c.route.Query))
 			return p

@@ -149,7 +149,8 @@ func getChanges(c *call, w http.ResponseWriter) error {
 		if err != nil || !fit(s) {
 			return err
 		}
-		return out.event(position, string(s.message.Kind), s.bytes)
+		out.buffer.Write(s.event)
+		return out.some()
 	})
 }
 

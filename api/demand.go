@@ -51,16 +51,15 @@ func (c *call) enter() error {
 // otherWay refuses a caller who is nobody in the organization, or is somebody who proves itself in another way.
 func (c *call) otherWay() error {
 	var auth string
-	did := c.caller.did()
 	c.org.Fold.Read(func(s *rules.State) {
-		if id, ok := s.KeyOwner(did); ok {
+		if id, ok := c.caller.named(c.org.ID, s); ok {
 			auth = s.About(id).Auth
 		}
 	})
 	if c.caller.Kind.proves(auth) {
 		return stranger(c.caller)
 	}
-	come := map[CallerKind]string{APIKey: "an API key", Session: "e-mail and password"}[c.caller.Kind]
+	come := map[CallerKind]string{APIKey: "an API key", Session: "e-mail and password", Wallet: "a wallet", OIDC: "an identity provider"}[c.caller.Kind]
 	return unauthenticated("The subject proves itself by "+auth+", and not by "+come, "Come in the way that the subject states")
 }
 
@@ -77,7 +76,10 @@ func (c *call) demand() error {
 	case c.route.Action == "", c.route.own != nil && c.route.own(c):
 		return nil
 	}
-	return c.may(c.route.Action)
+	if err := c.may(c.route.Action); err != nil || c.route.And == "" {
+		return err
+	}
+	return c.may(c.route.And)
 }
 
 // may refuses an action that the caller may not do, in the words of the rules.
@@ -159,7 +161,7 @@ func whoami(c *call) (wire.Whoami, error) {
 	}
 	w.Roles = sorted(w.Roles)
 	if c.caller.session != nil {
-		w.Expires = stamp(c.caller.session.expires)
+		w.Expires, w.Session, w.CSRF = stamp(c.caller.session.expires), c.caller.session.id, c.caller.session.csrf
 	}
 	return w, nil
 }

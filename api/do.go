@@ -23,8 +23,18 @@ const doExpiry = time.Minute
 
 // signs refuses a caller who has no key here: what is recorded has its author's signature.
 func (c *call) signs() error {
-	if c.caller.key != nil {
+	if c.caller.signs() {
 		return nil
+	}
+	switch c.caller.Kind {
+	case Wallet:
+		p := problemOf(http.StatusForbidden, string(rules.NotProven), "Whoever signed in with a wallet changes with the wallet's own signature")
+		p.Hint = "Let the wallet sign what prepare gives, and send it to commands"
+		return p
+	case OIDC:
+		p := problemOf(http.StatusForbidden, string(rules.NotProven), "An identity provider says who you are; it signs nothing in your name, so nothing can be recorded for it")
+		p.Hint = "Sign the command with a key of yours: prepare, then commands; or sign in with a password, or call with an API key"
+		return p
 	}
 	p := problemOf(http.StatusForbidden, string(rules.NotProven), "The operator's token is nobody's in a ledger, and signs nothing")
 	p.Hint = "Call with an API key (plk_…) or a session (pls_…), or sign the command yourself: prepare, then commands"
@@ -95,6 +105,9 @@ func (c *call) do(in wire.Intent) (wire.Receipt, events.Data, error) {
 	if _, err := c.under(requests, about); err != nil {
 		return wire.Receipt{}, nil, err
 	}
+	if _, err := c.admit(requests, patience); err != nil {
+		return wire.Receipt{}, nil, err
+	}
 	// A command that would be refused goes to the ledger nevertheless, which notes it, and judges by the newest state.
 	// A caller that goes away must not leave a part without the rest.
 	outcomes := c.org.Ledger.ExecuteAll(context.WithoutCancel(c.Context()), requests, true)
@@ -125,7 +138,7 @@ func (c *call) signed(raw json.RawMessage) (ledger.Request, error) {
 	if err != nil {
 		return ledger.Request{}, err
 	}
-	evidence, err := chain.SignCommand(&cmd, events.Signed{Expires: c.now.Add(doExpiry).Truncate(time.Millisecond)}, c.caller.key)
+	evidence, err := chain.SignCommand(&cmd, events.Signed{Expires: c.now.Add(doExpiry).Truncate(time.Millisecond)}, c.caller.signer())
 	if err != nil {
 		return ledger.Request{}, err
 	}

@@ -114,7 +114,10 @@ func (e *exporting) read() (err error) {
 	case "none":
 	case bundle.Personal:
 		q.Texts = bundle.Personal
-		return e.may(rules.ActionSubjectsRead)
+		if err := e.may(rules.ActionSubjectsRead); err != nil {
+			return err
+		}
+		e.readPersonal(q.ID, "exported names and e-mail addresses")
 	default:
 		return badRequest(fmt.Sprintf("texts is %q: it is none, reasons or personal", clip(texts)))
 	}

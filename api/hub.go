@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -30,6 +31,7 @@ type shown struct {
 	entry   *chain.Entry
 	message changes.Message // in full
 	bytes   []byte          // of the message
+	event   []byte          // the message as a server-sent event
 	item    atomic.Pointer[shownItem]
 }
 
@@ -54,6 +56,7 @@ func (h *hub) at(position uint64) (*shown, error) {
 		if s.entry, s.err = h.org.Entry(position); s.err == nil {
 			s.message = changes.Of(h.org.Access, s.entry)
 			s.bytes = s.message.Bytes()
+			s.event = fmt.Appendf(nil, "id: %d\nevent: %s\ndata: %s\n\n", position, s.message.Kind, s.bytes)
 		}
 	})
 	if s.err != nil {

@@ -26,10 +26,16 @@ const (
 	// LocalOperator is whoever can read the token file in the data directory: it may read everything, as it could read
 	// the directory itself, and pass on commands that others signed. It is nobody in a ledger and signs nothing.
 	LocalOperator CallerKind = "local-operator"
-	// APIKey is who sends the secret of a credential (plk_…). The key is derived for one request and kept nowhere.
+	// APIKey is who sends the secret of a credential (plk_…). The key is derived for one request, where it signs, and kept
+	// nowhere.
 	APIKey CallerKind = "api-key"
-	// Session is who signed in with a password (pls_…). The key was unwrapped then, and is in memory until it ends.
+	// Session is who signed in with a password (pls_…, or a cookie). The key was unwrapped then, and is in memory until it ends.
 	Session CallerKind = "session"
+	// Wallet is who signed in with a wallet. It reads; what it changes, its wallet signs.
+	Wallet CallerKind = "wallet"
+	// OIDC is whom an identity provider vouches for, in a session or with a token for this server. It reads: nobody's
+	// signature comes with it, so it changes nothing.
+	OIDC CallerKind = "oidc"
 )
 
 // proves says whether a caller of the kind may be a subject that proves itself in a way; empty: in any.
@@ -39,6 +45,10 @@ func (k CallerKind) proves(auth string) bool {
 		return k == APIKey
 	case events.AuthEmail:
 		return k == Session
+	case events.AuthWallet:
+		return k == Wallet
+	case events.AuthOIDC:
+		return k == OIDC
 	case "":
 		return true
 	}
@@ -49,31 +59,67 @@ func (k CallerKind) proves(auth string) bool {
 type Caller struct {
 	Kind CallerKind
 
-	key     ed25519.PrivateKey // signs what the caller does; nil of the local operator
+	key     ed25519.PrivateKey // signs what the caller does; nil: nothing here does, or token
+	token   string             // of an API key that is known, whose key it is derived from; empty: key is there
+	known   string             // the did:key of that
 	session *session           // nil: there is none
+	vouched *vouched           // by an identity provider, for this request; nil: it is not
 }
 
-// did gives the credential that a caller acts with; empty for the local operator.
-func (c Caller) did() string {
-	if c.key == nil {
-		return ""
+// signs says whether a key of the caller is here, which signs what it does.
+func (c Caller) signs() bool { return c.key != nil || c.known != "" }
+
+// signer gives the key that signs what the caller does; nil: nothing here does.
+func (c Caller) signer() ed25519.PrivateKey {
+	if c.known == "" {
+		return c.key
 	}
-	return didkey.Encode(c.key.Public().(ed25519.PublicKey))
+	s, err := secret.Parse(secret.APIKey, c.token)
+	if err != nil {
+		return nil // only tokens that were in order are known
+	}
+	return s.Key()
+}
+
+// did gives the credential that a caller acts with: a did:key, or a wallet. It is empty for the local operator, and for whom
+// an identity provider vouches for.
+func (c Caller) did() string {
+	switch {
+	case c.known != "":
+		return c.known
+	case c.key != nil:
+		return didkey.Encode(c.key.Public().(ed25519.PublicKey))
+	case c.session != nil:
+		return c.session.wallet
+	}
+	return ""
 }
 
 // Subject gives who the caller is in an organization as it is now; false: nobody there. It is asked for every request,
 // so whoever was deactivated, or whose key was revoked, is nobody from that entry on.
 func (c Caller) Subject(org *node.Org) (id ulid.ULID, ok bool) {
-	if c.key == nil || c.session != nil && c.session.org != org.ID {
-		return id, false
-	}
-	did := c.did()
 	org.Fold.Read(func(s *rules.State) {
-		if id, ok = s.KeyOwner(did); ok {
+		if id, ok = c.named(org.ID, s); ok {
 			ok = c.Kind.proves(s.About(id).Auth)
 		}
 	})
 	return id, ok
+}
+
+// named gives who a caller has shown to be, if that subject may act; in which way it is to show that is another question.
+func (c Caller) named(org string, s *rules.State) (ulid.ULID, bool) {
+	switch {
+	case c.session != nil && c.session.org != org, c.vouched != nil && c.vouched.org != org:
+	case c.signs():
+		return s.KeyOwner(c.did())
+	case c.vouched != nil:
+		return c.vouched.subject, s.Acts(c.vouched.subject)
+	case c.Kind == Wallet:
+		return s.WalletOwner(c.session.wallet)
+	case c.session != nil:
+		return c.session.subject, s.Acts(c.session.subject)
+	}
+	return ulid.ULID{}, false
 }
 
 // May says whether the caller may do an action of the ledger (rules.Actions) in an organization at an instant.
@@ -81,7 +127,7 @@ func (c Caller) May(org *node.Org, action string, now time.Time) bool {
 	switch c.Kind {
 	case LocalOperator:
 		return true
-	case APIKey, Session:
+	case APIKey, Session, Wallet, OIDC:
 		id, ok := c.Subject(org)
 		if ok {
 			org.Fold.Read(func(s *rules.State) { ok = s.May(id, action, "", now) })
@@ -89,6 +135,12 @@ func (c Caller) May(org *node.Org, action string, now time.Time) bool {
 		return ok
 	}
 	return false
+}
+
+// vouched is whom an identity provider's token names, in one organization.
+type vouched struct {
+	org     string
+	subject ulid.ULID
 }
 
 type callerKey struct{}
@@ -117,6 +169,11 @@ func unauthenticated(detail, hint string) *problem {
 // a time that does not depend on them; an API key is looked up by its public key, which is no secret.
 func (s *server) identify(r *http.Request) (Caller, error) {
 	fields := r.Header.Values("Authorization")
+	if len(fields) == 0 {
+		if caller, err := s.cookie(r); caller.session != nil || err != nil {
+			return caller, err
+		}
+	}
 	if len(fields) != 1 {
 		return Caller{}, unauthenticated("The request comes without a token", "Send Authorization: Bearer with an API key (plk_…), or with the content of run/token in the data directory")
 	}
@@ -128,9 +185,15 @@ func (s *server) identify(r *http.Request) (Caller, error) {
 	if s.opts.Token != "" && subtle.ConstantTimeCompare(given[:], s.token[:]) == 1 {
 		return Caller{Kind: LocalOperator}, nil
 	}
+	if strings.HasPrefix(token, "eyJ") && len(s.opts.Providers) > 0 { // a JWT's header begins so
+		return s.vouchedFor(r, token)
+	}
 	kind, _ := secret.KindOf(token)
 	switch kind {
 	case secret.APIKey:
+		if did, ok := s.tokens.find(given); ok {
+			return Caller{Kind: APIKey, token: token, known: did}, nil
+		}
 		key, err := secret.Parse(kind, token)
 		if err != nil {
 			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied")
@@ -141,8 +204,8 @@ func (s *server) identify(r *http.Request) (Caller, error) {
 		if err != nil {
 			return Caller{}, unauthenticated("The session's token is not in order: "+formOf(err), "Sign in again")
 		}
-		if found := s.sessions.find(token.Hash(), s.opts.Now()); found != nil {
-			return Caller{Kind: Session, key: found.key, session: found}, nil
+		if found := s.sessions.find(token.Hash(), false, s.opts.Now()); found != nil {
+			return found.caller(), nil
 		}
 		return Caller{}, unauthenticated("There is no such session, or it has ended", "Sign in again")
 	}
@@ -154,7 +217,10 @@ func formOf(err error) string { return strings.TrimPrefix(err.Error(), secret.Er
 
 // stranger is the answer to a caller who is nobody in the organization: whether there is such an organization is not told.
 func stranger(c Caller) *problem {
-	if c.Kind == Session {
+	switch c.Kind {
+	case OIDC:
+		return unauthenticated("Whom the identity provider vouches for is nobody in this organization, or may not act any more", "Ask who administers the organization")
+	case Session, Wallet:
 		return unauthenticated("The session is not one of this organization, or its subject may not act any more", "Sign in again")
 	}
 	return unauthenticated("The API key is nobody's in this organization: it was never registered, was revoked, or its subject is deactivated", "Ask who administers the organization for another key")

@@ -179,6 +179,9 @@ func (r *Route) failures() []int {
 // demandOf says what the caller of a route must be allowed to do, or why nothing.
 func demandOf(r *Route) object {
 	o := takes(r.Action, r.Why)
+	if r.And != "" {
+		o["and"] = r.And
+	}
 	if r.Operator {
 		o["operator"] = true
 	}

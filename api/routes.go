@@ -18,6 +18,7 @@ type Route struct {
 	Summary string
 	// Action is what the caller must be allowed to do (rules.Actions). Where it is empty, Why says the reason.
 	Action   string
+	And      string // a second action that the caller must be allowed to do
 	Why      string
 	Open     bool     // without a token
 	Operator bool     // for the operator of the node alone
@@ -30,6 +31,7 @@ type Route struct {
 	own     func(*call) bool
 	guest   func(*server) bool // says whether the server lets those in who do not say who they are; nil: it does not
 	head    bool               // it answers HEAD too, as answers in JSON do
+	loose   bool               // it ignores parameters that it does not know, as its specification demands
 	anyOrg  bool               // also for an organization that is not there, of which the answer says nothing
 	public  bool               // open unless [Options.PrivateLog] says otherwise; then it takes the action history.read
 	point   func(*point) error // answers at a decision point, which serves itself
@@ -82,7 +84,9 @@ func (e endpoint) taking(line reflect.Type) endpoint {
 }
 
 // Routes lists every route, in the order in which they are described.
-func Routes() []Route {
+func Routes() []Route { return slices.Concat(coreRoutes(), signInRoutes()) }
+
+func coreRoutes() []Route {
 	const (
 		get, post, put  = http.MethodGet, http.MethodPost, http.MethodPut
 		org, log        = "/v1/orgs/{org}", "/orgs/{org}/log"
@@ -122,12 +126,8 @@ func Routes() []Route {
 			Summary: "What the API can do, and which permission each operation takes"},
 		{Method: get, Path: org + "/whoami", Why: whySelf, endpoint: answer(whoami),
 			Summary: "Who makes the request"},
-		{Method: post, Path: org + "/sessions", Open: true, anyOrg: true, Why: whySignIn, endpoint: handle(signIn),
-			Summary: "Sign in with a password"},
 		{Method: put, Path: org + "/login", Why: whySelf, Query: waits, endpoint: handle(putLogin),
 			Summary: "Give oneself a password, or another"},
-		{Method: http.MethodDelete, Path: org + "/sessions", Why: whySelf, endpoint: answer(signOut),
-			Summary: "Sign out: end the session that the request is made in"},
 		{Method: get, Path: org + "/commands/{id}", Action: happened, Query: atLeast, endpoint: answer(getRecorded),
 			Summary: "The entry that a command is recorded in"},
 
@@ -255,7 +255,7 @@ func Routes() []Route {
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
 		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
-	}, authzenRoutes(), changesRoutes(), secretRoutes())
+	}, authzenRoutes(), changesRoutes(), webhookRoutes(), secretRoutes())
 	for i := range all {
 		if all[i].paged {
 			all[i].Query = slices.Concat(all[i].Query, []string{"limit", "cursor"})

@@ -33,16 +33,31 @@ type candidate struct {
 	wrapped string
 }
 
-// signIn opens a session for whoever knows the password of a subject. That there is no such subject, that it has no login,
+// signIn opens a session for whoever knows the password of a subject, or has the key of a wallet.
+func signIn(c *call, in wire.SignIn) (wire.SignedIn, error) {
+	if err := c.server.sameOrigin(c.Request); err != nil {
+		return wire.SignedIn{}, err
+	}
+	if in.Wallet == nil {
+		return signInWithPassword(c, in)
+	}
+	if in.Email != "" || in.Key != "" || in.Password != "" {
+		return wire.SignedIn{}, badRequest("Either a password or a wallet's signature says who signs in")
+	}
+	return signInWithWallet(c, *in.Wallet, in.Cookie)
+}
+
+// signInWithPassword opens a session for whoever knows a subject's password. That there is no such subject, that it has no login,
 // that it may not act, that it proves itself in another way, and that the password is wrong, has one answer, and takes as
 // long.
-func signIn(c *call, in wire.SignIn) (wire.SignedIn, error) {
+func signInWithPassword(c *call, in wire.SignIn) (wire.SignedIn, error) {
 	if (in.Email == "") == (in.Key == "") {
 		return wire.SignedIn{}, badRequest("Either email or key says who signs in")
 	}
 	name := c.PathValue("org") + " " + cmp.Or(in.Key, foldEmail(in.Email))
-	if wait := c.server.attempts.begin(name, c.now); wait > 0 {
-		return wire.SignedIn{}, tooMany(wait)
+	done, err := c.attempt(name)
+	if err != nil {
+		return wire.SignedIn{}, err
 	}
 	var who candidate
 	if c.org != nil {
@@ -62,16 +77,32 @@ func signIn(c *call, in wire.SignIn) (wire.SignedIn, error) {
 		p.Hint = "Look for typing errors; whoever administers the organization can invite you again"
 		return wire.SignedIn{}, p
 	}
-	c.server.attempts.succeeded(name)
-	token, s := c.server.sessions.begin(c.org.ID, who.subject, key, c.now)
-	c.org.Activity.Note(c.now, node.ActivityRecord{
-		Kind: node.ActivitySignedIn, Actor: who.subject.String(), Credential: who.did, Reason: "signed in with a password",
-	})
-	return wire.SignedIn{Token: token.Text(), Subject: keyOf(c.org, who.subject), Expires: stamp(s.expires)}, nil
+	done()
+	return c.opened(session{subject: who.subject, kind: Session, key: key}, in.Cookie, "signed in with a password")
 }
 
-func tooMany(wait time.Duration) error {
-	p := problemOf(http.StatusTooManyRequests, wire.CodeTooMany, "Too many attempts to sign in with this name failed")
+// attempt counts an attempt to sign in with a name (none where nothing can be guessed) from the caller's address as failed until done is called. It refuses one
+// that has to wait.
+func (c *call) attempt(name string) (done func(), err error) {
+	address := c.server.addressOf(c.Request)
+	if address != "" {
+		if wait := c.server.addresses.begin(address, c.now); wait > 0 {
+			return nil, tooMany(wait, "from this address")
+		}
+	}
+	if name != "" {
+		if wait := c.server.attempts.begin(name, c.now); wait > 0 {
+			return nil, tooMany(wait, "with this name")
+		}
+	}
+	return func() {
+		c.server.attempts.succeeded(name)
+		c.server.addresses.forgive(address)
+	}, nil
+}
+
+func tooMany(wait time.Duration, of string) error {
+	p := problemOf(http.StatusTooManyRequests, wire.CodeTooMany, "Too many attempts to sign in "+of+" failed")
 	p.retryAfter = int(math.Ceil(wait.Seconds()))
 	p.Hint = fmt.Sprintf("Try again in %d s", p.retryAfter)
 	return p
@@ -154,13 +185,12 @@ func putLogin(c *call, in wire.PutLogin) (wire.Receipt, error) {
 	if err := login.CheckPassword(in.New); err != nil {
 		return wire.Receipt{}, invalid(err)
 	}
-	key := c.caller.key
+	key := c.caller.signer()
 	if who, ok := c.loginOf(c.subject); ok {
-		name := c.org.ID + " " + keyOf(c.org, c.subject)
-		if wait := c.server.attempts.begin(name, c.now); wait > 0 {
-			return wire.Receipt{}, tooMany(wait)
+		done, err := c.attempt(c.org.ID + " " + keyOf(c.org, c.subject))
+		if err != nil {
+			return wire.Receipt{}, err
 		}
-		var err error
 		if key, err = c.server.open(c.Context(), who, in.Password); err != nil {
 			return wire.Receipt{}, err
 		}
@@ -169,7 +199,7 @@ func putLogin(c *call, in wire.PutLogin) (wire.Receipt, error) {
 			p.Hint = "Say the one that you sign in with"
 			return wire.Receipt{}, p
 		}
-		c.server.attempts.succeeded(name)
+		done()
 	}
 	wrapped, err := login.Wrap(key, in.New)
 	if err != nil {

@@ -229,6 +229,13 @@ func (b *batch) record() []wire.Outcome {
 			continue
 		}
 		requests := together(rest)
+		if n, err := b.call.admit(requests, streamPatience); err != nil && n == 0 {
+			outcomes = append(outcomes, b.problem(err))
+			b.stopped = b.stop != never
+			continue
+		} else if err != nil {
+			requests = requests[:n]
+		}
 		if n, err := b.call.under(requests, ""); err != nil && n == 0 {
 			outcomes = append(outcomes, b.problem(err))
 			b.stopped = b.stop != never

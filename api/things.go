@@ -92,6 +92,9 @@ func getSubject(c *call) (wire.One[wire.Subject], error) {
 		one.Item.Holder = keyOf(c.org, holder)
 	}
 	one.Item.DisplayName, one.Item.Email, err = c.textsOf(h.Subject, a)
+	if one.Item.DisplayName != "" || one.Item.Email != "" {
+		c.readPersonal(h.Subject.ID, "read the name and the e-mail address of somebody else")
+	}
 	return one, err
 }
 

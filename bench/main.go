@@ -96,11 +96,12 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	defer os.RemoveAll(e.Dir)
 
+	before := busy()
 	lines, rows, err := measure(ctx, e, o, peers, clients)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%d processors (%s), %s, %s/%s; %d rounds of %gs; %s\n\n", runtime.NumCPU(), processor(), runtime.Version(), runtime.GOOS, runtime.GOARCH,
+	fmt.Printf("%d processors (%s)%s, %s, %s/%s; %d rounds of %gs; %s\n\n", runtime.NumCPU(), processor(), before, runtime.Version(), runtime.GOOS, runtime.GOARCH,
 		o.rounds, o.seconds, time.Now().UTC().Format(time.DateOnly))
 	writeTable(os.Stdout, lines)
 	if len(rows) > 0 {
@@ -223,6 +224,15 @@ func inOrder(lines []*line, rows []inProcess) error {
 }
 
 func duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
+
+// busy says how busy the machine is with something else, where the system tells it.
+func busy() string {
+	b, _ := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(b)); len(fields) > 0 {
+		return ", load " + fields[0] + " before"
+	}
+	return ""
+}
 
 // processor gives the name of the processor, where the system tells it.
 func processor() string {

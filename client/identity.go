@@ -85,3 +85,36 @@ func (c *Client) MakeAPIKey(ctx context.Context, org string, in wire.NewAPIKey) 
 func (c *Client) MakeInvitation(ctx context.Context, org string, in wire.NewInvitation) (wire.MadeSecret, error) {
 	return record[wire.MadeSecret](ctx, c, http.MethodPost, path(org, "invitations"), in)
 }
+
+// Sessions gives the sessions of who this client calls as.
+func (c *Client) Sessions(ctx context.Context, org string) (wire.List[wire.Session], error) {
+	return get[wire.List[wire.Session]](ctx, c, path(org, "sessions"), nil)
+}
+
+// EndSession ends one of the caller's own sessions by its id.
+func (c *Client) EndSession(ctx context.Context, org, id string) (wire.SignedOut, error) {
+	return c.ending(ctx, path(org, "sessions", id))
+}
+
+// EndSessionsOf ends all sessions of a subject; the caller's own but the one that it calls in.
+func (c *Client) EndSessionsOf(ctx context.Context, org, subject string) (wire.SignedOut, error) {
+	return c.ending(ctx, path(org, "subjects", subject, "sessions"))
+}
+
+func (c *Client) ending(ctx context.Context, path string) (wire.SignedOut, error) {
+	resp, err := c.request(ctx, http.MethodDelete, path, nil, nil, nil)
+	if err != nil {
+		return wire.SignedOut{}, err
+	}
+	return decode[wire.SignedOut](c, resp)
+}
+
+// Challenge gives what a wallet signs, by EIP-191, to sign in with [Client.SignIn].
+func (c *Client) Challenge(ctx context.Context, org string, in wire.AskChallenge) (wire.Challenge, error) {
+	return post[wire.Challenge](ctx, c, path(org, "sessions", "challenge"), in)
+}
+
+// FirstSignIn uses the one-time code that init showed: the owner gets a password, and a session.
+func (c *Client) FirstSignIn(ctx context.Context, org string, in wire.FirstSignIn) (wire.SignedIn, error) {
+	return post[wire.SignedIn](ctx, c, path(org, "first-sign-in"), in)
+}

@@ -29,6 +29,23 @@ func (c *Client) Health(ctx context.Context) (wire.Health, error) {
 	return decode[wire.Health](c, resp)
 }
 
+// Ready says whether requests should be sent to the server. It needs no token.
+func (c *Client) Ready(ctx context.Context) (wire.Ready, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/readyz", nil)
+	if err != nil {
+		return wire.Ready{}, err
+	}
+	resp, err := c.do(req)
+	if err != nil {
+		return wire.Ready{}, err
+	}
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
+		defer resp.Body.Close()
+		return wire.Ready{}, problem(resp)
+	}
+	return decode[wire.Ready](c, resp)
+}
+
 // Organizations gives the organizations of the server, by id.
 func (c *Client) Organizations(ctx context.Context) ([]wire.Organization, error) {
 	list, err := get[wire.List[wire.Organization]](ctx, c, path(), nil)

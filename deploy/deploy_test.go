@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nkeys"
@@ -24,7 +25,10 @@ type service struct {
 	Ports       []string
 	Volumes     []string
 	Secrets     []string
-	DependsOn   []string `yaml:"depends_on"`
+	DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
+	Healthcheck struct{ Test []string }
+	Grace       string `yaml:"stop_grace_period"`
+	ReadOnly    bool   `yaml:"read_only"`
 }
 
 type compose struct {
@@ -88,13 +92,13 @@ func TestNATSServers(t *testing.T) {
 	stores := map[string]bool{}
 	for _, name := range names {
 		s := c.Services[name]
-		if s.Image != "nats:"+server.VERSION {
+		if s.Image != "nats:"+server.VERSION+"-alpine" {
 			t.Errorf("%s: image %s; want the version that the tests run, %s", name, s.Image, server.VERSION)
 		}
 		if len(s.Ports) > 0 {
 			t.Errorf("%s is published on %q", name, s.Ports)
 		}
-		if !slices.Equal(s.Command, []string{"--config", "/etc/nats/nats.conf"}) || !slices.Contains(s.Volumes, "./deploy/nats.conf:/etc/nats/nats.conf:ro") {
+		if !slices.Equal(s.Command, []string{"--config", "/etc/nats/nats.conf", "--http_port", "8222"}) || !slices.Contains(s.Volumes, "./deploy/nats.conf:/etc/nats/nats.conf:ro") {
 			t.Errorf("%s does not run with deploy/nats.conf", name)
 		}
 		for k, v := range s.Environment {
@@ -196,19 +200,47 @@ func TestNodes(t *testing.T) {
 		if _, ok := c.Volumes[strings.TrimSuffix(s.Volumes[0], ":/data")]; !ok {
 			t.Errorf("%s: the volume of %q is not declared", name, s.Volumes)
 		}
+		for _, flag := range []string{"--data=/data", "--listen=0.0.0.0:8420", "--tls-cert=/run/secrets/tls-cert", "--tls-key=/run/secrets/tls-key"} {
+			if s.Command[0] != "serve" || !slices.Contains(s.Command, flag) {
+				t.Errorf("%s: %q lacks %s", name, s.Command, flag)
+			}
+		}
+		if !slices.Contains(s.Secrets, "tls-cert") || !slices.Contains(s.Secrets, "tls-key") || !s.ReadOnly {
+			t.Errorf("%s: secrets %q, read only %t", name, s.Secrets, s.ReadOnly)
+		}
+		if !slices.Equal(s.Healthcheck.Test, []string{"CMD", "/permledger", "ready", "--data", "/data"}) {
+			t.Errorf("%s: health is asked with %q", name, s.Healthcheck.Test)
+		}
+		grace, err := time.ParseDuration(s.Grace)
+		for _, flag := range s.Command {
+			for _, waits := range []string{"--lame-duck=", "--drain="} {
+				if text, ok := strings.CutPrefix(flag, waits); ok && err == nil {
+					var d time.Duration
+					d, err = time.ParseDuration(text)
+					grace -= d
+				}
+			}
+		}
+		if err != nil || grace <= 0 {
+			t.Errorf("%s: it is killed before it has come to its end: %s, %v", name, s.Grace, err)
+		}
 		if name == "permledger" {
 			continue
 		}
-		if !slices.Equal(s.Command, []string{"serve", "--data", "/data", "--listen", "0.0.0.0:8420", "--insecure-listen", "--nats-synced"}) {
-			t.Errorf("%s: %q", name, s.Command)
-		}
 		if want := (map[string]string{
-			"PERMLEDGER_NATS":       strings.Join(urls, ","),
-			"PERMLEDGER_NATS_CREDS": "/run/secrets/permledger-nkey",
+			"PERMLEDGER_NATS":        strings.Join(urls, ","),
+			"PERMLEDGER_NATS_CREDS":  "/run/secrets/permledger-nkey",
+			"PERMLEDGER_NATS_SYNCED": "true",
 		}); !maps.Equal(s.Environment, want) {
 			t.Errorf("%s: environment %q; want %q", name, s.Environment, want)
 		}
-		if !slices.Equal(s.Secrets, []string{"permledger-nkey"}) || !slices.Equal(s.DependsOn, servers) {
+		healthy := slices.Sorted(maps.Keys(s.DependsOn))
+		for _, d := range s.DependsOn {
+			if d.Condition != "service_healthy" {
+				t.Errorf("%s waits for %q", name, d.Condition)
+			}
+		}
+		if !slices.Contains(s.Secrets, "permledger-nkey") || !slices.Equal(healthy, servers) {
 			t.Errorf("%s: secrets %q, depends on %q", name, s.Secrets, s.DependsOn)
 		}
 	}
@@ -222,7 +254,14 @@ func TestNodes(t *testing.T) {
 			t.Errorf("the command line does not know %s", word)
 		}
 	}
-	if f := c.Secrets["permledger-nkey"].File; f != "./deploy/permledger.nk" {
-		t.Errorf("the key is in %q", f)
+	// What is secret is in files that nobody commits.
+	ignored, err := os.ReadFile("../.gitignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"permledger-nkey": "./deploy/permledger.nk", "tls-key": "./deploy/tls.key", "tls-cert": "./deploy/tls.crt"} {
+		if f := c.Secrets[name].File; f != want || !strings.Contains(string(ignored), "\n"+strings.TrimPrefix(f, ".")+"\n") {
+			t.Errorf("%s is in %q, which has to be in .gitignore", name, f)
+		}
 	}
 }

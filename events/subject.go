@@ -23,6 +23,7 @@ const (
 	AuthEmail     = "email"     // e-mail and password, which open the key that signs
 	AuthSignature = "signature" // a key of its own
 	AuthWallet    = "wallet"    // a wallet's signature
+	AuthOIDC      = "oidc"      // an identity provider's word, for reading; a key of its own signs
 )
 
 // SubjectAdded says that somebody, or something, can now be given permissions.

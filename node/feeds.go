@@ -32,6 +32,8 @@ const (
 	ActivitySignedIn    = "signed-in"       // somebody signed in with a password
 	ActivitySignedOut   = "signed-out"      //
 	ActivitySignInWrong = "sign-in-refused" // somebody tried to
+	ActivityPersonal    = "personal-data"   // somebody read the name or the e-mail address of somebody else
+	ActivityWebhook     = "webhook"         // somebody changed where changes are sent
 	ActivityAlarm       = "alarm"           // a witness knows another history of this ledger
 )
 

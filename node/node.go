@@ -38,6 +38,7 @@ import (
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/stream"
 	"github.com/permledger/permledger/readers"
+	"github.com/permledger/permledger/webhook"
 )
 
 // Format is the version of the directory's layout.
@@ -80,6 +81,11 @@ type Options struct {
 
 	// PublishChanges has the changes of all organizations published, as [Org.PublishChanges] does for one.
 	PublishChanges bool
+
+	// ActivityKeep is how long activity is kept: what was refused, who signed in and what was read. 0: for ever.
+	ActivityKeep time.Duration
+	// Webhooks say how what changes is delivered, and whether: see [webhook.Options].
+	Webhooks webhook.Options
 
 	signerWait    time.Duration // for one answer; 0: as long as it waits by itself
 	checkEvery    time.Duration // 0: checkEvery

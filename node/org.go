@@ -25,6 +25,7 @@ import (
 	"github.com/permledger/permledger/projections/documents"
 	"github.com/permledger/permledger/projections/history"
 	"github.com/permledger/permledger/projections/topic"
+	"github.com/permledger/permledger/webhook"
 	"github.com/permledger/permledger/witness"
 )
 
@@ -40,18 +41,21 @@ type Org struct {
 	Documents *documents.Projection
 	Topic     *topic.Projection
 	Activity  *Activity
-	Log       *tlog.Log    // tiles and checkpoints
+	Log       *tlog.Log // tiles and checkpoints
+	Webhooks  *webhook.Set
 	Followers atomic.Int64 // how many streams are open to who follows it
 	Stats     *Stats
 
-	journal *journal.Journal
-	keys    *keys
-	head    *journal.HeadFile
-	stream  *stream.Log
-	stop    context.CancelFunc // ends the feeds
-	feeds   sync.WaitGroup
-	news    *news
-	texts   *sharedTexts // nil outside a cluster
+	journal    *journal.Journal
+	journalDir string
+	stored     stored
+	keys       *keys
+	head       *journal.HeadFile
+	stream     *stream.Log
+	stop       context.CancelFunc // ends the feeds
+	feeds      sync.WaitGroup
+	news       *news
+	texts      *sharedTexts // nil outside a cluster
 	// witnesses are asked to cosign checkpoints; nil: the node has none.
 	witnesses     *witness.Submitter
 	wantChanges   sync.Once
@@ -99,7 +103,7 @@ func (n *Node) start(ctx context.Context, p *prepared) (*Org, error) {
 // error the caller has it still.
 func (n *Node) assemble(ctx context.Context, name string, j *journal.Journal) (*Org, error) {
 	o := &Org{
-		ID: name, Journal: j.Reader, journal: j,
+		ID: name, Journal: j.Reader, journal: j, journalDir: filepath.Join(n.orgDir(name), "journal"),
 		Access: access.New(), History: history.New(), Documents: documents.New(), Topic: topic.New(),
 		news: newNews(), changesWanted: make(chan struct{}), Stats: newStats(),
 	}
@@ -164,6 +168,9 @@ func (n *Node) begin(ctx context.Context, o *Org, head *journal.HeadFile, log *s
 	if err = o.Log.Open(); err == nil {
 		err = n.eraseAgain(o)
 	}
+	if err == nil {
+		err = n.openWebhooks(o)
+	}
 	if err != nil {
 		err = errors.Join(err, o.Ledger.Close())
 		o.Log.Close()
@@ -227,6 +234,7 @@ func (o *Org) close() error {
 		if o.witnesses != nil {
 			o.witnesses.Close()
 		}
+		o.Webhooks.Close()
 		err = o.Ledger.Close()
 		o.Log.Close()
 		o.stop()

@@ -1,25 +1,44 @@
 package node
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 
-	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/stream"
 	"github.com/permledger/permledger/readers"
 )
 
 // ServeReaders lets outside clients read the streams over NATS, on a host and port, until the node is closed. Without a TLS
 // configuration connections are in the clear. It gives the address; a node does it once.
 func (n *Node) ServeReaders(address string, config *tls.Config) (net.Addr, error) {
-	s, err := readers.Start(readers.Options{
-		Dir: filepath.Join(n.dir, "readers"), Listen: address, TLS: config, Logger: n.log,
-		Allowed: n.mayRead, Streams: n.streamsOf,
-	})
+	o := readers.Options{
+		Dir: filepath.Join(n.dir, "readers"), Listen: address, TLS: config, Logger: n.log, Allowed: n.mayRead, Streams: n.streamsOf,
+	}
+	if ln, err := net.Listen("tcp", address); err != nil { // said before copies are blamed
+		return nil, err
+	} else if err := ln.Close(); err != nil {
+		return nil, err
+	}
+	if err := n.copiesHold(o.Dir); err != nil {
+		n.log.Warn("the copies for readers are made again", "error", err)
+		if err := os.RemoveAll(o.Dir); err != nil {
+			return nil, err
+		}
+	}
+	s, err := readers.Start(o)
+	if err != nil {
+		n.log.Warn("the copies for readers are made again", "error", err)
+		if err = os.RemoveAll(o.Dir); err == nil {
+			s, err = readers.Start(o)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -34,6 +53,35 @@ func (n *Node) ServeReaders(address string, config *tls.Config) (net.Addr, error
 		}
 	}
 	return s.Addr(), nil
+}
+
+// copiesHold looks at the files that a server for readers left, which may have been spoilt since: nats-server would leave out
+// what it cannot read, and say nothing. Entries have to be the ledgers'; of the rest it is enough that they are whole, for
+// the last of them is compared before more is written.
+func (n *Node) copiesHold(dir string) error {
+	for _, id := range n.Organizations() {
+		o, err := n.Org(id)
+		if err != nil {
+			continue
+		}
+		for _, kind := range []string{"LEDGER", "CHANGES", "TOPIC"} {
+			for r, err := range stream.Scan(dir, kind+"_"+id) {
+				if errors.Is(err, stream.ErrMissing) {
+					break
+				}
+				if err != nil {
+					return err
+				}
+				if kind != "LEDGER" {
+					continue
+				}
+				if raw, err := o.Journal.Read(r.Seq); err != nil || !bytes.Equal(raw, r.Data) {
+					return fmt.Errorf("%s_%s: position %d is not the ledger's", kind, id, r.Seq)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // mayRead says what a key lets read now, everywhere or in one organization.
@@ -76,6 +124,7 @@ func (n *Node) streamsOf(organization string) (readers.Streams, error) {
 	return readers.Streams{
 		Sources: []readers.Source{
 			{Kind: "LEDGER", Len: func() uint64 { return o.Access.Head().Position }, Read: o.subjectAndEntry, Changed: o.Changed},
+			{Kind: "CHANGES", Len: func() uint64 { return o.Access.Head().Position }, Read: o.changeMessage, Changed: o.Changed},
 			{Kind: "TOPIC", Len: func() uint64 { return uint64(o.Topic.Len()) }, Read: o.topicMessage, Changed: o.Topic.Changed},
 		},
 		Checkpoint: func() []byte {
@@ -88,15 +137,16 @@ func (n *Node) streamsOf(organization string) (readers.Streams, error) {
 // subjectAndEntry gives the entry at a position and what the subject under which it is published has behind the
 // organization.
 func (o *Org) subjectAndEntry(position uint64) (string, []byte, error) {
-	raw, err := o.Journal.Read(position)
+	en, err := o.Entry(position)
 	if err != nil {
 		return "", nil, err
 	}
-	en, err := chain.Parse(raw)
-	if err != nil {
-		return "", nil, err
-	}
-	return string(en.Event.Data.Type()), raw, nil
+	return string(en.Event.Data.Type()), en.Bytes(), nil
+}
+
+func (o *Org) changeMessage(position uint64) (string, []byte, error) {
+	m, err := o.Change(position)
+	return string(m.Kind), m.Bytes(), err
 }
 
 func (o *Org) topicMessage(position uint64) (string, []byte, error) {

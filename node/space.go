@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,6 +47,38 @@ func (n *Node) room() error {
 	}
 	n.spaceAt, n.full = now, err
 	return err
+}
+
+// storedEvery is how often the size of a journal is looked at.
+const storedEvery = time.Second
+
+// stored remembers how much an organization's entries take.
+type stored struct {
+	mu    sync.Mutex
+	at    time.Time
+	bytes uint64
+}
+
+// Stored gives how many bytes the entries of the organization take in the journal, as of a second ago at most.
+func (o *Org) Stored() (uint64, error) {
+	o.stored.mu.Lock()
+	defer o.stored.mu.Unlock()
+	if now := time.Now(); now.Sub(o.stored.at) >= storedEvery {
+		files, err := os.ReadDir(o.journalDir)
+		if err != nil {
+			return 0, fmt.Errorf("look at how much the entries take: %w", err)
+		}
+		sum := uint64(0)
+		for _, f := range files {
+			info, err := f.Info()
+			if err != nil {
+				return 0, fmt.Errorf("look at how much the entries take: %w", err)
+			}
+			sum += uint64(info.Size())
+		}
+		o.stored.at, o.stored.bytes = now, sum
+	}
+	return o.stored.bytes, nil
 }
 
 // Free gives how many bytes are free on the file system of the directory.

@@ -86,7 +86,7 @@ func (n *Node) serve(ctx context.Context, found []*prepared) error {
 	}
 	for attempt := 1; ; attempt++ {
 		var err error
-		if n.srv, err = stream.Start(stream.Options{StoreDir: n.store(), AckWait: ackWait, Logger: n.log}); err != nil {
+		if n.srv, err = stream.Start(stream.Options{StoreDir: n.store(), AckWait: ackWait, ActivityMaxAge: n.opts.ActivityKeep, Logger: n.log}); err != nil {
 			for _, p := range found {
 				err = errors.Join(err, n.putBack(p))
 			}

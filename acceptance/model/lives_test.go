@@ -156,7 +156,7 @@ func (a asker) free(key string, id ulid.ULID) string {
 
 // proves judges how a subject of a kind is to prove itself.
 func proves(kind, auth string) string {
-	ways := []string{"", "email", "api-key", "signature"}
+	ways := []string{"", "email", "api-key", "signature", "oidc"}
 	switch kind {
 	case "api-key":
 		ways = []string{"", "api-key"}

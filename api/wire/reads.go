@@ -140,7 +140,7 @@ type Assignment struct {
 type Activity struct {
 	Seq        uint64 `json:"seq"` // in the activity stream
 	Time       string `json:"time"`
-	Kind       string `json:"kind"`              // refused, denied, signed-in, signed-out, sign-in-refused, mended, alarm
+	Kind       string `json:"kind"`              // refused, denied, decided, signed-in, signed-out, sign-in-refused, personal-data, mended, alarm
 	ID         string `json:"id"`                // of the command
 	Type       string `json:"type"`              // of the event that was asked for
 	Request    string `json:"request,omitempty"` // method and path, where no command was

@@ -1,9 +1,8 @@
 // Package load asks a server over HTTP/1.1 as fast as it answers, looks at every answer, and says how long they took.
 //
 // It is a closed loop: each client has one kept-alive connection and sends its next request when it has the answer to the
-// last. The generator shares the machine with what it measures, so it takes as little of it as it can: one thread waits for
-// all connections, requests are bytes made beforehand, and answers are read without allocating. It asks the scheduler for short
-// turns, where that can be asked for, so that an answer is timed when it has come and not when the generator is let on.
+// last. The generator shares the machine with what it measures, so it takes as little of it as it can: one goroutine
+// waits for all connections, requests are bytes made beforehand, and answers are read without allocating.
 package load
 
 import (
@@ -11,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -74,11 +72,7 @@ func Run(ctx context.Context, t Target, clients int, warmUp, measured time.Durat
 	r.begin = time.Now().Add(warmUp)
 	r.end = r.begin.Add(measured)
 	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // the thread ends with the goroutine: its short turns are nobody else's
-		shortTurns()
-		done <- r.loop(ctx)
-	}()
+	go func() { done <- r.loop(ctx) }()
 	for _, at := range []time.Time{r.begin, r.end} {
 		select {
 		case <-time.After(time.Until(at)):

@@ -9,8 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func shortTurns() {}
-
 // waiter waits for many connections at once.
 type waiter struct{ polled []unix.PollFd }
 

@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -32,7 +33,7 @@ func stream(org string) string { return "LEDGER_" + org }
 func (r *Replica) connect() error {
 	reconnected := make(chan struct{}, 1)
 	opts := []nats.Option{
-		nats.Name("permledger replica of " + r.o.Organization),
+		nats.Name(r.o.Organization), // a key may read in several organizations: by the name the server knows which
 		nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), nats.IgnoreAuthErrorAbort(),
 		nats.ReconnectWait(200 * time.Millisecond), nats.ReconnectJitter(100*time.Millisecond, 500*time.Millisecond),
 		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
@@ -50,7 +51,7 @@ func (r *Replica) connect() error {
 		if err != nil {
 			return fmt.Errorf("the seed in %s: %w", r.o.Seed, err)
 		}
-		opts = append(opts, seed, nats.UserInfo(r.o.Organization, "")) // a key may read in several organizations
+		opts = append(opts, seed)
 	}
 	if r.o.TLS != nil {
 		opts = append(opts, nats.Secure(r.o.TLS))
@@ -143,23 +144,35 @@ func (r *Replica) read(next uint64, again <-chan struct{}, to chan<- message) {
 // errAgain says that the connection was made anew.
 var errAgain = errors.New("the connection to NATS was made anew")
 
-// pull yields the entries of the stream from *next on, and moves it behind each. The consumer is nats.go's ordered one: in the
-// server's memory, and nothing acknowledged. It gives up with the first error, with ctx, and where again gives something.
+// errLost says that a message of a consumer did not arrive.
+var errLost = errors.New("a message was lost on its way")
+
+// pull yields the entries of the stream from *next on, and moves it behind each. It gives up with the first error, with ctx, where
+// a message was lost on its way, and where again gives something. The consumer is in the server's memory, and nothing is
+// acknowledged; it is an ordered one but for nats.go's making it anew, which the caller does: only so does a position that is left
+// out say something about the stream.
 func (r *Replica) pull(ctx context.Context, next *uint64, again <-chan struct{}, yield func(message) bool) error {
 	js, err := jetstream.New(r.nc)
 	if err != nil {
 		return err
 	}
+	config := jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: *next,
+		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, InactiveThreshold: forgotten, MemoryStorage: true, Replicas: 1,
+	}
+	if r.o.Consumer != "" {
+		config.Name = r.o.Consumer + "_" + rand.Text()
+	}
 	asked, cancel := context.WithTimeout(ctx, answer)
 	defer cancel()
-	oc, err := js.OrderedConsumer(asked, stream(r.o.Organization), jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: *next,
-		InactiveThreshold: forgotten, MaxResetAttempts: 1, NamePrefix: r.o.Consumer,
-	})
+	consumer, err := js.CreateConsumer(asked, stream(r.o.Organization), config)
 	if err != nil {
 		return err
 	}
-	it, err := oc.Messages(jetstream.PullMaxMessagesWithBytesLimit(pull, pullBytes), jetstream.PullExpiry(expiry), jetstream.PullHeartbeat(heartbeat))
+	defer func() { // else the server forgets it later
+		_ = r.nc.Publish("$JS.API.CONSUMER.DELETE."+stream(r.o.Organization)+"."+consumer.CachedInfo().Name, nil)
+	}()
+	it, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(pull, pullBytes), jetstream.PullExpiry(expiry), jetstream.PullHeartbeat(heartbeat))
 	if err != nil {
 		return err
 	}
@@ -173,7 +186,7 @@ func (r *Replica) pull(ctx context.Context, next *uint64, again <-chan struct{},
 		case <-ended.Done():
 		}
 	}()
-	for {
+	for n := uint64(1); ; n++ {
 		m, err := it.Next(jetstream.NextContext(ended))
 		if err != nil {
 			return errors.Join(err, context.Cause(ended))
@@ -181,6 +194,9 @@ func (r *Replica) pull(ctx context.Context, next *uint64, again <-chan struct{},
 		meta, err := m.Metadata()
 		if err != nil {
 			return err
+		}
+		if meta.Sequence.Consumer != n {
+			return errLost
 		}
 		if !yield(message{meta.Sequence.Stream, m.Subject(), m.Data(), meta.NumPending}) {
 			return context.Cause(ctx)

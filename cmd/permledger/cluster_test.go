@@ -57,7 +57,7 @@ func build(t *testing.T) string {
 func runProgram(t *testing.T, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), "PERMLEDGER_DATA=", "PERMLEDGER_NATS=")
+	cmd.Env = append(os.Environ(), "PERMLEDGER_DATA=", "PERMLEDGER_NATS=", "PERMLEDGER_PINS=off")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("permledger %s: %v\n%s", strings.Join(args, " "), err, out)

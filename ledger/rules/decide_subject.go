@@ -100,7 +100,7 @@ func (s *State) newSubject(id ulid.ULID) *Refusal {
 
 // fitsKind judges how a subject proves itself, and its properties.
 func fitsKind(kind, auth string, properties []events.Property) *Refusal {
-	allowed := []string{"", events.AuthEmail, events.AuthAPIKey, events.AuthSignature}
+	allowed := []string{"", events.AuthEmail, events.AuthAPIKey, events.AuthSignature, events.AuthOIDC}
 	switch kind {
 	case events.KindAPIKey:
 		allowed = []string{"", events.AuthAPIKey}

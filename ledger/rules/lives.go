@@ -102,6 +102,12 @@ func (s *State) acts(u *subject) bool {
 	return h != nil && h.deactivated == 0
 }
 
+// Acts says whether a subject may do anything now: it is active and, where it is an API key of a member, that member is too.
+func (s *State) Acts(subject ulid.ULID) bool {
+	u := s.subjects.get(subject)
+	return u != nil && s.acts(u)
+}
+
 // keysOf gives the API keys that are assigned to a member, in the order of their ids.
 func (s *State) keysOf(holder ulid.ULID) (keys []*subject) {
 	for id, x := range s.extras {

@@ -23,7 +23,7 @@ func livesRefusals() []refusal {
 	return []refusal{
 		{name: "added/auth of another kind", profile: plain, when: addWith("k", func(d *events.SubjectAdded) { d.Auth = events.AuthWallet }),
 			then: rules.Refusal{Code: rules.Invalid, Reason: `A subject of the kind human does not prove itself by "wallet"`,
-				Hint: "Say email or api-key or signature", Nearest: []string{"email", "api-key", "signature"}}},
+				Hint: "Say email or api-key or signature or oidc", Nearest: []string{"email", "api-key", "signature", "oidc"}}},
 		{name: "added/address in another spelling", profile: plain, when: addKind("0xcd2a3d9f938e13cd947ec05abc7fe734df8dd826", events.KindWallet),
 			then: hinted(rules.Invalid, "0xcd2a3d9f938e13cd947ec05abc7fe734df8dd826 is spelled "+cow, "EIP-55 says which letters are capitals")},
 		{name: "added/address with a wrong letter", profile: plain, when: addKind("0xcD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826", events.KindWallet),

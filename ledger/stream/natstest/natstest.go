@@ -268,13 +268,19 @@ func (c *Cluster) Kill(i int) {
 	<-c.nodes[i].done
 }
 
+// Stop ends server i in good order, as a restart of its service does, and waits until it has ended.
+func (c *Cluster) Stop(i int) {
+	c.signal(i, syscall.SIGTERM)
+	<-c.nodes[i].done
+}
+
 // Pause stops server i with SIGSTOP: its connections stay, and nothing comes from it.
 func (c *Cluster) Pause(i int) { c.signal(i, syscall.SIGSTOP) }
 
 // Resume lets a paused server go on.
 func (c *Cluster) Resume(i int) { c.signal(i, syscall.SIGCONT) }
 
-// Restart starts server i again after [Cluster.Kill], on what it stored. It does not wait: see [Cluster.Healthy].
+// Restart starts server i again after [Cluster.Kill] or [Cluster.Stop], on what it stored. It does not wait: see [Cluster.Healthy].
 func (c *Cluster) Restart(i int) {
 	c.t.Helper()
 	check(c.t, c.launch(i))

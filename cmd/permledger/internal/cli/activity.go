@@ -38,7 +38,7 @@ last. Everybody may read its own; of others it takes a permission for their log.
 	f.StringVar(&q.Actor, "user", "", "of a user, by `key`")
 	f.StringVar(&q.Type, "action", "", "that asked for an event of a `type`, as role.created")
 	f.StringVar(&q.About, "about", "", "about a `thing`: role:KEY or user:KEY")
-	f.StringVar(&q.Kind, "kind", "", "of a `kind`: refused, denied, signed-in, signed-out, sign-in-refused, mended or alarm")
+	f.StringVar(&q.Kind, "kind", "", "of a `kind`: refused, denied, signed-in, signed-out, sign-in-refused, webhook, mended or alarm")
 	f.StringVar(&q.Code, "code", "", "refused with a `code`, as not-permitted")
 	f.StringVar(&q.Permission, "permission", "", "for want of a `permission`")
 	f.StringVar(&q.Since, "since", "", "not before a `time` (RFC 3339)")

@@ -132,6 +132,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.joinCommand(),
 		a.serveCommand(),
 		a.configCommand(),
+		a.readyCommand(),
 		a.witnessCommand(),
 		a.orgCommand(),
 		a.doctorCommand(),
@@ -141,6 +142,7 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.loginCommand(),
 		a.logoutCommand(),
 		a.passwdCommand(),
+		a.sessionCommand(),
 		a.whoamiCommand(),
 	)
 	add("ask",
@@ -188,6 +190,8 @@ For a ledger that stays:  permledger init DIR, then permledger serve --data DIR`
 		a.topicCommand(),
 		a.policyCommand(),
 		a.watchCommand(),
+		a.changesCommand(),
+		a.webhookCommand(),
 		a.pinCommand(),
 		a.verifyCommand(),
 	)

@@ -81,7 +81,7 @@ func (a *app) configure(c *cobra.Command) ([]setting, error) {
 }
 
 // ofCalls are flags that every command has, and a server does not look at.
-var ofCalls = []string{"help", configFlag, "server", "org", "token-file", "trust", "max-age"}
+var ofCalls = []string{"help", configFlag, "server", "org", "token-file", "trust", "max-age", "ca"}
 
 // notConfigured marks flags that are about one call alone.
 const notConfigured = "permledger_not_configured"

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,10 +28,12 @@ type initialized struct {
 	Key          string `json:"key"`
 	profile      string
 	Recorded     wire.Receipt `json:"recorded"`
+	Code         string       `json:"code,omitempty"` // with which the owner signs in first
 }
 
 func (a *app) initCommand() *cobra.Command {
 	var host string
+	var again bool
 	o := wire.Opening{OwnerKey: "owner", OwnerKind: events.KindHuman}
 	c := a.answers(&cobra.Command{
 		Use:   "init DIR",
@@ -38,13 +42,18 @@ func (a *app) initCommand() *cobra.Command {
 another, main, whose owner you are. The keys are in DIR/keys; keep them elsewhere too. ` + "`permledger org open --help`" + `
 says what the profiles are.
 
-What it prints is the CID of main's first entry. Who keeps it can tell this ledger from any other.`,
+What it prints is the CID of main's first entry. Who keeps it can tell this ledger from any other; and a one-time code, with
+which the owner signs in first and chooses a password, within 15 minutes from when the ledger is first served: there is no
+other password. With --new-code nothing but another code is made, for a directory that is there.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if o.Name == "" {
 				o.Name = o.Organization
 			}
 			a.data, a.server = args[0], ""
+			if again {
+				return a.newCode(o.Organization)
+			}
 			answer, err := a.initialize(c.Context(), host, o)
 			if err != nil {
 				return err
@@ -55,6 +64,7 @@ What it prints is the CID of main's first entry. Who keeps it can tell this ledg
 	f := c.Flags()
 	a.nats.flags(c, a.p)
 	f.StringVar(&host, "host", "localhost", "the first part of the ledgers' names, for ever: a `name` of yours in the DNS")
+	f.BoolVar(&again, "new-code", false, "make another one-time code for the owner of the organization, and nothing else")
 	f.StringVar(&o.Profile, "profile", "plain", "the rules that differ: guardian, ipaware, plain, stokr or tokeny")
 	f.StringVar(&o.Organization, "organization", mainOrganization, "the `id` of the organization")
 	f.StringVar(&o.Name, "name", "", "the organization's `name` for people to read")
@@ -93,7 +103,52 @@ func (a *app) initialize(ctx context.Context, host string, o wire.Opening) (init
 	if err := errors.Join(err, s.close()); err != nil {
 		return initialized{}, fmt.Errorf("init %s: %w", a.data, err)
 	}
-	return initialized{Directory: a.data, Organization: o.Organization, Genesis: r.CID, Key: ownerKeyFile(a.data, o.Organization), Recorded: r, profile: o.Profile}, nil
+	made := initialized{Directory: a.data, Organization: o.Organization, Genesis: r.CID, Key: ownerKeyFile(a.data, o.Organization), Recorded: r, profile: o.Profile}
+	if key, err := node.ReadKey(made.Key); err == nil { // a signer program does not give its keys away: then there is no code
+		if made.Code, err = node.MakeFirstCode(a.data, o.Organization, key, time.Time{}); err != nil {
+			return initialized{}, fmt.Errorf("init %s: %w", a.data, err)
+		}
+	}
+	return made, nil
+}
+
+// codeMade is the answer of init --new-code.
+type codeMade struct {
+	Organization string `json:"organization"`
+	Code         string `json:"code"`
+}
+
+// newCode makes another one-time code for the owner of an organization: with the owner's key, which is in the directory, or
+// is named. Where a server runs its time begins at once.
+func (a *app) newCode(org string) error {
+	if !dataDirectory(a.data) {
+		return usage("init %s --new-code: this is no data directory", a.data)
+	}
+	file := cmp.Or(a.keyNamed(), ownerKeyFile(a.data, org))
+	key, err := node.ReadKey(file)
+	if err != nil {
+		return exit(exitDenied, "a one-time code opens the owner's key: %w", err)
+	}
+	var served time.Time
+	if s, err := running(a.data); err == nil && s != nil {
+		served = time.Now().UTC()
+	}
+	made := codeMade{Organization: org}
+	if made.Code, err = node.MakeFirstCode(a.data, org, key, served); err != nil {
+		return err
+	}
+	return a.answer(made, func(w io.Writer) error {
+		p := printer{w: w}
+		p.f("%s\n\n", made.Code)
+		p.code(org)
+		return p.err
+	})
+}
+
+// code says what a one-time code is for.
+func (p *printer) code(org string) {
+	p.f("This is a one-time code for the owner of %s: `permledger login --code CODE` signs in with it and sets a password. It works\n", org)
+	p.f("once, for 15 minutes from when the ledger is first served; `permledger init DIR --new-code` makes another.\n")
 }
 
 // fresh says why a ledger cannot be made at a path: it is a file, or a directory of something else.
@@ -147,6 +202,11 @@ func writeInitialized(w io.Writer, i initialized, cluster bool) error {
 	p.f("%s\n\n", i.Genesis)
 	p.f("This is the CID of the first entry of %s. Keep it: it tells this ledger from any other.\n", i.Organization)
 	p.f("Keep the keys in %s elsewhere too; %s signs your commands.\n\n", filepath.Join(i.Directory, "keys"), filepath.Base(i.Key))
+	if i.Code != "" {
+		p.f("%s\n\n", i.Code)
+		p.code(i.Organization)
+		p.f("\n")
+	}
 	p.f("Next:\n")
 	p.f("  export PERMLEDGER_DATA=%s\n", i.Directory)
 	if cluster {

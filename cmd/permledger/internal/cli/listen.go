@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/permledger/permledger/api/oidc"
 	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/internal/listen"
 )
@@ -25,11 +26,13 @@ import (
 // listenFlags say where a server listens, and how safely.
 type listenFlags struct {
 	address    string
-	cert, key  string // files in PEM
-	least      string // version of TLS
-	insecure   bool   // plain HTTP to other machines
-	perAddress int    // connections; 0: any number
-	external   string // URL that people call it by
+	cert, key  string   // files in PEM
+	least      string   // version of TLS
+	insecure   bool     // plain HTTP to other machines
+	perAddress int      // connections; 0: any number
+	proxies    []string // addresses, or networks
+	oidc       string   // file that names identity providers
+	external   string   // URL that people call it by
 }
 
 func (f *listenFlags) flags(c *cobra.Command) {
@@ -40,6 +43,8 @@ func (f *listenFlags) flags(c *cobra.Command) {
 	flags.StringVar(&f.least, "tls-min", "1.3", "the oldest `version` of TLS: 1.3 or 1.2")
 	flags.BoolVar(&f.insecure, "insecure-listen", false, "serve plain HTTP to other machines too: for what encrypts before it, as a proxy or a private network")
 	flags.IntVar(&f.perAddress, "connections-per-address", 256, "how `many` connections one address of another machine has at a time; 0: any number")
+	flags.StringSliceVar(&f.proxies, "trusted-proxy", nil, "the `address` or network of a proxy whose X-Forwarded-For says who calls; may be said more than once")
+	flags.StringVar(&f.oidc, "oidc", "", "a `file` that names the identity providers of organizations: docs/signing-in.md")
 	flags.StringVar(&f.external, "external-url", "", "the `URL` that people call the server by, where a proxy is before it; else the one it listens on")
 }
 
@@ -111,6 +116,39 @@ func (f *listenFlags) check() error {
 		}
 	}
 	return nil
+}
+
+// providers gives the identity providers.
+func (f *listenFlags) providers() (all []*oidc.Provider, err error) {
+	if f.oidc == "" {
+		return nil, nil
+	}
+	configs, err := oidc.ReadConfig(f.oidc)
+	for _, c := range configs {
+		p, failed := oidc.New(c, nil)
+		err = errors.Join(err, failed)
+		all = append(all, p)
+	}
+	if err != nil {
+		return nil, usage("serve: --oidc: %w", err)
+	}
+	return all, nil
+}
+
+// trusted gives the networks of the proxies.
+func (f *listenFlags) trusted() (all []netip.Prefix, err error) {
+	for _, text := range f.proxies {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			a, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, usage("serve: --trusted-proxy %s: an address, as 192.0.2.7, or a network, as 192.0.2.0/24", text)
+			}
+			p = netip.PrefixFrom(a, a.BitLen())
+		}
+		all = append(all, p.Masked())
+	}
+	return all, nil
 }
 
 // certificate gives the absolute path of the server's certificate, for commands on this machine; empty: it has none.

@@ -19,29 +19,39 @@ import (
 )
 
 func (a *app) loginCommand() *cobra.Command {
-	var file string
+	var file, code string
 	c := a.answers(&cobra.Command{
-		Use:   "login EMAIL|KEY",
+		Use:   "login [EMAIL|KEY]",
 		Short: "Sign in with a password: what follows is done in your name, until `permledger logout`",
 		Long: `Sign in with a password, at a server that runs. What follows is done in your name: the server signs it with the key
 that the password opens, for 12 hours at most. The session's token is kept in a file of your own
 (PERMLEDGER_SESSIONS, else ~/.config/permledger/sessions.json).
 
-The password is asked for, or read from a file, or from stdin where that is no terminal.`,
-		Args: cobra.ExactArgs(1),
+The password is asked for, or read from a file, or from stdin where that is no terminal. With --code the owner signs in with
+the code that init showed, and the password is the one that it is to have from now on.`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if (len(args) == 1) == (code != "") {
+				return usage("sign in as whom? Say your e-mail address or key, or --code CODE with the code that init showed")
+			}
 			return a.atServer(c.Context(), "sign in", func(s *session) error {
-				password, err := a.password("Password: ", file)
+				prompt := "Password: "
+				if code != "" {
+					prompt = "New password: "
+				}
+				password, err := a.password(prompt, file)
 				if err != nil {
 					return err
 				}
-				in := wire.SignIn{Password: password}
-				if strings.Contains(args[0], "@") {
-					in.Email = args[0]
-				} else {
-					in.Key = args[0]
+				var got wire.SignedIn
+				switch {
+				case code != "":
+					got, err = s.As("").FirstSignIn(c.Context(), s.org, wire.FirstSignIn{Code: code, Password: password})
+				case strings.Contains(args[0], "@"):
+					got, err = s.As("").SignIn(c.Context(), s.org, wire.SignIn{Email: args[0], Password: password})
+				default:
+					got, err = s.As("").SignIn(c.Context(), s.org, wire.SignIn{Key: args[0], Password: password})
 				}
-				got, err := s.As("").SignIn(c.Context(), s.org, in)
 				if err != nil {
 					return fmt.Errorf("sign in: %w", err)
 				}
@@ -60,6 +70,7 @@ The password is asked for, or read from a file, or from stdin where that is no t
 			})
 		},
 	})
+	c.Flags().StringVar(&code, "code", "", "the one-time `code` that init showed: sign in as the owner, and set a password")
 	c.Flags().StringVar(&file, "password-file", "", "read the password from the first line of a `file`")
 	return c
 }

@@ -24,6 +24,8 @@ func (a *app) serveCommand() *cobra.Command {
 	var witnesses string
 	var listening listenFlags
 	var reading readerFlags
+	var limits limitFlags
+	var streams changesFlags
 	var private, public bool
 	c := &cobra.Command{
 		Use:   "serve",
@@ -40,9 +42,13 @@ func (a *app) serveCommand() *cobra.Command {
 				return err
 			}
 			o, err := a.nodeOptions()
+			if err == nil {
+				err = streams.options(&o)
+			}
 			if err != nil {
 				return err
 			}
+			o.ActivityKeep = limits.keep
 			if witnesses != "" {
 				if o.Witnesses, err = node.ReadWitnesses(witnesses); err != nil {
 					return err
@@ -55,7 +61,7 @@ func (a *app) serveCommand() *cobra.Command {
 			if err := reading.open(a, n, &listening); err != nil {
 				return errors.Join(err, n.Close())
 			}
-			return errors.Join(a.serve(c.Context(), n, &listening, api.Options{PrivateLog: private, PublicDocuments: public}), n.Close())
+			return errors.Join(a.serve(c.Context(), n, &listening, api.Options{PrivateLog: private, PublicDocuments: public, Limits: limits.limits()}), n.Close())
 		},
 	}
 	a.nats.flags(c, a.p)
@@ -64,6 +70,8 @@ func (a *app) serveCommand() *cobra.Command {
 	c.Flags().StringVar(&witnesses, "witnesses", "", "a `file` that names the witnesses of checkpoints, as c2sp.org/tlog-policy has it, without log lines; else DIR/node/"+node.WitnessesFile+", if it is there")
 	listening.flags(c)
 	reading.flags(c)
+	limits.flags(c)
+	streams.flags(c)
 	c.Flags().BoolVar(&public, "public-documents", false, "serve signed documents at /ipfs/CID to everybody who has their CID")
 	c.Flags().BoolVar(&private, "private-log", false, "let only those read checkpoints and hash tiles who may read the history")
 	return c
@@ -139,6 +147,13 @@ type listener struct {
 // listenOn begins to listen and writes token and server.json. Requests are answered once run is called.
 func (a *app) listenOn(n *node.Node, at *listenFlags, o api.Options, throwaway bool) (*listener, error) {
 	o.Token, o.Version = newToken(), version()
+	var err error
+	if o.Proxies, err = at.trusted(); err != nil {
+		return nil, err
+	}
+	if o.Providers, err = at.providers(); err != nil {
+		return nil, err
+	}
 	ln, url, err := at.open(a)
 	if err != nil {
 		return nil, err
