@@ -74,6 +74,7 @@ var layers = map[string][]string{
 	"cmd/soak":                          {"internal/faults"},
 	"cmd/permledger/...":                {"api", "api/oidc", "api/wire", "backup", "bundle", "client", "client/...", "cmd/permledger/...", "events/...", "importer", "internal/listen", "internal/metrics", "internal/signer", "internal/trace", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify", "witness"},
 	"examples/signer":                   {"events/didkey"},
+	"examples/service":                  {"client/replica"},
 	"internal/signer":                   {"events/didkey"},
 	"internal/metrics":                  {},
 	"internal/trace":                    {},

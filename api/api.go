@@ -226,6 +226,9 @@ func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) err
 		}
 		return err
 	}
+	if c.org != nil {
+		s.remember(c.caller, r)
+	}
 	if err := cmp.Or(c.slow(), c.readQuery()); err != nil {
 		return err
 	}

@@ -100,6 +100,7 @@ type point struct {
 	known  bool   // that is somebody in the organization
 	action string // that was named last
 	name   string // what it is called
+	costly int    // evaluations that were explained or recorded
 
 	q    authzenRequest
 	body []byte
@@ -204,7 +205,7 @@ func (p *point) enter() error {
 	if token, ok := bearer(p.r); ok {
 		if p.did, ok = p.s.tokens.find(hashToken(token)); ok {
 			if id == "" {
-				id = p.s.onlyOrganization(p.did)
+				id = p.s.organizationOfKey(p.did)
 			}
 			if org, err := p.s.node.Org(id); err == nil {
 				if p.org = org; p.enterKnown() {
@@ -258,11 +259,7 @@ func (p *point) enterCalled() error {
 	}
 	p.org, p.subject = c.org, c.subject
 	p.reads = caller.May(c.org, rules.ActionRolesRead, p.now)
-	if caller.Kind == APIKey {
-		if token, ok := bearer(p.r); ok {
-			p.s.tokens.keep(hashToken(token), caller.did())
-		}
-	}
+	p.s.remember(caller, p.r)
 	return nil
 }
 

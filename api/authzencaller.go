@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 )
@@ -42,6 +41,13 @@ func (t *tokenCache) keep(hash [32]byte, did string) {
 	t.dids[hash] = did
 }
 
+// remember notes the did:key of an API key that somebody was let in with.
+func (s *server) remember(c Caller, r *http.Request) {
+	if token, ok := bearer(r); ok && c.Kind == APIKey && c.known == "" {
+		s.tokens.keep(hashToken(token), c.did())
+	}
+}
+
 // bearer gives the token of a request's one Authorization.
 func bearer(r *http.Request) (string, bool) {
 	fields := r.Header["Authorization"]
@@ -52,51 +58,42 @@ func bearer(r *http.Request) (string, bool) {
 	return token, ok && strings.EqualFold(scheme, "Bearer")
 }
 
-// onlyOrganization gives the one organization that a key is somebody's in; empty: it is so in none, or in several.
-func (s *server) onlyOrganization(did string) string {
+// onlyOrganization gives the one organization that somebody is in; empty: there is none, or there are several.
+func (s *server) onlyOrganization(in func(*node.Org) bool) string {
 	only := ""
 	for _, id := range s.node.Organizations() {
 		org, err := s.node.Org(id)
-		if err != nil { // closed since
+		if err != nil || !in(org) { // closed since, or another's
 			continue
 		}
-		somebody := false
-		org.Fold.Read(func(s *rules.State) { _, somebody = s.KeyOwner(did) })
-		switch {
-		case somebody && only != "":
+		if only != "" {
 			return ""
-		case somebody:
-			only = id
 		}
+		only = id
 	}
 	return only
 }
 
+// organizationOfKey is onlyOrganization for the holder of a did:key.
+func (s *server) organizationOfKey(did string) string {
+	return s.onlyOrganization(func(org *node.Org) (in bool) {
+		org.Fold.Read(func(s *rules.State) { _, in = s.KeyOwner(did) })
+		return in
+	})
+}
+
 // organizationOf gives the organization whose decision point is at the root for a caller.
 func (s *server) organizationOf(c Caller) (string, error) {
-	only := ""
-	switch {
-	case c.session != nil:
-		only = c.session.org
-	case c.vouched != nil:
-		only = c.vouched.org
-	case c.Kind == LocalOperator:
-		for _, id := range s.node.Organizations() {
-			switch {
-			case id == node.Operator:
-			case only != "":
-				return "", badRequest("There are several organizations: ask at /orgs/{org}" + accessPath)
-			default:
-				only = id
-			}
-		}
+	if c.Kind == LocalOperator {
+		only := s.onlyOrganization(func(org *node.Org) bool { return org.ID != node.Operator })
 		if only == "" {
-			return "", problemOf(http.StatusNotFound, wire.CodeNoOrganization, "There is no organization yet")
+			return "", badRequest("There is not one organization alone: ask at /orgs/{org}" + accessPath)
 		}
-	default:
-		if only = s.onlyOrganization(c.did()); only == "" {
-			return "", unauthenticated("The API key is not somebody's in one organization alone", "Ask at /orgs/{org}"+accessPath)
-		}
+		return only, nil
+	}
+	only := s.onlyOrganization(func(org *node.Org) bool { _, in := c.Subject(org); return in })
+	if only == "" {
+		return "", unauthenticated("Who asks is not somebody in one organization alone", "Ask at /orgs/{org}"+accessPath)
 	}
 	return only, nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -76,7 +77,7 @@ func (p *point) oneOfMany(i *item, a access.AsOf) (bool, error) {
 			return allowed, nil
 		}
 		said, known := explain(err, p.org)
-		if !known || said.Status >= http.StatusInternalServerError {
+		if !known || said.Status >= http.StatusInternalServerError || p.costly > mostCostly {
 			return false, err
 		}
 		p.out, wrong = p.out[:before], said.Detail
@@ -168,11 +169,19 @@ func isOfKind(typ, kind string) bool {
 	return typ == kind
 }
 
+// mostCostly is how many evaluations of a request are explained or recorded: each costs as much as a thousand others.
+const mostCostly = 100
+
 // decideAsWished answers a question with what it asks for beside.
 func (p *point) decideAsWished(i *item) (bool, error) {
 	w := &i.wishes
 	if w.record && w.asOf != "" {
 		return false, badRequest("What is recorded is decided now: record goes without as_of")
+	}
+	if w.explain || w.record {
+		if p.costly++; p.costly > mostCostly {
+			return false, badRequest(fmt.Sprintf("One request has at most %d evaluations that are explained or recorded", mostCostly))
+		}
 	}
 	c, a, in, err := p.asWished(i)
 	if err != nil {
@@ -236,7 +245,9 @@ func (p *point) asWished(i *item) (*call, access.AsOf, rules.Context, error) {
 	a, _, err := c.asOf()
 	if err == nil && w.with != "" {
 		var v access.SubjectView
-		v, err = c.org.Access.Subject(w.with, a)
+		if v, err = c.org.Access.Subject(w.with, a); errors.Is(err, access.ErrNotFound) {
+			err = badRequest("context.permledger.with: " + err.Error())
+		}
 		in.With = v.ID
 	}
 	return c, a, in, err

@@ -116,6 +116,9 @@ func (p *point) searchSubjects() error {
 	name := p.permission(f.i.action.id)
 	path := string(appendPath(nil, f.i.resource.typ, f.i.resource.id))
 	for full := name == ""; !full; {
+		if err := p.r.Context().Err(); err != nil {
+			return err
+		}
 		list := all.SubjectsFrom(next, chunk, f.a)
 		if len(list) == 0 {
 			break

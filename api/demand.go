@@ -57,7 +57,7 @@ func (c *call) otherWay() error {
 	var auth string
 	var ended time.Time
 	c.org.Fold.Read(func(s *rules.State) {
-		if did := c.caller.did(); c.caller.key != nil && c.caller.ended(s, did) {
+		if did := c.caller.did(); c.caller.signs() && c.caller.ended(s, did) {
 			ended = s.KeyEnds(did)
 		}
 		if id, ok := c.caller.named(c.org.ID, s); ok {

@@ -23,7 +23,7 @@ const doExpiry = time.Minute
 
 // signs refuses a caller who has no key here: what is recorded has its author's signature.
 func (c *call) signs() error {
-	if c.caller.key != nil {
+	if c.caller.signs() {
 		return nil
 	}
 	switch c.caller.Kind {
@@ -138,7 +138,7 @@ func (c *call) signed(raw json.RawMessage) (ledger.Request, error) {
 	if err != nil {
 		return ledger.Request{}, err
 	}
-	evidence, err := chain.SignCommand(&cmd, events.Signed{Expires: c.now.Add(doExpiry).Truncate(time.Millisecond)}, c.caller.key)
+	evidence, err := chain.SignCommand(&cmd, events.Signed{Expires: c.now.Add(doExpiry).Truncate(time.Millisecond)}, c.caller.signer())
 	if err != nil {
 		return ledger.Request{}, err
 	}

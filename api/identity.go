@@ -26,7 +26,8 @@ const (
 	// LocalOperator is whoever can read the token file in the data directory: it may read everything, as it could read
 	// the directory itself, and pass on commands that others signed. It is nobody in a ledger and signs nothing.
 	LocalOperator CallerKind = "local-operator"
-	// APIKey is who sends the secret of a credential (plk_…). The key is derived for one request and kept nowhere.
+	// APIKey is who sends the secret of a credential (plk_…). The key is derived for one request, where it signs, and kept
+	// nowhere.
 	APIKey CallerKind = "api-key"
 	// Session is who signed in with a password (pls_…, or a cookie). The key was unwrapped then, and is in memory until it ends.
 	Session CallerKind = "session"
@@ -58,22 +59,41 @@ func (k CallerKind) proves(auth string) bool {
 type Caller struct {
 	Kind CallerKind
 
-	key     ed25519.PrivateKey // signs what the caller does; nil: nothing here does
+	key     ed25519.PrivateKey // signs what the caller does; nil: nothing here does, or token
+	token   string             // of an API key that is known, whose key it is derived from; empty: key is there
+	known   string             // the did:key of that
 	session *session           // nil: there is none
 	vouched *vouched           // by an identity provider, for this request; nil: it is not
 	now     func() time.Time   // with a key: what its end is held against
 }
 
+// signs says whether a key of the caller is here, which signs what it does.
+func (c Caller) signs() bool { return c.key != nil || c.known != "" }
+
+// signer gives the key that signs what the caller does; nil: nothing here does.
+func (c Caller) signer() ed25519.PrivateKey {
+	if c.known == "" {
+		return c.key
+	}
+	s, err := secret.Parse(secret.APIKey, c.token)
+	if err != nil {
+		return nil // only tokens that were in order are known
+	}
+	return s.Key()
+}
+
 // did gives the credential that a caller acts with: a did:key, or a wallet. It is empty for the local operator, and for whom
 // an identity provider vouches for.
 func (c Caller) did() string {
-	if c.key == nil {
-		if c.session != nil {
-			return c.session.wallet
-		}
-		return ""
+	switch {
+	case c.known != "":
+		return c.known
+	case c.key != nil:
+		return didkey.Encode(c.key.Public().(ed25519.PublicKey))
+	case c.session != nil:
+		return c.session.wallet
 	}
-	return didkey.Encode(c.key.Public().(ed25519.PublicKey))
+	return ""
 }
 
 // Subject gives who the caller is in an organization as it is now; false: nobody there. It is asked for every request,
@@ -91,7 +111,7 @@ func (c Caller) Subject(org *node.Org) (id ulid.ULID, ok bool) {
 func (c Caller) named(org string, s *rules.State) (ulid.ULID, bool) {
 	switch {
 	case c.session != nil && c.session.org != org, c.vouched != nil && c.vouched.org != org:
-	case c.key != nil:
+	case c.signs():
 		did := c.did()
 		if c.ended(s, did) {
 			return ulid.ULID{}, false
@@ -182,6 +202,9 @@ func (s *server) identify(r *http.Request) (Caller, error) {
 	kind, _ := secret.KindOf(token)
 	switch kind {
 	case secret.APIKey:
+		if did, ok := s.tokens.find(given); ok {
+			return Caller{Kind: APIKey, token: token, known: did, now: s.opts.Now}, nil
+		}
 		key, err := secret.Parse(kind, token)
 		if err != nil {
 			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied")

@@ -185,7 +185,7 @@ func putLogin(c *call, in wire.PutLogin) (wire.Receipt, error) {
 	if err := login.CheckPassword(in.New); err != nil {
 		return wire.Receipt{}, invalid(err)
 	}
-	key := c.caller.key
+	key := c.caller.signer()
 	if who, ok := c.loginOf(c.subject); ok {
 		done, err := c.attempt(c.org.ID + " " + keyOf(c.org, c.subject))
 		if err != nil {
