@@ -86,6 +86,7 @@ type server struct {
 	limits    limits
 	personal  personal
 	done      done
+	used      lastUse
 
 	document, manual func() []byte // what the API is, of no organization; made when first asked for
 }
@@ -102,6 +103,7 @@ func New(n *node.Node, opts Options) http.Handler {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.used.dir, s.used.fail = n.Dir(), func(err error) { s.log.Warn("when API keys were used last cannot be kept", "error", err) }
 	s.addresses.free, s.nonces, s.sealing = addressFree, newNonces(), newSealing()
 	s.origins = http.NewCrossOriginProtection()
 	if s.opts.URL != "" {

@@ -220,11 +220,18 @@ func (p *point) enter() error {
 // enterKnown lets in who is known by its token.
 func (p *point) enterKnown() bool {
 	p.org.Fold.Read(p.look)
+	if p.known {
+		p.s.used.note(p.org.ID, p.did, p.now)
+	}
 	return p.known
 }
 
 // standing looks up who calls, and whether it may ask about others.
 func (p *point) standing(s *rules.State) {
+	if ends := s.KeyEnds(p.did); !ends.IsZero() && !p.now.Before(ends) {
+		p.known = false // why is for the slow way to say
+		return
+	}
 	if p.subject, p.known = s.KeyOwner(p.did); p.known {
 		if p.known = APIKey.proves(s.About(p.subject).Auth); p.known {
 			p.reads = s.May(p.subject, rules.ActionRolesRead, "", p.now)

@@ -65,7 +65,7 @@ func (s *server) cookie(r *http.Request) (Caller, error) {
 		if err := s.fromHere(r, found); err != nil {
 			return Caller{}, err
 		}
-		return found.caller(), nil
+		return found.caller(s.opts.Now), nil
 	case came:
 		return Caller{}, unauthenticated("The session has ended", "Sign in again")
 	}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/oklog/ulid/v2"
 
@@ -45,17 +46,28 @@ func (c *call) enter() error {
 		return c.otherWay()
 	}
 	c.subject = id
+	if c.caller.Kind == APIKey {
+		c.server.used.note(c.org.ID, c.caller.did(), c.now)
+	}
 	return nil
 }
 
 // otherWay refuses a caller who is nobody in the organization, or is somebody who proves itself in another way.
 func (c *call) otherWay() error {
 	var auth string
+	var ended time.Time
 	c.org.Fold.Read(func(s *rules.State) {
+		if did := c.caller.did(); c.caller.signs() && c.caller.ended(s, did) {
+			ended = s.KeyEnds(did)
+		}
 		if id, ok := c.caller.named(c.org.ID, s); ok {
 			auth = s.About(id).Auth
 		}
 	})
+	if !ended.IsZero() { // whoever has the key may know when it ended
+		what := map[CallerKind]string{APIKey: "API key", Session: "key of the session"}[c.caller.Kind]
+		return unauthenticated("The "+what+" ended at "+stamp(ended), "Use the one that took its place, or ask who administers the organization for another")
+	}
 	if c.caller.Kind.proves(auth) {
 		return stranger(c.caller)
 	}

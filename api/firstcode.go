@@ -81,7 +81,7 @@ func (c *call) setFirst(key ed25519.PrivateKey, password string) (owner ulid.ULI
 	if err != nil {
 		return owner, err
 	}
-	c.caller, c.subject = Caller{Kind: Session, key: key}, owner
+	c.caller, c.subject = Caller{Kind: Session, key: key, now: c.server.opts.Now}, owner
 	_, _, err = c.do(wire.Intent{Kind: wire.ChangeLogin, Subject: owner.String(), Key: did, Login: wrapped, Reason: "First sign-in with the one-time code"})
 	return owner, err
 }

@@ -64,6 +64,7 @@ type Caller struct {
 	known   string             // the did:key of that
 	session *session           // nil: there is none
 	vouched *vouched           // by an identity provider, for this request; nil: it is not
+	now     func() time.Time   // with a key: what its end is held against
 }
 
 // signs says whether a key of the caller is here, which signs what it does.
@@ -111,7 +112,11 @@ func (c Caller) named(org string, s *rules.State) (ulid.ULID, bool) {
 	switch {
 	case c.session != nil && c.session.org != org, c.vouched != nil && c.vouched.org != org:
 	case c.signs():
-		return s.KeyOwner(c.did())
+		did := c.did()
+		if c.ended(s, did) {
+			return ulid.ULID{}, false
+		}
+		return s.KeyOwner(did)
 	case c.vouched != nil:
 		return c.vouched.subject, s.Acts(c.vouched.subject)
 	case c.Kind == Wallet:
@@ -120,6 +125,12 @@ func (c Caller) named(org string, s *rules.State) (ulid.ULID, bool) {
 		return c.session.subject, s.Acts(c.session.subject)
 	}
 	return ulid.ULID{}, false
+}
+
+// ended says whether the caller's key has come to its end.
+func (c Caller) ended(s *rules.State, did string) bool {
+	ends := s.KeyEnds(did)
+	return !ends.IsZero() && (c.now == nil || !c.now().Before(ends))
 }
 
 // May says whether the caller may do an action of the ledger (rules.Actions) in an organization at an instant.
@@ -192,20 +203,20 @@ func (s *server) identify(r *http.Request) (Caller, error) {
 	switch kind {
 	case secret.APIKey:
 		if did, ok := s.tokens.find(given); ok {
-			return Caller{Kind: APIKey, token: token, known: did}, nil
+			return Caller{Kind: APIKey, token: token, known: did, now: s.opts.Now}, nil
 		}
 		key, err := secret.Parse(kind, token)
 		if err != nil {
 			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied")
 		}
-		return Caller{Kind: APIKey, key: key.Key()}, nil
+		return Caller{Kind: APIKey, key: key.Key(), now: s.opts.Now}, nil
 	case secret.Session:
 		token, err := secret.Parse(kind, token)
 		if err != nil {
 			return Caller{}, unauthenticated("The session's token is not in order: "+formOf(err), "Sign in again")
 		}
 		if found := s.sessions.find(token.Hash(), false, s.opts.Now()); found != nil {
-			return found.caller(), nil
+			return found.caller(s.opts.Now), nil
 		}
 		return Caller{}, unauthenticated("There is no such session, or it has ended", "Sign in again")
 	}

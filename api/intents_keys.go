@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"crypto/rand"
 
@@ -12,8 +13,11 @@ import (
 )
 
 func (d *draft) registerKey() (events.Data, error) {
-	data := &events.KeyRegistered{Key: d.in.Key, Purpose: d.in.Purpose}
-	var err error
+	until, err := instant(d.in.Until)
+	if err != nil {
+		return nil, err
+	}
+	data := &events.KeyRegistered{Key: d.in.Key, Purpose: d.in.Purpose, Until: until}
 	if d.in.Purpose == events.PurposeCredential || d.in.Subject != "" {
 		if data.Subject, err = d.subject(d.in.Subject); err != nil {
 			return nil, err
@@ -27,7 +31,12 @@ func (d *draft) registerKey() (events.Data, error) {
 
 // rotateKey makes the new key on the node where the node is who signs with it and none is named.
 func (d *draft) rotateKey() (events.Data, error) {
-	data := &events.KeyRotated{Old: d.in.Old, New: d.in.Key}
+	until, err1 := instant(d.in.Until)
+	beside, err2 := instant(d.in.Beside)
+	if err := cmp.Or(err1, err2); err != nil {
+		return nil, err
+	}
+	data := &events.KeyRotated{Old: d.in.Old, New: d.in.Key, Until: until, Beside: beside}
 	for _, purpose := range []string{events.PurposeEvent, events.PurposeDocument, events.PurposeCheckpoint} {
 		if data.Old != "" && data.Old == d.state.Key(purpose) {
 			var err error

@@ -44,7 +44,9 @@ type session struct {
 	expires time.Time
 }
 
-func (s *session) caller() Caller { return Caller{Kind: s.kind, key: s.key, session: s} }
+func (s *session) caller(now func() time.Time) Caller {
+	return Caller{Kind: s.kind, key: s.key, session: s, now: now}
+}
 
 func (s *session) ended(now time.Time) bool {
 	return !now.Before(s.expires) || s.cookie && now.Sub(s.seen) >= sessionIdle
@@ -159,7 +161,7 @@ func (c *call) opened(one session, browser bool, reason string) (wire.SignedIn, 
 	}
 	one.org, one.cookie = c.org.ID, browser
 	token, s := c.server.sessions.begin(one, c.now)
-	c.org.Activity.Note(c.now, node.ActivityRecord{Kind: node.ActivitySignedIn, Actor: s.subject.String(), Credential: s.caller().did(), Reason: reason})
+	c.org.Activity.Note(c.now, node.ActivityRecord{Kind: node.ActivitySignedIn, Actor: s.subject.String(), Credential: s.caller(nil).did(), Reason: reason})
 	out := wire.SignedIn{Subject: keyOf(c.org, s.subject), Expires: stamp(s.expires), CSRF: s.csrf}
 	if browser {
 		http.SetCookie(headerOnly{c.out}, c.server.cookieOf(c.Request, c.org.ID, token.Text()))

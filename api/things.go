@@ -130,7 +130,10 @@ func listKeys(c *call) (wire.List[wire.Key], error) {
 		return list, err
 	}
 	for _, k := range keys {
-		one := wire.Key{DID: k.DID, Purpose: k.Purpose, Revoked: k.Revoked, Since: k.Since, Current: current[k.DID], Beside: k.Beside, Reported: reported[k.DID]}
+		one := wire.Key{DID: k.DID, Purpose: k.Purpose, Revoked: k.Revoked, Since: k.Since, Current: current[k.DID], Beside: k.Beside, Reported: reported[k.DID], Until: stamp(k.Until)}
+		if k.Purpose == events.PurposeCredential {
+			one.LastUsed = stamp(c.server.used.of(c.org.ID, k.DID))
+		}
 		if k.Subject != (ulid.ULID{}) {
 			one.Subject = keyOf(c.org, k.Subject)
 			if k.Purpose != events.PurposeReader {

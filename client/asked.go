@@ -335,11 +335,14 @@ func data(in *wire.Intent, have events.Data, parts map[events.Digest][]string) e
 		d.flag("decision", in.Decision == "keep", have.KeepRest)
 	case *events.KeyRegistered:
 		d.text("purpose", in.Purpose, have.Purpose)
+		d.until(in.Until, have.Until)
 		if in.Key != "" {
 			d.text("key", in.Key, have.Key)
 		}
 	case *events.KeyRotated:
 		d.text("old key", in.Old, have.Old)
+		d.until(in.Until, have.Until)
+		d.until(in.Beside, have.Beside)
 		if in.Key != "" {
 			d.text("key", in.Key, have.New)
 		}

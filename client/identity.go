@@ -75,17 +75,6 @@ func (c *Client) PutLogin(ctx context.Context, org string, in wire.PutLogin) (wi
 	return record[wire.Receipt](ctx, c, http.MethodPut, path(org, "login"), in)
 }
 
-// MakeAPIKey has the server make an API key, whose secret is in the answer alone. Whoever can makes it itself, and registers
-// its public key: package ledger/secret.
-func (c *Client) MakeAPIKey(ctx context.Context, org string, in wire.NewAPIKey) (wire.MadeSecret, error) {
-	return record[wire.MadeSecret](ctx, c, http.MethodPost, path(org, "api-keys"), in)
-}
-
-// MakeInvitation has the server make an invitation, whose code is in the answer alone.
-func (c *Client) MakeInvitation(ctx context.Context, org string, in wire.NewInvitation) (wire.MadeSecret, error) {
-	return record[wire.MadeSecret](ctx, c, http.MethodPost, path(org, "invitations"), in)
-}
-
 // Sessions gives the sessions of who this client calls as.
 func (c *Client) Sessions(ctx context.Context, org string) (wire.List[wire.Session], error) {
 	return get[wire.List[wire.Session]](ctx, c, path(org, "sessions"), nil)
@@ -117,4 +106,15 @@ func (c *Client) Challenge(ctx context.Context, org string, in wire.AskChallenge
 // FirstSignIn uses the one-time code that init showed: the owner gets a password, and a session.
 func (c *Client) FirstSignIn(ctx context.Context, org string, in wire.FirstSignIn) (wire.SignedIn, error) {
 	return post[wire.SignedIn](ctx, c, path(org, "first-sign-in"), in)
+}
+
+// MakeAPIKey has the server make an API key, whose secret is in the answer alone. Whoever can makes it itself, and registers
+// its public key: package ledger/secret.
+func (c *Client) MakeAPIKey(ctx context.Context, org string, in wire.NewAPIKey) (wire.MadeSecret, error) {
+	return record[wire.MadeSecret](ctx, c, http.MethodPost, path(org, "api-keys"), in)
+}
+
+// MakeInvitation has the server make an invitation, whose code is in the answer alone.
+func (c *Client) MakeInvitation(ctx context.Context, org string, in wire.NewInvitation) (wire.MadeSecret, error) {
+	return record[wire.MadeSecret](ctx, c, http.MethodPost, path(org, "invitations"), in)
 }

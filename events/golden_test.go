@@ -70,9 +70,11 @@ var examples = map[eventtest.Kind]events.Data{
 		Grant: id(9), Subject: id(2), Role: id(7), Permission: "asset.view", Scope: "token/EU-1",
 	},
 	{Type: "key.registered", Version: 1}: &events.KeyRegistered{Key: did(6), Purpose: events.PurposeCredential, Subject: id(2)},
+	{Type: "key.registered", Version: 2}: &events.KeyRegistered{Key: did(6), Purpose: events.PurposeCredential, Subject: id(2), Until: at.Add(48 * time.Hour)},
 	{Type: "key.reported", Version: 1}:   &events.KeyReported{Key: did(1), From: 41},
 	{Type: "key.revoked", Version: 1}:    &events.KeyRevoked{Key: did(6)},
 	{Type: "key.rotated", Version: 1}:    &events.KeyRotated{Old: did(1), New: did(6), Purpose: events.PurposeEvent},
+	{Type: "key.rotated", Version: 2}:    &events.KeyRotated{Old: did(1), New: did(6), Beside: at.Add(time.Hour), Until: at.Add(48 * time.Hour), Purpose: events.PurposeCredential},
 	{Type: "key.succeeded", Version: 1}:  &events.KeySucceeded{Lost: did(1), Key: did(6)},
 	{Type: "login.changed", Version: 1}:  &events.LoginChanged{Subject: id(2), Credential: did(7), Login: digest(3)},
 	{Type: "organization.opened", Version: 1}: &events.OrganizationOpened{

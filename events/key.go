@@ -1,6 +1,8 @@
 package events
 
 import (
+	"time"
+
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events/canon"
@@ -20,39 +22,64 @@ const (
 )
 
 // KeyRegistered makes a key known: a further event key, or a credential of a subject.
+//
+// Version 1 knew no until.
 type KeyRegistered struct {
 	none
 	Key     string // did:key
 	Purpose string
 	Subject ulid.ULID // whose credential it is, or whose key for another purpose; zero for keys of the ledger
+	Until   time.Time // the first instant at which a credential signs nothing any more; zero: it has no end
 }
 
 func (*KeyRegistered) Type() Type      { return "key.registered" }
 func (d *KeyRegistered) About() string { return "key/" + d.Key }
 func (d *KeyRegistered) asked() Data   { return new(*d) }
 
-func (d *KeyRegistered) command(c *canon.Codec, _ int) {
+func (d *KeyRegistered) command(c *canon.Codec, version int) {
+	if version == 1 && !c.Reading() && !d.Until.IsZero() {
+		c.Failf("version 1 of key.registered knows no end")
+	}
 	c.String("key", &d.Key, canon.DIDKey)
 	c.String("purpose", &d.Purpose, canon.Token)
 	c.OptionalULID("subject", &d.Subject)
+	if version > 1 {
+		c.OptionalTime("until", &d.Until)
+	}
 }
 
 // KeyRotated puts one key in the place of another of the same purpose and owner. The old key signs nothing after this
-// position; an event key still signs this entry, and a checkpoint key signs beside the new one until it is revoked.
+// position; an event key still signs this entry, a checkpoint key signs beside the new one until it is revoked, and a
+// credential where it is said until when it does.
+//
+// Version 1 knew neither beside nor until.
 type KeyRotated struct {
-	Old string
-	New string
+	Old    string
+	New    string
+	Beside time.Time // the first instant at which the old one, a credential, signs nothing any more; zero: that of this entry
+	Until  time.Time // as that of a [KeyRegistered], of the new one
 
 	Purpose string
 }
 
 func (*KeyRotated) Type() Type      { return "key.rotated" }
 func (d *KeyRotated) About() string { return "key/" + d.New }
-func (d *KeyRotated) asked() Data   { return &KeyRotated{Old: d.Old, New: d.New} }
+func (d *KeyRotated) asked() Data {
+	return &KeyRotated{Old: d.Old, New: d.New, Beside: d.Beside, Until: d.Until}
+}
 
-func (d *KeyRotated) command(c *canon.Codec, _ int) {
+func (d *KeyRotated) command(c *canon.Codec, version int) {
+	if version == 1 && !c.Reading() && (!d.Beside.IsZero() || !d.Until.IsZero()) {
+		c.Failf("version 1 of key.rotated knows neither beside nor until")
+	}
+	if version > 1 {
+		c.OptionalTime("beside", &d.Beside)
+	}
 	c.String("new", &d.New, canon.DIDKey)
 	c.String("old", &d.Old, canon.DIDKey)
+	if version > 1 {
+		c.OptionalTime("until", &d.Until)
+	}
 }
 
 func (d *KeyRotated) effect(c *canon.Codec, _ int) { c.String("purpose", &d.Purpose, canon.Token) }

@@ -20,8 +20,6 @@ const (
 	copyBatch = 256
 	copyRetry = time.Second
 	ackWait   = 10 * time.Second
-	// beat is how often the newest checkpoint is said where there is none that is newer.
-	beat = 5 * time.Second
 )
 
 // kinds of streams, as their names and, in lower case, their subjects begin. Each organization has all of them, so that a
@@ -88,7 +86,9 @@ func (s *Server) Serve(organization string) error {
 	if err != nil {
 		return fmt.Errorf("readers: serve %s: %w", organization, err)
 	}
-	o.work.Go(func() { o.announce(from.Checkpoint) })
+	if c := from.Checkpoint(); c != nil {
+		o.publish(c)
+	}
 	for _, src := range from.Sources {
 		o.work.Go(func() { o.copy(o.ctx, src) })
 	}
@@ -301,29 +301,13 @@ func (o *streams) write(ctx context.Context, src Source, after, n uint64) error 
 	return nil
 }
 
-// Announce tells an organization's readers of a checkpoint of its log that is newer than all before. It does not wait.
+// Announce tells an organization's readers of a checkpoint of its log that is none older than those before. It does not wait.
 func (s *Server) Announce(organization string, checkpoint []byte) {
 	s.mu.Lock()
 	o := s.orgs[organization]
 	s.mu.Unlock()
 	if o != nil {
 		o.publish(checkpoint)
-	}
-}
-
-// announce says the newest checkpoint again and again: to who has just come, and to who would know that the server lives.
-func (o *streams) announce(newest func() []byte) {
-	tick := time.NewTicker(beat)
-	defer tick.Stop()
-	for {
-		if c := newest(); c != nil {
-			o.publish(c)
-		}
-		select {
-		case <-tick.C:
-		case <-o.ctx.Done():
-			return
-		}
 	}
 }
 

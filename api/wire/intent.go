@@ -74,6 +74,7 @@ type Intent struct {
 
 	Key     string `json:"key,omitempty"`     // did:key
 	Old     string `json:"old,omitempty"`     // did:key
+	Beside  string `json:"beside,omitempty"`  // RFC 3339: until when a credential that is replaced still signs
 	Purpose string `json:"purpose,omitempty"` // of a key
 	From    uint64 `json:"from,omitempty"`    // position
 

@@ -111,6 +111,8 @@ type Key struct {
 	Since    uint64 `json:"since"`              // position of the entry that made it known
 	Current  bool   `json:"current,omitempty"`  // it is the one in use for its purpose; of credentials none is
 	Beside   bool   `json:"beside,omitempty"`   // a checkpoint key that was replaced, and still signs
+	LastUsed string `json:"lastUsed,omitempty"` // when this node was called with it, to ten minutes; absent: it was not
+	Until    string `json:"until,omitempty"`    // of a credential: when it signs nothing any more; absent: it has no end
 	Reported uint64 `json:"reported,omitempty"` // the first position from which others may have had it; absent: nobody said so
 
 	// Of an API key.

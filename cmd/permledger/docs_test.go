@@ -21,7 +21,11 @@ func TestTranscripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := 0
-	t.Setenv("PATH", filepath.Dir(signerProgram(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
+	programsDir := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", programsDir, "../../examples/service").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Setenv("PATH", strings.Join([]string{filepath.Dir(signerProgram(t)), programsDir, os.Getenv("PATH")}, string(os.PathListSeparator)))
 	for _, path := range append(documents, filepath.Join(root, "README.md")) {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -40,7 +44,10 @@ func TestTranscripts(t *testing.T) {
 }
 
 // tools are what a document needs beside a shell and permledger.
-var tools = map[string][]string{"verify-without-us.md": {"unzip", "sha256sum", "openssl", "python3", "base32"}}
+var tools = map[string][]string{
+	"services.md": {"curl"}, "signing-in.md": {"openssl", "curl"},
+	"verify-without-us.md": {"unzip", "sha256sum", "openssl", "python3", "base32"},
+}
 
 // needed skips a document where a tool is missing; in CI it fails.
 func needed(t *testing.T, tools []string) {

@@ -49,17 +49,25 @@ var data = map[events.Type]func(t *rapid.T, version int) events.Data{
 			Permission: optional(t, "permission", Permission()), Scope: optional(t, "scope", Scope()),
 		}
 	},
-	"key.registered": func(t *rapid.T, _ int) events.Data {
-		return &events.KeyRegistered{
+	"key.registered": func(t *rapid.T, version int) events.Data {
+		d := &events.KeyRegistered{
 			Key: DIDKey().Draw(t, "key"), Purpose: purpose(t), Subject: optional(t, "subject", ID()),
 		}
+		if version > 1 {
+			d.Until = optional(t, "until", Time())
+		}
+		return d
 	},
 	"key.reported": func(t *rapid.T, _ int) events.Data {
 		return &events.KeyReported{Key: DIDKey().Draw(t, "key"), From: Uint().Draw(t, "from")}
 	},
 	"key.revoked": func(t *rapid.T, _ int) events.Data { return &events.KeyRevoked{Key: DIDKey().Draw(t, "key")} },
-	"key.rotated": func(t *rapid.T, _ int) events.Data {
-		return &events.KeyRotated{Old: DIDKey().Draw(t, "old"), New: DIDKey().Draw(t, "new"), Purpose: purpose(t)}
+	"key.rotated": func(t *rapid.T, version int) events.Data {
+		d := &events.KeyRotated{Old: DIDKey().Draw(t, "old"), New: DIDKey().Draw(t, "new"), Purpose: purpose(t)}
+		if version > 1 {
+			d.Beside, d.Until = optional(t, "beside", Time()), optional(t, "until", Time())
+		}
+		return d
 	},
 	"key.succeeded": func(t *rapid.T, _ int) events.Data {
 		return &events.KeySucceeded{Lost: DIDKey().Draw(t, "lost"), Key: DIDKey().Draw(t, "key")}

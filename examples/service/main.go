@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"time"
@@ -42,5 +43,13 @@ func main() {
 	http.HandleFunc("POST /pay", may("invoice.pay", func(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write([]byte("paid\n"))
 	}))
-	log.Fatal(http.ListenAndServe(os.Getenv("LISTEN"), nil))
+	listener, err := net.Listen("tcp", os.Getenv("LISTEN"))
+	if err == nil {
+		log.Print("listening at http://", listener.Addr())
+		err = ledger.Fresh(context.Background()) // before that it would refuse everybody
+	}
+	if err == nil {
+		err = http.Serve(listener, nil)
+	}
+	log.Print(err)
 }

@@ -264,6 +264,9 @@ func (s *State) decideAuth(e *events.Event) *Refusal {
 	if !known || k.revoked != 0 {
 		return refuse(NotProven, "%s is no key of this ledger, or is one no more", e.Auth.Credential)
 	}
+	if k.ended(e.Time) {
+		return refuse(NotProven, "%s ended at %s", e.Auth.Credential, k.until.UTC().Format(time.RFC3339)).hint("Ask for another key")
+	}
 	switch e.Auth.Method {
 	case events.MethodNode:
 		if e.Actor != s.opened.Node || k.purpose != events.PurposeEvent {

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"time"
+
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/events"
@@ -61,7 +63,64 @@ func (s *State) decideKeyRegistered(e *events.Event, d *events.KeyRegistered) *R
 	default:
 		return refuse(Invalid, "A key for %q is rotated, not registered beside the one there is", d.Purpose)
 	}
+	if d.Purpose != events.PurposeCredential && !d.Until.IsZero() {
+		return refuse(Invalid, "Only a credential has an end that is known beforehand")
+	}
+	if r := s.lasts(e, d.Subject, d.Until, own); r != nil {
+		return r
+	}
 	return s.newKey(d.Key)
+}
+
+// lasts judges until when a new credential of a subject is to sign. Whoever acts with one that ends makes none for itself that
+// ends later; nor does who an API key is assigned to, without being allowed to rotate keys, for that.
+func (s *State) lasts(e *events.Event, of ulid.ULID, until time.Time, assigned bool) *Refusal {
+	switch {
+	case !until.IsZero() && of == s.owner:
+		return refuse(Invalid, "A credential of the owner has no end")
+	case !until.IsZero() && !until.After(e.Time):
+		return refuse(Invalid, "The key would end at %s, which is over", until.UTC().Format(time.RFC3339))
+	}
+	var bound time.Time
+	if k := s.keys[e.Auth.Credential]; k != nil && k.subject == of {
+		bound = k.until
+	}
+	if assigned && s.needAny(e, s.toKeys(of, ActionKeyRotate)...) != nil {
+		for _, did := range s.credentialsOf(s.subjects.get(of)) {
+			k := s.keys[did]
+			if k.revoked == 0 && k.until.IsZero() {
+				return nil
+			}
+			if k.until.After(bound) {
+				bound = k.until
+			}
+		}
+	}
+	if !bound.IsZero() && (until.IsZero() || until.After(bound)) {
+		return refuse(Escalation, "The key ends at %s, and makes none that ends later", bound.UTC().Format(time.RFC3339)).
+			hint("Say an end that is no later, or ask whoever may rotate keys")
+	}
+	return nil
+}
+
+// maxBeside is how long a credential that was replaced signs beside the new one at most.
+const maxBeside = 90 * 24 * time.Hour
+
+// overlaps judges until when a key that is replaced still signs.
+func (s *State) overlaps(e *events.Event, k *key, d *events.KeyRotated) *Refusal {
+	switch {
+	case d.Beside.IsZero() && d.Until.IsZero():
+		return nil
+	case k.purpose != events.PurposeCredential:
+		return refuse(Invalid, "Only a credential has an end that is known beforehand")
+	case d.Beside.IsZero():
+		return nil
+	case !d.Beside.After(e.Time):
+		return refuse(Invalid, "The old key would end at %s, which is over", d.Beside.UTC().Format(time.RFC3339))
+	case d.Beside.Sub(e.Time) > maxBeside:
+		return refuse(Invalid, "A key that was replaced signs for 90 days at most")
+	}
+	return nil
 }
 
 func (s *State) decideKeyRotated(e *events.Event, d *events.KeyRotated) *Refusal {
@@ -92,6 +151,14 @@ func (s *State) decideKeyRotated(e *events.Event, d *events.KeyRotated) *Refusal
 			if r := s.guardSubject(e, u); r != nil {
 				return r
 			}
+		}
+	}
+	if r := s.overlaps(e, k, d); r != nil {
+		return r
+	}
+	if k.purpose == events.PurposeCredential {
+		if r := s.lasts(e, k.subject, d.Until, s.assigned(e, k.subject)); r != nil {
+			return r
 		}
 	}
 	d.Purpose = k.purpose
@@ -210,7 +277,7 @@ func (s *State) activeKey(did string) (*key, *Refusal) {
 func (s *State) credentials(of [16]byte) int {
 	n := 0
 	for _, did := range s.credentialsOf(s.subjects.get(of)) {
-		if s.keys[did].revoked == 0 {
+		if k := s.keys[did]; k.revoked == 0 && k.until.IsZero() { // one that ends is none to rely on
 			n++
 		}
 	}

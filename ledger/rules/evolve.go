@@ -111,7 +111,7 @@ func Evolve(s *State, e *events.Event) {
 	case *events.GrantEnded:
 		s.endGrant(d)
 	case *events.KeyRegistered:
-		put(s.notes, s.keys, d.Key, &key{purpose: d.Purpose, subject: d.Subject, since: e.Sequence})
+		put(s.notes, s.keys, d.Key, &key{purpose: d.Purpose, subject: d.Subject, since: e.Sequence, until: d.Until})
 		switch d.Purpose {
 		case events.PurposeCredential:
 			s.addFurther(d.Subject, d.Key)
@@ -120,6 +120,7 @@ func Evolve(s *State, e *events.Event) {
 		}
 	case *events.KeyRotated:
 		s.replaceKey(e, d.Old, d.New)
+		s.besides(d)
 	case *events.KeySucceeded:
 		s.replaceKey(e, d.Lost, d.Key)
 	case *events.KeyRevoked:
@@ -338,6 +339,17 @@ func (s *State) replaceKey(e *events.Event, old, with string) {
 	}
 	if s.current[k.purpose] == old {
 		put(s.notes, s.current, k.purpose, with)
+	}
+}
+
+// besides takes in that a credential which was replaced still signs, and until when the new one does.
+func (s *State) besides(d *events.KeyRotated) {
+	s.keys[d.New].until = d.Until // it is new: undoing takes all of it away
+	if k := s.keys[d.Old]; !d.Beside.IsZero() {
+		k.revoked = 0 // replaceKey has kept it for undoing
+		if k.until.IsZero() || d.Beside.Before(k.until) {
+			k.until = d.Beside
+		}
 	}
 }
 

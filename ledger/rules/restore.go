@@ -58,8 +58,8 @@ func (s *State) read(r *snapshot.Reader) {
 	s.readReviews(r)
 	s.readReplaced(r, roles)
 	heap.Init(&s.due)
-	readSorted(r, 20, r.String, func(did string) {
-		k := &key{purpose: r.String(), subject: r.ID(), since: s.past(r), revoked: s.past(r)}
+	readSorted(r, 21, r.String, func(did string) {
+		k := &key{purpose: r.String(), subject: r.ID(), since: s.past(r), revoked: s.past(r), until: timeOf(r.Int())}
 		if k.purpose == events.PurposeCredential && s.subjects.get(k.subject) == nil {
 			r.Fail("a credential is of nobody")
 		}

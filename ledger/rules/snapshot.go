@@ -16,7 +16,7 @@ import (
 // what Evolve makes of events, gives it another version.
 const (
 	snapshotOf      = "state"
-	snapshotVersion = 6
+	snapshotVersion = 7
 )
 
 // AppendSnapshot appends all that the state is. Equal states give equal bytes. Of what follows from other parts, like who
@@ -62,6 +62,7 @@ func (s *State) AppendSnapshot(b []byte) []byte {
 		k := s.keys[did]
 		b = snapshot.AppendString(snapshot.AppendString(b, did), k.purpose)
 		b = snapshot.AppendUint(snapshot.AppendUint(append(b, k.subject[:]...), k.since), k.revoked)
+		b = snapshot.AppendInt(b, instantOf(k.until))
 	}
 	b = s.appendCheckpoints(b)
 	b = s.appendLives(b)

@@ -99,9 +99,13 @@ func endID(grant ulid.ULID, until time.Time) ulid.ULID {
 type key struct {
 	purpose string
 	subject ulid.ULID
-	since   uint64 // position
-	revoked uint64 // position from which it signs nothing more; 0: it may
+	since   uint64    // position
+	revoked uint64    // position from which it signs nothing more; 0: it may
+	until   time.Time // first instant at which it signs nothing more; zero: it may
 }
+
+// ended says whether a key has come to its own end.
+func (k *key) ended(at time.Time) bool { return !k.until.IsZero() && !at.Before(k.until) }
 
 type part struct {
 	names []string
@@ -172,13 +176,14 @@ type Key struct {
 	Since   uint64    // position of the entry that made it known
 	Revoked uint64    // position from which it signs nothing more; 0: it may
 	Beside  bool      // it was replaced, and still signs beside the key in use; only checkpoint keys do
+	Until   time.Time // first instant at which a credential signs nothing more; zero: it has no end
 }
 
 // Keys gives all keys there ever were, by purpose, then subject, then did:key.
 func (s *State) Keys() []Key {
 	keys := make([]Key, 0, len(s.keys))
 	for did, k := range s.keys {
-		keys = append(keys, Key{did, k.purpose, k.subject, k.since, k.revoked, s.overlap != nil && s.overlap.did == did})
+		keys = append(keys, Key{did, k.purpose, k.subject, k.since, k.revoked, s.overlap != nil && s.overlap.did == did, k.until})
 	}
 	slices.SortFunc(keys, func(a, b Key) int {
 		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), a.Subject.Compare(b.Subject), cmp.Compare(a.DID, b.DID))
@@ -345,7 +350,16 @@ func UUID(id ulid.ULID) string {
 	return string(b)
 }
 
-// KeyOwner gives the active subject that may sign commands with a key: not an API key whose holder is not active.
+// KeyEnds gives the first instant at which a key signs nothing any more because it was made so; zero: there is none.
+func (s *State) KeyEnds(did string) time.Time {
+	if k, ok := s.keys[did]; ok {
+		return k.until
+	}
+	return time.Time{}
+}
+
+// KeyOwner gives the active subject that may sign commands with a key: not an API key whose holder is not active. Whether the
+// key has ended by now is for [State.KeyEnds] to say.
 func (s *State) KeyOwner(did string) (ulid.ULID, bool) {
 	k, ok := s.keys[did]
 	if !ok || k.revoked != 0 || k.purpose != events.PurposeCredential || !s.acts(s.subjects.get(k.subject)) {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +29,7 @@ type secretShown struct {
 
 func (a *app) keyCreate() *cobra.Command {
 	var roles []string
-	var holder, name string
+	var holder, name, expires string
 	var out secretFlag
 	c := a.writes(&cobra.Command{
 		Use:   "create NAME",
@@ -36,11 +38,16 @@ func (a *app) keyCreate() *cobra.Command {
 PERMLEDGER_KEY=plk_…. It is a subject with roles of its own: the organization's, or assigned to a member.
 
 The secret is written once, to stdout or to --out, and kept nowhere: the ledger knows its public key alone. Whoever loses it
-makes another with key rotate.`,
+makes another with key rotate. With --expires it ends by itself: what comes with it then is refused, with when it ended.`,
 		Example: `  permledger key create backend --role read-only
-  permledger key create ci --role deployer --holder dora --out ci.key`,
+  permledger key create ci --role deployer --holder dora --out ci.key
+  permledger key create audit --role read-only --expires 90d`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			ends, err := parseExpiry("--expires", expires, time.Now())
+			if err != nil {
+				return err
+			}
 			made, err := out.make(a)
 			if err != nil {
 				return err
@@ -53,15 +60,52 @@ makes another with key rotate.`,
 				commitment, text := client.Commit(name)
 				in.DisplayName, texts = commitment, append(texts, text)
 			}
-			return a.with(c.Context(), func(s *session) error { return a.showing(c.Context(), s, made, out, args[0], in, texts...) })
+			return a.with(c.Context(), func(s *session) error {
+				if ends == "" {
+					return a.showing(c.Context(), s, made, out, args[0], in, texts...)
+				}
+				// Two commands: who it is, with nothing to prove it with, and a credential that ends.
+				in.SubjectKey = ""
+				keeps := a.made
+				a.made = nil
+				if _, err := a.attempt(c.Context(), s, in, texts...); err != nil || a.dryRun {
+					return err
+				}
+				a.made = keeps
+				register := wire.Intent{Kind: wire.RegisterKey, Purpose: events.PurposeCredential, Subject: args[0], Key: made.DID(), Until: ends}
+				return a.showing(c.Context(), s, made, out, args[0], register)
+			})
 		},
 	})
 	c.Flags().StringArrayVar(&roles, "role", nil, "a `role` that the key has; may be said more than once where the profile allows it")
 	c.Flags().StringVar(&holder, "holder", "", "the `key` of the member that it is assigned to; else it is the organization's")
+	c.Flags().StringVar(&expires, "expires", "", "when it ends: after a `time`, as 90d or 12h, or at an instant, as 2027-01-31 or RFC 3339")
 	c.Flags().StringVar(&name, "name", "", "a `name` for people to read")
 	out.flag(c)
 	_ = c.RegisterFlagCompletionFunc("holder", a.complete(subjects))
 	return c
+}
+
+// parseExpiry reads when a key ends: so long from now, in days or as Go writes durations, or an instant as [parseEnd] reads it.
+// It gives RFC 3339.
+func parseExpiry(flag, text string, now time.Time) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	d, err := time.ParseDuration(text)
+	if days, isDays := strings.CutSuffix(text, "d"); isDays {
+		var n int
+		n, err = strconv.Atoi(days)
+		d = time.Duration(n) * 24 * time.Hour
+	}
+	if err == nil && d > 0 {
+		return now.Add(d).UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano), nil
+	}
+	end, err := parseEnd(text)
+	if err != nil {
+		return "", usage("%s %s: say for how long, as 90d or 12h, or until when, as 2027-01-31 or 2027-01-31T12:00:00Z", flag, text)
+	}
+	return end, nil
 }
 
 // secretFlag says where a new secret goes: to a file, or to stdout.

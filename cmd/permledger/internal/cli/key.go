@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,16 +36,19 @@ func (a *app) keyList() *cobra.Command {
 				}
 				return answerList(a, list, func(w io.Writer) error {
 					t := table{}
-					t.row("PURPOSE", "USER", "SINCE", "STATE", "ROLES", "HOLDER", "LAST CHANGE", "DID")
+					t.row("PURPOSE", "USER", "SINCE", "STATE", "ROLES", "HOLDER", "LAST USED", "LAST CHANGE", "DID")
 					for _, k := range list.Items {
-						purpose, holder, changed := k.Purpose, "", ""
+						purpose, holder, changed, used := k.Purpose, "", "", ""
+						if k.LastUsed != "" {
+							used = when(k.LastUsed)
+						}
 						if k.APIKey {
 							purpose, holder = "api key", cmp.Or(k.Holder, "the organization")
 						}
 						if k.Changed != nil {
 							changed = fmt.Sprintf("at %d, %s, by %s", k.Changed.Seq, when(k.Changed.Time), k.Changed.By)
 						}
-						t.row(purpose, k.Subject, fmt.Sprint(k.Since), stateOfKey(k), strings.Join(k.Roles, ", "), holder, changed, k.DID)
+						t.row(purpose, k.Subject, fmt.Sprint(k.Since), stateOfKey(k), strings.Join(k.Roles, ", "), holder, used, changed, k.DID)
 					}
 					return t.writeTo(w, "")
 				})
@@ -61,6 +65,11 @@ func stateOfKey(k wire.Key) string {
 		state = fmt.Sprintf("until %d", k.Revoked)
 	case k.Beside:
 		state = "replaced, still signs"
+	case k.Until != "":
+		state = "active until " + when(k.Until)
+		if at, err := time.Parse(time.RFC3339, k.Until); err == nil && !time.Now().Before(at) {
+			state = "ended " + when(k.Until)
+		}
 	}
 	if k.Reported != 0 {
 		state += fmt.Sprintf(", in doubt from %d", k.Reported)
@@ -141,6 +150,7 @@ func (a *app) keyRegister() *cobra.Command {
 
 func (a *app) keyRotate() *cobra.Command {
 	var r replacement
+	var expires, overlap string
 	var out secretFlag
 	c := a.writes(&cobra.Command{
 		Use:   "rotate PURPOSE|OLD|NAME",
@@ -155,11 +165,16 @@ The node makes the keys that it signs with itself: for events, documents and che
 What a key signed until then stays as right as it was. A checkpoint key signs beside the new one until it is revoked, which
 the ledger does by itself after seven days.
 
-By its NAME an API key gets another secret, which is shown once; the one before works no more.`,
+By its NAME an API key gets another secret, which is shown once; the one before works no more, or with --overlap for so long.`,
 		Example: `  permledger key rotate event --reason "yearly"
   permledger key rotate root --new-key new-root.key`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			until, err1 := parseExpiry("--expires", expires, time.Now())
+			beside, err2 := parseExpiry("--overlap", overlap, time.Now())
+			if err := cmp.Or(err1, err2); err != nil {
+				return err
+			}
 			return a.with(c.Context(), func(s *session) error {
 				old, purpose, err := a.serving(c.Context(), s, args[0])
 				if err != nil {
@@ -173,7 +188,7 @@ By its NAME an API key gets another secret, which is shown once; the one before 
 					if err != nil {
 						return err
 					}
-					return a.showing(c.Context(), s, made, out, args[0], wire.Intent{Kind: wire.RotateKey, Old: old, Key: made.DID()})
+					return a.showing(c.Context(), s, made, out, args[0], wire.Intent{Kind: wire.RotateKey, Old: old, Key: made.DID(), Until: until, Beside: beside})
 				}
 				if err := a.itself(s.org, old, purpose); err != nil {
 					return err
@@ -182,7 +197,7 @@ By its NAME an API key gets another secret, which is shown once; the one before 
 				if err != nil {
 					return err
 				}
-				return a.change(c.Context(), s, wire.Intent{Kind: wire.RotateKey, Old: old, Key: did})
+				return a.change(c.Context(), s, wire.Intent{Kind: wire.RotateKey, Old: old, Key: did, Until: until, Beside: beside})
 			})
 		},
 		ValidArgs: []string{
@@ -191,6 +206,8 @@ By its NAME an API key gets another secret, which is shown once; the one before 
 	})
 	r.flags(c)
 	out.flag(c)
+	c.Flags().StringVar(&expires, "expires", "", "of an API key, or another credential: when the new one ends, after a `time`, as 90d, or at an instant")
+	c.Flags().StringVar(&overlap, "overlap", "", "of such: how long the old one still works, as a `time`, 24h, at most 90d")
 	return c
 }
 
