@@ -58,7 +58,7 @@ var layers = map[string][]string{
 	"witness":                           {"internal/synced", "ledger/note", "ledger/tree"},
 	"webhook":                           {"internal/synced"},
 	"manifest":                          {"api/wire", "events", "ledger/rules"},
-	"verify":                            {"bundle", "events/...", "ledger/chain", "ledger/credential", "ledger/decision", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/rules", "ledger/stream", "ledger/tlog", "ledger/tree"},
+	"verify":                            {"bundle", "events/...", "ledger/chain", "ledger/credential", "ledger/decision", "ledger/document", "ledger/journal", "ledger/note", "ledger/private", "ledger/replay", "ledger/rules", "ledger/stream", "ledger/tlog", "ledger/tree"},
 	"backup":                            {"events", "events/canon", "events/didkey", "internal/synced", "ledger/chain", "ledger/journal", "ledger/note", "ledger/private", "ledger/tlog", "ledger/tree", "verify"},
 	"bundle":                            {"events", "events/canon", "ledger/chain", "ledger/journal", "ledger/note", "ledger/private", "ledger/tree", "schemas"},
 	"bundle/bundletest":                 {"bundle", "events/...", "ledger/..."},
