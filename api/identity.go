@@ -207,7 +207,7 @@ func (s *server) identify(r *http.Request) (Caller, error) {
 		}
 		key, err := secret.Parse(kind, token)
 		if err != nil {
-			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied")
+			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied, and nothing else")
 		}
 		return Caller{Kind: APIKey, key: key.Key(), now: s.opts.Now}, nil
 	case secret.Session:
