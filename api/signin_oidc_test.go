@@ -267,3 +267,27 @@ func TestStreamsEndWithTheToken(t *testing.T) {
 		t.Errorf("got %+v", one)
 	}
 }
+
+// Given somebody who comes with an identity provider's token, when it asks a decision point too often, then it is held to
+// its own rate and to that of its organization, as all are.
+func TestVouchedCallersAreHeldToTheirRate(t *testing.T) {
+	ask := `{"subject":{"type":"human","id":"eve"},"action":{"name":"a"},"resource":{"type":"x","id":"y"}}`
+	for name, l := range map[string]api.Limits{
+		"its own":             {CallerReads: api.Rate{PerSecond: 0.001, Burst: 3}},
+		"of its organization": {Reads: api.Rate{PerSecond: 0.001, Burst: 3}},
+	} {
+		s, i := newOIDCSiteWith(t, api.Options{Limits: l})
+		i.Who = map[string]any{"sub": "1", "email": "eve@acme.example", "email_verified": true}
+		token := i.Keys[0].Sign(t, i.Claims("https://ledger.example", time.Now()), map[string]any{"typ": "at+jwt"})
+		b, refused := s.browser(), 0
+		for range 5 {
+			resp, _ := b.send(http.MethodPost, "/orgs/acme/access/v1/evaluation", ask, "Authorization", "Bearer "+token)
+			if resp.StatusCode == http.StatusTooManyRequests {
+				refused++
+			}
+		}
+		if refused != 2 {
+			t.Errorf("by the rate %s %d of 5 are refused; want 2", name, refused)
+		}
+	}
+}
