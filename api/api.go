@@ -240,6 +240,9 @@ func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) err
 	if err := c.awaitPosition(); err != nil {
 		return err
 	}
+	if err := c.stands(); err != nil {
+		return err
+	}
 	return route.serve(c, w)
 }
 
