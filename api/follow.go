@@ -56,7 +56,12 @@ func (c *call) stillMay() bool {
 }
 
 // name tells callers apart.
-func (c *call) name() string { return cmp.Or(c.caller.did(), string(c.caller.Kind)) }
+func (c *call) name() string {
+	if c.caller.Kind == LocalOperator {
+		return string(LocalOperator)
+	}
+	return c.subject.String()
+}
 
 // enterStream counts a stream, until leave is called.
 func (c *call) enterStream() (leave func(), err error) {

@@ -38,7 +38,10 @@ func getHistory(c *call) (wire.List[wire.Item], error) {
 	if err := c.narrow(&q); err != nil {
 		return list, err
 	}
-	positions, more := c.org.History.Find(q)
+	positions, next, err := c.find(q, a)
+	if err != nil {
+		return list, err
+	}
 	for _, at := range positions {
 		item, err := c.item(at)
 		if err != nil {
@@ -49,14 +52,86 @@ func getHistory(c *call) (wire.List[wire.Item], error) {
 		}
 		list.Items = append(list.Items, item)
 	}
-	if last := len(positions) - 1; more {
-		next := positions[last] + 1
-		if q.Newest {
-			next = positions[last] - 1
-		}
+	if next != 0 {
 		list.Next = strconv.FormatUint(next, 10)
 	}
 	return list, nil
+}
+
+// mostLookedAt is how many entries are read for a page of what is about something that no index knows. A page may be short
+// for it, and empty; the next goes on behind.
+const mostLookedAt = 10_000
+
+// find gives the positions of a page, and where the next begins; 0: there is none. What an entry is about is read from it.
+func (c *call) find(q history.Query, a access.AsOf) (found []uint64, next uint64, err error) {
+	behind := func(at uint64) uint64 {
+		if q.Newest {
+			return at - 1
+		}
+		return at + 1
+	}
+	text := c.query.Get("about")
+	if text == "" {
+		found, more := c.org.History.Find(q)
+		if more {
+			next = behind(found[len(found)-1])
+		}
+		return found, next, nil
+	}
+	about, err := c.about(text, &q, a)
+	if err != nil {
+		return nil, 0, err
+	}
+	limit := q.Limit
+	q.Limit = mostLookedAt
+	all, more := c.org.History.Find(q)
+	for i, at := range all {
+		en, err := c.entry(at)
+		if err != nil {
+			return nil, 0, err
+		}
+		if en.Event.Data.About() != about {
+			delete(c.entries, at)
+			continue
+		}
+		if found = append(found, at); len(found) == limit {
+			more = more || i+1 < len(all)
+			if more {
+				next = behind(at)
+			}
+			return found, next, nil
+		}
+	}
+	if more {
+		next = behind(all[len(all)-1])
+	}
+	return found, next, nil
+}
+
+// about reads role:, subject:, resource: or token: and a name, gives it as events write what they are about, and narrows a
+// query to what an index knows of it.
+func (c *call) about(text string, q *history.Query, a access.AsOf) (string, error) {
+	kind, name, _ := strings.Cut(text, ":")
+	var err error
+	var id ulid.ULID
+	switch {
+	case name == "":
+	case kind == "role":
+		if id, err = c.anyRole(name, a); q.Role == (ulid.ULID{}) {
+			q.Role = id
+		}
+		return "role/" + id.String(), err
+	case kind == "subject":
+		if id, err = c.anySubject(name, a); q.Subject == (ulid.ULID{}) {
+			q.Subject = id
+		}
+		return "subject/" + id.String(), err
+	case kind == "token":
+		return events.TokenScope(name), nil
+	case kind == "resource":
+		return kind + "/" + name, nil
+	}
+	return "", badRequest("about is role:, subject:, resource: or token:, and a name")
 }
 
 // historyQuery reads the parameters. A cursor is the position at which the next page begins.

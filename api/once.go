@@ -33,6 +33,9 @@ func (c *call) once(in wire.Intent) (once, error) {
 	if len(fields) == 0 {
 		return o, nil
 	}
+	if !c.route.once { // its answer cannot be given again
+		return o, badRequest("This takes no Idempotency-Key: what it answers with is shown once")
+	}
 	text := strings.Trim(strings.Join(fields, ","), `"`) // the field is said to be a string in quotes, and mostly comes without
 	id, err := commandID(text)
 	if err != nil || events.Hashed(id) {

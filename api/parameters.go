@@ -55,7 +55,7 @@ var parameters = map[string]parameter{
 	"actor":       aText("Key or id of the subject that did it."),
 	"type":        aText("Type of an event, as role.updated."),
 	"kind":        aText("Kind of the things asked for."),
-	"about":       aText("role: or subject: and a key."),
+	"about":       aText("What it is about: role: or subject: and a key, in the history also resource: and a path, or token: and an id."),
 	"code":        aText("Code of a refusal."),
 	"since":       aTime("Not before this."),
 	"before":      aTime("Before this."),

@@ -209,7 +209,7 @@ func coreRoutes() []Route {
 			Summary: "Everything everybody may do, one a line"},
 
 		{Method: get, Path: org + "/history", Action: rules.ActionLogRead, own: always, endpoint: answer(getHistory),
-			Query:   reads("role", "subject", "permission", "actor", "type", "from", "to", "since", "before", "limit", "newest", "cursor"),
+			Query:   reads("role", "subject", "permission", "actor", "type", "about", "from", "to", "since", "before", "limit", "newest", "cursor"),
 			Summary: "What happened; what others did where the caller may read their log"},
 		{Method: get, Path: org + "/entries", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaEntries, nil, entries),
 			Summary: "The exact bytes of entries, each behind its length in two bytes, big-endian"},
@@ -255,7 +255,7 @@ func coreRoutes() []Route {
 			Summary: "A tile of hashes, as C2SP tlog-tiles says: `L/N` or `L/N.p/W`"},
 		{Method: get, Path: log + "/tile/entries/{path...}", Action: happened, head: true, endpoint: stream(mediaEntries, nil, getEntryBundle),
 			Summary: "A bundle of entries, as C2SP tlog-tiles says: `N` or `N.p/W`"},
-	}, authzenRoutes(), changesRoutes(), webhookRoutes())
+	}, authzenRoutes(), changesRoutes(), webhookRoutes(), secretRoutes())
 	for i := range all {
 		if all[i].paged {
 			all[i].Query = slices.Concat(all[i].Query, []string{"limit", "cursor"})

@@ -110,7 +110,7 @@ func (s *sessions) goesOn(hash [32]byte, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.all[hash]
-	return one != nil && now.Before(one.expires)
+	return one != nil && !one.ended(now)
 }
 
 // end ends a session; nil is none.

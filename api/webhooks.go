@@ -53,7 +53,7 @@ func hookProblem(err error) error {
 		}
 		return p
 	case errors.Is(err, webhook.ErrTooMany):
-		return problemOf(http.StatusConflict, wire.CodeTooManyStreams, err.Error())
+		return badRequest(err.Error())
 	}
 	return err
 }

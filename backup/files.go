@@ -120,13 +120,13 @@ func larger(path string, size int64) bool {
 	return err == nil && info.Size() > size
 }
 
-// strip removes files that the manifest does not name from where private keys are: those that are no longer to be there.
+// strip removes files that the manifest does not name: private keys that are no longer to be there, above all.
 func (m *Manifest) strip(dest string) error {
 	named := map[string]bool{}
-	for _, f := range m.Files {
+	for _, f := range m.all() {
 		named[f.Path] = true
 	}
-	for _, top := range []string{"node", "keys"} {
+	for _, top := range []string{"node", "keys", ledgersDir} {
 		err := filepath.WalkDir(filepath.Join(dest, top), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {
 				return err

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ type Options struct {
 	// AtLeast says which position of each organization the backup has to reach: what was acknowledged when it began. The
 	// ledger's head record comes at most some tens of milliseconds later.
 	AtLeast map[string]uint64
-	// Keys copies private keys too. Without it a backup can be given to somebody who may read the ledgers, and not sign.
+	// Keys copies private keys too, and what the server keeps beside the ledgers, as webhooks with their secrets. Without it a backup can be given to somebody who may read the ledgers, and not sign.
 	Keys bool
 	// Patience is how long the head record, and a checkpoint of it, is waited for. Default 10 s.
 	Patience time.Duration
@@ -100,7 +101,6 @@ func makeAt(ctx context.Context, dir, dest string, mark []byte, o Options) (*Man
 			return nil, fmt.Errorf("%w: it has %s, which the directory has not", ErrBackward, l.Organization)
 		}
 	}
-	var all []*copying
 	for _, name := range names {
 		c := &copying{from: filepath.Join(dir, "orgs", name), dest: dest, to: ledgersDir + "/" + name}
 		was, known := old.Find(name)
@@ -111,7 +111,11 @@ func makeAt(ctx context.Context, dir, dest string, mark []byte, o Options) (*Man
 		if err := c.run(ctx, o.AtLeast[name], o.Patience); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		all = append(all, c)
+		if o.Keys {
+			if err := c.beside(); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		}
 		next.Ledgers = append(next.Ledgers, c.l)
 	}
 	rest := &copying{dest: dest}
@@ -467,6 +471,42 @@ func (c *copying) keys(dir string, private bool) error {
 		}
 	}
 	return nil
+}
+
+// ofLedger are the names in an organization's directory that a backup has anyway, or that are made again.
+var ofLedger = regexp.MustCompile(`^(journal.*|genesis|head.*|private.*|snapshot|log|guard.*|mended\.jsonl|stream)$|-aside-|\.new$`)
+
+// beside copies what the server keeps of an organization beside its ledger, as webhooks with their secrets.
+func (c *copying) beside() error {
+	return filepath.WalkDir(c.from, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it was replaced meanwhile
+		}
+		if err != nil || path == c.from {
+			return err
+		}
+		rel, err := filepath.Rel(c.from, path)
+		if err != nil {
+			return err
+		}
+		if ofLedger.MatchString(d.Name()) && (filepath.Dir(rel) == "." || strings.HasSuffix(rel, ".new")) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return c.put(filepath.ToSlash(rel), b)
+	})
 }
 
 // public says whether a file below DIR/node or DIR/keys is no secret: the policy of witnesses, and which keys a signer program has.

@@ -5,6 +5,7 @@
 //	DEST/lock                        held by the one process that writes the backup
 //	DEST/ledgers/<org>/              journal/, genesis, head, private, log/checkpoints, mended.jsonl, as in a data directory
 //	DEST/ledgers/<org>/erased        the commitments of texts that the ledger has erased, one a line
+//	DEST/ledgers/<org>/...           with keys also what the server keeps beside the ledger, as webhooks with their secrets
 //	DEST/node/                       witnesses.policy; with keys also all else that lies in DIR/node
 //	DEST/keys/                       with keys alone: those of people that lie in DIR/keys
 //
@@ -148,6 +149,11 @@ func Read(dir string) (*Manifest, error) {
 // check refuses a manifest that would lead out of the directory.
 func (m *Manifest) check() error {
 	all := slices.Clone(m.Files)
+	for _, f := range m.Files {
+		if !strings.HasPrefix(f.Path, "node/") && !strings.HasPrefix(f.Path, "keys/") {
+			return fmt.Errorf("%w: %s: %q belongs to no backup", ErrDamaged, ManifestFile, f.Path)
+		}
+	}
 	for _, l := range m.Ledgers {
 		if err := canon.Organization.Check(l.Organization); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrDamaged, ManifestFile, err)

@@ -88,6 +88,9 @@ func TestStrip(t *testing.T) {
 	write(t, filepath.Join(dir, "node", "main", "z6M.key"+pendingSuffix), "secret")
 	write(t, filepath.Join(dir, "node", "witnesses.policy"), "quorum none\n")
 	m := &Manifest{Files: []File{{Path: "node/witnesses.policy"}}}
+	if err := os.Mkdir(filepath.Join(dir, ledgersDir), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := m.strip(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +110,7 @@ func TestHostileManifests(t *testing.T) {
 		"a path above":               {`ledgers/main/head`, `ledgers/main/../../../head`},
 		"an absolute path":           {`"files":[]`, `"files":[{"path":"/tmp/x","size":1,"sha256":"00"}]`},
 		"a path out of node":         {`"files":[]`, `"files":[{"path":"../x","size":1,"sha256":"00"}]`},
+		"a file beside":              {`"files":[]}`, `"files":[{"path":"permledger.json","size":1,"sha256":"00"}]}`},
 		"a file of another ledger":   {`ledgers/main/head`, `ledgers/other/head`},
 		"an organization with slash": {`"organization":"main"`, `"organization":"../main"`},
 		"an unknown member":          {`"keys":false`, `"keys":false,"more":1`},

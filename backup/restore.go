@@ -10,11 +10,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/permledger/permledger/internal/synced"
 	"github.com/permledger/permledger/ledger/journal"
+	"github.com/permledger/permledger/ledger/note"
+	"github.com/permledger/permledger/ledger/tlog"
 	"github.com/permledger/permledger/ledger/tree"
 	"github.com/permledger/permledger/verify"
 )
@@ -28,6 +31,9 @@ type RestoreOptions struct {
 	Known []Known
 	// Measures are checkpoints that somebody chose to hold the backup against: each has to be of one of its ledgers.
 	Measures []Known
+	// Ask gives how many entries of a ledger each witness of a policy has cosigned; nil: nobody is asked. It is given a
+	// checkpoint of the backup. Who cannot be asked is left out.
+	Ask func(ctx context.Context, policy *note.Policy, checkpoint []byte) []Known
 	// Replace sets aside what is at the target, if that is a data directory.
 	Replace bool
 	// AcceptLoss goes on although more is known of a ledger. It never accepts another history.
@@ -71,7 +77,7 @@ func Against(ctx context.Context, src string, o RestoreOptions) (*Manifest, []*N
 	if err != nil {
 		return nil, nil, fmt.Errorf("check %s: %w", src, err)
 	}
-	lost, err := held(src, m, o)
+	lost, err := held(ctx, src, m, o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("check %s: %w", src, err)
 	}
@@ -103,7 +109,7 @@ func restore(ctx context.Context, src, dir string, o RestoreOptions) (*Restored,
 		o.Known = append(own, o.Known...)
 	}
 	r := &Restored{Manifest: m}
-	if r.Lost, err = held(src, m, o); err != nil {
+	if r.Lost, err = held(ctx, src, m, o); err != nil {
 		return nil, err
 	}
 	if !free && !o.Replace {
@@ -138,7 +144,7 @@ func restore(ctx context.Context, src, dir string, o RestoreOptions) (*Restored,
 }
 
 // held holds a backup against what is known.
-func held(src string, m *Manifest, o RestoreOptions) ([]*NewerError, error) {
+func held(ctx context.Context, src string, m *Manifest, o RestoreOptions) ([]*NewerError, error) {
 	met := make([]bool, len(o.Measures))
 	var lost []*NewerError
 	for _, l := range m.Ledgers {
@@ -146,7 +152,11 @@ func held(src string, m *Manifest, o RestoreOptions) ([]*NewerError, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", l.Organization, err)
 		}
-		for i, k := range append(append([]Known(nil), o.Measures...), o.Known...) {
+		asked, err := l.asked(ctx, src, o)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", l.Organization, err)
+		}
+		for i, k := range slices.Concat(o.Measures, o.Known, asked) {
 			same, err := h.same(k)
 			if err != nil {
 				return nil, err
@@ -171,6 +181,35 @@ func held(src string, m *Manifest, o RestoreOptions) ([]*NewerError, error) {
 		}
 	}
 	return lost, nil
+}
+
+// asked asks the witnesses that the backup names.
+func (l Ledger) asked(ctx context.Context, src string, o RestoreOptions) ([]Known, error) {
+	b, err := os.ReadFile(filepath.Join(src, "node", "witnesses.policy"))
+	if errors.Is(err, fs.ErrNotExist) || o.Ask == nil {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	policy, err := note.ParsePolicy(b)
+	if err != nil {
+		return nil, err
+	}
+	var newest []byte
+	var size uint64
+	if err := tlog.ReadLast(filepath.Join(src, ledgersDir, l.Organization, "log"), l.Source, func(c note.Checkpoint, b []byte, _ time.Time) {
+		if c.Size >= size {
+			size, newest = c.Size, bytes.Clone(b)
+		}
+	}); err != nil || newest == nil {
+		return nil, err
+	}
+	all := o.Ask(ctx, policy, newest)
+	for i := range all {
+		all[i].Origin, all[i].Keys = l.Source, []string{l.Genesis}
+	}
+	return all, nil
 }
 
 // build makes the directory. The file that marks it comes last.

@@ -107,3 +107,14 @@ func (c *Client) Challenge(ctx context.Context, org string, in wire.AskChallenge
 func (c *Client) FirstSignIn(ctx context.Context, org string, in wire.FirstSignIn) (wire.SignedIn, error) {
 	return post[wire.SignedIn](ctx, c, path(org, "first-sign-in"), in)
 }
+
+// MakeAPIKey has the server make an API key, whose secret is in the answer alone. Whoever can makes it itself, and registers
+// its public key: package ledger/secret.
+func (c *Client) MakeAPIKey(ctx context.Context, org string, in wire.NewAPIKey) (wire.MadeSecret, error) {
+	return record[wire.MadeSecret](ctx, c, http.MethodPost, path(org, "api-keys"), in)
+}
+
+// MakeInvitation has the server make an invitation, whose code is in the answer alone.
+func (c *Client) MakeInvitation(ctx context.Context, org string, in wire.NewInvitation) (wire.MadeSecret, error) {
+	return record[wire.MadeSecret](ctx, c, http.MethodPost, path(org, "invitations"), in)
+}

@@ -218,6 +218,7 @@ func (c *Client) History(ctx context.Context, org string, h wire.HistoryQuery) (
 	set(q, "permission", h.Permission)
 	set(q, "actor", h.Actor)
 	set(q, "type", h.Type)
+	set(q, "about", h.About)
 	set(q, "since", h.Since)
 	set(q, "before", h.Before)
 	setNumber(q, "from", h.From)

@@ -137,7 +137,8 @@ func (a asked) reserve(n consumerName) (real string, isNew bool, err error) {
 	if acc == nil {
 		return "", false, errNoConsumer
 	}
-	real = rand.Text()
+	// Clients of ordered consumers read from the end of the name, in what acknowledges a message, which of theirs it is of.
+	real = rand.Text() + "_" + n.name
 	if err := acc.AddMapping(next+n.stream+"."+n.name, next+n.stream+"."+real); err != nil {
 		return "", false, refused("%q is no name of a consumer", n.name)
 	}

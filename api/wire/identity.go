@@ -159,6 +159,7 @@ type Operation struct {
 
 	Action      string   `json:"action,omitempty"`      // of the ledger
 	Permissions []string `json:"permissions,omitempty"` // each of which lets its holder do it; the organization's own first
+	And         []string `json:"and,omitempty"`         // one of these is needed besides
 	Why         string   `json:"why,omitempty"`         // it needs none
 	Operator    bool     `json:"operator,omitempty"`    // for the operator of the node alone
 }

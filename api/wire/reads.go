@@ -162,6 +162,7 @@ type HistoryQuery struct {
 	Permission string
 	Actor      string // key or id of a subject
 	Type       string // of the event
+	About      string // role:<key>, subject:<key>, resource:<path> or token:<id>: what the entry itself is about
 	Since      string // RFC 3339: not before it
 	Before     string // RFC 3339
 	From       uint64 // first position

@@ -44,7 +44,10 @@ func TestTranscripts(t *testing.T) {
 }
 
 // tools are what a document needs beside a shell and permledger.
-var tools = map[string][]string{"services.md": {"curl"}, "verify-without-us.md": {"unzip", "sha256sum", "openssl", "python3", "base32"}}
+var tools = map[string][]string{
+	"services.md": {"curl"}, "signing-in.md": {"openssl", "curl"},
+	"verify-without-us.md": {"unzip", "sha256sum", "openssl", "python3", "base32"},
+}
 
 // needed skips a document where a tool is missing; in CI it fails.
 func needed(t *testing.T, tools []string) {

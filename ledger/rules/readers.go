@@ -28,8 +28,8 @@ func (s *State) reader(e *events.Event, d *events.KeyRegistered) *Refusal {
 // subject is active and may read the history.
 func (s *State) ReaderOf(did string, at time.Time) (ulid.ULID, bool) {
 	k, ok := s.keys[did]
-	if !ok || k.revoked != 0 || k.purpose != events.PurposeReader || !s.acts(s.subjects.get(k.subject)) ||
-		!s.May(k.subject, ActionHistoryRead, "", at) {
+	if !ok || k.revoked != 0 || k.purpose != events.PurposeReader || !k.until.IsZero() && !at.Before(k.until) ||
+		!s.acts(s.subjects.get(k.subject)) || !s.May(k.subject, ActionHistoryRead, "", at) {
 		return ulid.ULID{}, false
 	}
 	return k.subject, true

@@ -12,7 +12,9 @@ import (
 
 	"github.com/permledger/permledger/backup"
 	"github.com/permledger/permledger/client/pin"
+	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/verify"
+	"github.com/permledger/permledger/witness"
 )
 
 // backedUp is the answer of backup and of restore.
@@ -127,7 +129,7 @@ afterwards; both have the same roots, which are printed. DIR appears when it is 
 
 A backup is older than the ledger was in the end. A server that began with it would give positions out anew that others have
 seen, so restore refuses (exit code 7) where more of a ledger is known: from what is at DIR, from the checkpoints that
-this user's commands keep ("permledger help pins"), and from each --newer-than: a file with a checkpoint, as a witness,
+this user's commands keep ("permledger help pins"), from the witnesses that the backup names, and from each --newer-than: a file with a checkpoint, as a witness,
 an auditor or "GET /orgs/ORG/log/checkpoint" of another node gives it, or an old data directory. --accept-loss goes on all the same;
 clients and witnesses that know more will say ROLLBACK. Another history is never accepted.
 
@@ -208,6 +210,7 @@ func (a *app) known(o *backup.RestoreOptions, measures []string) error {
 		}
 		o.Measures = append(o.Measures, k)
 	}
+	o.Ask = a.askWitnesses
 	pins, err := a.pins(false)
 	if err != nil || pins == nil {
 		return err
@@ -224,6 +227,19 @@ func (a *app) known(o *backup.RestoreOptions, measures []string) error {
 		o.Known = append(o.Known, more...)
 	}
 	return nil
+}
+
+// askWitnesses gives how far the witnesses of a policy have cosigned a log. What keeps one from answering is said.
+func (a *app) askWitnesses(ctx context.Context, policy *note.Policy, checkpoint []byte) (all []backup.Known) {
+	for _, w := range policy.Witnesses {
+		size, err := witness.Holds(ctx, w, checkpoint)
+		if err != nil {
+			a.say("the witness %s could not be asked how much it knows: %v", w.Name, err)
+			continue
+		}
+		all = append(all, backup.Known{Where: "the witness " + w.Name, Size: size})
+	}
+	return all
 }
 
 // pinned gives what a pin says: the checkpoint that is kept, and the last position that the ledger answered with.

@@ -33,6 +33,10 @@ func (a *app) historyCommand() *cobra.Command {
 				return err
 			}
 			q.AsOf, q.Actor, q.Type, q.Since, q.Before = a.asOf, more.Actor, more.Type, more.Since, more.Before
+			q.About = more.About
+			if name, ok := strings.CutPrefix(q.About, "user:"); ok { // as the other commands say it
+				q.About = "subject:" + name
+			}
 			return a.with(c.Context(), func(s *session) error {
 				list, err := allHistory(c.Context(), s, q)
 				if err != nil {
@@ -48,6 +52,7 @@ func (a *app) historyCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&more.Actor, "by", "", "what a user did, by `key`")
 	f.StringVar(&more.Type, "type", "", "events of a `type`, as role.created")
+	f.StringVar(&more.About, "about", "", "what is about a `thing` itself: role:KEY, user:KEY, resource:PATH or token:ID")
 	f.StringVar(&more.Since, "since", "", "not before a `time` (RFC 3339)")
 	f.StringVar(&more.Before, "before", "", "before a `time` (RFC 3339)")
 	_ = c.RegisterFlagCompletionFunc("by", a.complete(subjects))

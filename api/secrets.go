@@ -1,0 +1,62 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/secret"
+)
+
+// secretRoutes are the routes that make a secret for somebody who has no program to make one with. It is in the answer
+// alone: the ledger knows its public key.
+func secretRoutes() []Route {
+	const post, org = http.MethodPost, "/v1/orgs/{org}"
+	wait := []string{"at_least", "wait"}
+	return []Route{
+		{Method: post, Path: org + "/api-keys", Why: whyDo, Query: wait, endpoint: handle(makeAPIKey),
+			Summary: "Make an API key, as a subject with roles of its own; its secret is shown this once"},
+		{Method: post, Path: org + "/invitations", Why: whyDo, Query: wait, endpoint: handle(makeInvitation),
+			Summary: "Invite somebody, who joins with a code that works once; it is shown this once"},
+	}
+}
+
+func makeAPIKey(c *call, in wire.NewAPIKey) (wire.MadeSecret, error) {
+	if in.Key == "" {
+		return wire.MadeSecret{}, missingMember("key")
+	}
+	made := secret.New(secret.APIKey)
+	r, err := do(c, wire.Intent{
+		Kind: wire.AddSubject, Subject: in.Key, SubjectKind: events.KindAPIKey, Auth: events.AuthAPIKey, SubjectKey: made.DID(),
+		Holder: in.Holder, Roles: in.Roles, DisplayName: in.Name, Reason: in.Reason,
+	})
+	if err != nil {
+		return wire.MadeSecret{}, err
+	}
+	return wire.MadeSecret{Secret: made.Text(), DID: made.DID(), Key: in.Key, Recorded: r}, nil
+}
+
+func makeInvitation(c *call, in wire.NewInvitation) (wire.MadeSecret, error) {
+	if in.Key == "" {
+		return wire.MadeSecret{}, missingMember("key")
+	}
+	code := secret.New(secret.Invitation)
+	kind := in.Kind
+	if kind == "" {
+		kind = events.KindHuman
+	}
+	r, err := do(c, wire.Intent{
+		Kind: wire.InviteSubject, Subject: in.Key, SubjectKind: kind, Auth: in.Auth, Invitation: code.DID(), Until: in.Until,
+		Roles: in.Roles, DisplayName: in.Name, Email: in.Email, Reason: in.Reason,
+	})
+	if err != nil {
+		return wire.MadeSecret{}, err
+	}
+	return wire.MadeSecret{Secret: code.Text(), DID: code.DID(), Key: in.Key, Recorded: r}, nil
+}
+
+func missingMember(name string) *problem {
+	p := badRequest("The member " + name + " is missing")
+	p.Pointer = "/" + name
+	return p
+}
