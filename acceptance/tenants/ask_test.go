@@ -17,6 +17,7 @@ import (
 
 	"github.com/permledger/permledger/api"
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/ledger/secret"
 )
 
 // lexicon holds what somebody knows of an organization, by the names of parameters and members.
@@ -29,14 +30,14 @@ func (o *tenant) lexiconOf(t testing.TB, n names, w *world) lexicon {
 		"org": {o.id}, "role": n.roles, "subject": n.subjects, "key": slices.Concat(n.roles, n.subjects), "permission": n.permissions, "resource": n.resources,
 		"actor": n.subjects, "account": n.subjects, "as": n.subjects, "with": n.subjects, "about": {"role:" + n.roles[0], "subject:" + n.subjects[0]},
 		"email": {n.subjects[0] + "@example.com"}, "name": n.permissions, "investor": n.subjects, "review": {n.text("first review"), n.text("review")},
-		"scope": n.resources, "kind": {n.resources[0][:strings.Index(n.resources[0], "/")], "role", "subject", "denied"}, "did": {did("key of " + n.subjects[0])},
+		"scope": n.resources, "kind": {n.resources[0][:strings.Index(n.resources[0], "/")], "role", "subject", "denied"}, "did": {did("key of " + n.subjects[0]), secret.Of(secret.Invitation, keyOf("invitation of "+n.subjects[0])).DID()},
 		"token": {"eip155:1:0x5B38Da6a701c568545dCfcB03FcB875f56beddC4"}, "wallet": {"0x5B38Da6a701c568545dCfcB03FcB875f56beddC4"},
 		"url": {w.receiver + "/" + o.id + "/asked"}, "text": {n.text("text")}, "path": {"0/000", "0/000.p/3", "000", "000.p/3", "1/000"}, "purpose": {"revocation", "refresh"},
 		"list": {"0", "1"}, "provider": {"idp"}, "ref": {"1", "3", "5"}, "position": {"1", "3", "5"}, "from": {"1", "2"}, "to": {"3", "5"}, "least": {"1"}, "days": {"0"},
 		"limit": {"1", "3"}, "format": {"bundle", "car", "jsonl", "csv", "vc", "raw", "x"}, "texts": {"none", "reasons", "personal"}, "type": {"role.created", "role.updated", "subject.added"},
 		"since": {"2020-01-01T00:00:00Z"}, "before": {"2999-01-01T00:00:00Z"}, "newest": {"true"}, "permissions": {"true"}, "proof": {"true"}, "at_least": {"1"},
 		"as_of": {"1", "5", "head", "24h"}, "wait": {wire.Recorded}, "stop": {"true"}, "code": {"not-permitted", "taken"}, "filename": {"a.bin"}, "return": {"/"},
-		"condition": {`subject.properties.desk == "` + n.text("desk") + `"`}, "password": {"correct horse battery staple"}, "code ": {"x"}, "cursor": {"x"}, "id": {"x"}, "session": {"x"},
+		"condition": {`subject.properties.desk == "` + n.text("desk") + `"`}, "password": {"correct horse battery staple"}, "overlap": {"1h"}, "cursor": {"x"}, "id": {"x"}, "session": {"x"},
 		"dag-scope": {"block"}, "car-version": {"1"}, "car-order": {"dfs"}, "car-dups": {"n"}, "timestamp": {"2999-01-01T00:00:00Z"}, "state": {"x"}, "iss": {"https://idp.example.com"}, "error": {"x"},
 	}
 	history, err := o.History(t.Context(), o.id, wire.HistoryQuery{Newest: true, Limit: 30})
@@ -49,7 +50,7 @@ func (o *tenant) lexiconOf(t testing.TB, n names, w *world) lexicon {
 		l.add("as_of", "cid:"+item.CID)
 		if en, err := o.Entry(t.Context(), o.id, item.CID); err == nil {
 			for one := range tokensIn(string(en.Entry)) {
-				if len(one) == 26 {
+				if len(one) == 26 { // of commands and of things
 					l.add("id", one)
 					l.add("key", one)
 				}
@@ -63,7 +64,7 @@ func (o *tenant) lexiconOf(t testing.TB, n names, w *world) lexicon {
 	}
 	if hooks, err := o.Webhooks(t.Context(), o.id); err == nil {
 		for _, h := range hooks.Items[:min(1, len(hooks.Items))] {
-			l.add("id", h.ID)
+			l.add("webhook", h.ID)
 		}
 	}
 	if page, err := o.Documents(t.Context(), o.id, "", ""); err == nil && page.Next != "" {
@@ -140,6 +141,9 @@ func on(t *rapid.T, r api.Route, org string, l lexicon) question {
 		if name, ok := strings.CutPrefix(segment, "{"); ok {
 			name = strings.TrimSuffix(strings.TrimSuffix(name, "}"), "...")
 			if segment = org; name != "org" {
+				if strings.Contains(r.Path, "/webhooks/") {
+					name = "webhook"
+				}
 				segment = escape(one(name))
 			}
 		}
@@ -179,7 +183,14 @@ func on(t *rapid.T, r api.Route, org string, l lexicon) question {
 		}
 	}
 	if r.Takes != "" && r.Request != nil {
-		b, err := json.Marshal(l.fill(t, r.Request, "").Interface())
+		body := l.fill(t, r.Request, "").Interface()
+		if in, ok := body.(wire.Intent); ok && strings.HasSuffix(r.Path, "/prepare") {
+			for _, private := range in.Private() {
+				*private = "" // else it takes commitments
+			}
+			body = in
+		}
+		b, err := json.Marshal(body)
 		if err != nil {
 			panic(err)
 		}

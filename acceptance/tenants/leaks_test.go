@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,6 +33,11 @@ func needlesOf(word string, tokens map[string]bool) *needles {
 		n.exact = append(n.exact, text[first:whole])
 	}
 	return n
+}
+
+// and gives them with another word, as it is.
+func (n *needles) and(word string) *needles {
+	return &needles{spellings: append(slices.Clone(n.spellings), word), exact: n.exact, tokens: n.tokens}
 }
 
 // tokensIn gives the parts of a text that are made by machines: long, and of letters and digits.

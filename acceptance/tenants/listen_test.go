@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -26,6 +27,7 @@ type ears struct {
 	ends    context.CancelFunc
 	running sync.WaitGroup
 	nc      *nats.Conn
+	last    int // how often it was waited for
 
 	mu    sync.Mutex
 	texts map[string][]string // by where it was heard
@@ -41,7 +43,7 @@ func (e *ears) hear(where, text string) {
 func (e *ears) heard() map[string][]string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	all := map[string][]string{"a webhook of theirs": e.w.deliveries("/" + e.theirs.id)}
+	all := map[string][]string{"a webhook of theirs": e.w.deliveries("/" + e.theirs.id + "/")}
 	for where, texts := range e.texts {
 		all[where] = append([]string(nil), texts...)
 	}
@@ -56,7 +58,7 @@ func (w *world) listen(mine, theirs *tenant) *ears {
 	for _, o := range []struct {
 		*tenant
 		path string
-	}{{mine, "/" + secretWord + "/" + mine.id}, {theirs, "/" + theirs.id}} {
+	}{{mine, "/" + secretWord + "/" + mine.id}, {theirs, "/" + theirs.id + "/first"}} {
 		if _, err := o.CreateWebhook(ctx, o.id, wire.NewWebhook{URL: w.receiver + o.path}); err != nil {
 			w.t.Fatal(err)
 		}
@@ -171,14 +173,16 @@ func (e *ears) ask(mine *tenant) {
 // heardAll waits until what theirs recorded has been heard everywhere.
 func (e *ears) heardAll(t testing.TB) {
 	t.Helper()
-	last := e.theirs.must(t, wire.Intent{Kind: wire.UpdateOrganization, Name: new(theirWord + " at last")})
+	e.last++
+	name := fmt.Sprintf("%s at last %d", theirWord, e.last)
+	last := e.theirs.must(t, wire.Intent{Kind: wire.UpdateOrganization, Name: &name})
 	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		missing := ""
 		all := e.heard()
 		for _, where := range []string{"a webhook of theirs", "/changes as text/event-stream", "/watch as text/event-stream", "/watch as application/jsonl", "LEDGER_ of theirs", "CHANGES_ of theirs"} {
 			found := where == "a webhook of theirs" && len(all[where]) > 0 // of what changes nothing it is not told
 			for _, text := range all[where] {
-				found = found || strings.Contains(text, last.CID) || strings.Contains(text, theirWord+" at last")
+				found = found || strings.Contains(text, last.CID) || strings.Contains(text, name)
 			}
 			if !found {
 				missing = where
@@ -197,4 +201,14 @@ func (e *ears) close() {
 	e.nc.Close()
 	e.ends()
 	e.running.Wait()
+}
+
+// eventually waits until something is so.
+func eventually(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never:", what)
+		}
+	}
 }

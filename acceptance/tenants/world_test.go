@@ -114,11 +114,16 @@ func (w *world) receive(_ http.ResponseWriter, r *http.Request) {
 	w.received[r.URL.Path] = append(w.received[r.URL.Path], b.String()+string(body))
 }
 
-// deliveries gives what came to a path so far.
-func (w *world) deliveries(path string) []string {
+// deliveries gives what came so far to paths that begin so.
+func (w *world) deliveries(prefix string) (all []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return append([]string(nil), w.received[path]...)
+	for path, some := range w.received {
+		if strings.HasPrefix(path, prefix) {
+			all = append(all, some...)
+		}
+	}
+	return all
 }
 
 // tenant is an organization and the names in it.
