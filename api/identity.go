@@ -107,6 +107,12 @@ func (c Caller) Subject(org *node.Org) (id ulid.ULID, ok bool) {
 	return id, ok
 }
 
+// within says whether a caller may know of an organization: it is somebody there, or the node's operator.
+func (c Caller) within(org *node.Org) bool {
+	_, is := c.Subject(org)
+	return is || c.Kind == LocalOperator
+}
+
 // named gives who a caller has shown to be, if that subject may act; in which way it is to show that is another question.
 func (c Caller) named(org string, s *rules.State) (ulid.ULID, bool) {
 	switch {
