@@ -47,6 +47,9 @@ func (c *call) stillMay() bool {
 	if s := c.caller.session; s != nil && !c.server.sessions.goesOn(s.hash, c.server.opts.Now()) {
 		return false
 	}
+	if v := c.caller.vouched; v != nil && !c.server.opts.Now().Before(v.until) {
+		return false
+	}
 	id, ok := c.caller.Subject(c.org)
 	if !ok || id != c.subject {
 		return false

@@ -152,6 +152,7 @@ func (c Caller) May(org *node.Org, action string, now time.Time) bool {
 type vouched struct {
 	org     string
 	subject ulid.ULID
+	until   time.Time // when the token is taken no more
 }
 
 type callerKey struct{}

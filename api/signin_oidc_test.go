@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -233,5 +234,35 @@ func TestOIDCBearer(t *testing.T) {
 	fresh, _ := newOIDCSite(t) // whose provider is another, and up: this one's keys are none of its
 	if resp, _ := fresh.browser().send(http.MethodGet, "/v1/orgs/acme/whoami", "", "Authorization", "Bearer "+token); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("at a server of another issuer: %d", resp.StatusCode)
+	}
+}
+
+// Given somebody who follows an organization with the access token of an identity provider, when the token ends, then the
+// stream does, with a position to go on at.
+func TestStreamsEndWithTheToken(t *testing.T) {
+	s, i := newOIDCSite(t)
+	s.do("acme", wire.Intent{Kind: wire.GrantPermission, Subject: "eve", Permission: "ledger:history.read"})
+	i.Who = map[string]any{"sub": "1", "email": "eve@acme.example", "email_verified": true}
+	token := i.Keys[0].Sign(t, i.Claims("https://ledger.example", time.Now()), map[string]any{"typ": "at+jwt"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.https.URL+"/v1/orgs/acme/changes", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Accept", "text/event-stream")
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := s.https.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Fatalf("it is not let in: %d", resp.StatusCode)
+	}
+	s.ahead.Store(int64(time.Hour))
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || !strings.Contains(string(text), "event: closed") || !strings.Contains(string(text), wire.ClosedRevoked) {
+		t.Errorf("it ends with %q, %v", text, err)
 	}
 }
