@@ -43,7 +43,7 @@ func (t *tokenCache) keep(hash [32]byte, did string) {
 
 // remember notes the did:key of an API key that somebody was let in with.
 func (s *server) remember(c Caller, r *http.Request) {
-	if token, ok := bearer(r); ok && c.Kind == APIKey && c.known == "" {
+	if token, ok := bearer(r); ok && c.Kind == APIKey && c.key != nil {
 		s.tokens.keep(hashToken(token), c.did())
 	}
 }
