@@ -64,7 +64,7 @@ type Caller struct {
 	known   string             // the did:key of an API key, made for every one, so that time tells nothing of whose it is
 	session *session           // nil: there is none
 	vouched *vouched           // by an identity provider, for this request; nil: it is not
-	now     func() time.Time   // with a key: what its end is held against
+	now     func() time.Time   // what the end of a key, or of a token, is held against
 }
 
 // signs says whether a key of the caller is here, which signs what it does.
@@ -124,7 +124,7 @@ func (c Caller) named(org string, s *rules.State) (ulid.ULID, bool) {
 		}
 		return s.KeyOwner(did)
 	case c.vouched != nil:
-		return c.vouched.subject, s.Acts(c.vouched.subject)
+		return c.vouched.subject, c.now().Before(c.vouched.until) && s.Acts(c.vouched.subject)
 	case c.Kind == Wallet:
 		return s.WalletOwner(c.session.wallet)
 	case c.session != nil:
@@ -158,6 +158,7 @@ func (c Caller) May(org *node.Org, action string, now time.Time) bool {
 type vouched struct {
 	org     string
 	subject ulid.ULID
+	until   time.Time // a stream ends with the token that it was opened with
 }
 
 type callerKey struct{}
@@ -213,7 +214,7 @@ func (s *server) identify(r *http.Request) (Caller, error) {
 		}
 		key, err := secret.Parse(kind, token)
 		if err != nil {
-			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied")
+			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied, and nothing else")
 		}
 		signs := key.Key()
 		return Caller{Kind: APIKey, key: signs, known: didkey.Encode(signs.Public().(ed25519.PublicKey)), now: s.opts.Now}, nil

@@ -25,9 +25,10 @@ const tokenCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 // Claims are whom an issuer vouches for.
 type Claims struct {
 	Issuer  string
-	Subject string // sub: unique at the issuer, and never given to another
-	Email   string // empty where the issuer did not verify it
-	Value   string // of [Config.Claim]; empty: it is not there, or no text
+	Subject string    // sub: unique at the issuer, and never given to another
+	Email   string    // empty where the issuer did not verify it
+	Value   string    // of [Config.Claim]; empty: it is not there, or no text
+	Until   time.Time // when the token that says so is taken no more
 }
 
 // claims are the members of a token that are looked at.
@@ -140,7 +141,8 @@ func (p *Provider) verify(ctx context.Context, token string) (c claims, header s
 	if err := p.times(c); err != nil {
 		return claims{}, "", Claims{}, err
 	}
-	out = Claims{Issuer: c.Issuer, Subject: c.Subject}
+	ends, _ := instant(c.Expires) // times has looked at it
+	out = Claims{Issuer: c.Issuer, Subject: c.Subject, Until: ends.Add(skew)}
 	if c.Verified {
 		out.Email = c.Email
 	}
