@@ -34,6 +34,7 @@ func TestPlantedLeaksAreFound(t *testing.T) {
 		if leaks := l.sweep(rt, w.handler); len(leaks) > 0 {
 			t.Fatalf("without any: %v", leaks)
 		}
+		l.first = true
 		answerOf := func(r *http.Request) *httptest.ResponseRecorder {
 			rec := httptest.NewRecorder()
 			w.handler.ServeHTTP(rec, r)
