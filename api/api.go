@@ -80,7 +80,7 @@ type server struct {
 	emails    emails
 	lists     signedLists
 	opening   chan struct{} // full: as many passwords are being tried as may be at a time
-	tokens    tokenCache
+	dids      keyCache
 	hubs      hubs
 	streams   StreamLimits
 	limits    limits
@@ -238,6 +238,9 @@ func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	if err := c.awaitPosition(); err != nil {
+		return err
+	}
+	if err := c.stands(); err != nil {
 		return err
 	}
 	return route.serve(c, w)

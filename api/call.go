@@ -38,6 +38,7 @@ type call struct {
 	entries map[uint64]*chain.Entry // that were read for this answer
 	page    *pageOf                 // of a list; nil: all of it
 	mine    map[ulid.ULID]bool      // commands of this very request, which do not stand in its own way
+	entered uint64                  // position of the organization at which the caller was let in
 }
 
 // readQuery takes only the parameters that the route knows, each once: a misspelt filter must not widen an answer.

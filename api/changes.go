@@ -238,10 +238,11 @@ func (p *changesSoFar) await(wait time.Duration) error {
 	defer look.Stop()
 	for {
 		changed := p.org.Changed()
-		if !p.stillMay() {
+		err := p.take()
+		if !p.stillMay() { // asked after the entries were read, so that none is behind the one that took the right away
 			return stranger(p.caller)
 		}
-		if err := p.take(); err != nil || len(p.items) > 0 {
+		if err != nil || len(p.items) > 0 {
 			return err
 		}
 		select {
