@@ -174,7 +174,9 @@ func (s *server) guard(next http.Handler) http.Handler {
 }
 
 func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
-	s.fail(w, r, problemOf(http.StatusNotFound, wire.CodeNoRoute, "There is nothing at "+clip(r.URL.Path)))
+	p := problemOf(http.StatusNotFound, wire.CodeNoRoute, "There is nothing at "+clip(r.URL.Path))
+	p.Hint = "/v1/docs lists what there is, as a page to read; /v1/openapi.json does for programs"
+	s.fail(w, r, p)
 }
 
 // dispatch serves the routes of one path.
@@ -236,6 +238,9 @@ func (s *server) serve(route *Route, w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	if err := c.awaitPosition(); err != nil {
+		return err
+	}
+	if err := c.stands(); err != nil {
 		return err
 	}
 	return route.serve(c, w)

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -37,6 +38,7 @@ type call struct {
 	entries map[uint64]*chain.Entry // that were read for this answer
 	page    *pageOf                 // of a list; nil: all of it
 	mine    map[ulid.ULID]bool      // commands of this very request, which do not stand in its own way
+	entered uint64                  // position of the organization at which the caller was let in
 }
 
 // readQuery takes only the parameters that the route knows, each once: a misspelt filter must not widen an answer.
@@ -52,6 +54,10 @@ func (c *call) readQuery() error {
 			}
 			p := badRequest(fmt.Sprintf("There is no parameter %q here", clip(name)))
 			p.Nearest = rules.Nearest(name, slices.Values(c.route.Query))
+			p.Hint = "This takes none"
+			if len(c.route.Query) > 0 {
+				p.Hint = "This takes " + strings.Join(c.route.Query, ", ")
+			}
 			return p
 		}
 		if len(values) != 1 {

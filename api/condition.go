@@ -14,6 +14,7 @@ import (
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger"
+	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/projections/history"
 )
 
@@ -110,6 +111,12 @@ func (c *call) unchanged(seq, head uint64, about string) error {
 		if en.Event.Data.About() != about || c.mine[en.Event.ID] {
 			continue
 		}
+		if !c.readsThing(kind, id) { // it asked for a change, and may not look: that there was one is all it is told
+			p := problemOf(http.StatusPreconditionFailed, wire.CodeChanged,
+				fmt.Sprintf("What the change is about was changed at position %d, and the change goes by position %d: nothing was recorded", at, seq))
+			p.At = at
+			return p
+		}
 		item, err := c.item(at)
 		if err != nil {
 			return err
@@ -133,6 +140,18 @@ func (c *call) unchanged(seq, head uint64, about string) error {
 		fmt.Sprintf("%s was changed%s at position %d, and the change goes by position %d: nothing was recorded", last.About, by, last.Seq, seq))
 	p.Hint, p.At, p.Changes = "Look at what was changed, read it again, and decide anew", last.Seq, changes
 	return p
+}
+
+// readsThing says whether the caller may read what events of a kind are about.
+func (c *call) readsThing(kind string, id ulid.ULID) (ok bool) {
+	if c.caller.Kind == LocalOperator || kind == "subject" && id == c.subject {
+		return true
+	}
+	action := map[string]string{"role": rules.ActionRolesRead, "subject": rules.ActionSubjectsRead}[kind]
+	c.org.Fold.Read(func(s *rules.State) {
+		ok = action != "" && s.May(c.subject, action, "", c.now) || s.May(c.subject, rules.ActionHistoryRead, "", c.now)
+	})
+	return ok
 }
 
 // cameBetween explains why a condition did not hold when the command was judged. Other errors stay what they are.

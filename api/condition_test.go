@@ -98,6 +98,11 @@ func TestTheSecondOfTwoIsTold(t *testing.T) {
 	if p := read[wire.Problem](t, body); p.Code() != wire.CodeChanged || len(p.Changes) != 1 || p.Changes[0].Seq != second.Seq || p.Changes[0].Actor != "" || strings.Contains(body, `"ann"`) {
 		t.Errorf("ben is told %s", body)
 	}
+	// Whoever may read neither roles nor what happened is told nothing of what was done to them.
+	_, body = w.call("cleo", "POST", "/v1/orgs/acme/do", `{"kind":"update-role","role":"editor","add":["c"]}`, "If-Match", fmt.Sprintf(`"%d"`, first.Seq-1))
+	if p := read[wire.Problem](t, body); p.Code() != wire.CodeChanged || len(p.Changes) != 0 || strings.Contains(body, "ben") || strings.Contains(body, "TICKET-1") {
+		t.Errorf("cleo is told %s", body)
+	}
 	for _, bad := range []string{"*", "42", `"x"`, `"999999"`, `W/"3"`, `"3", "4"`} {
 		resp, body := w.call("ann", "POST", "/v1/orgs/acme/do", `{"kind":"update-role","role":"editor","add":["c"]}`, "If-Match", bad)
 		if p := read[wire.Problem](t, body); resp.StatusCode != http.StatusBadRequest || p.Code() != wire.CodeBadRequest {

@@ -38,6 +38,7 @@ func (c *call) enter() error {
 	if c.org == nil {
 		return nil
 	}
+	c.entered = c.org.Access.Head().Position
 	id, ok := c.caller.Subject(c.org)
 	if !ok {
 		if s := c.caller.session; s != nil && s.org == c.org.ID { // else it is one of another organization, and goes on there
@@ -50,6 +51,19 @@ func (c *call) enter() error {
 		c.server.used.note(c.org.ID, c.caller.did(), c.now)
 	}
 	return nil
+}
+
+// stands looks again whether the caller may make the request, where something was recorded since it was let in: it may have
+// waited for its turn, or for the very entry that took its key or its right.
+func (c *call) stands() error {
+	if c.org == nil || c.route.Open || c.caller.Kind == LocalOperator || c.org.Access.Head().Position == c.entered {
+		return nil
+	}
+	c.now = c.server.opts.Now().UTC()
+	if err := c.enter(); err != nil {
+		return err
+	}
+	return c.demand()
 }
 
 // otherWay refuses a caller who is nobody in the organization, or is somebody who proves itself in another way.

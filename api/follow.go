@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,9 +48,6 @@ func (c *call) stillMay() bool {
 	if s := c.caller.session; s != nil && !c.server.sessions.goesOn(s.hash, c.server.opts.Now()) {
 		return false
 	}
-	if v := c.caller.vouched; v != nil && !c.server.opts.Now().Before(v.until) {
-		return false
-	}
 	id, ok := c.caller.Subject(c.org)
 	if !ok || id != c.subject {
 		return false
@@ -82,7 +80,9 @@ func (c *call) enterStream() (leave func(), err error) {
 	}, nil
 }
 
-// lastEvent gives the position behind the one in Last-Event-ID; otherwise where there is none.
+// lastEvent gives the position behind the one in Last-Event-ID; otherwise where there is none. It waits for a ledger that is
+// not as far as that: a node may be behind others for a moment, and one that was put back to an older state is not to look
+// like one in which nothing happens.
 func (c *call) lastEvent(otherwise uint64) (uint64, error) {
 	last := c.Header.Get("Last-Event-ID")
 	if last == "" {
@@ -91,6 +91,14 @@ func (c *call) lastEvent(otherwise uint64) (uint64, error) {
 	n, err := strconv.ParseUint(last, 10, 53)
 	if err != nil {
 		return 0, badRequest(fmt.Sprintf("Last-Event-ID is %q, which is no position", clip(last)))
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), maxWait)
+	defer cancel()
+	if err := c.reached(ctx, n); err != nil {
+		if p := (*problem)(nil); errors.As(err, &p) {
+			p.Hint = "Last-Event-ID is of an entry that is not here: either this node is behind, or the ledger was put back to an older state. Try again, and ask who runs it"
+		}
+		return 0, err
 	}
 	return n + 1, nil
 }

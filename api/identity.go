@@ -64,7 +64,7 @@ type Caller struct {
 	known   string             // the did:key of that
 	session *session           // nil: there is none
 	vouched *vouched           // by an identity provider, for this request; nil: it is not
-	now     func() time.Time   // with a key: what its end is held against
+	now     func() time.Time   // what the end of a key, or of a token, is held against
 }
 
 // signs says whether a key of the caller is here, which signs what it does.
@@ -107,6 +107,12 @@ func (c Caller) Subject(org *node.Org) (id ulid.ULID, ok bool) {
 	return id, ok
 }
 
+// within says whether a caller may know of an organization: it is somebody there, or the node's operator.
+func (c Caller) within(org *node.Org) bool {
+	_, is := c.Subject(org)
+	return is || c.Kind == LocalOperator
+}
+
 // named gives who a caller has shown to be, if that subject may act; in which way it is to show that is another question.
 func (c Caller) named(org string, s *rules.State) (ulid.ULID, bool) {
 	switch {
@@ -118,7 +124,7 @@ func (c Caller) named(org string, s *rules.State) (ulid.ULID, bool) {
 		}
 		return s.KeyOwner(did)
 	case c.vouched != nil:
-		return c.vouched.subject, s.Acts(c.vouched.subject)
+		return c.vouched.subject, c.now().Before(c.vouched.until) && s.Acts(c.vouched.subject)
 	case c.Kind == Wallet:
 		return s.WalletOwner(c.session.wallet)
 	case c.session != nil:
@@ -152,7 +158,7 @@ func (c Caller) May(org *node.Org, action string, now time.Time) bool {
 type vouched struct {
 	org     string
 	subject ulid.ULID
-	until   time.Time // when the token is taken no more
+	until   time.Time // a stream ends with the token that it was opened with
 }
 
 type callerKey struct{}
@@ -208,7 +214,7 @@ func (s *server) identify(r *http.Request) (Caller, error) {
 		}
 		key, err := secret.Parse(kind, token)
 		if err != nil {
-			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied")
+			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied, and nothing else")
 		}
 		return Caller{Kind: APIKey, key: key.Key(), now: s.opts.Now}, nil
 	case secret.Session:

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"golang.org/x/time/rate"
 
 	"github.com/permledger/permledger/api/wire"
@@ -212,14 +213,10 @@ func (c *call) slow() error {
 
 // slow holds n decisions to the rates of reading.
 func (p *point) slow(n int) error {
-	if !p.s.limits.bounds(false) || p.caller.Kind == LocalOperator && p.did == "" {
+	if !p.s.limits.bounds(false) || p.subject == (ulid.ULID{}) { // the operator
 		return nil
 	}
-	name := p.did
-	if name == "" || !p.known {
-		name = p.caller.did()
-	}
-	return p.s.limits.take(p.r.Context(), p.org.ID, name, false, n, patience)
+	return p.s.limits.take(p.r.Context(), p.org.ID, p.subject.String(), false, n, patience)
 }
 
 // admit holds commands to the limits, those of requests of their own for as long as patience lasts. An error is of the

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math"
@@ -81,6 +82,9 @@ func signInWithPassword(c *call, in wire.SignIn) (wire.SignedIn, error) {
 	return c.opened(session{subject: who.subject, kind: Session, key: key}, in.Cookie, "signed in with a password")
 }
 
+// longestName is how many bytes of a name that somebody tries are kept as they are.
+const longestName = 128
+
 // attempt counts an attempt to sign in with a name (none where nothing can be guessed) from the caller's address as failed until done is called. It refuses one
 // that has to wait.
 func (c *call) attempt(name string) (done func(), err error) {
@@ -89,6 +93,10 @@ func (c *call) attempt(name string) (done func(), err error) {
 		if wait := c.server.addresses.begin(address, c.now); wait > 0 {
 			return nil, tooMany(wait, "from this address")
 		}
+	}
+	if len(name) > longestName { // it is kept for an hour, whoever sent it
+		sum := sha256.Sum256([]byte(name))
+		name = string(sum[:])
 	}
 	if name != "" {
 		if wait := c.server.attempts.begin(name, c.now); wait > 0 {

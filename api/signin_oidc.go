@@ -73,7 +73,7 @@ func (s *server) vouchedFor(r *http.Request, token string) (Caller, error) {
 		}
 		c := &call{Request: r, server: s, org: org, now: s.opts.Now().UTC()}
 		if id, ok := c.whom(p, claims); ok {
-			return Caller{Kind: OIDC, vouched: &vouched{org: org.ID, subject: id, until: claims.Until}}, nil
+			return Caller{Kind: OIDC, vouched: &vouched{org: org.ID, subject: id, until: claims.Until}, now: s.opts.Now}, nil
 		}
 		why = nil
 	}

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net/http"
@@ -20,7 +21,9 @@ import (
 
 // newOIDCSite serves acme with an issuer that vouches for people by e-mail (corp) and by their numbers (machines), and beta
 // with the same issuer for nobody.
-func newOIDCSite(t *testing.T) (*site, *oidctest.Issuer) {
+func newOIDCSite(t *testing.T) (*site, *oidctest.Issuer) { return newOIDCSiteWith(t, api.Options{}) }
+
+func newOIDCSiteWith(t *testing.T, o api.Options) (*site, *oidctest.Issuer) {
 	w := newWorld(t)
 	w.open("acme", "plain")
 	w.open("beta", "plain")
@@ -32,7 +35,6 @@ func newOIDCSite(t *testing.T) (*site, *oidctest.Issuer) {
 	}
 	w.do("acme", wire.Intent{Kind: wire.GrantPermission, Subject: "eve", Permission: "ledger:roles.read"})
 	i := oidctest.New(t, "permledger")
-	var providers []*oidc.Provider
 	for _, c := range []oidc.Config{
 		{Organization: "acme", Name: "corp", Email: true, Audience: "https://ledger.example"},
 		{Organization: "acme", Name: "numbers", Subjects: map[string]string{"7": "ida", "8": "owner", "9": "0xCD2a3d9F938E13CD947Ec05AbC7FE734Df8DD826", "10": "svc"}},
@@ -43,9 +45,9 @@ func newOIDCSite(t *testing.T) (*site, *oidctest.Issuer) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		providers = append(providers, p)
+		o.Providers = append(o.Providers, p)
 	}
-	return newSite(w, api.Options{Providers: providers}, true), i
+	return newSite(w, o, true), i
 }
 
 // record records a change as the owner, with texts.
@@ -237,32 +239,55 @@ func TestOIDCBearer(t *testing.T) {
 	}
 }
 
-// Given somebody who follows an organization with the access token of an identity provider, when the token ends, then the
-// stream does, with a position to go on at.
+// Given streams that were opened with an identity provider's token, when that ends, then they end too.
 func TestStreamsEndWithTheToken(t *testing.T) {
 	s, i := newOIDCSite(t)
 	s.do("acme", wire.Intent{Kind: wire.GrantPermission, Subject: "eve", Permission: "ledger:history.read"})
 	i.Who = map[string]any{"sub": "1", "email": "eve@acme.example", "email_verified": true}
 	token := i.Keys[0].Sign(t, i.Claims("https://ledger.example", time.Now()), map[string]any{"typ": "at+jwt"})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.https.URL+"/v1/orgs/acme/changes", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Accept", "text/event-stream")
 	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Accept", "text/event-stream")
 	resp, err := s.https.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		t.Fatalf("it is not let in: %d", resp.StatusCode)
+		t.Fatalf("got %d", resp.StatusCode)
 	}
+	events := &eventStream{t: t, body: resp.Body, in: bufio.NewReader(resp.Body)}
 	s.ahead.Store(int64(time.Hour))
-	text, err := io.ReadAll(resp.Body)
-	if err != nil || !strings.Contains(string(text), "event: closed") || !strings.Contains(string(text), wire.ClosedRevoked) {
-		t.Errorf("it ends with %q, %v", text, err)
+	if one, _ := events.next(); one.name != "closed" || !strings.Contains(one.data, wire.ClosedRevoked) {
+		t.Errorf("got %+v", one)
+	}
+}
+
+// Given somebody who comes with an identity provider's token, when it asks a decision point too often, then it is held to
+// its own rate and to that of its organization, as all are.
+func TestVouchedCallersAreHeldToTheirRate(t *testing.T) {
+	ask := `{"subject":{"type":"human","id":"eve"},"action":{"name":"a"},"resource":{"type":"x","id":"y"}}`
+	for name, l := range map[string]api.Limits{
+		"its own":             {CallerReads: api.Rate{PerSecond: 0.001, Burst: 3}},
+		"of its organization": {Reads: api.Rate{PerSecond: 0.001, Burst: 3}},
+	} {
+		s, i := newOIDCSiteWith(t, api.Options{Limits: l})
+		i.Who = map[string]any{"sub": "1", "email": "eve@acme.example", "email_verified": true}
+		token := i.Keys[0].Sign(t, i.Claims("https://ledger.example", time.Now()), map[string]any{"typ": "at+jwt"})
+		b, refused := s.browser(), 0
+		for range 5 {
+			resp, _ := b.send(http.MethodPost, "/orgs/acme/access/v1/evaluation", ask, "Authorization", "Bearer "+token)
+			if resp.StatusCode == http.StatusTooManyRequests {
+				refused++
+			}
+		}
+		if refused != 2 {
+			t.Errorf("by the rate %s %d of 5 are refused; want 2", name, refused)
+		}
 	}
 }

@@ -11,12 +11,16 @@ import (
 	"github.com/permledger/permledger/api/wire"
 )
 
-// Health says whether every ledger takes commands. It needs no token.
+// Health says whether every ledger takes commands. It needs no token; with one, it names the ledgers that the caller has to
+// do with.
 func (c *Client) Health(ctx context.Context) (wire.Health, error) {
 	// A ledger that stopped is an answer, with the status 503, and not an error.
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/healthz", nil)
 	if err != nil {
 		return wire.Health{}, err
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.do(req)
 	if err != nil {

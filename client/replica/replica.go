@@ -275,11 +275,24 @@ func (r *Replica) tick() {
 	for {
 		select {
 		case <-tick.C:
-			r.clock.Store(time.Now().UnixNano())
+			r.see(time.Now)
 		case <-r.ctx.Done():
 			return
 		}
 	}
+}
+
+// see notes what time it is. Where that is before the last proof of freshness, the clock was put back: how old the proof is
+// cannot be said then, and the replica waits for the next one.
+func (r *Replica) see(clock func() time.Time) {
+	proven := r.proven.Load() // read before the clock: it is never ahead of one that goes forward
+	now := clock()
+	r.clock.Store(now.UnixNano())
+	if proven == never || proven-now.UnixNano() <= int64(time.Second) || !r.proven.CompareAndSwap(proven, never) {
+		return
+	}
+	r.log.Warn("the clock was put back: nothing is known of how fresh the replica is until the next checkpoint", "proven", time.Unix(0, proven), "now", now)
+	r.update(func(s *Status) { s.Proven = time.Time{} })
 }
 
 func (r *Replica) refusal(bound time.Duration) error {
