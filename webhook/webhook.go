@@ -329,7 +329,7 @@ func (s *Set) Test(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	at := s.opts.Now().UTC().Format(time.RFC3339)
+	at := s.opts.Now().UTC().Format("2006-01-02T15:04:05.000Z") // as changes have theirs
 	_, err = c.send(ctx, Message{ID: "test-" + strings.ToLower(rand.Text()), Body: []byte(`{"type":"permledger.test","timestamp":"` + at + `","data":{}}`)})
 	return err
 }
