@@ -298,6 +298,14 @@ func TestS18OnePermissionCoversEachOperation(t *testing.T) {
 			t.Errorf("%s is answered with %d %s; it takes one of %q", path, a.Status, a.Body, guards[r.Action])
 			continue
 		}
+		if r.And != "" { // besides, which has no route alone
+			o.As("owner").SetPermissions("with", p.Permission, guards[r.And][0])
+			if a := o.GetAs("with", path); a.Status == http.StatusForbidden || a.Status == http.StatusUnauthorized {
+				t.Errorf("with both permissions, %s is answered with %d %s", path, a.Status, a.Body)
+			}
+			given = ""
+			continue
+		}
 		if path == "/watch" { // which does not end
 			continue
 		}

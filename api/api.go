@@ -80,7 +80,7 @@ type server struct {
 	emails    emails
 	lists     signedLists
 	opening   chan struct{} // full: as many passwords are being tried as may be at a time
-	tokens    tokenCache
+	dids      keyCache
 	hubs      hubs
 	streams   StreamLimits
 	limits    limits
@@ -174,7 +174,9 @@ func (s *server) guard(next http.Handler) http.Handler {
 }
 
 func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
-	s.fail(w, r, problemOf(http.StatusNotFound, wire.CodeNoRoute, "There is nothing at "+clip(r.URL.Path)))
+	p := problemOf(http.StatusNotFound, wire.CodeNoRoute, "There is nothing at "+clip(r.URL.Path))
+	p.Hint = "/v1/docs lists what there is, as a page to read; /v1/openapi.json does for programs"
+	s.fail(w, r, p)
 }
 
 // dispatch serves the routes of one path.

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -53,6 +54,10 @@ func (c *call) readQuery() error {
 			}
 			p := badRequest(fmt.Sprintf("There is no parameter %q here", clip(name)))
 			p.Nearest = rules.Nearest(name, slices.Values(c.route.Query))
+			p.Hint = "This takes none"
+			if len(c.route.Query) > 0 {
+				p.Hint = "This takes " + strings.Join(c.route.Query, ", ")
+			}
 			return p
 		}
 		if len(values) != 1 {

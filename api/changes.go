@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -52,8 +53,7 @@ func (c *call) filter() (fits, error) {
 	now := c.org.Access.Now(c.now)
 	kind, typ, permission := changes.Kind(c.query.Get("kind")), c.query.Get("type"), c.query.Get("permission")
 	if kind != "" && !slices.Contains(changes.Kinds(), kind) {
-		p := badRequest(fmt.Sprintf("kind is %q; there are %v", clip(string(kind)), changes.Kinds()))
-		return nil, p
+		return nil, badRequest(fmt.Sprintf("kind is %q; there are %s", clip(string(kind)), kindNames()))
 	}
 	if _, known := events.New(events.Type(typ)); typ != "" && !known {
 		return nil, badRequest(fmt.Sprintf("There is no type of event %q", clip(typ)))
@@ -88,6 +88,14 @@ func (c *call) filter() (fits, error) {
 	}, nil
 }
 
+func kindNames() string {
+	var names []string
+	for _, k := range changes.Kinds() {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
+}
+
 func ofRole(d events.Data, m *changes.Message, role ulid.ULID) bool {
 	if set, ok := d.(*events.RolesSet); ok {
 		return slices.Contains(set.Added, role) || slices.Contains(set.Removed, role)
@@ -95,13 +103,18 @@ func ofRole(d events.Data, m *changes.Message, role ulid.ULID) bool {
 	return m.Role != nil && m.Role.ID == role.String()
 }
 
+// ofPermission says whether a message is about a permission, named with or without its catalogue. It need not be one that
+// there is: catalogues change.
 func ofPermission(m *changes.Message, name string) bool {
-	if m.Role != nil && (slices.Contains(m.Role.Added, name) || slices.Contains(m.Role.Removed, name)) {
+	is := func(have string) bool {
+		return have == name || have[strings.LastIndexByte(have, ':')+1:] == name
+	}
+	if m.Role != nil && (slices.ContainsFunc(m.Role.Added, is) || slices.ContainsFunc(m.Role.Removed, is)) {
 		return true
 	}
 	for _, s := range m.Subjects {
 		for _, list := range [][]changes.Held{s.Gained, s.Lost, s.Changed} {
-			if slices.ContainsFunc(list, func(h changes.Held) bool { return h.Permission == name }) {
+			if slices.ContainsFunc(list, func(h changes.Held) bool { return is(h.Permission) }) {
 				return true
 			}
 		}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,7 +80,9 @@ func (c *call) enterStream() (leave func(), err error) {
 	}, nil
 }
 
-// lastEvent gives the position behind the one in Last-Event-ID; otherwise where there is none.
+// lastEvent gives the position behind the one in Last-Event-ID; otherwise where there is none. It waits for a ledger that is
+// not as far as that: a node may be behind others for a moment, and one that was put back to an older state is not to look
+// like one in which nothing happens.
 func (c *call) lastEvent(otherwise uint64) (uint64, error) {
 	last := c.Header.Get("Last-Event-ID")
 	if last == "" {
@@ -88,6 +91,14 @@ func (c *call) lastEvent(otherwise uint64) (uint64, error) {
 	n, err := strconv.ParseUint(last, 10, 53)
 	if err != nil {
 		return 0, badRequest(fmt.Sprintf("Last-Event-ID is %q, which is no position", clip(last)))
+	}
+	ctx, cancel := context.WithTimeout(c.Context(), maxWait)
+	defer cancel()
+	if err := c.reached(ctx, n); err != nil {
+		if p := (*problem)(nil); errors.As(err, &p) {
+			p.Hint = "Last-Event-ID is of an entry that is not here: either this node is behind, or the ledger was put back to an older state. Try again, and ask who runs it"
+		}
+		return 0, err
 	}
 	return n + 1, nil
 }
@@ -188,7 +199,7 @@ func (f *follower) end(err error) error {
 	}
 	data, err := json.Marshal(wire.Closed{Reason: reason, Position: f.next - 1})
 	if err == nil {
-		fmt.Fprintf(&f.out.buffer, "id: %d\nevent: closed\ndata: %s\n\n", f.next-1, data)
+		f.out.buffer.Write(appendEvent(nil, f.next-1, "closed", data))
 		_ = f.out.flush() // one that cannot be written to has the last id that it read
 	}
 	return nil

@@ -267,6 +267,49 @@ func TestChangesAsServerSentEvents(t *testing.T) {
 	}
 }
 
+// Given an organization with a catalogue, then changes are found by a permission's name with the catalogue and without.
+func TestChangesOfAPermissionOfACatalogue(t *testing.T) {
+	w := newWorld(t)
+	w.open("acme", "stokr")
+	w.do("acme", wire.Intent{Kind: wire.PublishCatalogue, Embedded: "stokr"})
+	_, made := w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "desk", Permissions: []string{"investor.view"}})
+	w.add("acme", "bob")
+	_, given := w.do("acme", wire.Intent{Kind: wire.AssignRole, Role: "desk", Subject: "bob"})
+	want := fmt.Sprint([]uint64{made.Seq, given.Seq})
+	for name, want := range map[string]string{"investor.view": want, "stokr:investor.view": want, "other:investor.view": "[]", "view": "[]"} {
+		page, err := w.Changes(t.Context(), "acme", wire.ChangesQuery{From: 1, Permission: name})
+		got := []uint64{}
+		for _, m := range page.Items {
+			got = append(got, m.Position)
+		}
+		if fmt.Sprint(got) != want || err != nil {
+			t.Errorf("%s: %v, %v; want %s", name, got, err, want)
+		}
+	}
+}
+
+// Given a caller that has seen more than there is, then it is told so, and not left to wait in silence; what comes meanwhile is
+// waited for.
+func TestStreamBehindWhatWasSeen(t *testing.T) {
+	t.Parallel()
+	w := follows(t)
+	_, resp := w.stream("", "/v1/orgs/acme/changes", "Last-Event-ID", "99")
+	if p := problemOf(t, resp); resp.StatusCode != http.StatusServiceUnavailable || p.Code() != wire.CodeNotYet || p.At != 4 || !strings.Contains(p.Hint, "older state") {
+		t.Errorf("got %d %+v", resp.StatusCode, p)
+	}
+	recorded := make(chan struct{})
+	go func() {
+		defer close(recorded)
+		w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "other"})
+		w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "another"})
+	}()
+	s, _ := w.stream("", "/v1/orgs/acme/changes", "Last-Event-ID", "5")
+	if one, _ := s.next(); one.id != "6" {
+		t.Errorf("got %+v", one)
+	}
+	<-recorded
+}
+
 // Given the limits of streams, when a caller opens more, then it is refused and told so; one that is closed makes room.
 func TestStreamsAreLimited(t *testing.T) {
 	w := follows(t).serving(api.StreamLimits{PerCaller: 2})

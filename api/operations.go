@@ -77,7 +77,7 @@ func operations(c *call) (wire.List[wire.Operation], error) {
 	guards := c.guards()
 	for _, r := range Routes() {
 		list.Items = append(list.Items, wire.Operation{
-			Method: r.Method, Path: r.Path, Summary: r.Summary, Action: r.Action, Permissions: guards[r.Action], Why: r.Why, Operator: r.Operator,
+			Method: r.Method, Path: r.Path, Summary: r.Summary, Action: r.Action, Permissions: guards[r.Action], And: guards[r.And], Why: r.Why, Operator: r.Operator,
 		})
 	}
 	for _, kind := range slices.Sorted(maps.Keys(intents)) {

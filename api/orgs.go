@@ -21,7 +21,7 @@ import (
 )
 
 // health answers 503 when a ledger has stopped, or takes no command now: what asks is a watchdog, which looks at nothing
-// else.
+// else. Which ledgers there are, and how each is, learn the node's operator and those who are somebody in them.
 func health(c *call, w http.ResponseWriter) error {
 	ids := c.server.node.Organizations()
 	all := make([]*wire.OrganizationHealth, len(ids))
@@ -34,6 +34,10 @@ func health(c *call, w http.ResponseWriter) error {
 		wg.Go(func() { all[i] = healthOf(c.Context(), o) })
 	}
 	wg.Wait()
+	caller, err := c.server.identify(c.Request)
+	if err != nil {
+		caller = Caller{} // nobody is turned away here, and nobody told more
+	}
 	h := wire.Health{Status: wire.HealthOK, Organizations: []wire.OrganizationHealth{}}
 	for _, one := range all {
 		if one == nil {
@@ -45,7 +49,9 @@ func health(c *call, w http.ResponseWriter) error {
 		case !one.Writing && !one.Waits:
 			h.Status = wire.HealthStopped
 		}
-		h.Organizations = append(h.Organizations, *one)
+		if o, err := c.server.node.Org(one.ID); err == nil && caller.within(o) {
+			h.Organizations = append(h.Organizations, *one)
+		}
 	}
 	status := http.StatusOK
 	if h.Status != wire.HealthOK {
@@ -79,7 +85,7 @@ func listOrganizations(c *call) (wire.List[wire.Organization], error) {
 		if err != nil { // closed since
 			continue
 		}
-		if _, known := c.caller.Subject(o); !known && c.caller.Kind != LocalOperator {
+		if !c.caller.within(o) {
 			continue
 		}
 		c.org = o

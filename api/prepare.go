@@ -146,6 +146,9 @@ func prepareAs(c *call, in wire.Intent, named ulid.ULID) (wire.Prepared, error) 
 	kind, ok := intents[in.Kind]
 	if !ok {
 		p := badRequest(fmt.Sprintf("There is no kind of intent %q", clip(in.Kind)))
+		if in.Kind == "" {
+			p = badRequest("The intent says no kind, as create-role")
+		}
 		p.Pointer = "/kind"
 		p.Nearest = rules.Nearest(in.Kind, maps.Keys(intents))
 		return wire.Prepared{}, p

@@ -49,7 +49,7 @@ func (r *Route) tagged() bool {
 // Reasons for routes without an action.
 const (
 	whySigned    = "the command's own signature is judged by the rules of its ledger"
-	whyHealth    = "watchdogs have no token; the answer holds neither names nor permissions"
+	whyHealth    = "watchdogs have no token; the answer names ledgers only to the node's operator and to those who are somebody in them"
 	whyOpening   = "no organization's rules apply before it is opened; the node's operator holds the token"
 	whyDescribes = "it describes the API, and nothing that the organization keeps to itself"
 	whySelf      = "it is about the caller itself"

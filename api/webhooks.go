@@ -50,8 +50,8 @@ func hookProblem(err error) error {
 		return problemOf(http.StatusNotFound, string(rules.NotFound), "There is no such webhook")
 	case errors.Is(err, webhook.ErrURL), errors.Is(err, webhook.ErrAddress), errors.Is(err, webhook.ErrPosition):
 		p := badRequest(err.Error())
-		if errors.Is(err, webhook.ErrAddress) {
-			p.Hint = "Whoever runs the server can allow a network with `serve --webhook-allow CIDR`"
+		if !errors.Is(err, webhook.ErrPosition) {
+			p.Hint = "Whoever runs the server can allow a network with `serve --webhook-allow CIDR`, with plain HTTP too"
 		}
 		return p
 	case errors.Is(err, webhook.ErrTooMany):
@@ -103,7 +103,7 @@ func listWebhooks(c *call) (wire.List[wire.Webhook], error) {
 func createWebhook(c *call, in wire.NewWebhook) (wire.Webhook, error) {
 	for _, k := range in.Kinds {
 		if !slices.Contains(changes.Kinds(), changes.Kind(k)) {
-			return wire.Webhook{}, badRequest(fmt.Sprintf("kinds holds %q; there are %v", clip(k), changes.Kinds()))
+			return wire.Webhook{}, badRequest(fmt.Sprintf("kinds holds %q; there are %s", clip(k), kindNames()))
 		}
 	}
 	behind := c.org.Access.Head().Position

@@ -78,9 +78,11 @@ func TestWaitUntilWitnessed(t *testing.T) {
 		*health.Organizations[0].Witnesses != (wire.WitnessCount{Known: 1, Cosigning: 1}) {
 		t.Errorf("%+v, %v", health, err)
 	}
-	resp := w.raw(http.MethodGet, "/healthz", "", "", "")
-	if b, err := io.ReadAll(resp.Body); err != nil || !strings.Contains(string(b), `"known":1`) ||
-		strings.Contains(string(b), "w1") || strings.Contains(string(b), front.URL) {
-		t.Errorf("/healthz tells everybody (%v): %s", err, b)
+	for auth, told := range map[string]bool{"": false, "Bearer " + apiKey("beta", "owner"): false, "Bearer " + apiKey("acme", "owner"): true} {
+		resp := w.raw(http.MethodGet, "/healthz", "", auth, "")
+		if b, err := io.ReadAll(resp.Body); err != nil || strings.Contains(string(b), `"known":1`) != told || strings.Contains(string(b), "acme") != told ||
+			strings.Contains(string(b), "w1") || strings.Contains(string(b), front.URL) {
+			t.Errorf("/healthz tells %q (%v): %s", auth, err, b)
+		}
 	}
 }

@@ -11,12 +11,16 @@ import (
 	"github.com/permledger/permledger/api/wire"
 )
 
-// Health says whether every ledger takes commands. It needs no token.
+// Health says whether every ledger takes commands. It needs no token; with one, it names the ledgers that the caller has to
+// do with.
 func (c *Client) Health(ctx context.Context) (wire.Health, error) {
 	// A ledger that stopped is an answer, with the status 503, and not an error.
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/healthz", nil)
 	if err != nil {
 		return wire.Health{}, err
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
 	}
 	resp, err := c.do(req)
 	if err != nil {
@@ -286,7 +290,8 @@ func (c *Client) Activity(ctx context.Context, org string, limit int) (wire.List
 	return c.FindActivity(ctx, org, wire.ActivityQuery{Limit: limit})
 }
 
-// FindActivity is Activity of what fits a query.
+// FindActivity is Activity of what fits a query. Where there is more, older than what the answer has, its Next is the cursor to
+// ask for that with.
 func (c *Client) FindActivity(ctx context.Context, org string, a wire.ActivityQuery) (wire.List[wire.Activity], error) {
 	if a.Limit < 0 {
 		return wire.List[wire.Activity]{}, fmt.Errorf("activity: limit %s is negative", strconv.Itoa(a.Limit))
@@ -301,6 +306,7 @@ func (c *Client) FindActivity(ctx context.Context, org string, a wire.ActivityQu
 	set(q, "since", a.Since)
 	set(q, "before", a.Before)
 	setNumber(q, "limit", uint64(a.Limit))
+	set(q, "cursor", a.Cursor)
 	return get[wire.List[wire.Activity]](ctx, c, path(org, "activity"), q)
 }
 

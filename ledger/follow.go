@@ -9,11 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
-	"github.com/permledger/permledger/ledger/document"
 	"github.com/permledger/permledger/ledger/journal"
-	"github.com/permledger/permledger/ledger/rules"
+	"github.com/permledger/permledger/ledger/replay"
 	"github.com/permledger/permledger/ledger/stream"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -262,30 +260,8 @@ func (l *Ledger) judge(p chain.Parsed, subject string) error {
 		return err
 	}
 	e := p.Entry.Event
-	broken := func(check, expected, found string, err error) error {
-		return &chain.BrokenError{Position: e.Sequence, Check: check, Expected: expected, Found: found, Err: err}
-	}
-	if err := p.Entry.Evidence.Saw(e.Sequence, l.roots.Root); err != nil {
-		return broken(chain.CheckEvidence, "", "", err)
-	}
-	again, err := rules.Decide(l.state, events.CommandOf(e), e.Time)
-	if err != nil {
-		return broken(chain.CheckRules, "what the rules make of the command", "an event that the rules refuse", err)
-	}
-	again.Sequence, again.Prev = e.Sequence, e.Prev
-	b, err := again.Encode()
-	if err != nil || string(b) != string(p.Entry.EventBytes()) {
-		return broken(chain.CheckRules, "what the rules make of the command", "another effect", err)
-	}
-	documented := l.state.Documented(e.Data)
-	rules.Evolve(l.state, e)
-	if documented != (p.Entry.Document != nil) {
-		return broken(chain.CheckDocument, fmt.Sprint("a document: ", documented), fmt.Sprint(p.Entry.Document != nil), nil)
-	}
-	if documented {
-		if _, err := document.Rebuild(l.state, e, p.Entry.Document); err != nil {
-			return broken(chain.CheckDocument, "the document that the state gives", p.Entry.Document.CID, err)
-		}
+	if err := replay.Apply(l.state, p.Entry, l.roots.Root); err != nil {
+		return err
 	}
 	l.next, l.prev = e.Sequence+1, p.CID
 	l.roots.Append(tree.Leaf(p.Entry.Bytes()))

@@ -24,6 +24,7 @@ import (
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/document"
 	"github.com/permledger/permledger/ledger/note"
+	"github.com/permledger/permledger/ledger/replay"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -235,16 +236,14 @@ func (f *fold) next(p looked) error {
 			return err
 		}
 	}
-	if err := p.Entry.Evidence.Saw(e.Sequence, f.roots.Root); err != nil {
-		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckEvidence, Err: err}
-	}
-	if err := f.legitimate(p.Entry); err != nil {
+	if err := replay.Apply(f.state, p.Entry, f.roots.Root); err != nil {
 		return err
 	}
-	documented := f.state.Documented(e.Data)
-	rules.Evolve(f.state, e)
-	if err := f.document(p.Entry, documented); err != nil {
-		return err
+	if d := p.Entry.Document; d != nil {
+		f.report.Documents++
+		if f.documents != nil {
+			f.documents[d.CID] = e.Sequence
+		}
 	}
 	if err := f.grow(p.CID, p.leaf); err != nil {
 		return err
@@ -294,52 +293,6 @@ func (f *fold) headAt(position uint64, cid string) error {
 func (f *fold) root() tree.Hash {
 	root, _ := f.roots.Root(f.roots.Size())
 	return root
-}
-
-// legitimate decides the command again: nothing stands in a ledger that its rules, on the state before, did not make
-// of a command. This is what a signature cannot say.
-func (f *fold) legitimate(en *chain.Entry) error {
-	e := en.Event
-	broken := func(found string, err error) error {
-		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckRules, Expected: "what the rules make of the command", Found: found, Err: err}
-	}
-	again, err := rules.Decide(f.state, events.CommandOf(e), e.Time)
-	if err != nil {
-		return broken("an event that the rules refuse", err)
-	}
-	again.Sequence, again.Prev = e.Sequence, e.Prev
-	b, err := again.Encode()
-	if err != nil {
-		return broken("an event that cannot be written again", err)
-	}
-	if string(b) != string(en.EventBytes()) {
-		return broken("another effect", nil)
-	}
-	return nil
-}
-
-func (f *fold) document(en *chain.Entry, documented bool) error {
-	e := en.Event
-	broken := func(expected, found string, err error) error {
-		return &chain.BrokenError{Position: e.Sequence, Check: chain.CheckDocument, Expected: expected, Found: found, Err: err}
-	}
-	// The first entry opens the ledger; whether later ones carry documents is in its profile.
-	switch {
-	case documented && en.Document == nil:
-		return broken("a document", "none", nil)
-	case !documented && en.Document != nil:
-		return broken("no document", en.Document.CID, nil)
-	case !documented:
-		return nil
-	}
-	if _, err := document.Rebuild(f.state, e, en.Document); err != nil {
-		return broken("the document that the state gives", en.Document.CID, err)
-	}
-	f.report.Documents++
-	if f.documents != nil {
-		f.documents[en.Document.CID] = e.Sequence
-	}
-	return nil
 }
 
 func (f *fold) count(en *chain.Entry) {

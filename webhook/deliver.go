@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/permledger/permledger/internal/trace"
 )
 
 // A courier delivers to one endpoint, one message after the other.
@@ -195,6 +197,10 @@ func (c *courier) send(ctx context.Context, m Message) (after time.Duration, err
 	if err := sign(req.Header, secrets, m.ID, now, m.Body); err != nil {
 		return 0, err
 	}
+	if _, ok := trace.From(ctx); !ok { // nobody asked for it: each attempt is a trace of its own
+		ctx = trace.With(ctx, trace.New())
+	}
+	trace.Set(ctx, req.Header)
 	resp, err := to.Do(req)
 	if u := (*url.Error)(nil); errors.As(err, &u) { // its text has the address, which may hold a secret
 		err = u.Err
@@ -203,6 +209,7 @@ func (c *courier) send(ctx context.Context, m Message) (after time.Duration, err
 		err = ErrAddress
 	}
 	if err != nil {
+		o.Logger.DebugContext(ctx, "a webhook was not delivered", "webhook", c.endpoint.ID, "message", m.ID, "error", err)
 		return 0, err
 	}
 	defer resp.Body.Close()
@@ -213,6 +220,7 @@ func (c *courier) send(ctx context.Context, m Message) (after time.Duration, err
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
 		after = min(time.Duration(s)*time.Second, o.Longest)
 	}
+	o.Logger.DebugContext(ctx, "a webhook was refused", "webhook", c.endpoint.ID, "message", m.ID, "status", resp.StatusCode)
 	return after, &refusedError{resp.StatusCode}
 }
 

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/permledger/permledger/internal/trace"
 	"github.com/permledger/permledger/webhook"
 )
 
@@ -96,6 +97,9 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		if bad := webhook.Verify(req.Header, body, secret, time.Now()); bad != nil {
 			r.t.Error(bad)
 		}
+	}
+	if _, ok := trace.Parse(req.Header.Get(trace.Header)); !ok {
+		r.t.Errorf("it comes without a trace: %v", req.Header)
 	}
 	var m struct{ N uint64 }
 	if err == nil {

@@ -146,6 +146,7 @@ type ActivityQuery struct {
 	Since      string // RFC 3339: not before it
 	Before     string // RFC 3339
 	Limit      int    // 0: 100
+	Cursor     string // the Next of an answer: what is older than its records
 }
 
 // Operation is something the API can do, and what it takes: a route, or a change that the routes prepare and do make.
@@ -159,6 +160,7 @@ type Operation struct {
 
 	Action      string   `json:"action,omitempty"`      // of the ledger
 	Permissions []string `json:"permissions,omitempty"` // each of which lets its holder do it; the organization's own first
+	And         []string `json:"and,omitempty"`         // one of these is needed besides
 	Why         string   `json:"why,omitempty"`         // it needs none
 	Operator    bool     `json:"operator,omitempty"`    // for the operator of the node alone
 }

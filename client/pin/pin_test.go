@@ -376,8 +376,8 @@ func TestADamagedFileStopsAndIsNamed(t *testing.T) {
 	if err := os.WriteFile(files[0], []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Check(t.Context(), place, newHistory(2)); err == nil || !strings.Contains(err.Error(), files[0]) {
-		t.Errorf("got %v; want the name of the file", err)
+	if err := p.Check(t.Context(), place, newHistory(2)); err == nil || !strings.Contains(err.Error(), files[0]) || !strings.Contains(err.Error(), "JSON") || !strings.Contains(err.Error(), "moves the file away") {
+		t.Errorf("got %v; want the name of the file, what is wrong with it, and what to do", err)
 	}
 }
 

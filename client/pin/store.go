@@ -56,12 +56,13 @@ func (p *Pins) All() ([]*Pin, error) {
 		}
 		k := &Pin{}
 		if err == nil {
-			if err = json.Unmarshal(b, k); err == nil && len(k.Keys) == 0 || len(k.Known) == 0 {
+			if err = json.Unmarshal(b, k); err == nil && (len(k.Keys) == 0 || len(k.Known) == 0) {
 				err = errors.New("it has no keys")
 			}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the checkpoint that is kept in %s cannot be read: %w", f, err)
+			return nil, fmt.Errorf("the checkpoint that is kept in %s cannot be read: %w\n"+
+				"Of which ledger it is, is not known either. Look who damaged it; whoever moves the file away believes that ledger anew", f, err)
 		}
 		all = append(all, k)
 	}

@@ -67,8 +67,8 @@ func TestRollback(t *testing.T) {
 			same(t, w, twin)
 		}
 	})
-	if undone < 100 && !t.Failed() {
-		t.Errorf("%d events were rolled back in all; want 100 at least", undone)
+	if undone < 30 && !t.Failed() { // mostly some 100
+		t.Errorf("%d events were rolled back in all; want 30 at least", undone)
 	}
 }
 

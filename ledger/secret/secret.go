@@ -93,7 +93,7 @@ func Parse(kind Kind, text string) (Secret, error) {
 	case !strings.HasPrefix(text, string(kind)):
 		return bad("begins with %s, in small letters", kind)
 	case len(text) != Length:
-		return bad("has %d characters, and this has %d: was all of it copied, and nothing else?", Length, len(text))
+		return bad("has %d characters, and this has %d", Length, len(text))
 	}
 	b, ok := decode(text[len(kind):len(kind)+payload], 32)
 	if !ok {

@@ -4,6 +4,7 @@ package stream
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net"
 	"os"
@@ -27,6 +28,9 @@ func remoteOptions(c *natstest.Cluster, urls string) RemoteOptions {
 func remote(t testing.TB, c *natstest.Cluster, urls string, more ...nats.Option) *Conn {
 	t.Helper()
 	conn, err := connectRemote(remoteOptions(c, urls), more...)
+	for wait := deadline(t); errors.Is(err, context.DeadlineExceeded) && wait.Err() == nil; { // a server that has just found the others
+		conn, err = connectRemote(remoteOptions(c, urls), more...)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

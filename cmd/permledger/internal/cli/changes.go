@@ -22,7 +22,7 @@ type changesFlags struct {
 
 func (f *changesFlags) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&f.publish, "publish-changes", false, "publish what changes to the streams CHANGES_* of all organizations, and not only of those that have readers")
-	c.Flags().StringArrayVar(&f.allow, "webhook-allow", nil, "a `network` like 10.0.0.0/8 beside the public internet that webhooks may be in, with plain HTTP too")
+	c.Flags().StringSliceVar(&f.allow, "webhook-allow", nil, "a `network` like 10.0.0.0/8 beside the public internet that webhooks may be in, with plain HTTP too")
 }
 
 // options puts the flags into what a node is opened with.

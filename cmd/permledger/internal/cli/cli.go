@@ -26,6 +26,7 @@ type Process struct {
 	Out     io.Writer // answers
 	Err     io.Writer // everything else
 	Env     func(string) string
+	Environ []string // all variables, as NAME=value; only looked at for misspelt ones
 	Started time.Time
 }
 

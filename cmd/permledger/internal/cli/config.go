@@ -26,9 +26,11 @@ func (a *app) addConfig(c *cobra.Command) {
 
 // A setting is a flag with where its value comes from.
 type setting struct {
-	Key    string `json:"key"`
-	Value  string `json:"value"`
-	Origin string `json:"origin"`
+	Key    string   `json:"key"`
+	Value  string   `json:"value"`
+	Origin string   `json:"origin"`
+	list   []string // its values, where it takes several
+	many   bool     // it takes several
 }
 
 // configure gives each flag of a command that was not given the value of its variable, else that of the file, and says where
@@ -54,6 +56,9 @@ func (a *app) configure(c *cobra.Command) ([]setting, error) {
 			return nil, usage("%s: there is no setting %q%s", s.Origin, s.Key, hint)
 		}
 	}
+	if err := misspelt(a.p.Environ, keys); err != nil {
+		return nil, err
+	}
 	var all []setting
 	for _, key := range keys {
 		f := c.Flags().Lookup(key)
@@ -75,10 +80,37 @@ func (a *app) configure(c *cobra.Command) ([]setting, error) {
 			return nil, usage("%s: %s: %w", s.Origin, key, err)
 		}
 		s.Value = f.Value.String()
+		if v, ok := f.Value.(pflag.SliceValue); ok {
+			s.list, s.many = v.GetSlice(), true
+			s.Value = strings.Join(s.list, ",")
+		}
 		all = append(all, s)
 	}
 	return all, nil
 }
+
+// misspelt refuses a variable that is nearly a setting's: what was meant by it would be lost. Others are somebody else's, as
+// those that an orchestrator sets.
+func misspelt(environ []string, keys []string) error {
+	for _, pair := range environ {
+		variable, value, _ := strings.Cut(pair, "=")
+		name, ours := strings.CutPrefix(variable, "PERMLEDGER_")
+		if !ours || value == "" {
+			continue
+		}
+		key := strings.ToLower(strings.ReplaceAll(name, "_", "-"))
+		if slices.Contains(keys, key) || slices.Contains(ofCalls, key) || slices.Contains(ofCommands, key) {
+			continue
+		}
+		if near := rules.Nearest(key, slices.Values(keys)); len(near) > 0 {
+			return usage("%s: there is no setting of that name; did you mean %s?", variable, variableOf(near[0]))
+		}
+	}
+	return nil
+}
+
+// ofCommands are variables that other commands look at: `permledger help environment`.
+var ofCommands = []string{"key", "token", "sessions", "pins", "patience", "timeout"}
 
 // ofCalls are flags that every command has, and a server does not look at.
 var ofCalls = []string{"help", configFlag, "server", "org", "token-file", "trust", "max-age", "ca"}
@@ -121,7 +153,7 @@ func readConfig(path string) ([]setting, error) {
 		if err != nil {
 			return nil, usage("%s: %s: %w", at, key.Value, err)
 		}
-		all = append(all, setting{key.Value, text, at})
+		all = append(all, setting{Key: key.Value, Value: text, Origin: at})
 	}
 	return all, nil
 }
@@ -158,17 +190,15 @@ file of --config. The answer is such a file. Unknown keys are refused.`,
 				return err
 			}
 			for i, s := range all {
-				all[i].Value = secretWords.ReplaceAllStringFunc(s.Value, func(word string) string {
-					if strings.HasPrefix(word, "://") {
-						return "://" + hidden + "@"
-					}
-					return hidden
-				})
+				all[i].Value = withoutSecrets(s.Value)
 			}
 			return a.answer(all, func(w io.Writer) error {
 				p := printer{w: w}
 				for _, s := range all {
 					line := s.Key + ": " + quoted(s.Value)
+					if s.many {
+						line = s.Key + ": " + quotedList(s.list)
+					}
 					if origin {
 						line = fmt.Sprintf("%-44s # %s", line, s.Origin)
 					}
@@ -191,6 +221,24 @@ file of --config. The answer is such a file. Unknown keys are refused.`,
 	}
 	_ = show.Flags().SetAnnotation("origin", notConfigured, []string{"it is about this answer"})
 	return group("config", "Look at a server's settings", show)
+}
+
+func withoutSecrets(value string) string {
+	return secretWords.ReplaceAllStringFunc(value, func(word string) string {
+		if strings.HasPrefix(word, "://") {
+			return "://" + hidden + "@"
+		}
+		return hidden
+	})
+}
+
+// quotedList writes values as a list of YAML.
+func quotedList(values []string) string {
+	all := make([]string, len(values))
+	for i, v := range values {
+		all[i] = quoted(withoutSecrets(v))
+	}
+	return "[" + strings.Join(all, ", ") + "]"
 }
 
 // quoted writes a value so that YAML reads the same text. What looks like a number or a truth value to YAML is taken as its

@@ -17,11 +17,15 @@ const (
 	formatJSON = "json"
 )
 
-// newLogger writes a line for each record. Lines of text have no time: whoever collects them stamps them. Those of JSON have.
+// newLogger writes a line for each record. Lines of text have no time: whoever collects them stamps them. Those of JSON have,
+// and durations in seconds, as metrics are.
 func newLogger(w io.Writer, format string, level slog.Level) *slog.Logger {
 	o := &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, at slog.Attr) slog.Attr {
 		if len(groups) == 0 && at.Key == slog.TimeKey && format != formatJSON {
 			return slog.Attr{}
+		}
+		if at.Value.Kind() == slog.KindDuration && format == formatJSON {
+			return slog.Float64(at.Key, at.Value.Duration().Seconds())
 		}
 		return cleaned(at)
 	}}

@@ -8,10 +8,22 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/permledger/permledger/internal/trace"
 	"github.com/permledger/permledger/ledger/secret"
 )
+
+// Durations are in a unit that can be told: to people with it, to programs in seconds.
+func TestLogSaysHowLongInSeconds(t *testing.T) {
+	for format, want := range map[string]string{formatText: " took=250ms", formatJSON: `"took":0.25`} {
+		var b bytes.Buffer
+		newLogger(&b, format, slog.LevelInfo).Info("a request was answered", "took", 250*time.Millisecond)
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("it says %q; want %s", b.String(), want)
+		}
+	}
+}
 
 // Given values that somebody else chose, when they are logged, then a record is one line, no secret is in it, and nothing in it
 // turns the direction of what is read.
