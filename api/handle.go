@@ -106,11 +106,14 @@ type lineWriter struct {
 	begun  bool
 	gives  string
 	buffer bytes.Buffer
-	stall  time.Duration // how long one write may take; 0: as long as it takes
+	stall  time.Duration // how long one write may take
 }
 
+// longestWrite is how long a write of lines may take, of which nobody says otherwise: whoever does not read holds nothing here.
+const longestWrite = time.Minute
+
 func newLineWriter(w http.ResponseWriter, gives string) *lineWriter {
-	return &lineWriter{w: w, rc: http.NewResponseController(w), gives: gives}
+	return &lineWriter{w: w, rc: http.NewResponseController(w), gives: gives, stall: longestWrite}
 }
 
 // linesAsOf begins an answer of lines, which says in its header as of when it is.
@@ -157,8 +160,10 @@ func (l *lineWriter) send() error {
 	if l.buffer.Len() == 0 {
 		return nil
 	}
-	l.hurry()
-	_, err := l.w.Write(l.buffer.Bytes())
+	err := l.hurry(func() error {
+		_, err := l.w.Write(l.buffer.Bytes())
+		return err
+	})
 	l.buffer.Reset()
 	return err
 }
@@ -168,15 +173,18 @@ func (l *lineWriter) flush() error {
 	if err := l.send(); err != nil {
 		return err
 	}
-	l.hurry()
-	return l.rc.Flush()
+	return l.hurry(l.rc.Flush)
 }
 
-// hurry lets the next write fail where it takes too long. Within the process there is no connection that could stall.
-func (l *lineWriter) hurry() {
-	if l.stall > 0 {
-		_ = l.rc.SetWriteDeadline(time.Now().Add(l.stall))
+// hurry lets a write fail where it takes too long. Once it has not, there is no hurry: HTTP/2 would end a stream that is silent,
+// and HTTP/1.1 the next request of the connection. Within the process there is no connection that could stall.
+func (l *lineWriter) hurry(write func() error) error {
+	_ = l.rc.SetWriteDeadline(time.Now().Add(l.stall))
+	err := write()
+	if err == nil {
+		_ = l.rc.SetWriteDeadline(time.Time{})
 	}
+	return err
 }
 
 // end answers for an error: with a problem where nothing was sent, else by breaking the answer off, so that the caller

@@ -205,6 +205,9 @@ func (c *courier) send(ctx context.Context, m Message) (after time.Duration, err
 	if u := (*url.Error)(nil); errors.As(err, &u) { // its text has the address, which may hold a secret
 		err = u.Err
 	}
+	if errors.Is(err, ErrAddress) { // which it is, is not said: else names of the server's own network could be looked up here
+		err = ErrAddress
+	}
 	if err != nil {
 		o.Logger.DebugContext(ctx, "a webhook was not delivered", "webhook", c.endpoint.ID, "message", m.ID, "error", err)
 		return 0, err

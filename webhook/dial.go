@@ -16,7 +16,7 @@ import (
 var ErrAddress = errors.New("webhook: nothing is sent to that address")
 
 // closed are the networks that are not of the public internet, beside those that package netip knows (RFC 6890).
-var closed = prefixes("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
+var closed = prefixes("::/96", "::ffff:0:0:0/96", "0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
 	"203.0.113.0/24", "240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16", "fec0::/10")
 
 func prefixes(texts ...string) (list []netip.Prefix) {
@@ -53,7 +53,7 @@ func client(tls bool, allow []netip.Prefix, timeout time.Duration) *http.Client 
 			return err
 		}
 		if !reachable(at.Addr(), tls, allow) {
-			return fmt.Errorf("%w: %s", ErrAddress, at.Addr())
+			return ErrAddress
 		}
 		return nil
 	}}
