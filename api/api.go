@@ -80,7 +80,7 @@ type server struct {
 	emails    emails
 	lists     signedLists
 	opening   chan struct{} // full: as many passwords are being tried as may be at a time
-	tokens    tokenCache
+	dids      keyCache
 	hubs      hubs
 	streams   StreamLimits
 	limits    limits

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -146,26 +145,21 @@ func (q *activityQuery) fits(r *node.ActivityRecord) bool {
 // personalEvery is how often it is noted that the same caller read the same personal data.
 const personalEvery = time.Hour
 
-// personal remembers which readings of personal data were noted. Its zero value remembers none. It is safe for concurrent use.
+// personal remembers which readings of personal data were noted, and when.
 type personal struct {
-	mu    sync.Mutex
-	noted map[[3]string]time.Time
+	recent[reading, time.Time]
 }
+
+// reading is who read the personal data of whom.
+type reading struct{ org, who, about string }
+
+const mostReadings = 50_000 // of each half; of those that are forgotten some are noted again
 
 // first says whether a reading is to be noted: it is the first in a while.
 func (p *personal) first(org, who, about string, now time.Time) bool {
-	const most = 100_000
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	key := [3]string{org, who, about}
-	if at, ok := p.noted[key]; ok && now.Sub(at) < personalEvery && !now.Before(at) {
-		return false
-	}
-	if p.noted == nil || len(p.noted) >= most {
-		p.noted = map[[3]string]time.Time{} // some are noted again
-	}
-	p.noted[key] = now
-	return true
+	return p.putUnless(reading{org, who, about}, now, mostReadings, func(noted time.Time) bool {
+		return now.Sub(noted) < personalEvery && !now.Before(noted)
+	})
 }
 
 // readPersonal notes that the caller reads personal data: that of a subject, or of all where id is zero. Nobody's reading of

@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -203,7 +202,7 @@ func (p *point) enter() error {
 	}
 	id := p.r.PathValue("org")
 	if token, ok := bearer(p.r); ok {
-		if p.did, ok = p.s.tokens.find(hashToken(token)); ok {
+		if p.did, ok = p.s.dids.get(hashToken(token)); ok {
 			if id == "" {
 				id = p.s.organizationOfKey(p.did)
 			}
@@ -341,9 +340,7 @@ func (p *point) parse(evaluations, page bool) error {
 // answerJSON adds a value to the answer.
 func (p *point) answerJSON(v any) error {
 	b := bytes.NewBuffer(p.out)
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	err := e.Encode(v)
+	err := encodeTo(b, v)
 	p.out = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	return err
 }

@@ -3,48 +3,21 @@ package api
 import (
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 )
 
-// tokenCache remembers which did:key the API keys have that were used last, by the hashes of the keys: deriving it takes
+// keyCache remembers which did:key the API keys have that were used last, by the hashes of the keys: deriving it takes
 // as long as a dozen decisions. It says nothing of whether a key may do anything.
-type tokenCache struct {
-	mu   sync.RWMutex
-	dids map[[32]byte]string
-}
+type keyCache = recent[[32]byte, string]
 
-const mostTokens = 10_000
-
-func (t *tokenCache) find(hash [32]byte) (string, bool) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	did, ok := t.dids[hash]
-	return did, ok
-}
-
-// keep remembers the did:key of a token that somebody was let in with.
-func (t *tokenCache) keep(hash [32]byte, did string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.dids == nil {
-		t.dids = map[[32]byte]string{}
-	}
-	for other := range t.dids {
-		if len(t.dids) < mostTokens {
-			break
-		}
-		delete(t.dids, other)
-	}
-	t.dids[hash] = did
-}
+const mostKeys = 5_000 // of each half
 
 // remember notes the did:key of an API key that somebody was let in with.
 func (s *server) remember(c Caller, r *http.Request) {
 	if token, ok := bearer(r); ok && c.Kind == APIKey && c.key != nil {
-		s.tokens.keep(hashToken(token), c.did())
+		s.dids.put(hashToken(token), c.did(), mostKeys)
 	}
 }
 

@@ -199,7 +199,7 @@ func (f *follower) end(err error) error {
 	}
 	data, err := json.Marshal(wire.Closed{Reason: reason, Position: f.next - 1})
 	if err == nil {
-		fmt.Fprintf(&f.out.buffer, "id: %d\nevent: closed\ndata: %s\n\n", f.next-1, data)
+		f.out.buffer.Write(appendEvent(nil, f.next-1, "closed", data))
 		_ = f.out.flush() // one that cannot be written to has the last id that it read
 	}
 	return nil

@@ -134,9 +134,7 @@ func setAsOf(w http.ResponseWriter, asOf wire.AsOf) error {
 
 // add appends a line; it is sent when enough have come together, or with flush.
 func (l *lineWriter) add(v any) error {
-	e := json.NewEncoder(&l.buffer)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	if err := encodeTo(&l.buffer, v); err != nil {
 		return err
 	}
 	return l.some()

@@ -2,8 +2,6 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -56,7 +54,7 @@ func (h *hub) at(position uint64) (*shown, error) {
 		if s.entry, s.err = h.org.Entry(position); s.err == nil {
 			s.message = changes.Of(h.org.Access, s.entry)
 			s.bytes = s.message.Bytes()
-			s.event = fmt.Appendf(nil, "id: %d\nevent: %s\ndata: %s\n\n", position, s.message.Kind, s.bytes)
+			s.event = appendEvent(nil, position, string(s.message.Kind), s.bytes)
 		}
 	})
 	if s.err != nil {
@@ -85,9 +83,7 @@ func (h *hub) itemAt(c *call, position uint64) ([]byte, error) {
 		return nil, err
 	}
 	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(item); err != nil {
+	if err := encodeTo(&b, item); err != nil {
 		return nil, err
 	}
 	if position == head {

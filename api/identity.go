@@ -209,7 +209,7 @@ func (s *server) identify(r *http.Request) (Caller, error) {
 	kind, _ := secret.KindOf(token)
 	switch kind {
 	case secret.APIKey:
-		if did, ok := s.tokens.find(given); ok {
+		if did, ok := s.dids.get(given); ok {
 			return Caller{Kind: APIKey, token: token, known: did, now: s.opts.Now}, nil
 		}
 		key, err := secret.Parse(kind, token)

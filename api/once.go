@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/oklog/ulid/v2"
 
@@ -93,7 +92,7 @@ func (c *call) again(o once) (*wire.Receipt, events.Data, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	sum, known := c.server.done.sum(c.org.ID, o.id)
+	sum, known := c.server.done.get(doneKey{c.org.ID, o.id})
 	if en.Event.Actor != c.subject || known && sum != o.sum || !known && !c.concerns(en.Event.Data.About(), o.intent) {
 		p := problemOf(http.StatusConflict, string(rules.Conflict), fmt.Sprintf("Another change with this Idempotency-Key is recorded at %d", at))
 		p.At, p.Hint = at, "A key stands for one change for ever: take a new one"
@@ -112,32 +111,19 @@ func (c *call) concerns(thing string, in wire.Intent) bool {
 	return named == "" || named == id || kind+":"+named == about(c.org, thing)
 }
 
-// done remembers what was asked for with which key. It forgets the older half when it is full; the ledger itself does not
-// forget that something was recorded.
-type done struct {
-	mu         sync.Mutex
-	young, old map[string][32]byte
+// done remembers what was asked for with which key, by organization and command. The ledger itself does not forget that
+// something was recorded.
+type done struct{ recent[doneKey, [32]byte] }
+
+type doneKey struct {
+	org string
+	id  ulid.ULID
 }
 
 const mostDone = 50_000 // of each half, of about 120 bytes
 
 func (d *done) add(org string, o once) {
-	if o.id == (ulid.ULID{}) {
-		return
+	if o.id != (ulid.ULID{}) {
+		d.put(doneKey{org, o.id}, o.sum, mostDone)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.young == nil || len(d.young) >= mostDone {
-		d.old, d.young = d.young, map[string][32]byte{}
-	}
-	d.young[org+" "+o.id.String()] = o.sum
-}
-
-func (d *done) sum(org string, id ulid.ULID) (sum [32]byte, ok bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if sum, ok = d.young[org+" "+id.String()]; !ok {
-		sum, ok = d.old[org+" "+id.String()]
-	}
-	return sum, ok
 }

@@ -130,12 +130,17 @@ func (c *call) still(w http.ResponseWriter, mediaType string, b []byte) error {
 // encoded gives the JSON of an answer. Raw messages in it keep their bytes.
 func encoded(v any) []byte {
 	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	if err := encodeTo(&b, v); err != nil {
 		panic("api: an answer cannot be written: " + err.Error()) // every answer is of a type of package wire
 	}
 	return b.Bytes()
+}
+
+// encodeTo writes JSON as all answers have it, with a newline at its end: raw messages and texts keep their bytes.
+func encodeTo(b *bytes.Buffer, v any) error {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
 }
 
 // notNull gives a list that is written as one where it is empty, too.

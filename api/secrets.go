@@ -1,7 +1,9 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/events"
@@ -26,10 +28,28 @@ func makeAPIKey(c *call, in wire.NewAPIKey) (wire.MadeSecret, error) {
 		return wire.MadeSecret{}, missingMember("key")
 	}
 	made := secret.New(secret.APIKey)
-	r, err := do(c, wire.Intent{
+	add := wire.Intent{
 		Kind: wire.AddSubject, Subject: in.Key, SubjectKind: events.KindAPIKey, Auth: events.AuthAPIKey, SubjectKey: made.DID(),
 		Holder: in.Holder, Roles: in.Roles, DisplayName: in.Name, Reason: in.Reason,
-	})
+	}
+	var register wire.Intent
+	if in.Until != "" { // two commands: who it is, with nothing to prove it with, and a credential that ends
+		if until, err := time.Parse(time.RFC3339, in.Until); err != nil || !c.now.Before(until) {
+			p := badRequest("until is " + clip(in.Until) + ", which is no instant to come (RFC 3339)")
+			p.Pointer = "/until"
+			return wire.MadeSecret{}, p
+		}
+		add.SubjectKey = ""
+		register = wire.Intent{
+			Kind: wire.RegisterKey, Purpose: events.PurposeCredential, Subject: in.Key, Key: made.DID(), Until: in.Until, Reason: in.Reason,
+		}
+	}
+	r, err := do(c, add)
+	if err == nil && register.Kind != "" {
+		if r, err = do(c, register); err != nil {
+			err = fmt.Errorf("%s is recorded, and has no key yet, which register-key gives it: %w", in.Key, err)
+		}
+	}
 	if err != nil {
 		return wire.MadeSecret{}, err
 	}

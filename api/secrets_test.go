@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +37,25 @@ func TestSecretsAreMadeAndShownOnce(t *testing.T) {
 			t.Errorf("the entry of %s: %s, %v", m.Key, en.Entry, err)
 		}
 	}
+	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
+	ends, err := owner.MakeAPIKey(t.Context(), "acme", wire.NewAPIKey{Key: "for-an-hour", Roles: []string{"editor"}, Until: until.Format(time.RFC3339)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who, err := w.As(ends.Secret).Whoami(t.Context(), "acme"); err != nil || who.Subject != "for-an-hour" {
+		t.Errorf("with one that ends one is %+v, %v", who, err)
+	}
+	keys, err := w.Keys(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := slices.IndexFunc(keys.Items, func(k wire.Key) bool { return k.DID == ends.DID }); i < 0 || keys.Items[i].Until != until.Format("2006-01-02T15:04:05.000Z") {
+		t.Errorf("it is listed as %+v", keys.Items)
+	}
 	seen := w.head("acme")
+	if _, err := owner.MakeAPIKey(t.Context(), "acme", wire.NewAPIKey{Key: "over", Until: "2001-01-01T00:00:00Z"}); problemIn(err).Code() != wire.CodeBadRequest || problemIn(err).Pointer != "/until" {
+		t.Errorf("one that has ended: %v", err)
+	}
 	if _, err := w.As(apiKey("acme", "ben")).MakeAPIKey(t.Context(), "acme", wire.NewAPIKey{Key: "mine"}); problemIn(err).Code() != string(rules.NotPermitted) {
 		t.Errorf("by who may not: %v", err)
 	}

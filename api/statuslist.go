@@ -98,8 +98,7 @@ func noList(format string, args ...any) error {
 type signedLists struct{ now, past someLists }
 
 type someLists struct {
-	mu      sync.Mutex
-	kept    map[signedList][]byte
+	kept    recent[signedList, []byte]
 	signing sync.Mutex
 	waiting atomic.Int64
 }
@@ -110,7 +109,7 @@ type signedList struct {
 }
 
 const (
-	keptLists = 64
+	keptLists = 32 // of each half
 	// maxWaiting is how many wait for a signature of a list at a time, before others are told to come again.
 	maxWaiting = 64
 )
@@ -142,7 +141,7 @@ func (s *signedLists) sign(c *call, l document.StatusList, keys []document.Key, 
 
 // get gives a list that was signed before, or has it signed, one at a time.
 func (s *someLists) get(of signedList, sign func() ([]byte, error)) ([]byte, error) {
-	if b, ok := s.load(of); ok {
+	if b, ok := s.kept.get(of); ok {
 		return b, nil
 	}
 	defer s.waiting.Add(-1)
@@ -151,27 +150,15 @@ func (s *someLists) get(of signedList, sign func() ([]byte, error)) ([]byte, err
 	}
 	s.signing.Lock()
 	defer s.signing.Unlock()
-	if b, ok := s.load(of); ok { // signed meanwhile
+	if b, ok := s.kept.get(of); ok { // signed meanwhile
 		return b, nil
 	}
 	b, err := sign()
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.kept == nil || len(s.kept) >= keptLists {
-		s.kept = map[signedList][]byte{}
-	}
-	s.kept[of] = b
+	s.kept.put(of, b, keptLists)
 	return b, nil
-}
-
-func (s *someLists) load(of signedList) ([]byte, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, ok := s.kept[of]
-	return b, ok
 }
 
 var dateTime = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,30})?|24:00:00(\.0{1,30})?)(Z|[+-]((0[0-9]|1[0-3]):[0-5][0-9]|14:00))$`)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"fmt"
 	"mime"
 	"net/http"
@@ -46,8 +47,12 @@ func watch(c *call, w http.ResponseWriter) error {
 
 // event writes a server-sent event, whose id is the position. Its data is JSON, which has no newline but at the end.
 func (l *lineWriter) event(position uint64, name string, data []byte) error {
-	fmt.Fprintf(&l.buffer, "id: %d\nevent: %s\ndata: %s\n\n", position, name, strings.TrimSuffix(string(data), "\n"))
+	l.buffer.Write(appendEvent(l.buffer.AvailableBuffer(), position, name, data))
 	return l.some()
+}
+
+func appendEvent(b []byte, position uint64, name string, data []byte) []byte {
+	return fmt.Appendf(b, "id: %d\nevent: %s\ndata: %s\n\n", position, name, bytes.TrimSuffix(data, []byte("\n")))
 }
 
 // accepts says whether a caller asks for a media type by name.

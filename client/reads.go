@@ -290,7 +290,8 @@ func (c *Client) Activity(ctx context.Context, org string, limit int) (wire.List
 	return c.FindActivity(ctx, org, wire.ActivityQuery{Limit: limit})
 }
 
-// FindActivity is Activity of what fits a query.
+// FindActivity is Activity of what fits a query. Where there is more, older than what the answer has, its Next is the cursor to
+// ask for that with.
 func (c *Client) FindActivity(ctx context.Context, org string, a wire.ActivityQuery) (wire.List[wire.Activity], error) {
 	if a.Limit < 0 {
 		return wire.List[wire.Activity]{}, fmt.Errorf("activity: limit %s is negative", strconv.Itoa(a.Limit))
@@ -305,6 +306,7 @@ func (c *Client) FindActivity(ctx context.Context, org string, a wire.ActivityQu
 	set(q, "since", a.Since)
 	set(q, "before", a.Before)
 	setNumber(q, "limit", uint64(a.Limit))
+	set(q, "cursor", a.Cursor)
 	return get[wire.List[wire.Activity]](ctx, c, path(org, "activity"), q)
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/permledger/permledger/ledger/stream"
 	"github.com/permledger/permledger/projections/changes"
@@ -29,15 +28,7 @@ func (o *Org) PublishChanges() { o.wantChanges.Do(func() { close(o.changesWanted
 
 // publishChanges appends to CHANGES_<org> what is not there yet, once that is wanted or where the stream is there already.
 func publishChanges(ctx context.Context, c *stream.Conn, o *Org, log *slog.Logger) {
-	for ctx.Err() == nil {
-		if err := followChanges(ctx, c, o); err != nil && ctx.Err() == nil {
-			log.Error("changes are not published", "organization", o.ID, "error", err)
-			select {
-			case <-time.After(feedRetry):
-			case <-ctx.Done():
-			}
-		}
-	}
+	again(ctx, log, "changes are not published", o, func() error { return followChanges(ctx, c, o) })
 }
 
 func followChanges(ctx context.Context, c *stream.Conn, o *Org) error {

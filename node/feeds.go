@@ -263,9 +263,14 @@ func (a *Activity) reconcile(ctx context.Context) error {
 // the number that are there says which come next; a message that differs means that somebody else wrote to the stream,
 // which is then removed and made again.
 func publishTopic(ctx context.Context, c *stream.Conn, o *Org, log *slog.Logger) {
+	again(ctx, log, "topic messages are not published", o, func() error { return followTopic(ctx, c, o) })
+}
+
+// again does what has no end until ctx has one, and says why where it fails.
+func again(ctx context.Context, log *slog.Logger, failed string, o *Org, follow func() error) {
 	for ctx.Err() == nil {
-		if err := followTopic(ctx, c, o); err != nil && ctx.Err() == nil {
-			log.Error("topic messages are not published", "organization", o.ID, "error", err)
+		if err := follow(); err != nil && ctx.Err() == nil {
+			log.Error(failed, "organization", o.ID, "error", err)
 			select {
 			case <-time.After(feedRetry):
 			case <-ctx.Done():

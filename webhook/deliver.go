@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/permledger/permledger/internal/trace"
 )
 
 // A courier delivers to one endpoint, one message after the other.
@@ -140,6 +142,10 @@ func (c *courier) take() (m *Message, at uint64, seen int, err error) {
 		if err != nil {
 			return nil, at, c.changes, err
 		}
+		if !c.set.source.May(c.endpoint.By) { // asked when the message was there: it may be what took the right away
+			c.halt("whoever answers for it may not read what changes any more; whoever may can start it with replay")
+			break
+		}
 		if wanted := c.endpoint.Kinds; slices.Contains(wanted, m.Kind) || len(wanted) == 0 && m.Kind != "other" {
 			return &m, at, c.changes, nil
 		}
@@ -191,11 +197,16 @@ func (c *courier) send(ctx context.Context, m Message) (after time.Duration, err
 	if err := sign(req.Header, secrets, m.ID, now, m.Body); err != nil {
 		return 0, err
 	}
+	if _, ok := trace.From(ctx); !ok { // nobody asked for it: each attempt is a trace of its own
+		ctx = trace.With(ctx, trace.New())
+	}
+	trace.Set(ctx, req.Header)
 	resp, err := to.Do(req)
 	if u := (*url.Error)(nil); errors.As(err, &u) { // its text has the address, which may hold a secret
 		err = u.Err
 	}
 	if err != nil {
+		o.Logger.DebugContext(ctx, "a webhook was not delivered", "webhook", c.endpoint.ID, "message", m.ID, "error", err)
 		return 0, err
 	}
 	defer resp.Body.Close()
@@ -206,6 +217,7 @@ func (c *courier) send(ctx context.Context, m Message) (after time.Duration, err
 	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s > 0 {
 		after = min(time.Duration(s)*time.Second, o.Longest)
 	}
+	o.Logger.DebugContext(ctx, "a webhook was refused", "webhook", c.endpoint.ID, "message", m.ID, "status", resp.StatusCode)
 	return after, &refusedError{resp.StatusCode}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/permledger/permledger/internal/trace"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -99,6 +100,7 @@ func (c *courier) post(ctx context.Context, latest note.Checkpoint, n *note.Note
 		return answer{}, err
 	}
 	r.Header.Set("Content-Type", "text/plain; charset=utf-8")
+	trace.Set(ctx, r.Header)
 	got, err := c.s.o.Client.Do(r)
 	if err != nil {
 		return answer{}, err

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/permledger/permledger/internal/trace"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
 )
@@ -169,11 +170,12 @@ func (c *courier) run(ctx context.Context) {
 			c.sleep(ctx, wait, changed)
 			continue
 		}
-		err := c.submit(ctx)
+		traced := trace.With(ctx, trace.New()) // by which a witness and our log say the same of it
+		err := c.submit(traced)
 		if ctx.Err() != nil {
 			return
 		}
-		c.report(err)
+		c.report(traced, err)
 		if err != nil && !c.alarmed {
 			c.settled = time.Time{}
 			c.sleep(ctx, min(c.s.o.pace.longest, c.s.o.pace.first<<min(c.fails-1, 10)), nil)
@@ -223,7 +225,7 @@ func (c *courier) sleep(ctx context.Context, d time.Duration, changed <-chan str
 }
 
 // report keeps what came of a submission, and says what is new about it.
-func (c *courier) report(err error) {
+func (c *courier) report(ctx context.Context, err error) {
 	alarm := errors.As(err, new(*AlarmError))
 	c.alarmed = alarm
 	c.s.mu.Lock()
@@ -243,12 +245,12 @@ func (c *courier) report(err error) {
 	c.s.mu.Unlock()
 	switch {
 	case alarm && was.Error != now.Error:
-		c.s.o.Logger.Error(now.Error, "witness", c.w.Name, "url", c.w.URL)
+		c.s.o.Logger.ErrorContext(ctx, now.Error, "witness", c.w.Name, "url", c.w.URL)
 		c.s.o.Alarm(now)
 	case err != nil && was.Error == "":
-		c.s.o.Logger.Warn("a witness does not cosign; nothing waits for it but who asked to", "witness", c.w.Name, "url", c.w.URL, "error", err)
+		c.s.o.Logger.WarnContext(ctx, "a witness does not cosign; nothing waits for it but who asked to", "witness", c.w.Name, "url", c.w.URL, "error", err)
 	case err == nil && was.Error != "":
-		c.s.o.Logger.Warn("a witness cosigns again", "witness", c.w.Name, "url", c.w.URL)
+		c.s.o.Logger.WarnContext(ctx, "a witness cosigns again", "witness", c.w.Name, "url", c.w.URL)
 	}
 }
 

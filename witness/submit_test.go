@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/permledger/permledger/internal/trace"
 	"github.com/permledger/permledger/ledger/note"
 	"github.com/permledger/permledger/ledger/tree"
 	"github.com/permledger/permledger/witness"
@@ -185,6 +186,9 @@ func TestRefresh(t *testing.T) {
 	a := named(t, "a", 21)
 	w := a.asWitness()
 	counting := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if _, ok := trace.Parse(r.Header.Get(trace.Header)); !ok {
+			t.Errorf("it is asked without a trace: %v", r.Header)
+		}
 		asked.Add(1)
 		a.Handler().ServeHTTP(rw, r)
 	}))

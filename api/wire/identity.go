@@ -146,6 +146,7 @@ type ActivityQuery struct {
 	Since      string // RFC 3339: not before it
 	Before     string // RFC 3339
 	Limit      int    // 0: 100
+	Cursor     string // the Next of an answer: what is older than its records
 }
 
 // Operation is something the API can do, and what it takes: a route, or a change that the routes prepare and do make.

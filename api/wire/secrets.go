@@ -5,6 +5,7 @@ type NewAPIKey struct {
 	Key    string   `json:"key"`              // of the subject
 	Holder string   `json:"holder,omitempty"` // key of the member that it is assigned to; absent: the organization's
 	Roles  []string `json:"roles,omitempty"`  // keys
+	Until  string   `json:"until,omitempty"`  // RFC 3339: from when on it works no more; absent: it has no end
 	Name   string   `json:"name,omitempty"`   // in words
 	Reason string   `json:"reason,omitempty"` // in words
 }

@@ -223,7 +223,7 @@ func writeEntry(w io.Writer, en wire.Entry, parsed *chain.Entry) error {
 	t.row("prev", e.Prev)
 	t.row("type", string(e.Data.Type()))
 	t.row("about", e.Data.About())
-	t.row("time", e.Time.UTC().Format("2006-01-02T15:04:05.000Z"))
+	t.row("time", e.Time.UTC().Format(canon.TimeLayout))
 	t.row("command", e.ID.String())
 	t.row("actor", fmt.Sprintf("%s  %s", en.Actor, e.Actor))
 	t.row("proven by", fmt.Sprintf("%s  %s", e.Auth.Method, e.Auth.Credential))

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -66,11 +65,13 @@ func (a *app) fullRoles(roles []wire.Role) error {
 	if a.format == asJSON {
 		return a.answer(rows, nil)
 	}
-	enc := json.NewEncoder(a.p.Out)
-	enc.SetEscapeHTML(false)
 	for _, r := range rows {
-		if err := enc.Encode(r); err != nil {
-			return fmt.Errorf("write the answer: %w", err)
+		b, err := encodeJSON(r, false)
+		if err != nil {
+			return err
+		}
+		if err := a.write(b); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -249,14 +249,11 @@ func (a *app) keepToSign(org string, p wire.Prepared, texts []wire.Text) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false) // the command's bytes are what is signed
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(t); err != nil {
+	b, err := encodeJSON(t, true)
+	if err != nil {
 		return err
 	}
-	if err := writeNew(a.wallet.prepare, b.Bytes()); err != nil {
+	if err := writeNew(a.wallet.prepare, b); err != nil {
 		return fmt.Errorf("write what the wallet is to sign: %w", err)
 	}
 	answer := struct {
