@@ -23,6 +23,9 @@ var public = []string{
 	"/v1/orgs/{org}/policy", "/v1/orgs/{org}/invitations/{did}", "/v1/orgs/{org}/join",
 }
 
+// private are those of them that are not public on a server that keeps its logs to those who may read the history.
+var private = []string{"/orgs/{org}/log/checkpoint", "/orgs/{org}/log/tile/{path...}", "/v1/orgs/{org}/policy"}
+
 // unique are the routes whose answers hold a number that is used once.
 var unique = []string{"/v1/orgs/{org}/sessions/challenge"}
 
@@ -37,8 +40,12 @@ func TestAnotherOrganizationIsLikeNone(t *testing.T) {
 		l := lived(t, rt, w, "stokr", 5)
 		defer l.close()
 		compared := 0
+		kept := api.New(w.node, api.Options{Token: token, Version: "test", PrivateLog: true})
 		for _, r := range api.Routes() {
-			if !strings.Contains(r.Path, "{org}") || slices.Contains(public, r.Path) || slices.Contains(unique, r.Path) {
+			h := w.handler
+			if slices.Contains(private, r.Path) {
+				h = kept
+			} else if !strings.Contains(r.Path, "{org}") || slices.Contains(public, r.Path) || slices.Contains(unique, r.Path) {
 				continue
 			}
 			for who, auth := range map[string]string{
@@ -51,9 +58,9 @@ func TestAnotherOrganizationIsLikeNone(t *testing.T) {
 					if r.Path == "/v1/orgs/{org}/sessions" && r.Method == http.MethodPost && who != "guest" {
 						continue // tries a password, which takes its time and may be tried so often only
 					}
-					there := q.ask(w.handler)
+					there := q.ask(h)
 					q.path = strings.Replace(q.path, "/"+l.mine.id, "/"+nowhere(l.mine.id), 1)
-					none := q.ask(w.handler)
+					none := q.ask(h)
 					compared++
 					if strings.ReplaceAll(there, l.mine.id, nowhere(l.mine.id)) != strings.ReplaceAll(none, l.mine.id, nowhere(l.mine.id)) {
 						t.Errorf("%s asks %s:\n%s\n%s", who, q, there, none)
@@ -133,24 +140,27 @@ func TestTimesDoNotTell(t *testing.T) {
 	mine, theirs := w.pair("stokr")
 	mine.begin(t)
 	theirs.begin(t)
-	const tells = 0.06 // as far from a half as that: about an eighth of a deviation
-	told := func(h http.Handler, auth, path string) (best float64) {
+	const tells = 0.08 // as far from a half as that: less than a microsecond here, which no network lets through
+	told := func(h http.Handler, auth, path string) (best float64, longer time.Duration) {
 		best = 1
 		for range 5 {
 			a, b := times(h, auth, path, mine.id, nowhere(mine.id), 5000)
 			if by := apart(a, b) - 0.5; max(by, -by) < max(best, -best) {
 				best = by
+				slices.Sort(a)
+				slices.Sort(b)
+				longer = a[len(a)/2] - b[len(b)/2]
 			}
 			if max(best, -best) < tells {
 				break
 			}
 		}
-		return best
+		return best, longer
 	}
 	for _, path := range []string{"/v1/orgs/{org}/roles", "/v1/orgs/{org}/roles/falcon-role-0", "/v1/orgs/{org}/whoami", "/v1/orgs/{org}/history"} {
 		for who, auth := range map[string]string{"a caller of another": apiKey(theirs.id, "owner"), "a stranger": secret.Of(secret.APIKey, keyOf("a stranger")).Text()} {
-			by := told(w.handler, auth, path)
-			t.Logf("%s: %s tells by %+.3f", path, who, by)
+			by, longer := told(w.handler, auth, path)
+			t.Logf("%s: %s tells by %+.3f, the median is longer by %s", path, who, by, longer)
 			if max(by, -by) >= tells {
 				t.Errorf("%s: %s tells there is an organization by the time that the answer takes: %+.3f", path, who, by)
 			}
@@ -164,7 +174,7 @@ func TestTimesDoNotTell(t *testing.T) {
 		}
 		w.handler.ServeHTTP(out, r)
 	})
-	if by := told(slow, apiKey(theirs.id, "owner"), "/v1/orgs/{org}/roles"); by < tells {
+	if by, _ := told(slow, apiKey(theirs.id, "owner"), "/v1/orgs/{org}/roles"); by < tells {
 		t.Errorf("5 µs more are not seen: %+.3f", by)
 	}
 }
