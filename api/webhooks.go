@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
@@ -71,9 +73,21 @@ func (c *call) noteHook(did, id, address string) {
 	c.org.Activity.Note(c.now, r)
 }
 
+// answers names the caller as who answers for a webhook: see [node.Org.Webhooks].
+func (c *call) answers() string {
+	if c.caller.Kind == LocalOperator {
+		return string(LocalOperator)
+	}
+	return c.subject.String()
+}
+
 func (c *call) wireHook(s webhook.Status) wire.Webhook {
+	by := s.By
+	if id, err := ulid.ParseStrict(by); err == nil {
+		by = keyOf(c.org, id)
+	}
 	return wire.Webhook{
-		ID: s.ID, URL: s.URL, Kinds: s.Kinds, Created: stamp(s.Created), By: s.By, Position: s.Position, Head: c.org.Access.Head().Position,
+		ID: s.ID, URL: s.URL, Kinds: s.Kinds, Created: stamp(s.Created), By: by, Position: s.Position, Head: c.org.Access.Head().Position,
 		Stopped: s.Stopped, Failures: s.Failures, Error: s.Error, Next: stamp(s.Next), Dead: s.Dead,
 	}
 }
@@ -96,11 +110,7 @@ func createWebhook(c *call, in wire.NewWebhook) (wire.Webhook, error) {
 	if in.From > 0 {
 		behind = in.From - 1
 	}
-	by := string(c.caller.Kind)
-	if c.caller.Kind != LocalOperator {
-		by = keyOf(c.org, c.subject)
-	}
-	e, err := c.org.Webhooks.Create(in.URL, in.Kinds, by, behind)
+	e, err := c.org.Webhooks.Create(in.URL, in.Kinds, c.answers(), behind)
 	if err != nil {
 		return wire.Webhook{}, hookProblem(err)
 	}
@@ -174,7 +184,7 @@ func replayWebhook(c *call, in wire.ReplayWebhook) (wire.Webhook, error) {
 	if in.From == 0 {
 		return wire.Webhook{}, badRequest("from is the first position to be sent, from 1 on")
 	}
-	return c.withHook(fmt.Sprintf("replayed from %d", in.From), func(s *webhook.Set, id string) error { return s.Replay(id, in.From-1) })
+	return c.withHook(fmt.Sprintf("replayed from %d", in.From), func(s *webhook.Set, id string) error { return s.Replay(id, in.From-1, c.answers()) })
 }
 
 func listDeadLetters(c *call) (wire.List[wire.DeadLetter], error) {

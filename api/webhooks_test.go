@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -130,3 +131,63 @@ func TestWebhooksOfAnOrganization(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// Given a webhook that an administrator made, when the right to read the history, or the subject, is taken away, then it is
+// stopped before it sends what was recorded from that entry on; the owner's goes on, and the owner can start the other.
+func TestWebhooksEndWithTheRight(t *testing.T) {
+	for name, take := range map[string]wire.Intent{
+		"right revoked":       {Kind: wire.RevokePermission, Subject: "ann", Permission: "ledger:history.read"},
+		"subject deactivated": {Kind: wire.DeactivateSubject, Subject: "ann"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorldWith(t, filepath.Join(t.TempDir(), "data"), node.Options{Webhooks: webhook.Options{
+				Deliver: true, Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Pause: time.Millisecond,
+			}})
+			w.open("acme", "plain")
+			w.add("acme", "ann")
+			for _, p := range []string{"ledger:history.read", "ledger:organization.update"} {
+				w.do("acme", wire.Intent{Kind: wire.GrantPermission, Subject: "ann", Permission: p})
+			}
+			came := make(chan string, 100)
+			srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { came <- r.URL.Path + " " + r.Header.Get("Webhook-Id") }))
+			defer srv.Close()
+			owner := w.As(apiKey("acme", "owner"))
+			hers, err1 := w.As(apiKey("acme", "ann")).CreateWebhook(t.Context(), "acme", wire.NewWebhook{URL: srv.URL + "/hers"})
+			_, err2 := owner.CreateWebhook(t.Context(), "acme", wire.NewWebhook{URL: srv.URL + "/owners"})
+			if err := errors.Join(err1, err2); err != nil || hers.By != "ann" {
+				t.Fatalf("%+v, %v", hers, err)
+			}
+			_, r := w.do("acme", take)
+			w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "secret"})
+			for range 2 {
+				if got := <-came; !strings.HasPrefix(got, "/owners ") {
+					t.Errorf("delivered: %s", got)
+				}
+			}
+			find := func() (one wire.Webhook) {
+				t.Helper()
+				list, err := owner.Webhooks(t.Context(), "acme")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, h := range list.Items {
+					if h.ID == hers.ID {
+						one = h
+					}
+				}
+				return one
+			}
+			waitFor(t, "it is stopped", func() bool { return find().Stopped != "" })
+			if got := find(); got.Position != r.Seq-1 || got.By != "ann" {
+				t.Errorf("got %+v", got)
+			}
+			started, err := owner.ReplayWebhook(t.Context(), "acme", hers.ID, r.Seq)
+			if err != nil || started.By != "owner" {
+				t.Fatalf("%+v, %v", started, err)
+			}
+			if got, want := <-came, fmt.Sprintf("/hers change-acme-%d", r.Seq); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}

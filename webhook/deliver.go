@@ -142,6 +142,10 @@ func (c *courier) take() (m *Message, at uint64, seen int, err error) {
 		if err != nil {
 			return nil, at, c.changes, err
 		}
+		if !c.set.source.May(c.endpoint.By) { // asked when the message was there: it may be what took the right away
+			c.halt("whoever answers for it may not read what changes any more; whoever may can start it with replay")
+			break
+		}
 		if wanted := c.endpoint.Kinds; slices.Contains(wanted, m.Kind) || len(wanted) == 0 && m.Kind != "other" {
 			return &m, at, c.changes, nil
 		}

@@ -4,6 +4,9 @@
 // To each endpoint messages go one after the other, in the order of the log, at least once: the position is kept after a
 // delivery was taken, so a crash between the two has it delivered again, with the same Webhook-Id. A delivery that fails is
 // tried again, with pauses that double; after [Options.Attempts] it is put aside (a dead letter) and the next one is sent.
+// Nothing is sent in the name of who may not read it: where whoever answers for an endpoint may not read the messages any
+// more, it is stopped too, and goes on when somebody who may starts it.
+//
 // An endpoint that takes none of several in a row, or that answers 410, is stopped: its position stays, and starting it again
 // skips nothing. Deliveries are signed as Standard Webhooks 1.0 says (https://www.standardwebhooks.com).
 //
@@ -57,6 +60,7 @@ type Source interface {
 	Head() uint64
 	Changed() <-chan struct{} // closed when the next one is there
 	Message(position uint64) (Message, error)
+	May(by string) bool // whether who answers for an endpoint may read the messages now
 }
 
 // Options say how deliveries are made. Zero stands for the default.
@@ -92,7 +96,7 @@ type Endpoint struct {
 	URL     string    `json:"url"`
 	Kinds   []string  `json:"kinds,omitempty"` // of messages that it gets; empty: all but the kind other
 	Created time.Time `json:"created"`
-	By      string    `json:"by"`
+	By      string    `json:"by"`                // who answers for it: made it, or started it last
 	Stopped string    `json:"stopped,omitempty"` // why nothing is sent any more
 	Secrets []Secret  `json:"secrets"`           // the newest first
 }
@@ -283,8 +287,9 @@ func (s *Set) Rotate(id string, overlap time.Duration) (string, error) {
 	})
 }
 
-// Replay has an endpoint get what comes behind a position, again or at last, and starts it where it was stopped.
-func (s *Set) Replay(id string, behind uint64) error {
+// Replay has an endpoint get what comes behind a position, again or at last, and starts it where it was stopped. Whoever does
+// answers for it from then on.
+func (s *Set) Replay(id string, behind uint64, by string) error {
 	c, err := s.find(id)
 	if err != nil {
 		return err
@@ -292,7 +297,7 @@ func (s *Set) Replay(id string, behind uint64) error {
 	if behind > s.source.Head() {
 		return fmt.Errorf("%w: %d", ErrPosition, behind)
 	}
-	return c.change(func(e *Endpoint, p *progress) { e.Stopped, *p = "", progress{Position: behind} })
+	return c.change(func(e *Endpoint, p *progress) { e.Stopped, e.By, *p = "", by, progress{Position: behind} })
 }
 
 // Dead gives the messages that an endpoint would not take, the oldest first, at most the newest thousand.

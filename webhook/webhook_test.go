@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ type log struct {
 	mu      sync.Mutex
 	n       uint64
 	changed chan struct{}
+	barred  []string
 }
 
 func newLog(n uint64) *log { return &log{n: n, changed: make(chan struct{})} }
@@ -46,6 +48,18 @@ func (l *log) grow(by uint64) {
 	l.n += by
 	close(l.changed)
 	l.changed = make(chan struct{})
+}
+
+func (l *log) May(by string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !slices.Contains(l.barred, by)
+}
+
+func (l *log) bar(who ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.barred = who
 }
 
 func (l *log) Message(at uint64) (webhook.Message, error) {
@@ -255,15 +269,42 @@ func TestDeadLettersAndReplay(t *testing.T) {
 		t.Errorf("after a restart: %+v", got)
 	}
 	better.Store("yes", true)
-	if err := s.Replay(id, 6); !errors.Is(err, webhook.ErrPosition) {
+	if err := s.Replay(id, 6, "owner"); !errors.Is(err, webhook.ErrPosition) {
 		t.Errorf("beyond the head: %v", err)
 	}
-	if err := s.Replay(id, 2); err != nil {
+	if err := s.Replay(id, 2, "owner"); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "it is replayed", func() bool { return len(r.taken()) == 7 })
 	if got := fmt.Sprint(r.taken()); got != "[1 2 4 5 3 4 5]" {
 		t.Errorf("got %s", got)
+	}
+}
+
+// Given an endpoint whose author may not read the messages any more, then nothing is sent to it, also after a restart and when
+// the author may again, until somebody who may starts it and answers for it.
+func TestNothingIsSentForWhoMayNotRead(t *testing.T) {
+	dir, l := t.TempDir(), newLog(3)
+	s := open(t, dir, l, quick())
+	r := receives(t, func(uint64, int) int { return 200 })
+	id := r.create(s, 0)
+	waitFor(t, "all is delivered", func() bool { return len(r.taken()) == 3 })
+	l.bar("owner")
+	l.grow(1)
+	waitFor(t, "it is stopped", func() bool { return status(t, s, id).Stopped != "" })
+	l.bar()
+	s.Close()
+	s = open(t, dir, l, quick())
+	if at := status(t, s, id); at.Stopped == "" || at.Position != 3 || at.Dead != 0 {
+		t.Fatalf("after a restart: %+v", at)
+	}
+	l.bar("owner")
+	if err := s.Replay(id, 3, "dora"); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "it goes on", func() bool { return len(r.taken()) == 4 })
+	if at := status(t, s, id); at.By != "dora" {
+		t.Errorf("it is answered for by %+v", at)
 	}
 }
 
@@ -294,7 +335,7 @@ func TestEndpointsAreStopped(t *testing.T) {
 			if at.Stopped == "" || at.Dead != c.dead || at.Position != uint64(c.dead) {
 				t.Fatalf("after a restart: %+v", at)
 			}
-			if err := s.Replay(id, at.Position); err != nil {
+			if err := s.Replay(id, at.Position, "owner"); err != nil {
 				t.Fatal(err)
 			}
 			waitFor(t, "it goes on", func() bool { return len(r.taken()) == len(c.left) })

@@ -16,7 +16,7 @@ type Webhook struct {
 	URL      string   `json:"url"`
 	Kinds    []string `json:"kinds,omitempty"`
 	Created  string   `json:"created"`
-	By       string   `json:"by"`                // key of who created it
+	By       string   `json:"by"`                // key of who answers for it: made it, or started it last
 	Secret   string   `json:"secret,omitempty"`  // shown once: when it was made
 	Position uint64   `json:"position"`          // the last one that it is done with
 	Head     uint64   `json:"head"`              // the last one that there is

@@ -11,6 +11,10 @@ const connection = await connect({
   authenticator: nkeyAuthenticator(new TextEncoder().encode(readFileSync(seed, "utf8").trim())),
   maxReconnectAttempts: -1,
 });
+connection.closed().then((why) => {
+  console.error("the connection is closed:", why?.message ?? "by us"); // as where the key was revoked: it is not tried for ever
+  process.exit(1);
+});
 const consumer = await jetstream(connection).consumers.get(`CHANGES_${org}`, {
   deliver_policy: DeliverPolicy.StartSequence,
   opt_start_seq: Number(from),
