@@ -28,7 +28,7 @@ type Claims struct {
 	Subject string    // sub: unique at the issuer, and never given to another
 	Email   string    // empty where the issuer did not verify it
 	Value   string    // of [Config.Claim]; empty: it is not there, or no text
-	Until   time.Time // when the token that says so is taken no more
+	Until   time.Time // from when on the token is not taken any more
 }
 
 // claims are the members of a token that are looked at.
@@ -138,11 +138,11 @@ func (p *Provider) verify(ctx context.Context, token string) (c claims, header s
 	if c.Subject == "" || len(c.Subject) > 255 {
 		return fail("the token names nobody")
 	}
-	if err := p.times(c); err != nil {
+	until, err := p.times(c)
+	if err != nil {
 		return claims{}, "", Claims{}, err
 	}
-	ends, _ := instant(c.Expires) // times has looked at it
-	out = Claims{Issuer: c.Issuer, Subject: c.Subject, Until: ends.Add(skew)}
+	out = Claims{Issuer: c.Issuer, Subject: c.Subject, Until: until}
 	if c.Verified {
 		out.Email = c.Email
 	}
@@ -155,24 +155,26 @@ func (p *Provider) verify(ctx context.Context, token string) (c claims, header s
 	return c, header, out, nil
 }
 
-func (p *Provider) times(c claims) error {
+// times gives until when a token is taken that is taken now.
+func (p *Provider) times(c claims) (until time.Time, err error) {
 	now := p.now()
 	expires, ok1 := instant(c.Expires)
 	issued, ok2 := instant(c.Issued)
+	until = expires.Add(skew)
 	switch {
 	case !ok1 || !ok2:
-		return refused("the token does not say from when and until when it holds")
-	case !now.Before(expires.Add(skew)):
-		return refused("the token has ended")
+		return until, refused("the token does not say from when and until when it holds")
+	case !now.Before(until):
+		return until, refused("the token has ended")
 	case issued.After(now.Add(skew)):
-		return refused("the token is from the future")
+		return until, refused("the token is from the future")
 	case expires.Sub(issued) > maxLife:
-		return refused("the token holds for more than %s", maxLife)
+		return until, refused("the token holds for more than %s", maxLife)
 	}
 	if from, ok := instant(c.NotBefore); c.NotBefore != nil && (!ok || from.After(now.Add(skew))) {
-		return refused("the token does not hold yet")
+		return until, refused("the token does not hold yet")
 	}
-	return nil
+	return until, nil
 }
 
 // instant reads a number of seconds since 1970.

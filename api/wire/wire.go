@@ -165,17 +165,17 @@ type Permission struct {
 
 // Because is one reason for a yes.
 type Because struct {
-	Kind         string `json:"kind"` // owner, role, permission
-	Grant        string `json:"grant,omitempty"`
+	Kind         string `json:"kind"`                   // owner, role, permission
+	Grant        string `json:"grant,omitempty"`        // id of the event that gave it
 	At           uint64 `json:"at"`                     // the entry that gave it
 	Role         string `json:"role,omitempty"`         // key
-	RoleID       string `json:"roleId,omitempty"`       //
+	RoleID       string `json:"roleId,omitempty"`       // its id, which stays when its key changes
 	PermissionAt uint64 `json:"permissionAt,omitempty"` // the entry that put the permission into the role
-	Scope        string `json:"scope,omitempty"`
-	Until        string `json:"until,omitempty"`
-	Condition    string `json:"condition,omitempty"` // under which it holds
-	Delegated    bool   `json:"delegated,omitempty"` // By has it itself, and delegated it
-	By           string `json:"by,omitempty"`        // key of who gave it
+	Scope        string `json:"scope,omitempty"`        // absent: the whole organization
+	Until        string `json:"until,omitempty"`        // absent: it has no end
+	Condition    string `json:"condition,omitempty"`    // under which it holds
+	Delegated    bool   `json:"delegated,omitempty"`    // By has it itself, and delegated it
+	By           string `json:"by,omitempty"`           // key of who gave it
 	Reason       string `json:"reason,omitempty"`
 }
 
@@ -236,11 +236,11 @@ type Item struct {
 	Seq      uint64   `json:"seq"`
 	CID      string   `json:"cid"`
 	Time     string   `json:"time"`
-	Occurred string   `json:"occurred,omitempty"`
+	Occurred string   `json:"occurred,omitempty"` // when it happened, where that was before it was recorded
 	Type     string   `json:"type"`
 	Actor    string   `json:"actor"` // key
-	About    string   `json:"about"`
-	What     []string `json:"what"`
+	About    string   `json:"about"` // role:<key>, subject:<key>
+	What     []string `json:"what"`  // for people
 	Reason   string   `json:"reason,omitempty"`
 }
 
