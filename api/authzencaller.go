@@ -16,7 +16,7 @@ const mostKeys = 5_000 // of each half
 
 // remember notes the did:key of an API key that somebody was let in with.
 func (s *server) remember(c Caller, r *http.Request) {
-	if token, ok := bearer(r); ok && c.Kind == APIKey && c.known == "" {
+	if token, ok := bearer(r); ok && c.Kind == APIKey && c.key != nil {
 		s.dids.put(hashToken(token), c.did(), mostKeys)
 	}
 }

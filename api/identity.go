@@ -61,7 +61,7 @@ type Caller struct {
 
 	key     ed25519.PrivateKey // signs what the caller does; nil: nothing here does, or token
 	token   string             // of an API key that is known, whose key it is derived from; empty: key is there
-	known   string             // the did:key of that
+	known   string             // the did:key of an API key, made for every one, so that time tells nothing of whose it is
 	session *session           // nil: there is none
 	vouched *vouched           // by an identity provider, for this request; nil: it is not
 	now     func() time.Time   // what the end of a key, or of a token, is held against
@@ -72,7 +72,7 @@ func (c Caller) signs() bool { return c.key != nil || c.known != "" }
 
 // signer gives the key that signs what the caller does; nil: nothing here does.
 func (c Caller) signer() ed25519.PrivateKey {
-	if c.known == "" {
+	if c.key != nil || c.token == "" {
 		return c.key
 	}
 	s, err := secret.Parse(secret.APIKey, c.token)
@@ -216,7 +216,8 @@ func (s *server) identify(r *http.Request) (Caller, error) {
 		if err != nil {
 			return Caller{}, unauthenticated("The API key is not in order: "+formOf(err), "Look whether all of it was copied, and nothing else")
 		}
-		return Caller{Kind: APIKey, key: key.Key(), now: s.opts.Now}, nil
+		signs := key.Key()
+		return Caller{Kind: APIKey, key: signs, known: didkey.Encode(signs.Public().(ed25519.PublicKey)), now: s.opts.Now}, nil
 	case secret.Session:
 		token, err := secret.Parse(kind, token)
 		if err != nil {

@@ -342,8 +342,16 @@ func (n *Node) Org(id string) (*Org, error) {
 	if o, ok := n.orgs[id]; ok {
 		return o, nil
 	}
-	return nil, fmt.Errorf("%q: %w", id, ErrNoOrganization)
+	return nil, noOrganization(id)
 }
+
+// noOrganization is [ErrNoOrganization] of one that was asked for. It is put into words only where somebody reads them, so that
+// how long the refusal of a stranger takes does not tell whether there is an organization.
+type noOrganization string
+
+func (o noOrganization) Error() string { return fmt.Sprintf("%q: %v", string(o), ErrNoOrganization) }
+
+func (o noOrganization) Unwrap() error { return ErrNoOrganization }
 
 // Close closes the ledgers, stops the server and gives the directory back.
 func (n *Node) Close() error {

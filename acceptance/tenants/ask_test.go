@@ -27,7 +27,7 @@ type lexicon map[string][]string
 func (o *tenant) lexiconOf(t testing.TB, n names, w *world) lexicon {
 	t.Helper()
 	l := lexicon{
-		"org": {o.id}, "role": n.roles, "subject": n.subjects, "key": slices.Concat(n.roles, n.subjects), "permission": n.permissions, "resource": n.resources,
+		"org": {o.id}, "role": n.roles, "subject": n.subjects, "key": slices.Concat(n.roles, n.subjects, []string{n.word + "-newcomer", n.word + "-other"}), "permission": n.permissions, "resource": n.resources,
 		"actor": n.subjects, "account": n.subjects, "as": n.subjects, "with": n.subjects, "about": {"role:" + n.roles[0], "subject:" + n.subjects[0]},
 		"email": {n.subjects[0] + "@example.com"}, "name": n.permissions, "investor": n.subjects, "review": {n.text("first review"), n.text("review")},
 		"scope": n.resources, "kind": {n.resources[0][:strings.Index(n.resources[0], "/")], "role", "subject", "denied"}, "did": {did("key of " + n.subjects[0]), secret.Of(secret.Invitation, keyOf("invitation of "+n.subjects[0])).DID()},
@@ -185,10 +185,7 @@ func on(t *rapid.T, r api.Route, org string, l lexicon) question {
 	if r.Takes != "" && r.Request != nil {
 		body := l.fill(t, r.Request, "").Interface()
 		if in, ok := body.(wire.Intent); ok && strings.HasSuffix(r.Path, "/prepare") {
-			for _, private := range in.Private() {
-				*private = "" // else it takes commitments
-			}
-			body = in
+			body = wordless(in)
 		}
 		b, err := json.Marshal(body)
 		if err != nil {
@@ -200,6 +197,14 @@ func on(t *rapid.T, r api.Route, org string, l lexicon) question {
 		}
 	}
 	return q
+}
+
+// wordless is a change without private texts, which are commitments where nothing is recorded.
+func wordless(in wire.Intent) wire.Intent {
+	for _, private := range in.Private() {
+		*private = ""
+	}
+	return in
 }
 
 // fill draws a value of a type, whose texts are of the lexicon by the names of their members.
@@ -216,6 +221,9 @@ func (l lexicon) fill(t *rapid.T, of reflect.Type, name string) reflect.Value {
 		n := names{word: strings.Fields(l["text"][0])[0], roles: l["role"], subjects: l["subject"], permissions: l["permission"], resources: l["resource"]}
 		in := n.intent(t)
 		return reflect.ValueOf(in)
+	case wire.Rehearsal:
+		in := l.fill(t, reflect.TypeFor[wire.Intent](), "").Interface().(wire.Intent)
+		return reflect.ValueOf(wire.Rehearsal{Intents: []wire.Intent{wordless(in)}})
 	case wire.AuthZENEntity:
 		e := wire.AuthZENEntity{Type: "user", ID: one("subject")}
 		if name == "resource" {
@@ -261,8 +269,9 @@ func (l lexicon) fill(t *rapid.T, of reflect.Type, name string) reflect.Value {
 	case reflect.Struct:
 		for i := range of.NumField() {
 			f := of.Field(i)
-			member, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-			if f.IsExported() {
+			member, rest, _ := strings.Cut(f.Tag.Get("json"), ",")
+			optional := strings.Contains(rest, "omitempty") && f.Type.Kind() != reflect.Pointer
+			if f.IsExported() && (!optional || rapid.Bool().Draw(t, "with "+member)) {
 				v.Field(i).Set(l.fill(t, f.Type, member))
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,18 +93,25 @@ func (o *tenant) live(t *rapid.T, commands int, recorded, refused map[string]int
 type leak struct{ where, what string }
 
 // sweep has callers of theirs ask a handler for everything, first of their own organization, then by the names of mine that
-// they guessed, of both. It gives what leaked. answered counts by route what was answered with more than a refusal.
+// they guessed, of both. It gives what leaked. What is answered with more than a refusal is counted.
 func (l *lives) sweep(t *rapid.T, h http.Handler) (leaks []leak) {
 	callers := map[string]string{
 		"owner": apiKey(l.theirs.id, "owner"), "reader": apiKey(l.theirs.id, "reader"), "nobody": apiKey(l.theirs.id, "nobody"),
 		"stranger": secret.Of(secret.APIKey, keyOf("a stranger")).Text(), "guest": "",
 	}
+	routes := api.Routes()
+	deletes := func(r api.Route) bool { return r.Method == http.MethodDelete }
+	last := slices.DeleteFunc(slices.Clone(routes), func(r api.Route) bool { return !deletes(r) })
+	routes = append(slices.DeleteFunc(routes, deletes), last...) // what is deleted cannot be asked for
 	for _, about := range []struct {
 		org string
 		lexicon
 		*needles
 	}{{l.theirs.id, l.own, l.needles.and(knownWord)}, {l.theirs.id, l.guessed, l.needles}, {l.mine.id, l.guessed, l.needles}} {
-		for _, r := range api.Routes() {
+		for _, r := range routes {
+			if l.first && len(leaks) > 0 {
+				return leaks
+			}
 			if about.org == l.mine.id && !strings.Contains(r.Path, "{org}") {
 				continue
 			}
@@ -143,6 +151,8 @@ type lives struct {
 	own, guessed lexicon // what theirs knows
 	*needles
 	recorded, refused, answered map[string]int
+
+	first bool // one leak is enough
 }
 
 // lived lets two organizations live side by side, while theirs listens wherever it can.
@@ -205,15 +215,23 @@ func TestNothingReachesAnotherOrganization(t *testing.T) {
 	})
 	t.Logf("recorded %v, refused %v", total.recorded, total.refused)
 	// A test that is refused everywhere would find nothing.
+	for _, path := range []string{
+		"", "/roles", "/subjects", "/keys", "/permissions", "/resources", "/guide", "/assignments", "/bindings", "/reports/who-has-what", "/history", "/entries",
+		"/export", "/documents", "/topic", "/activity", "/watch", "/changes", "/webhooks", "/whoami",
+	} {
+		if total.answered["GET /v1/orgs/{org}"+path] == 0 {
+			t.Errorf("%s was never answered", path)
+		}
+	}
 	var never []string
 	for _, r := range api.Routes() {
-		if name := r.Method + " " + r.Path; total.answered[name] == 0 && !r.Operator {
+		if name := r.Method + " " + r.Path; total.answered[name] == 0 {
 			never = append(never, name)
 		}
 	}
-	t.Logf("never answered with more than a refusal: %q", never)
-	if len(never) > 25 || len(total.recorded) < 10 {
-		t.Errorf("only %d kinds of commands were recorded, and %d routes gave nothing", len(total.recorded), len(never))
+	t.Logf("only ever refused: %q", never)
+	if len(total.recorded) < 10 || len(never) > len(api.Routes())/2 {
+		t.Errorf("%d kinds of commands were recorded, %d of %d routes always refused", len(total.recorded), len(never), len(api.Routes()))
 	}
 }
 
