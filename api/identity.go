@@ -226,7 +226,7 @@ func (s *server) identify(r *http.Request) (Caller, error) {
 		if found := s.sessions.find(token.Hash(), false, s.opts.Now()); found != nil {
 			return found.caller(s.opts.Now), nil
 		}
-		return Caller{}, unauthenticated("There is no such session, or it has ended", "Sign in again")
+		return Caller{}, unauthenticated("There is no such session, or it has ended, as all do when the server is started anew", "Sign in again, as with `permledger login`; `permledger logout` forgets the session")
 	}
 	return Caller{}, unauthenticated("The request comes without a token that is known here", "Send Authorization: Bearer with an API key (plk_…), or with the content of run/token in the data directory")
 }

@@ -47,6 +47,12 @@ which the owner signs in first and chooses a password, within 15 minutes from wh
 other password. With --new-code nothing but another code is made, for a directory that is there.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
+			if c.Flags().Changed("org") { // as all other commands call it: the id is for ever, so what was meant must not be lost
+				if c.Flags().Changed("organization") && o.Organization != a.org {
+					return usage("init %s: --org %s and --organization %s are two: say one", args[0], a.org, o.Organization)
+				}
+				o.Organization = a.org
+			}
 			if o.Name == "" {
 				o.Name = o.Organization
 			}
@@ -66,7 +72,7 @@ other password. With --new-code nothing but another code is made, for a director
 	f.StringVar(&host, "host", "localhost", "the first part of the ledgers' names, for ever: a `name` of yours in the DNS")
 	f.BoolVar(&again, "new-code", false, "make another one-time code for the owner of the organization, and nothing else")
 	f.StringVar(&o.Profile, "profile", "plain", "the rules that differ: guardian, ipaware, plain, stokr or tokeny")
-	f.StringVar(&o.Organization, "organization", mainOrganization, "the `id` of the organization")
+	f.StringVar(&o.Organization, "organization", mainOrganization, "the `id` of the organization, for ever; --org means the same here")
 	f.StringVar(&o.Name, "name", "", "the organization's `name` for people to read")
 	f.StringVar(&o.DID, "did", "", "the `DID` that issues its documents, for ever: one it has elsewhere, or web for the one under --host; else that of the key that signs")
 	return c
