@@ -145,7 +145,9 @@ func (s *schemas) responses(r *Route) object {
 		out["304"] = object{"description": "What the caller has is so still."}
 	}
 	if r.Spec != "" {
-		out["default"] = object{"description": "An error, as the specification of this route has it."}
+		for _, status := range []string{"4XX", "5XX"} {
+			out[status] = object{"description": "An error, as the specification of this route has it."}
+		}
 		return out
 	}
 	for _, status := range r.failures() {
