@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -25,24 +24,7 @@ func messageOf(t *testing.T, resp *http.Response) (message string) {
 // asked sends a request to a decision point, with further header fields and their values, and gives its answer.
 func (w *world) asked(token, path, body string, header ...string) (*http.Response, string) {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.url+path, strings.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+token)
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	resp, b := w.request(http.MethodPost, path, token, strings.NewReader(body), append([]string{"Content-Type", "application/json"}, header...)...)
 	return resp, strings.TrimSuffix(string(b), "\n")
 }
 

@@ -101,14 +101,18 @@ func (p *point) decide(i *item, a access.AsOf) (bool, error) {
 	if i.wishes.there {
 		return p.decideAsWished(i)
 	}
-	allowed := p.allows(i, a)
+	return p.answer(p.allows(i, a)), nil
+}
+
+// answer adds an answer without reasons, and counts it.
+func (p *point) answer(allowed bool) bool {
 	p.org.Stats.Decided(allowed)
 	if allowed {
 		p.out = append(p.out, decidedTrue...)
 	} else {
 		p.out = append(p.out, decidedFalse...)
 	}
-	return allowed, nil
+	return allowed
 }
 
 // allows says whether the subject may do the action on the resource.
@@ -188,14 +192,7 @@ func (p *point) decideAsWished(i *item) (bool, error) {
 		return false, err
 	}
 	if !w.explain && !w.record {
-		allowed := p.allowsIn(i, in, a)
-		p.org.Stats.Decided(allowed)
-		if allowed {
-			p.out = append(p.out, decidedTrue...)
-		} else {
-			p.out = append(p.out, decidedFalse...)
-		}
-		return allowed, nil
+		return p.answer(p.allowsIn(i, in, a)), nil
 	}
 	q, err := p.question(c, i, a)
 	if err != nil {

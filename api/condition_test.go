@@ -3,7 +3,6 @@ package api_test
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -19,24 +18,7 @@ import (
 // call sends a request with header fields, given in pairs, as somebody of acme with an API key.
 func (w *world) call(who, method, path, body string, fields ...string) (*http.Response, string) {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(body))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+apiKey("acme", who))
-	req.Header.Set("Content-Type", "application/json")
-	for i := 0; i < len(fields); i += 2 {
-		req.Header.Set(fields[i], fields[i+1])
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	resp, b := w.request(method, path, apiKey("acme", who), strings.NewReader(body), append([]string{"Content-Type", "application/json"}, fields...)...)
 	return resp, string(b)
 }
 

@@ -2,7 +2,6 @@ package api_test
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -86,13 +85,8 @@ func (b *tab) send(method, path, body string, header ...string) (*http.Response,
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var out map[string]any
-	_ = json.Unmarshal(text, &out)
+	_ = json.Unmarshal(bodyFrom(t, resp), &out)
 	return resp, out
 }
 

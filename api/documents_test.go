@@ -5,7 +5,6 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"runtime"
@@ -33,26 +32,7 @@ func (w *world) fetch(path, auth string, header ...string) (*http.Response, []by
 
 func (w *world) send(method, path, auth string, header ...string) (*http.Response, []byte) {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if auth != "" {
-		req.Header.Set("Authorization", "Bearer "+auth)
-	}
-	for i := 0; i < len(header); i += 2 {
-		req.Header.Set(header[i], header[i+1])
-	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return resp, b
+	return w.request(method, path, auth, nil, header...)
 }
 
 // given an organization without documents of its own accord, with a role and a user that documents were asked for about.

@@ -38,11 +38,7 @@ func (w *world) reading(org, who string) string {
 func (w *world) whoami(org, auth string) *http.Response {
 	w.t.Helper()
 	resp := w.raw(http.MethodGet, "/v1/orgs/"+org+"/whoami", "", auth, "")
-	b, err := io.ReadAll(resp.Body)
-	if err := errors.Join(err, resp.Body.Close()); err != nil { // so that the connection is used again
-		w.t.Fatal(err)
-	}
-	resp.Body = io.NopCloser(bytes.NewReader(b))
+	resp.Body = io.NopCloser(bytes.NewReader(bodyFrom(w.t, resp))) // to its end, so that the connection is used again
 	return resp
 }
 
@@ -229,10 +225,7 @@ func TestReadingPersonalDataIsNoted(t *testing.T) {
 			t.Fatalf("%+v, %v", s.Item, err)
 		}
 	}
-	deadline := time.Now().Add(30 * time.Second)
-	for len(noted()) == 0 && time.Now().Before(deadline) {
-		time.Sleep(2 * time.Millisecond)
-	}
+	waitFor(t, "it is noted", func() bool { return len(noted()) > 0 })
 	if all := noted(); len(all) != 1 || all[0].Actor != "owner" || all[0].About != "subject:dora" || all[0].Request == "" {
 		t.Errorf("%+v", all)
 	}

@@ -3,7 +3,6 @@ package api_test
 import (
 	"bufio"
 	"context"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -68,12 +67,7 @@ func (b *tab) visit(at string) (*http.Response, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp, string(text)
+	return resp, string(bodyFrom(t, resp))
 }
 
 // Given somebody for whom an identity provider vouches, when it signs in there, then it is in a session here, reads what it

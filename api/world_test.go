@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -137,4 +139,35 @@ func (w *world) raw(method, path, contentType, auth, body string) *http.Response
 	}
 	w.t.Cleanup(func() { resp.Body.Close() })
 	return resp
+}
+
+// request sends a request with a token, or with none where that is empty, and with header fields and their values. It
+// follows no redirect.
+func (w *world) request(method, path, token string, body io.Reader, header ...string) (*http.Response, []byte) {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return resp, bodyFrom(w.t, resp)
+}
+
+// bodyFrom reads an answer to its end.
+func bodyFrom(t testing.TB, resp *http.Response) []byte {
+	t.Helper()
+	b, err := io.ReadAll(resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

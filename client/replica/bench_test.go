@@ -5,23 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/permledger/permledger/client/replica"
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/document/documenttest"
 )
 
 // BenchmarkCheck compares a check of a replica with what it asks of the index, of the same subject in the same run.
 func BenchmarkCheck(b *testing.B) {
-	l := ledger(b)
-	role := l.AddRole("Wide", "", documenttest.Read, documenttest.Write)
-	subject := l.AddSubject("")
-	for i := range 3 {
-		l.Do(&events.RoleAssigned{Subject: subject, Role: role, Scope: fmt.Sprint("policy/", i)})
-	}
-	br := newBroker(b)
-	br.show(l, 0)
-	r := br.opened(b.TempDir(), nil)
-	br.fresh(r, l)
-	who, index, instant := subject.String(), r.Access(), time.Now()
+	r, who := holding(b)
+	index, instant := r.Access(), time.Now()
 	b.Run("index", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
@@ -60,17 +52,8 @@ func BenchmarkCheck(b *testing.B) {
 
 // BenchmarkRatio asks both in turns, in short runs, and compares the fastest of each: what others do on the machine is in neither.
 func BenchmarkRatio(b *testing.B) {
-	l := ledger(b)
-	role := l.AddRole("Wide", "", documenttest.Read, documenttest.Write)
-	subject := l.AddSubject("")
-	for i := range 3 {
-		l.Do(&events.RoleAssigned{Subject: subject, Role: role, Scope: fmt.Sprint("policy/", i)})
-	}
-	br := newBroker(b)
-	br.show(l, 0)
-	r := br.opened(b.TempDir(), nil)
-	br.fresh(r, l)
-	who, index, instant := subject.String(), r.Access(), time.Now()
+	r, who := holding(b)
+	index, instant := r.Access(), time.Now()
 	const run = 200
 	fastest := [2]time.Duration{time.Hour, time.Hour}
 	for b.Loop() {
@@ -91,4 +74,20 @@ func BenchmarkRatio(b *testing.B) {
 	b.ReportMetric(float64(fastest[0].Nanoseconds())/run, "index-ns")
 	b.ReportMetric(float64(fastest[1].Nanoseconds())/run, "replica-ns")
 	b.ReportMetric(float64(fastest[1])/float64(fastest[0]), "times")
+}
+
+// holding gives a replica, and somebody in it who has a role on three scopes.
+func holding(b *testing.B) (r *replica.Replica, who string) {
+	b.Helper()
+	l := ledger(b)
+	role := l.AddRole("Wide", "", documenttest.Read, documenttest.Write)
+	subject := l.AddSubject("")
+	for i := range 3 {
+		l.Do(&events.RoleAssigned{Subject: subject, Role: role, Scope: fmt.Sprint("policy/", i)})
+	}
+	br := newBroker(b)
+	br.show(l, 0)
+	r = br.opened(b.TempDir(), nil)
+	br.fresh(r, l)
+	return r, subject.String()
 }

@@ -82,9 +82,6 @@ func (c *customers) progress(n uint64) {
 // TestRollingRestart restarts what docker-compose.yml runs as a cluster, one after the other and in good order, while customers
 // read and write: both nodes and, in the long form, the three NATS servers. None of their requests fails twice.
 func TestRollingRestart(t *testing.T) {
-	if testing.Short() {
-		t.Skip("real processes")
-	}
 	w := newTown(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	runProgram(t, w.servers[0].program, "--data", w.servers[0].dir, "role", "create", "reader", "--allow", "ledger:roles.read")
