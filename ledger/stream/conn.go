@@ -193,6 +193,7 @@ const (
 	codeBatchIncomplete   = 10176 // a message of the batch did not reach the leader that got its last one
 	codeTooManyBatches    = 10210
 	codeUnavailable       = 10008 // the cluster has no leader that this server can reach
+	codeNoPeers           = 10005 // too few servers are online for a stream on so many
 	codeNoMessage         = 10037
 )
 

@@ -64,6 +64,28 @@ func (c *Conn) CreateLog(ctx context.Context, org string) (*Log, error) {
 	return &Log{c.sequence(i)}, nil
 }
 
+// The servers of a cluster that has just started, or has lost a connection, are offline to their leader for a moment: for so
+// long it is asked again whether it can place a stream on them.
+const (
+	peersWait  = 5 * time.Second
+	peersAgain = 50 * time.Millisecond
+)
+
+// untilPlaced asks for a stream again while too few servers are online for it.
+func untilPlaced(ctx context.Context, ask func() (*reply, error)) (*reply, error) {
+	for end := time.Now().Add(peersWait); ; {
+		r, err := ask()
+		if !isCode(err, codeNoPeers) || time.Now().After(end) {
+			return r, err
+		}
+		select {
+		case <-time.After(peersAgain):
+		case <-ctx.Done():
+			return r, err
+		}
+	}
+}
+
 // create makes a stream that must not be there yet.
 func (c *Conn) create(ctx context.Context, i id) error {
 	want := config(i, c.maxAge, c.replicas)
@@ -75,7 +97,7 @@ func (c *Conn) create(ctx context.Context, i id) error {
 			return err
 		}
 	}
-	r, err := c.api(ctx, "STREAM.CREATE", want.Name, want)
+	r, err := untilPlaced(ctx, func() (*reply, error) { return c.api(ctx, "STREAM.CREATE", want.Name, want) })
 	if isCode(err, codeStreamNameInUse) || err == nil && !r.Created {
 		return ErrExists
 	}

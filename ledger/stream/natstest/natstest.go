@@ -236,34 +236,7 @@ func (c *Cluster) ready() error {
 	c.admin, err = nats.Connect(c.URLs, nats.UserInfo("test", "test"), nats.MaxReconnects(-1),
 		nats.ReconnectWait(20*time.Millisecond), nats.Timeout(time.Second),
 		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(1))
-	for err == nil && len(c.nodes) > 1 {
-		placed := c.places()
-		if placed == nil {
-			break
-		}
-		if time.Now().After(end) {
-			err = fmt.Errorf("natstest: no stream can be placed: %w", placed)
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
 	return err
-}
-
-// places says why a stream on all servers cannot be made yet: each answers for itself before their leader knows of all.
-func (c *Cluster) places() error {
-	for request, body := range []string{
-		fmt.Sprintf(`{"name":"NATSTEST","subjects":["natstest"],"storage":"memory","num_replicas":%d}`, min(len(c.nodes), 3)), "",
-	} {
-		verb := []string{"CREATE", "DELETE"}[request]
-		m, err := c.admin.Request("$JS.API.STREAM."+verb+".NATSTEST", []byte(body), 2*time.Second)
-		if err == nil && strings.Contains(string(m.Data), `"error"`) {
-			err = errors.New(string(m.Data))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // asks asks JetStream through the server at addr.
