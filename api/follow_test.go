@@ -215,7 +215,7 @@ func TestChangesLongPoll(t *testing.T) {
 	waitFor(t, "it waits", func() bool { return w.followers() == 1 })
 	w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "other"})
 	w.do("acme", wire.Intent{Kind: wire.RevokeRole, Role: "desk", Subject: "bob", Scope: "asset/1"})
-	if page := <-answered; len(page.Items) != 1 || page.Items[0].Position != 6 || page.Next != 7 {
+	if page := within(t, answered); len(page.Items) != 1 || page.Items[0].Position != 6 || page.Next != 7 {
 		t.Errorf("got %+v", page)
 	}
 	waitFor(t, "nobody waits", func() bool { return w.followers() == 0 })
@@ -238,6 +238,17 @@ func waitFor(t testing.TB, what string, so func() bool) {
 			t.Fatalf("it does not come about that %s", what)
 		}
 	}
+}
+
+// within gives what comes, and fails the test where nothing does.
+func within[T any](t testing.TB, c <-chan T) (one T) {
+	t.Helper()
+	select {
+	case one = <-c:
+	case <-time.After(time.Minute):
+		t.Fatal("nothing comes")
+	}
+	return one
 }
 
 // Given a stream of changes, then it goes on where Last-Event-ID says, shows what is recorded, says that it lives, moves the

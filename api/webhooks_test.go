@@ -49,7 +49,7 @@ func TestWebhooksOfAnOrganization(t *testing.T) {
 	w.do("beta", wire.Intent{Kind: wire.CreateRole, Role: "theirs", Permissions: []string{"a"}})
 	w.do("acme", wire.Intent{Kind: wire.AddSubject, Subject: "bob", SubjectKind: "human"})
 	_, r := w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "ours", Permissions: []string{"a"}})
-	got := <-came
+	got := within(t, came)
 	if err := webhook.Verify(got.header, got.body, hook.Secret, time.Now()); err != nil {
 		t.Error(err)
 	}
@@ -68,7 +68,7 @@ func TestWebhooksOfAnOrganization(t *testing.T) {
 	if err := owner.TestWebhook(t.Context(), "acme", hook.ID); err != nil {
 		t.Error(err)
 	}
-	if got := <-came; !strings.Contains(string(got.body), "permledger.test") {
+	if got := within(t, came); !strings.Contains(string(got.body), "permledger.test") {
 		t.Errorf("got %s", got.body)
 	}
 
@@ -99,7 +99,7 @@ func TestWebhooksOfAnOrganization(t *testing.T) {
 	if _, err := owner.ReplayWebhook(t.Context(), "acme", hook.ID, 1); err != nil {
 		t.Fatal(err)
 	}
-	if again := <-came; again.header.Get("Webhook-Id") != got.header.Get("Webhook-Id") {
+	if again := within(t, came); again.header.Get("Webhook-Id") != got.header.Get("Webhook-Id") {
 		t.Errorf("replayed as %s", again.header.Get("Webhook-Id"))
 	}
 	list, err := owner.Webhooks(t.Context(), "acme")
@@ -160,7 +160,7 @@ func TestWebhooksEndWithTheRight(t *testing.T) {
 			_, r := w.do("acme", take)
 			w.do("acme", wire.Intent{Kind: wire.CreateRole, Role: "secret"})
 			for range 2 {
-				if got := <-came; !strings.HasPrefix(got, "/owners ") {
+				if got := within(t, came); !strings.HasPrefix(got, "/owners ") {
 					t.Errorf("delivered: %s", got)
 				}
 			}
@@ -185,7 +185,7 @@ func TestWebhooksEndWithTheRight(t *testing.T) {
 			if err != nil || started.By != "owner" {
 				t.Fatalf("%+v, %v", started, err)
 			}
-			if got, want := <-came, fmt.Sprintf("/hers change-acme-%d", r.Seq); got != want {
+			if got, want := within(t, came), fmt.Sprintf("/hers change-acme-%d", r.Seq); got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
 		})
