@@ -108,10 +108,12 @@ func Submit(o SubmitConfig) *Submitter {
 		o.pace = usual
 	}
 	s := &Submitter{o: o}
+	for _, w := range o.Witnesses { // before any of them is asked: a goroutine writes into its place among all
+		s.states = append(s.states, State{Name: w.Name, URL: w.URL})
+	}
 	var ctx context.Context
 	ctx, s.stop = context.WithCancel(context.Background())
 	for i, w := range o.Witnesses {
-		s.states = append(s.states, State{Name: w.Name, URL: w.URL})
 		if w.URL == "" {
 			s.states[i].Error = "the policy has no URL of it"
 			continue

@@ -2,6 +2,7 @@ package witness_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -441,6 +442,47 @@ func TestNoURL(t *testing.T) {
 	s := submit(t, witness.SubmitConfig{Log: l, Witnesses: []note.Witness{{Name: "x", Key: note.WitnessKey("x", public(3))}}}, time.Hour)
 	if st := s.States()[0]; !strings.Contains(st.Error, "no URL") {
 		t.Errorf("%+v", st)
+	}
+}
+
+// told gives the names of the witnesses that the log says do not cosign, to whom waits for them.
+type told chan string
+
+func (told) Enabled(context.Context, slog.Level) bool { return true }
+func (c told) WithAttrs([]slog.Attr) slog.Handler     { return c }
+func (c told) WithGroup(string) slog.Handler          { return c }
+
+func (c told) Handle(_ context.Context, r slog.Record) error {
+	r.Attrs(func(a slog.Attr) bool {
+		if a.Key == "witness" {
+			c <- a.Value.String()
+		}
+		return true
+	})
+	return nil
+}
+
+// Given sixteen witnesses that fail, when they are asked from the first moment on, then each one's state says so:
+// none waits for the others to be begun with. (With the race detector: nothing of the states is made beside them.)
+func TestAllFromTheFirstMoment(t *testing.T) {
+	var all []note.Witness
+	for range 16 {
+		w, _ := answering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
+		all = append(all, w)
+	}
+	heard := make(told, 2*len(all))
+	s := submit(t, witness.SubmitConfig{Log: newLog(t, new(history).grow("ours", 3), 3), Witnesses: all, Logger: slog.New(heard)}, time.Hour)
+	for range all {
+		select {
+		case <-heard:
+		case <-time.After(20 * time.Second):
+			t.Fatal("not every witness was asked")
+		}
+	}
+	for i, st := range s.States() {
+		if st.Error == "" {
+			t.Errorf("the state of witness %d says nothing of its failure", i)
+		}
 	}
 }
 
