@@ -54,14 +54,13 @@ function readManifest(b) {
 // wholeLedger verifies a bundle that has every entry up to a position.
 async function wholeLedger(b) {
   const {run, zip, read, manifest: {position, checkpointSize}} = b;
-  const entries = zip.of('entries'), tiles = zip.of('tile'), bundles = Math.ceil(position / 256), all = [...tilesOf(checkpointSize)];
-  for (let index = 0; index < Math.max(bundles, entries.length); index++) {
-    const path = pathOf({level: 'entries', index, width: Math.min(256, position - 256 * index)});
-    missing(path, entries[index]?.path !== path);
-  }
-  for (let i = 0; i < Math.max(all.length, tiles.length); i++) {
-    const path = all[i] ? pathOf(all[i]) : tiles[i].path;
-    missing(path, tiles[i]?.path !== path);
+  const entries = zip.of('entries'), tiles = zip.of('tile'), all = [...tilesOf(checkpointSize)];
+  const expected = Array.from({length: Math.ceil(position / 256)}, (_, index) => ({level: 'entries', index, width: Math.min(256, position - 256 * index)}));
+  for (const [want, have] of [[expected, entries], [all, tiles]]) {
+    for (let i = 0; i < Math.max(want.length, have.length); i++) {
+      const path = want[i] && pathOf(want[i]);
+      missing(path ?? have[i].path, have[i]?.path !== path);
+    }
   }
   missing('entries', zip.of('entry').length > 0, 'a bundle of a whole ledger has no such files');
   async function* raws() {

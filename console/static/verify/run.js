@@ -174,8 +174,8 @@ export class Run {
     const found = {size: c.size, root: hex(c.root), keys, trusted: false, witnesses: [], claimed: !trust && policy !== undefined, unknown: []};
     if (by) {
       const verdict = await blaming('trust', file, () => judge(c, by));
-      if (trust && !verdict.by) {
-        throw new Broken('trust', {file, expected: 'a signature of the log that you trust', found: `those of ${keys.join(' and ')}`});
+      if (!verdict.by) {
+        throw new Broken('trust', {file, expected: trust ? 'a signature of the log that you trust' : 'a signature of the log that the policy beside it names', found: `those of ${keys.join(' and ')}`});
       }
       if (trust && !verdict.quorum) {
         throw new Broken('trust', {file, message: `too few witnesses have cosigned it: ${verdict.witnesses.map((w) => w.name).join(', ') || 'none'} of those that your policy asks for`});
