@@ -59,7 +59,7 @@ async function wholeLedger(b) {
   for (const [want, have] of [[expected, entries], [all, tiles]]) {
     for (let i = 0; i < Math.max(want.length, have.length); i++) {
       const path = want[i] && pathOf(want[i]);
-      missing(path ?? have[i].path, have[i]?.path !== path);
+      missing(path ?? have[i].path, have[i]?.path !== path || have[i].place.kind === 'tile' && have[i].size !== have[i].place.limit);
     }
   }
   missing('entries', zip.of('entry').length > 0, 'a bundle of a whole ledger has no such files');
