@@ -73,6 +73,7 @@ var layers = map[string][]string{
 	"client":                            {"api/wire", "client/pin", "events/...", "importer", "internal/trace", "ledger/chain", "ledger/note", "ledger/private", "ledger/rules", "ledger/secret", "ledger/tree", "ledger/wallet", "schemas/catalogues"},
 	"internal/faults":                   {"api/wire", "client", "events", "events/didkey", "ledger/private", "ledger/stream", "node"},
 	"console/browsertest":               {},
+	"console/nodetest":                  {},
 	"cmd/soak":                          {"internal/faults"},
 	"cmd/permledger/...":                {"api", "api/oidc", "api/wire", "backup", "bundle", "client", "client/...", "cmd/permledger/...", "console", "events/...", "importer", "internal/listen", "internal/metrics", "internal/signer", "internal/trace", "ledger", "ledger/...", "manifest", "node", "projections/...", "schemas/...", "verify", "witness"},
 	"examples/signer":                   {"events/didkey"},

@@ -166,21 +166,24 @@ var mediaTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "te
 
 var statics = func() map[string]staticFile {
 	all := map[string]staticFile{}
-	entries, err := staticFiles.ReadDir("static")
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	for _, e := range entries {
-		b, err := staticFiles.ReadFile("static/" + e.Name())
+	err := fs.WalkDir(staticFiles, "static", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := staticFiles.ReadFile(name)
 		if err != nil {
-			panic(err)
+			return err
 		}
 		sum := sha256.Sum256(b)
 		var small bytes.Buffer
 		z, _ := gzip.NewWriterLevel(&small, gzip.BestCompression) // the level is a known one
 		_, _ = z.Write(b)                                         // into memory
 		_ = z.Close()
-		all[e.Name()] = staticFile{mediaTypes[path.Ext(e.Name())], base64.RawURLEncoding.EncodeToString(sum[:9]), b, small.Bytes()}
+		all[strings.TrimPrefix(name, "static/")] = staticFile{mediaTypes[path.Ext(name)], base64.RawURLEncoding.EncodeToString(sum[:9]), b, small.Bytes()}
+		return nil
+	})
+	if err != nil {
+		panic(err) // it is embedded
 	}
 	return all
 }()
