@@ -49,7 +49,17 @@ type Organization struct {
 	DefaultRole string    `json:"defaultRole,omitempty"`
 	Recovery    *Recovery `json:"recovery,omitempty"`
 	Witnesses   []Witness `json:"witnesses,omitempty"`
+	Counts      *Counts   `json:"counts,omitempty"` // where one organization was asked for
 	AsOf        AsOf      `json:"asOf"`
+}
+
+// Counts say how many there are of what an organization has, as of a position.
+type Counts struct {
+	Roles   int `json:"roles"`
+	Members int `json:"members"` // subjects that are active, API keys not counted
+	Invited int `json:"invited"` // subjects that have not joined yet
+	APIKeys int `json:"apiKeys"` // those that are active
+	Reviews int `json:"reviews"` // access reviews that are not closed
 }
 
 // Recovery is an announced new owner in the place of a lost one.
