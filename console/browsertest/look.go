@@ -1,0 +1,88 @@
+package browsertest
+
+import (
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
+)
+
+// looks is how a page is shown.
+type looks struct {
+	width   int64
+	dark    bool
+	print   bool
+	still   bool
+	script  bool
+	offline bool
+}
+
+const height = 900
+
+// look tells the browser how to show the page. The time zone is not UTC, so that a page which shows local time where it says UTC
+// is seen to.
+func (p *Page) look() {
+	p.t.Helper()
+	scheme, motion, media := "light", "no-preference", ""
+	if p.looks.dark {
+		scheme = "dark"
+	}
+	if p.looks.still {
+		motion = "reduce"
+	}
+	if p.looks.print {
+		media = "print"
+	}
+	must(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: p.looks.width, Height: height, DeviceScaleFactor: 1})
+	must(p, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: media, Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: motion},
+	}})
+	must(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !p.looks.script})
+	must(p, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+	must(p, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Asia/Kathmandu"})
+	must(p, emulation.SetLocaleOverride, emulation.SetLocaleOverrideParams{Locale: "en-GB"})
+}
+
+// Width makes the window so many pixels wide.
+func (p *Page) Width(pixels int) {
+	p.t.Helper()
+	p.looks.width = int64(pixels)
+	p.look()
+}
+
+// Dark asks for the dark scheme, or the light one again.
+func (p *Page) Dark(on bool) {
+	p.t.Helper()
+	p.looks.dark = on
+	p.look()
+}
+
+// Still asks for reduced motion.
+func (p *Page) Still(on bool) {
+	p.t.Helper()
+	p.looks.still = on
+	p.look()
+}
+
+// Paper shows the page as it would be printed.
+func (p *Page) Paper(on bool) {
+	p.t.Helper()
+	p.looks.print = on
+	p.look()
+}
+
+// Script switches scripts off or on again, from the next document on.
+func (p *Page) Script(on bool) {
+	p.t.Helper()
+	p.settle()
+	p.looks.script = on
+	p.look()
+}
+
+// Offline takes the network away, or gives it back. Meanwhile requests that fail are no problem.
+func (p *Page) Offline(on bool) {
+	p.t.Helper()
+	p.looks.offline = on
+	p.watch.mu.Lock()
+	p.watch.offline = on
+	p.watch.mu.Unlock()
+	must(p, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: on, DownloadThroughput: -1, UploadThroughput: -1})
+}
