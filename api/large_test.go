@@ -35,6 +35,9 @@ func largeAPI(t testing.TB, s nodetest.Size) http.Handler {
 
 // reading are the questions that people who look at an organization ask, one page after the other.
 var reading = map[string]string{
+	"subjectsFound":  "/v1/orgs/acme/subjects?limit=50&q=lovelace",
+	"subjectsOfRole": "/v1/orgs/acme/subjects?limit=50&role=role-042&names=true",
+	"subjectsLast":   "/v1/orgs/acme/subjects?limit=50&sort=-added",
 	"whoami":         "/v1/orgs/acme/whoami",
 	"org":            "/v1/orgs/acme",
 	"subjects":       "/v1/orgs/acme/subjects?limit=50",

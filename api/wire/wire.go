@@ -268,7 +268,9 @@ type Entry struct {
 type List[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty"` // cursor of the next page; absent at the end
-	AsOf  AsOf   `json:"asOf,omitzero"`  // absent of the list of organizations, each of which has its own
+	// Total is how many items all pages have; absent: none, or the list is whole or does not count them.
+	Total int  `json:"total,omitempty"`
+	AsOf  AsOf `json:"asOf,omitzero"` // absent of the list of organizations, each of which has its own
 }
 
 // Server is DIR/run/server.json: where the running server is found.

@@ -24,7 +24,7 @@ import (
 
 // Size says how large an organization is.
 type Size struct {
-	Subjects, Roles, Permissions int
+	Subjects, Roles, Permissions int // at least two roles
 	Entries                      int // at least; what is left when all the above are there are changes of them
 }
 
@@ -151,7 +151,7 @@ func (b *builder) fill(s Size) {
 	}
 	for i, subject := range subjects {
 		for k := range rolesOfSubject {
-			b.do(&events.RoleAssigned{Subject: subject, Role: roles[(i+k*(1+i%7))%len(roles)]})
+			b.do(&events.RoleAssigned{Subject: subject, Role: roles[(i+k*(1+i%min(7, len(roles)-1)))%len(roles)]})
 		}
 	}
 	for round := 0; b.done+1 < s.Entries; round++ { // the opening is one, too
