@@ -63,6 +63,7 @@ var layers = map[string][]string{
 	"bundle":                            {"events", "events/canon", "ledger/chain", "ledger/journal", "ledger/note", "ledger/private", "ledger/tree", "schemas"},
 	"bundle/bundletest":                 {"bundle", "events/...", "ledger/..."},
 	"node":                              {"events/...", "internal/metrics", "internal/signer", "internal/synced", "ledger", "ledger/...", "projections", "projections/...", "readers", "webhook", "witness"},
+	"node/nodetest":                     {"events/...", "ledger", "ledger/...", "node"},
 	"readers":                           {"events/didkey"},
 	"api/wire":                          {},
 	"api/oidc":                          {},
