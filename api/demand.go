@@ -175,8 +175,10 @@ func always(*call) bool { return true }
 func whoami(c *call) (wire.Whoami, error) {
 	w := wire.Whoami{Kind: string(c.caller.Kind), AsOf: head(c.org, c.now)}
 	if c.caller.Kind == LocalOperator {
+		w.Actions = demanded()
 		return w, nil
 	}
+	c.org.Fold.Read(func(s *rules.State) { w.Actions = s.Allowed(c.subject, c.now) })
 	v, err := c.org.Access.Holdings(c.subject.String(), c.org.Access.Now(c.now))
 	if err != nil {
 		return w, err
@@ -190,4 +192,13 @@ func whoami(c *call) (wire.Whoami, error) {
 		w.Expires, w.Session, w.CSRF = stamp(c.caller.session.expires), c.caller.session.id, c.caller.session.csrf
 	}
 	return w, nil
+}
+
+// demanded gives the actions that routes demand: those are what the local operator may do, who signs no command.
+func demanded() []string {
+	var all []string
+	for _, r := range Routes() {
+		all = append(all, r.Action, r.And)
+	}
+	return slices.DeleteFunc(sorted(all), func(action string) bool { return action == "" })
 }

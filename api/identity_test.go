@@ -93,6 +93,9 @@ func TestEveryRouteDemandsItsAction(t *testing.T) {
 			if resp := w.raw(r.Method, path, contentType, auth, body); resp.StatusCode == http.StatusForbidden {
 				t.Errorf("%s answers 403 to who holds %s", name, want)
 			}
+			if me, err := w.As(auth[len("Bearer "):]).Whoami(t.Context(), "acme"); err != nil || !slices.Equal(qualified(me.Actions), demands(r)) {
+				t.Errorf("who holds %v is told that it may %v; %v", demands(r), me.Actions, err)
+			}
 			w.do("acme", wire.Intent{Kind: wire.SetPermissions, Subject: "k", Permissions: nil})
 		}
 	}
@@ -109,6 +112,14 @@ func demands(r api.Route) []string {
 	}
 	slices.Sort(all)
 	return all
+}
+
+// qualified gives the permissions of the ledger's own that let somebody do actions.
+func qualified(actions []string) (names []string) {
+	for _, a := range actions {
+		names = append(names, rules.Qualified(rules.Own, a))
+	}
+	return names
 }
 
 // denied waits for the record of a denied request of k's.
@@ -140,8 +151,14 @@ func TestEverybodyMayReadItself(t *testing.T) {
 	w.do("acme", wire.Intent{Kind: wire.GrantPermission, Subject: "k", Permission: "a"})
 	me := w.As(apiKey("acme", "k"))
 	who, err := me.Whoami(t.Context(), "acme")
-	if err != nil || who.Subject != "k" || who.Kind != "api-key" || who.Credential != did("acme/k") || who.Owner {
+	if err != nil || who.Subject != "k" || who.Kind != "api-key" || who.Credential != did("acme/k") || who.Owner || len(who.Actions) != 0 {
 		t.Errorf("whoami: %+v, %v", who, err)
+	}
+	if owner, err := w.As(apiKey("acme", "owner")).Whoami(t.Context(), "acme"); err != nil || !slices.Equal(owner.Actions, rules.Actions()) {
+		t.Errorf("the owner may %v; %v", owner.Actions, err)
+	}
+	if operator, err := w.Whoami(t.Context(), "acme"); err != nil || !slices.Contains(operator.Actions, rules.ActionHistoryRead) || slices.Contains(operator.Actions, rules.ActionRoleCreate) {
+		t.Errorf("the operator, who signs nothing, may %v; %v", operator.Actions, err)
 	}
 	if one, err := me.Subject(t.Context(), "acme", "k", client.Read{}); err != nil || one.Item.Key != "k" {
 		t.Errorf("subject: %+v, %v", one, err)

@@ -118,3 +118,8 @@ func (c *Client) MakeAPIKey(ctx context.Context, org string, in wire.NewAPIKey) 
 func (c *Client) MakeInvitation(ctx context.Context, org string, in wire.NewInvitation) (wire.MadeSecret, error) {
 	return record[wire.MadeSecret](ctx, c, http.MethodPost, path(org, "invitations"), in)
 }
+
+// WaysIn says how people can sign in.
+func (c *Client) WaysIn(ctx context.Context, org string) (wire.WaysIn, error) {
+	return get[wire.WaysIn](ctx, c, path(org, "sign-in"), nil)
+}

@@ -49,6 +49,7 @@ type Whoami struct {
 	Credential  string   `json:"credential,omitempty"` // did:key that it signs with
 	Owner       bool     `json:"owner,omitempty"`
 	Roles       []string `json:"roles,omitempty"`   // keys
+	Actions     []string `json:"actions"`           // of the ledger that it may do on the whole organization now, sorted
 	Expires     string   `json:"expires,omitempty"` // of a session
 	Session     string   `json:"session,omitempty"` // its id
 	CSRF        string   `json:"csrf,omitempty"`    // of a session in a cookie: what X-Csrf-Token repeats

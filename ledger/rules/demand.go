@@ -15,3 +15,19 @@ func (s *State) Demand(subject ulid.ULID, action, resource string, at time.Time)
 	}
 	return s.need(subject, action, resource, at)
 }
+
+// Allowed lists the actions that [State.Demand] lets a subject do on the whole organization, in the order of their names.
+func (s *State) Allowed(subject ulid.ULID, at time.Time) []string {
+	known := ActionsOf(s.Rules())
+	allowed := make([]string, 0, len(known))
+	for _, action := range Actions() {
+		asked := action
+		if older := broader[action]; older != "" && !slices.Contains(known, action) {
+			asked = older
+		}
+		if s.May(subject, asked, "", at) {
+			allowed = append(allowed, action)
+		}
+	}
+	return allowed
+}

@@ -26,6 +26,33 @@ func TestDemand(t *testing.T) {
 	}
 }
 
+// allowedAsDemanded fails where a subject's list of actions is not what it is let do one by one.
+func (w *world) allowedAsDemanded(t *testing.T, who string) []string {
+	t.Helper()
+	have := w.s.Allowed(id(who), w.s.Time())
+	for _, action := range rules.Actions() {
+		if r := w.s.Demand(id(who), action, "", w.s.Time()); (r == nil) != slices.Contains(have, action) {
+			t.Errorf("%s: of %s the list is %v, and the demand says %v", who, action, have, r)
+		}
+	}
+	return have
+}
+
+// Given subjects with everything, something and nothing, in ledgers of old and new rules, then the list of what each may
+// do is what it is let do.
+func TestAllowed(t *testing.T) {
+	w := open(t, plain, add("ann"), add("ben"), grant("ann", "ledger:permissions.read"), grant("ann", "ledger:role.create"))
+	if have := w.allowedAsDemanded(t, "ann"); !slices.Equal(have, []string{rules.ActionPermissionsRead, rules.ActionRoleCreate}) {
+		t.Errorf("ann may %v", have)
+	}
+	if have := w.allowedAsDemanded(t, "ben"); len(have) != 0 {
+		t.Errorf("ben may %v", have)
+	}
+	if have := w.allowedAsDemanded(t, "owner"); !slices.Equal(have, rules.Actions()) {
+		t.Errorf("the owner may %v", have)
+	}
+}
+
 // Given a ledger of version 1, which does not know the finer actions, when somebody reads, then it takes the broader one.
 func TestDemandOfOlderRules(t *testing.T) {
 	w := &world{reporter: t, s: rules.New()}
@@ -44,6 +71,10 @@ func TestDemandOfOlderRules(t *testing.T) {
 	if !w.s.May(id("owner"), rules.ActionRolesRead, "", w.s.Time()) || w.s.May(id("owner"), rules.ActionLogUsers, "", w.s.Time()) {
 		t.Error("a ledger of version 1 knows an action of version 2")
 	}
+	if have := w.allowedAsDemanded(t, "ann"); !slices.Contains(have, rules.ActionPermissionsRead) || slices.Contains(have, rules.ActionLogUsers) {
+		t.Errorf("ann may %v", have)
+	}
+	w.allowedAsDemanded(t, "owner")
 }
 
 func TestActionsOfVersions(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/permledger/permledger/api"
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/console"
 	"github.com/permledger/permledger/node"
 )
 
@@ -169,7 +170,7 @@ func (a *app) listenOn(n *node.Node, at *listenFlags, o api.Options, throwaway b
 	}
 	l := &listener{
 		net: ln, dir: dir, ops: opsFlags{drain: drain}, stats: o.Stats,
-		http:   httpServer(api.New(n, o), o.Logger),
+		http:   httpServer(console.New(api.New(n, o), console.Options{Logger: o.Logger}), o.Logger),
 		Server: wire.Server{URL: url, Certificate: certificate, Token: filepath.Join(dir, "run", "token"), PID: os.Getpid(), Throwaway: throwaway},
 	}
 	if err := l.announce(o.Token); err != nil {
