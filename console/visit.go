@@ -183,12 +183,15 @@ func (v *visit) answer(w http.ResponseWriter, r route, shown view, err error) {
 // failed gives the page of an error.
 func (v *visit) failed(err error) view {
 	p := problem(err)
-	switch p.Status {
-	case http.StatusUnauthorized:
+	if p.Status == http.StatusUnauthorized {
+		to := signInAddress(v.org, "")
 		if v.Method == http.MethodGet {
-			return view{to: signInAddress(v.org, v.URL.RequestURI())}
+			to = signInAddress(v.org, v.URL.RequestURI())
 		}
-		return view{to: signInAddress(v.org, "")}
+		if v.Header.Get("Cookie") != "" { // it had been signed in
+			to = with(to, "ended=1")
+		}
+		return view{to: to}
 	}
 	return view{template: "problem", title: p.Title, data: p, status: p.Status}
 }
