@@ -112,13 +112,13 @@ type ReviewItem struct {
 }
 
 // Attention is what somebody who is responsible for an organization should look at now. Lists hold the most urgent first, at most 100 each;
-// what the caller may not read is null.
+// what the caller may not read is absent.
 type Attention struct {
-	Before      string    `json:"before"` // what ends by then is listed
-	Unused      string    `json:"unused"` // keys that were not used since are
-	Ends        []Ending  `json:"ends"`   // of what was given
-	Keys        []Key     `json:"keys"`   // API keys that end, or that nobody used
-	Invitations []Invitee `json:"invitations"`
+	Before      string    `json:"before"`        // what ends by then is listed
+	Unused      string    `json:"unused"`        // keys that were not used since are
+	Ends        []Ending  `json:"ends"`          // of what was given
+	Keys        []Key     `json:"keys,omitzero"` // API keys that end, or that nobody used
+	Invitations []Invitee `json:"invitations,omitzero"`
 	Reviews     []Review  `json:"reviews"`      // that are not closed
 	Unreviewed  int       `json:"unreviewed"`   // roles that nobody looked over for a quarter
 	Unheld      int       `json:"unheld"`       // roles that nobody has
