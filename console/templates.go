@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
 )
 
 //go:embed templates/*.html
@@ -59,6 +60,12 @@ var functions = template.FuncMap{
 
 	"sets": setsOf, "sign": sign, "thing": thingOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
 	"travelled": travelOf, "next": func(n uint64) uint64 { return n + 1 },
+	"bare":         bare,
+	"keyOf":        client.RoleKey,
+	"matrixOn":     func(p *page, m *matrix) matrixOn { return matrixOn{p, m} },
+	"holdersOn":    func(p *page, h *holders) holdersOn { return holdersOn{p, h, false} },
+	"holdersTaken": func(p *page, h *holders) holdersOn { return holdersOn{p, h, true} },
+	"reported":     func(p *page, r wire.RoleReport) reported { return reported{p, r} },
 }
 
 // A page is what templates see.
