@@ -6,8 +6,13 @@ import "slices"
 func routes() []route {
 	return slices.Concat(
 		signInRoutes(),
+		walletSignInRoutes(),
 		changeRoutes(),
 		overviewRoutes(),
 		roleRoutes(),
+		memberRoutes(),
+		keyRoutes(),
+		accountRoutes(),
+		joinRoutes(),
 	)
 }

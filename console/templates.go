@@ -28,7 +28,7 @@ var staticFiles embed.FS
 
 // templates are those of the screens, each with the layout and the parts that several have.
 var templates = func() map[string]*template.Template {
-	base := template.Must(template.New("layout").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	base := template.Must(template.New("layout").Funcs(functions).Funcs(peopleFunctions).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic(err) // the pattern is a constant
@@ -36,7 +36,7 @@ var templates = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range names {
 		screen := strings.TrimSuffix(path.Base(name), ".html")
-		if screen == "layout" || screen == "parts" {
+		if screen == "layout" || strings.HasPrefix(screen, "parts") {
 			continue
 		}
 		all[screen] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, name))
