@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/ledger/secret"
 )
 
@@ -25,8 +26,9 @@ func keyRoutes() []route {
 // keysPage is what the screen of keys and wallets shows.
 type keysPage struct {
 	APIKeys     []apiKey
-	OwnOnly     bool            // the caller sees those alone that are assigned to it
-	Wallets     []wire.Subject  // wallets and DIDs that are members
+	OwnOnly     bool           // the caller sees those alone that are assigned to it
+	Wallets     []wire.Subject // the first wallets and DIDs that are members
+	WalletCount int
 	Ledger      []wire.Key      // the ledger's own keys
 	Credentials []wire.Key      // what people and programs sign with
 	May         map[string]bool // by the key of an API key: its secret can be rotated
@@ -66,13 +68,11 @@ func (v *visit) keys() (view, error) {
 		k.May[s.Key] = v.at == "" && s.State == "active" && (v.can("key.rotate") || v.can("api-key.update") || s.Holder == v.me.Subject)
 	}
 	if v.can("subjects.read") {
-		for _, kind := range []string{"wallet", "did"} {
-			some, err := v.ofKind(kind)
-			if err != nil {
-				return view{}, err
-			}
-			k.Wallets = append(k.Wallets, some...)
+		wallets, err := v.client.FindSubjects(v.ctx(), v.org, wire.SubjectQuery{Kind: "wallet,did"}, client.Read{AsOf: v.read().AsOf, Limit: perPage})
+		if err != nil {
+			return view{}, err
 		}
+		k.Wallets, k.WalletCount = wallets.Items, max(wallets.Total, len(wallets.Items))
 	}
 	return view{template: "keys", title: "Keys and wallets", data: &k}, nil
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
@@ -43,15 +44,18 @@ type membersPage struct {
 // An option is one of a drop-down list.
 type option struct{ Value, Text string }
 
-var memberKinds = []option{{"human", "People"}, {"technical", "Technical users"}, {"api-key", "API keys"}, {"wallet", "Wallets"}, {"did", "DIDs"}}
+var memberKinds = []option{{"human", "People"}, {"technical", "Technical users"}, {"api-key", "API keys"}, {"wallet", "Wallets"}, {"did", "DIDs"}, {"wallet,did", "Wallets and DIDs"}}
 
 func (v *visit) members() (view, error) {
-	m := membersPage{Query: v.URL.Query(), Kinds: memberKinds}
-	list, err := v.client.Subjects(v.ctx(), v.org, v.pageOf(perPage))
+	q := v.URL.Query()
+	m := membersPage{Query: q, Kinds: memberKinds}
+	list, err := v.client.FindSubjects(v.ctx(), v.org, wire.SubjectQuery{
+		Text: strings.TrimSpace(q.Get("q")), Kind: q.Get("kind"), State: q.Get("state"), Role: q.Get("role"), Names: q.Has("names"),
+	}, v.pageOf(perPage))
 	if err != nil {
 		return view{}, err
 	}
-	m.Items, m.Total, m.Next = list.Items, len(list.Items), v.next(list.Next, "q", "kind", "role", "state")
+	m.Items, m.Total, m.Next = list.Items, max(list.Total, len(list.Items)), v.next(list.Next, "q", "kind", "role", "state", "names")
 	if m.Roles, err = v.allRoles(); err != nil {
 		return view{}, err
 	}

@@ -4,7 +4,6 @@ import (
 	"html/template"
 
 	"github.com/permledger/permledger/api/wire"
-	"github.com/permledger/permledger/client"
 )
 
 // peopleFunctions are those of templates about people and keys: they put together what a part of a page needs.
@@ -44,18 +43,3 @@ type (
 		Keys []wire.Key
 	}
 )
-
-// ofKind gives the subjects of a kind.
-func (v *visit) ofKind(kind string) (some []wire.Subject, err error) {
-	for one, err := range client.Pages(client.Read{AsOf: v.read().AsOf, Limit: 1000}, func(r client.Read) (wire.List[wire.Subject], error) {
-		return v.client.Subjects(v.ctx(), v.org, r)
-	}) {
-		if err != nil {
-			return nil, err
-		}
-		if one.Kind == kind {
-			some = append(some, one)
-		}
-	}
-	return some, nil
-}

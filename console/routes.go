@@ -14,5 +14,6 @@ func routes() []route {
 		keyRoutes(),
 		accountRoutes(),
 		joinRoutes(),
+		historyRoutes(),
 	)
 }
