@@ -6,9 +6,14 @@ import "slices"
 func routes() []route {
 	return slices.Concat(
 		signInRoutes(),
+		walletSignInRoutes(),
 		changeRoutes(),
 		overviewRoutes(),
 		roleRoutes(),
+		memberRoutes(),
+		keyRoutes(),
+		accountRoutes(),
+		joinRoutes(),
 		historyRoutes(),
 		helpRoutes(),
 	)

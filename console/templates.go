@@ -31,7 +31,7 @@ var staticFiles embed.FS
 // templates are those of the screens, each with the layout and the parts that several have. They are read when the first page is
 // made: most runs of the program make none.
 var templates = sync.OnceValue(func() map[string]*template.Template {
-	base := template.Must(template.New("layout").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
+	base := template.Must(template.New("layout").Funcs(functions).Funcs(peopleFunctions).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic(err) // the pattern is a constant
