@@ -54,6 +54,8 @@ var functions = template.FuncMap{
 	"query":  url.QueryEscape,
 	"search": with,
 	"items":  itemsOf,
+
+	"text": textField, "required": requiredField, "area": areaField, "choice": choiceField,
 }
 
 // A page is what templates see.
@@ -95,6 +97,12 @@ func (p *page) Name() string {
 		return p.details.Name
 	}
 	return p.org
+}
+
+// KeepsDelegated says whether what is passed on stays when whoever passed it on loses it.
+func (p *page) KeepsDelegated() bool {
+	keeps, _ := p.details.Profile["keepDelegated"].(bool)
+	return keeps
 }
 
 // May says whether a page has a control that changes something: not in the past, and only for who may.
