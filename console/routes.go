@@ -16,5 +16,6 @@ func routes() []route {
 		joinRoutes(),
 		historyRoutes(),
 		helpRoutes(),
+		policyRoutes(),
 	)
 }

@@ -66,6 +66,7 @@ var functions = template.FuncMap{
 	"holdersOn":    func(p *page, h *holders) holdersOn { return holdersOn{p, h, false} },
 	"holdersTaken": func(p *page, h *holders) holdersOn { return holdersOn{p, h, true} },
 	"reported":     func(p *page, r wire.RoleReport) reported { return reported{p, r} },
+	"text": textField, "required": requiredField, "area": areaField, "choice": choiceField,
 }
 
 // A page is what templates see.
@@ -107,6 +108,12 @@ func (p *page) Name() string {
 		return p.details.Name
 	}
 	return p.org
+}
+
+// KeepsDelegated says whether what is passed on stays when whoever passed it on loses it.
+func (p *page) KeepsDelegated() bool {
+	keeps, _ := p.details.Profile["keepDelegated"].(bool)
+	return keeps
 }
 
 // May says whether a page has a control that changes something: not in the past, and only for who may.
