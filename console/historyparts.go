@@ -30,6 +30,9 @@ type thingPart struct{ About, Address string }
 
 func thingOf(p *page, about string) thingPart { return thingPart{about, p.Thing(about)} }
 
+// namedOf is a thing that is shown by its name alone, as where a heading says what it is.
+func namedOf(p *page, kind, name string) thingPart { return thingPart{name, p.Thing(kind + ":" + name)} }
+
 // most is how much of one list is in a page at first sight; the rest unfolds.
 const most = 12
 
