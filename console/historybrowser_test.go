@@ -24,6 +24,14 @@ func TestHistoryInABrowser(t *testing.T) {
 	p.Screenshot("entry")
 	p.Go("/console/acme/history?at=6")
 	p.Screenshot("history-6")
+	p.Go("/console/acme/access?subject=ben&permission=b.read")
+	p.Screenshot("access")
+	p.Width(390)
+	p.Screenshot("access-390")
+	p.Width(1280)
+	p.Dark(true)
+	p.Go("/console/acme/access?subject=ben&permission=b.read&at=7")
+	p.Screenshot("access-dark")
 }
 
 // Given the slider of moments, when it is moved by keys, then the page follows, its focus stays, and at its end the page is live.

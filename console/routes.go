@@ -10,5 +10,6 @@ func routes() []route {
 		overviewRoutes(),
 		roleRoutes(),
 		historyRoutes(),
+		accessRoutes(),
 	)
 }
