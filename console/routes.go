@@ -17,5 +17,6 @@ func routes() []route {
 		historyRoutes(),
 		helpRoutes(),
 		policyRoutes(),
+		accessRoutes(),
 	)
 }
