@@ -54,6 +54,7 @@ var functions = template.FuncMap{
 	"query":  url.QueryEscape,
 	"search": with,
 	"items":  itemsOf,
+	"part":   partOf,
 }
 
 // A page is what templates see.
