@@ -28,7 +28,7 @@ var staticFiles embed.FS
 
 // templates are those of the screens, each with the layout and the parts that several have.
 var templates = func() map[string]*template.Template {
-	base := template.Must(template.New("layout").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	base := template.Must(template.New("layout").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic(err) // the pattern is a constant
@@ -36,7 +36,7 @@ var templates = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range names {
 		screen := strings.TrimSuffix(path.Base(name), ".html")
-		if screen == "layout" || screen == "parts" {
+		if screen == "layout" || strings.HasPrefix(screen, "parts") {
 			continue
 		}
 		all[screen] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, name))
@@ -55,6 +55,9 @@ var functions = template.FuncMap{
 	"search": with,
 	"items":  itemsOf,
 	"part":   partOf,
+
+	"sets": setsOf, "sign": sign, "thing": thingOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
+	"travelled": travelOf, "next": func(n uint64) uint64 { return n + 1 },
 }
 
 // A page is what templates see.
@@ -167,21 +170,24 @@ var mediaTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "te
 
 var statics = func() map[string]staticFile {
 	all := map[string]staticFile{}
-	entries, err := staticFiles.ReadDir("static")
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	for _, e := range entries {
-		b, err := staticFiles.ReadFile("static/" + e.Name())
+	err := fs.WalkDir(staticFiles, "static", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := staticFiles.ReadFile(name)
 		if err != nil {
-			panic(err)
+			return err
 		}
 		sum := sha256.Sum256(b)
 		var small bytes.Buffer
 		z, _ := gzip.NewWriterLevel(&small, gzip.BestCompression) // the level is a known one
 		_, _ = z.Write(b)                                         // into memory
 		_ = z.Close()
-		all[e.Name()] = staticFile{mediaTypes[path.Ext(e.Name())], base64.RawURLEncoding.EncodeToString(sum[:9]), b, small.Bytes()}
+		all[strings.TrimPrefix(name, "static/")] = staticFile{mediaTypes[path.Ext(name)], base64.RawURLEncoding.EncodeToString(sum[:9]), b, small.Bytes()}
+		return nil
+	})
+	if err != nil {
+		panic(err) // it is embedded
 	}
 	return all
 }()
