@@ -20,7 +20,7 @@ type overview struct {
 	Integrity    *integrity      // nil in the past: it is of now
 	Attention    *wire.Attention // nil in the past, and for who may not read it
 	Withheld     *wire.Problem   // why there is no Attention
-	Newest       []wire.Item
+	Sets         []changeSet
 	now          string
 }
 
@@ -33,7 +33,7 @@ func (v *visit) overview() (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	o.Newest, o.now = h.Items, h.AsOf.Instant
+	o.Sets, o.now = changeSets(h.Items), h.AsOf.Instant
 	if v.at == "" {
 		if o.Integrity, err = v.integrity(h.AsOf.Seq); err != nil {
 			return view{}, err

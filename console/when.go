@@ -24,10 +24,10 @@ func distance(from, to string) string {
 		return "just now"
 	case d < time.Hour:
 		text = count(int(d/time.Minute), "minute")
-	case d < 48*time.Hour:
-		text = count(int(d/time.Hour), "hour")
+	case d < 36*time.Hour:
+		text = count(int(d.Round(time.Hour)/time.Hour), "hour")
 	default:
-		text = count(int(d/(24*time.Hour)), "day")
+		text = count(int(d.Round(24*time.Hour)/(24*time.Hour)), "day")
 	}
 	if ahead {
 		return "in " + text
