@@ -15,6 +15,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
@@ -26,8 +27,9 @@ var templateFiles embed.FS
 //go:embed static
 var staticFiles embed.FS
 
-// templates are those of the screens, each with the layout and the parts that several have.
-var templates = func() map[string]*template.Template {
+// templates are those of the screens, each with the layout and the parts that several have. They are read when the first page is
+// made: most runs of the program make none.
+var templates = sync.OnceValue(func() map[string]*template.Template {
 	base := template.Must(template.New("layout").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
@@ -42,7 +44,7 @@ var templates = func() map[string]*template.Template {
 		all[screen] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, name))
 	}
 	return all
-}()
+})
 
 var functions = template.FuncMap{
 	"static": staticAddress,
@@ -68,7 +70,7 @@ type page struct {
 }
 
 func render(w io.Writer, v *visit, shown view) error {
-	t := templates[shown.template]
+	t := templates()[shown.template]
 	if t == nil {
 		return fmt.Errorf("there is no template %q", shown.template)
 	}
@@ -168,7 +170,7 @@ type staticFile struct {
 
 var mediaTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
-var statics = func() map[string]staticFile {
+var statics = sync.OnceValue(func() map[string]staticFile {
 	all := map[string]staticFile{}
 	err := fs.WalkDir(staticFiles, "static", func(name string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
@@ -190,11 +192,11 @@ var statics = func() map[string]staticFile {
 		panic(err) // it is embedded
 	}
 	return all
-}()
+})
 
 // staticAddress gives the address of a file, which changes when the file does.
 func staticAddress(name string) (string, error) {
-	f, ok := statics[name]
+	f, ok := statics()[name]
 	if !ok {
 		return "", fmt.Errorf("there is no file %q", name)
 	}
@@ -203,7 +205,7 @@ func staticAddress(name string) (string, error) {
 
 // static serves a file. One that is asked for by its address is kept by browsers for good.
 func static(w http.ResponseWriter, r *http.Request) {
-	f, ok := statics[r.PathValue("file")]
+	f, ok := statics()[r.PathValue("file")]
 	if !ok {
 		http.NotFound(w, r)
 		return
