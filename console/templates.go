@@ -57,6 +57,7 @@ var functions = template.FuncMap{
 	"query":  url.QueryEscape,
 	"search": with,
 	"items":  itemsOf,
+	"part":   partOf,
 
 	"sets": setsOf, "sign": sign, "thing": thingOf, "named": namedOf, "because": becauseOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
 	"travelled": travelOf, "next": func(n uint64) uint64 { return n + 1 },
