@@ -9,6 +9,8 @@ func routes() []route {
 		changeRoutes(),
 		overviewRoutes(),
 		roleRoutes(),
+		verifyRoutes(),
+		exportRoutes(),
 		historyRoutes(),
 	)
 }

@@ -58,6 +58,7 @@ var functions = template.FuncMap{
 	"items":  itemsOf,
 
 	"sets": setsOf, "sign": sign, "thing": thingOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
+	"document":  documentOf,
 	"travelled": travelOf, "next": func(n uint64) uint64 { return n + 1 },
 }
 
