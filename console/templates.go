@@ -60,6 +60,8 @@ var functions = template.FuncMap{
 	"part":   partOf,
 
 	"sets": setsOf, "sign": sign, "thing": thingOf, "named": namedOf, "because": becauseOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
+	"sets": setsOf, "sign": sign, "thing": thingOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
+	"document":  documentOf,
 	"travelled": travelOf, "next": func(n uint64) uint64 { return n + 1 },
 	"bare":         bare,
 	"keyOf":        client.RoleKey,
