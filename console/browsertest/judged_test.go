@@ -3,6 +3,7 @@ package browsertest_test
 import (
 	"fmt"
 	"net/http"
+	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
@@ -34,6 +35,11 @@ func (j *judged) Fatalf(format string, a ...any) {
 
 func (j *judged) Fatal(a ...any) {
 	j.fail(fmt.Sprint(a...))
+	runtime.Goexit()
+}
+
+func (j *judged) Skipf(format string, a ...any) {
+	j.fail("skipped: " + fmt.Sprintf(format, a...))
 	runtime.Goexit()
 }
 
@@ -113,6 +119,34 @@ func TestWhatNobodyWouldSeeFailsATest(t *testing.T) {
 			// then the test fails for it
 			if !strings.Contains(strings.Join(got, "\n"), c.want) {
 				t.Errorf("failed for %q; want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// What is missing is said, and is a failure where everything is to be judged.
+func TestWithoutTheTools(t *testing.T) {
+	chromium, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("there is no Chromium to hide")
+	}
+	url := site(t, map[string]string{"/": document(""), "/page.js": ""})
+	for _, c := range []struct {
+		name, chromium, judges, want string
+		skipped                      bool
+	}{
+		{"no Chromium", "", "", "no Chromium is installed", true},
+		{"no Chromium in CI", "", "1", "a judge is missing: no Chromium is installed", false},
+		{"no npm", chromium, "", `"npm": executable file not found`, true},
+		{"no npm in CI", chromium, "1", `a judge is missing: exec: "npm"`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("PATH", t.TempDir())
+			t.Setenv("PERMLEDGER_CHROMIUM", c.chromium)
+			t.Setenv("PERMLEDGER_JUDGES", c.judges)
+			got := failures(t, url, func(p *browsertest.Page) { p.Go("/"); p.Axe() })
+			if len(got) != 1 || !strings.Contains(got[0], c.want) || strings.HasPrefix(got[0], "skipped: ") != c.skipped {
+				t.Errorf("said %q; want %q", got, c.want)
 			}
 		})
 	}

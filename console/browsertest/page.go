@@ -91,7 +91,7 @@ func (p *Page) close() {
 	p.agree()
 	problems := p.watch.all()
 	if len(problems) > 0 || p.t.Failed() {
-		p.keep("failed")
+		p.keep("failed" + p.address())
 	}
 	for _, problem := range problems {
 		p.t.Error(problem)
@@ -228,25 +228,28 @@ func (p *Page) acted() {
 	}
 }
 
+// busy is a selector of what says that it waits for something: aria-busy, and the classes of htmx, which it takes away behind its swap.
+const busy = "[aria-busy=true], .htmx-request, .htmx-swapping, .htmx-settling"
+
 // rest waits until nothing is loading, and nothing says that it is busy.
 func (p *Page) rest() error {
 	for deadline := time.Now().Add(p.patience); ; pause() {
-		busy := p.watch.busy()
-		if busy == "" {
-			marked, err := eval[bool](p, `() => document.readyState !== "complete" || !!document.querySelector("[aria-busy=true]")`)
+		under := p.watch.busy()
+		if under == "" {
+			marked, err := eval[bool](p, `selector => document.readyState !== "complete" || !!document.querySelector(selector)`, busy)
 			if err != nil {
-				busy = err.Error() // the document that was asked is gone
+				under = err.Error() // the document that was asked is gone
 			} else if marked {
-				busy = "the document says so"
+				under = "the document says so"
 			} else {
-				busy = p.watch.busy() // since it was asked
+				under = p.watch.busy() // since it was asked
 			}
 		}
-		if busy == "" {
+		if under == "" {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the page did not come to rest in %s, it is busy: %s", p.patience, busy)
+			return fmt.Errorf("the page did not come to rest in %s, it is busy: %s", p.patience, under)
 		}
 	}
 }

@@ -117,6 +117,28 @@ func TestAStreamOfEventsKeepsNobodyWaiting(t *testing.T) {
 	p.Go("about:blank") // so that the stream ends
 }
 
+// htmx gives what asks a class until its answer stands in the page.
+func TestASwapIsWaitedFor(t *testing.T) {
+	url := site(t, map[string]string{"/": document(`<button>Next</button><p>0</p>`), "/page.js": `
+		document.querySelector("button").onclick = async e => {
+			const button = e.currentTarget, p = document.querySelector("p");
+			button.classList.add("htmx-request");
+			const answer = await fetch("/page.js");
+			await answer.text();
+			for (let i = 0; i < 20; i++) await new Promise(done => setTimeout(done)); // long behind the answer
+			p.textContent = Number(p.textContent) + 1;
+			button.classList.remove("htmx-request");
+		}`})
+	p := browsertest.Open(t, url)
+	p.Go("/")
+	for n := range 5 {
+		p.Click("Next")
+		if got := p.Texts("p"); len(got) != 1 || got[0] != fmt.Sprint(n+1) {
+			t.Fatalf("after %d clicks it shows %q", n+1, got)
+		}
+	}
+}
+
 func TestKeysAndWhatAScreenReaderSays(t *testing.T) {
 	url := site(t, map[string]string{"/": document(`<a href="#end">Skip to content</a> <label>Filter <input id="filter"></label>
 		<button type="button" aria-label="Remove roles.view">×</button><label>Moment <input type="range" min="1" max="41" value="30"></label><p id="end" tabindex="-1">keys:</p>`),
