@@ -9,5 +9,6 @@ func routes() []route {
 		changeRoutes(),
 		overviewRoutes(),
 		roleRoutes(),
+		historyRoutes(),
 	)
 }

@@ -15,6 +15,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
@@ -26,9 +27,10 @@ var templateFiles embed.FS
 //go:embed static
 var staticFiles embed.FS
 
-// templates are those of the screens, each with the layout and the parts that several have.
-var templates = func() map[string]*template.Template {
-	base := template.Must(template.New("layout").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+// templates are those of the screens, each with the layout and the parts that several have. They are read when the first page is
+// made: most runs of the program make none.
+var templates = sync.OnceValue(func() map[string]*template.Template {
+	base := template.Must(template.New("layout").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic(err) // the pattern is a constant
@@ -36,13 +38,13 @@ var templates = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range names {
 		screen := strings.TrimSuffix(path.Base(name), ".html")
-		if screen == "layout" || screen == "parts" {
+		if screen == "layout" || strings.HasPrefix(screen, "parts") {
 			continue
 		}
 		all[screen] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, name))
 	}
 	return all
-}()
+})
 
 var functions = template.FuncMap{
 	"static": staticAddress,
@@ -54,6 +56,9 @@ var functions = template.FuncMap{
 	"query":  url.QueryEscape,
 	"search": with,
 	"items":  itemsOf,
+
+	"sets": setsOf, "sign": sign, "thing": thingOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
+	"travelled": travelOf, "next": func(n uint64) uint64 { return n + 1 },
 }
 
 // A page is what templates see.
@@ -64,7 +69,7 @@ type page struct {
 }
 
 func render(w io.Writer, v *visit, shown view) error {
-	t := templates[shown.template]
+	t := templates()[shown.template]
 	if t == nil {
 		return fmt.Errorf("there is no template %q", shown.template)
 	}
@@ -164,30 +169,33 @@ type staticFile struct {
 
 var mediaTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
-var statics = func() map[string]staticFile {
+var statics = sync.OnceValue(func() map[string]staticFile {
 	all := map[string]staticFile{}
-	entries, err := staticFiles.ReadDir("static")
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	for _, e := range entries {
-		b, err := staticFiles.ReadFile("static/" + e.Name())
+	err := fs.WalkDir(staticFiles, "static", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := staticFiles.ReadFile(name)
 		if err != nil {
-			panic(err)
+			return err
 		}
 		sum := sha256.Sum256(b)
 		var small bytes.Buffer
 		z, _ := gzip.NewWriterLevel(&small, gzip.BestCompression) // the level is a known one
 		_, _ = z.Write(b)                                         // into memory
 		_ = z.Close()
-		all[e.Name()] = staticFile{mediaTypes[path.Ext(e.Name())], base64.RawURLEncoding.EncodeToString(sum[:9]), b, small.Bytes()}
+		all[strings.TrimPrefix(name, "static/")] = staticFile{mediaTypes[path.Ext(name)], base64.RawURLEncoding.EncodeToString(sum[:9]), b, small.Bytes()}
+		return nil
+	})
+	if err != nil {
+		panic(err) // it is embedded
 	}
 	return all
-}()
+})
 
 // staticAddress gives the address of a file, which changes when the file does.
 func staticAddress(name string) (string, error) {
-	f, ok := statics[name]
+	f, ok := statics()[name]
 	if !ok {
 		return "", fmt.Errorf("there is no file %q", name)
 	}
@@ -196,7 +204,7 @@ func staticAddress(name string) (string, error) {
 
 // static serves a file. One that is asked for by its address is kept by browsers for good.
 func static(w http.ResponseWriter, r *http.Request) {
-	f, ok := statics[r.PathValue("file")]
+	f, ok := statics()[r.PathValue("file")]
 	if !ok {
 		http.NotFound(w, r)
 		return
