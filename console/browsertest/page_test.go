@@ -2,6 +2,8 @@ package browsertest_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -261,6 +263,34 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+func TestAWallet(t *testing.T) {
+	// Given a page that asks a wallet
+	url := site(t, map[string]string{"/": document(`<button>Sign</button><p>`), "/page.js": `document.querySelector("button").onclick = async () => {
+		const p = document.querySelector("p");
+		const [account] = await ethereum.request({method: "eth_requestAccounts"});
+		try { p.textContent = "signed: " + await ethereum.request({method: "personal_sign", params: ["0xabcd", account]}) }
+		catch (e) { p.textContent = e.code + ": " + e.message }
+	}`})
+	p := browsertest.Open(t, url)
+	refuse := false
+	p.Wallet(func(method string, params json.RawMessage) (any, error) {
+		if method == "eth_requestAccounts" {
+			return []string{"0x346a"}, nil
+		}
+		if refuse {
+			return nil, errors.New("the owner said no")
+		}
+		return method + string(params), nil
+	})
+	p.Go("/")
+	// when somebody signs, then the page has what the wallet answered, or why it did not
+	p.Click("Sign")
+	p.See(`signed: personal_sign["0xabcd","0x346a"]`)
+	refuse = true
+	p.Click("Sign")
+	p.See("4001: the owner said no")
+}
+
 func TestAnAnswerThatWasAnnouncedIsNoFailure(t *testing.T) {
 	p := browsertest.Open(t, site(t, nil))
 	p.Expect(http.StatusNotFound)
@@ -324,7 +354,7 @@ func TestPicturesAreKept(t *testing.T) {
 	// when a screen is judged and printed, then they stand there
 	p.Inspect("a screen")
 	p.Print("a screen")
-	for name, magic := range map[string]string{"a_screen-light.png": "iVBORw0K", "a_screen-dark.png": "iVBORw0K", "a_screen-390.png": "iVBORw0K", "a_screen.pdf": "JVBERi"} {
+	for name, magic := range map[string]string{"a_screen-light.png": "iVBORw0K", "a_screen-dark.png": "iVBORw0K", "a_screen-390.png": "iVBORw0K", "a_screen-paper.png": "iVBORw0K", "a_screen.pdf": "JVBERi"} {
 		b, err := os.ReadFile(filepath.Join(dir, "TestPicturesAreKept", name))
 		if err != nil || !strings.HasPrefix(base64.StdEncoding.EncodeToString(b), magic) {
 			t.Errorf("%s: %d bytes, %v", name, len(b), err)

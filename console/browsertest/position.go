@@ -17,6 +17,9 @@ const positions = `() => {
 	return other === undefined ? "" : "the bar says position " + other + ", and the content is of " + main;
 }`
 
+// reporter is what observe calls with what is wrong.
+const reporter = "permledgerWrong"
+
 // observe looks at the positions in each frame that somebody may see after one of them changed. It stands in a world of its own, so
 // the page neither sees it nor can keep it from looking. Before the document is whole, the one may be there without the other.
 const observe = `document.addEventListener("DOMContentLoaded", () => {
@@ -24,7 +27,7 @@ const observe = `document.addEventListener("DOMContentLoaded", () => {
 	const look = () => {
 		due = false;
 		const wrong = (` + positions + `)();
-		if (wrong) permledgerWrong(wrong);
+		if (wrong) ` + reporter + `(wrong);
 	};
 	new MutationObserver(() => {
 		if (!due) requestAnimationFrame(look);
@@ -35,7 +38,7 @@ const observe = `document.addEventListener("DOMContentLoaded", () => {
 // observePositions has each document from now on looked at whenever it changes, where script is on.
 func (p *Page) observePositions() {
 	p.t.Helper()
-	must(p, runtime.AddBinding, runtime.AddBindingParams{Name: "permledgerWrong", ExecutionContextName: "permledger"})
+	must(p, runtime.AddBinding, runtime.AddBindingParams{Name: reporter, ExecutionContextName: "permledger"})
 	must(p, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: observe, WorldName: "permledger"})
 }
 

@@ -140,7 +140,9 @@ func (w *watch) take(event any) {
 	case *page.EventWindowOpen:
 		w.note("the page opened a window of its own, which nobody watches: %s", e.URL)
 	case *runtime.EventBindingCalled:
-		w.note("%s", e.Payload)
+		if e.Name == reporter {
+			w.note("%s", e.Payload)
+		}
 	case *browser.EventDownloadWillBegin:
 		if e.FrameID == w.main {
 			w.downloads[e.GUID] = &download{name: e.SuggestedFilename}
