@@ -37,7 +37,7 @@ type tab struct {
 	t         testing.TB
 	ctx       context.Context
 	base      *url.URL
-	patience  time.Duration
+	patience  time.Duration // until waits so long
 	watch     *watch
 	looks     looks
 	downloads string
@@ -96,7 +96,7 @@ func (p *Page) close() {
 	for _, problem := range problems {
 		p.t.Error(problem)
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, p.patience)
+	ctx, cancel := context.WithTimeout(p.ctx, Patience)
 	defer cancel()
 	if err := chromedp.Cancel(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		p.t.Logf("close the tab: %v", err)
@@ -111,7 +111,7 @@ func (p *Page) fatal(format string, args ...any) {
 
 // call asks the browser, no longer than anything is waited for.
 func call[P, R any](p *Page, command cdp.Command[P, R], params P) (R, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, p.patience)
+	ctx, cancel := context.WithTimeout(p.ctx, Patience)
 	defer cancel()
 	return chromedp.Call(ctx, command, params)
 }
@@ -233,7 +233,7 @@ const busy = "[aria-busy=true], .htmx-request, .htmx-swapping, .htmx-settling"
 
 // rest waits until nothing is loading, and nothing says that it is busy.
 func (p *Page) rest() error {
-	for deadline := time.Now().Add(p.patience); ; pause() {
+	for deadline := time.Now().Add(Patience); ; pause() {
 		under := p.watch.busy()
 		if under == "" {
 			marked, err := eval[bool](p, `selector => document.readyState !== "complete" || !!document.querySelector(selector)`, busy)
@@ -249,7 +249,7 @@ func (p *Page) rest() error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the page did not come to rest in %s, it is busy: %s", p.patience, under)
+			return fmt.Errorf("the page did not come to rest in %s, it is busy: %s", Patience, under)
 		}
 	}
 }
