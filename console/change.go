@@ -115,7 +115,9 @@ func (v *visit) rehearsed(c *change, steps []wire.Intent) error {
 		}
 	}
 	r, err := v.client.Simulate(v.ctx(), v.org, wire.Rehearsal{Intents: steps})
-	if e := refused(err); e != nil {
+	if e := refused(err); e != nil && e.Status == http.StatusForbidden {
+		return v.preparedEach(c, steps)
+	} else if e != nil {
 		c.Refusal = e
 		return nil
 	}
@@ -128,6 +130,34 @@ func (v *visit) rehearsed(c *change, steps []wire.Intent) error {
 			c.Refusal = step.Refusal
 		}
 	}
+	return nil
+}
+
+// preparedEach previews several changes for who may not try them together, which tells what others have: each by itself, on what
+// is there now.
+func (v *visit) preparedEach(c *change, steps []wire.Intent) error {
+	var gains, losses []wire.Effective
+	more, first := 0, uint64(0)
+	for _, in := range steps {
+		p, err := v.client.Prepare(v.ctx(), v.org, in)
+		if e := refused(err); e != nil {
+			c.Refusal = e
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if c.Refusal == nil {
+			c.Refusal = p.Refusal
+		}
+		if first == 0 {
+			first = p.Seq
+		}
+		if p.Preview != nil {
+			gains, losses, more = append(gains, p.Preview.Gains...), append(losses, p.Preview.Losses...), more+p.Preview.More
+		}
+	}
+	c.Seq, c.Preview = first, preview{People: people(gains, losses), More: more}
 	return nil
 }
 
@@ -243,6 +273,28 @@ func badForm(what string) error {
 	return &client.Error{Problem: wire.Problem{
 		Type: wire.ProblemType + wire.CodeBadRequest, Status: http.StatusBadRequest, Title: "The form cannot be read: " + what, Hint: "Go back, and choose again",
 	}}
+}
+
+// Says tells in words what gains and losses do not: of access to policies.
+func (c *change) Says() (all []string) {
+	for _, in := range c.Steps {
+		switch in.Kind {
+		case wire.AssignAccess, wire.DelegateAccess:
+			all = append(all, in.Subject+" is assigned to "+in.Resource+": what its permissions let it do with policies that it is assigned to, it may do with this one")
+		case wire.UnassignAccess:
+			all = append(all, in.Subject+" is not assigned to "+in.Resource+" any more: it sees it no longer, unless its permissions let it at all policies, or at those that are published")
+		case wire.UpdateResource:
+			if in.Publish {
+				all = append(all, "Published policies are seen by everybody whose permissions let them at those that are published")
+			}
+			if in.Withdraw {
+				all = append(all, "Whoever sees "+in.Resource+" because it is published sees it no longer")
+			}
+		case wire.RemoveResource:
+			all = append(all, "Nobody sees "+in.Resource+" any more, and nobody is assigned to it")
+		}
+	}
+	return all
 }
 
 // JSON gives a step as the form carries it.
