@@ -14,6 +14,11 @@ func routes() []route {
 		keyRoutes(),
 		accountRoutes(),
 		joinRoutes(),
+		verifyRoutes(),
+		exportRoutes(),
 		historyRoutes(),
+		helpRoutes(),
+		policyRoutes(),
+		accessRoutes(),
 	)
 }
