@@ -57,7 +57,7 @@ func (v *visit) accountPage(f *filledForm) (view, error) {
 			return view{}, err
 		}
 		keys, err := v.client.APIKeys(v.ctx(), v.org, v.read())
-		if err != nil {
+		if _, err = partRefused(err); err != nil { // none is assigned to it
 			return view{}, err
 		}
 		a.Sessions = sessions.Items

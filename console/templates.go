@@ -62,7 +62,6 @@ var functions = template.FuncMap{
 	"bare":   bare,
 	"keyOf":  client.RoleKey,
 
-	"sets": setsOf, "sign": sign, "thing": thingOf, "named": namedOf, "because": becauseOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
 	// History and effective access:
 	"sets":      setsOf,
 	"sign":      sign,
