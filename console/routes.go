@@ -10,5 +10,6 @@ func routes() []route {
 		overviewRoutes(),
 		roleRoutes(),
 		policyRoutes(),
+		tokenRoutes(),
 	)
 }

@@ -55,7 +55,7 @@ var functions = template.FuncMap{
 	"search": with,
 	"items":  itemsOf,
 
-	"text": textField, "required": requiredField, "area": areaField, "choice": choiceField,
+	"text": textField, "required": requiredField, "area": areaField, "choice": choiceField, "wallet": shortWallet,
 }
 
 // A page is what templates see.

@@ -146,6 +146,7 @@ export function onPage(f) { modules.push(f); f(); }
 function setUp() {
   follow();
   for (const e of document.querySelectorAll("[data-script]")) e.hidden = false;
+  for (const e of document.querySelectorAll("[data-module]")) import(e.dataset.module); // what few pages need
   for (const t of document.querySelectorAll("main time[datetime]:not([title])")) {
     const d = new Date(t.getAttribute("datetime"));
     if (!isNaN(d)) t.title = d.toLocaleString() + " here";
