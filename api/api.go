@@ -87,6 +87,7 @@ type server struct {
 	personal  personal
 	done      done
 	used      lastUse
+	people    peopleOf
 
 	document, manual func() []byte // what the API is, of no organization; made when first asked for
 }

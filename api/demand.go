@@ -10,6 +10,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/rules"
 	"github.com/permledger/permledger/node"
 	"github.com/permledger/permledger/projections/access"
@@ -155,14 +156,12 @@ func ofCallersKeys(name string) func(*call) bool {
 }
 
 // holdsKeys says whether some API key is assigned to the caller.
-func holdsKeys(c *call) bool { return len(c.keysOfCaller(c.org.Access.Now(c.now))) > 0 }
-
-// keysOfCaller gives the API keys that are assigned to the caller.
-func (c *call) keysOfCaller(a access.AsOf) []access.SubjectView {
+func holdsKeys(c *call) bool {
 	if c.subject == (ulid.ULID{}) {
-		return nil
+		return false
 	}
-	return slices.DeleteFunc(c.org.Access.Subjects(a), func(v access.SubjectView) bool { return v.About.Holder != c.subject })
+	f := access.SubjectFilter{Kinds: []string{events.KindAPIKey}, Holder: c.subject}
+	return len(c.org.Access.FindSubjects(f, c.org.Access.Now(c.now))) > 0
 }
 
 func ofCallerKey(c *call) bool {

@@ -263,23 +263,12 @@ func (c *call) textsOf(v access.SubjectView, a access.AsOf) (name, email string,
 		if err != nil {
 			return "", "", err
 		}
-		var says [2]events.Digest
-		switch d := en.Event.Data.(type) {
-		case *events.SubjectAdded:
-			if d.Subject == v.ID {
-				says = [2]events.Digest{d.DisplayName, d.Email}
-			}
-		case *events.SubjectInvited:
-			says = [2]events.Digest{d.DisplayName, d.Email}
-		case *events.SubjectUpdated:
-			if d.Subject == v.ID {
-				says = [2]events.Digest{d.DisplayName, d.Email}
-			}
+		id, says, ok := namedBy(en.Event.Data)
+		if !ok || id != v.ID {
+			continue
 		}
 		for i := range of {
-			if of[i] == (events.Digest{}) {
-				of[i] = says[i]
-			}
+			of[i] = cmp.Or(of[i], says[i])
 		}
 	}
 	return words(c.org, of[0]), words(c.org, of[1]), nil
@@ -291,21 +280,19 @@ func listAPIKeys(c *call) (wire.List[wire.Subject], error) {
 	if err != nil {
 		return wire.List[wire.Subject]{}, err
 	}
-	shown := c.org.Access.Subjects(a)
+	f := access.SubjectFilter{Kinds: []string{events.KindAPIKey}}
 	if c.subject != (ulid.ULID{}) && !c.mayRead(rules.ActionAPIKeyRead) {
-		shown = c.keysOfCaller(a)
+		f.Holder = c.subject
 	}
-	list := wire.List[wire.Subject]{Items: []wire.Subject{}, AsOf: asOf}
-	for _, v := range shown {
-		if v.Kind == events.KindAPIKey {
-			one := subjectOf(v)
-			if v.About.Holder != (ulid.ULID{}) {
-				one.Holder = keyOf(c.org, v.About.Holder)
-			}
-			list.Items = append(list.Items, one)
+	items, err := part(c, c.org.Access.FindSubjects(f, a), nil, func(one access.Found) (wire.Subject, error) {
+		v, err := c.org.Access.Subject(one.ID.String(), a)
+		s := subjectOf(v)
+		if v.About.Holder != (ulid.ULID{}) {
+			s.Holder = keyOf(c.org, v.About.Holder)
 		}
-	}
-	return list, nil
+		return s, err
+	})
+	return wire.List[wire.Subject]{Items: items, AsOf: asOf}, err
 }
 
 // mayRead says whether the caller may do an action that nothing records.

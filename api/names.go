@@ -12,19 +12,17 @@ import (
 )
 
 func roleKeys(x *access.Index, a access.AsOf) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for _, r := range x.Roles(a) {
-			if !yield(r.Key) {
-				return
-			}
-		}
-	}
+	return keysOf(x.RoleList(a), func(r access.RoleView) string { return r.Key })
 }
 
 func subjectKeys(x *access.Index, a access.AsOf) iter.Seq[string] {
+	return keysOf(x.FindSubjects(access.SubjectFilter{}, a), func(u access.Found) string { return u.Key })
+}
+
+func keysOf[T any](list []T, key func(T) string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for _, u := range x.Subjects(a) {
-			if !yield(u.Key) {
+		for _, one := range list {
+			if !yield(key(one)) {
 				return
 			}
 		}

@@ -105,8 +105,21 @@ func getOrganization(c *call) (wire.Organization, error) {
 		return wire.Organization{}, err
 	}
 	o, err := organization(c, a)
-	o.AsOf = asOf
-	return o, err
+	if err != nil {
+		return o, err
+	}
+	o.AsOf, o.Counts = asOf, countsOf(c.org, a)
+	return o, nil
+}
+
+func countsOf(o *node.Org, a access.AsOf) *wire.Counts {
+	n := o.Access.Count(a)
+	w := &wire.Counts{Roles: n.Roles, Members: n.Members, Invited: n.Invited, APIKeys: n.Keys}
+	for what, sign := range map[events.Type]int{"review.started": 1, "review.closed": -1} {
+		found, _ := o.History.Find(history.Query{Types: []events.Type{what}, To: a.Position})
+		w.Reviews += sign * len(found)
+	}
+	return w
 }
 
 // organization says what the first entry of a ledger says, as later ones left it as of then. The DID, the default role and

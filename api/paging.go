@@ -19,6 +19,8 @@ type pageOf struct {
 	from, to int          // items
 	asOf     *access.AsOf // of the first page; nil: this is the first
 	after    string       // of lists that are of now: the name of the last item of the page before
+	cut      bool         // the list was made as its page
+	total    int          // items of all pages, once it was
 }
 
 // pages makes an endpoint of a question that is answered with a list, whole or in pages.
@@ -39,14 +41,14 @@ func pagesBy[T any](f func(*call) (wire.List[T], error), name func(T) string) en
 		if err != nil {
 			return none, err
 		}
-		p := *c.page
-		if p.after != "" {
-			at := slices.IndexFunc(list.Items, func(one T) bool { return name(one) == p.after })
-			p.from, p.to = at+1, at+1+p.to
+		p := c.page
+		if !p.cut {
+			if list.Items, err = part(c, list.Items, name, func(one T) (T, error) { return one, nil }); err != nil {
+				return none, err
+			}
 		}
-		more := len(list.Items) > p.to
-		list.Items = list.Items[min(p.from, len(list.Items)):min(p.to, len(list.Items))]
-		if more {
+		list.Total = p.total
+		if p.total > p.to {
 			if name != nil {
 				list.Next = cursorOf("after", name(list.Items[len(list.Items)-1]))
 			} else {
@@ -107,9 +109,26 @@ func (c *call) readPage(named bool) error {
 	return nil
 }
 
-// wanted says whether an item of a list, by its number, is on the page: what is not need not be made.
-func (c *call) wanted(i int) bool {
-	return c.page == nil || c.page.after != "" || i >= c.page.from && i < c.page.to
+// part makes the items of a list that are on the page that is asked for, of all that there are: what is not on it need not
+// be made. name is that of [pagesBy]; nil: there is none.
+func part[F, T any](c *call, all []F, name func(F) string, item func(F) (T, error)) ([]T, error) {
+	if p := c.page; p != nil {
+		if p.after != "" {
+			at := slices.IndexFunc(all, func(one F) bool { return name(one) == p.after })
+			p.from, p.to = at+1, at+1+p.to
+		}
+		p.cut, p.total = true, len(all)
+		all = all[min(p.from, len(all)):min(p.to, len(all))]
+	}
+	items := make([]T, 0, len(all))
+	for _, one := range all {
+		made, err := item(one)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, made)
+	}
+	return items, nil
 }
 
 func cursorOf(kind string, values ...any) string {

@@ -84,7 +84,7 @@ func TestCompressedAnswers(t *testing.T) {
 			t.Errorf("%s it is %s", name, resp.Header.Get("Content-Encoding"))
 		}
 	}
-	if resp, _ := w.call("owner", "GET", "/v1/orgs/acme/whoami", "", "Accept-Encoding", "gzip"); resp.Header.Get("Content-Encoding") != "" {
+	if resp, _ := w.call("owner", "GET", "/v1/orgs/acme", "", "Accept-Encoding", "gzip"); resp.Header.Get("Content-Encoding") != "" {
 		t.Error("a short answer is compressed")
 	}
 }

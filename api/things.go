@@ -13,21 +13,6 @@ import (
 	"github.com/permledger/permledger/projections/access"
 )
 
-func listRoles(c *call) (wire.List[wire.Role], error) {
-	var list wire.List[wire.Role]
-	a, asOf, err1 := c.asOf()
-	permissions, err2 := c.flag("permissions")
-	if err := cmp.Or(err1, err2); err != nil {
-		return list, err
-	}
-	list = wire.List[wire.Role]{Items: []wire.Role{}, AsOf: asOf}
-	may := c.roleActions()
-	for _, v := range c.org.Access.Roles(a) {
-		list.Items = append(list.Items, roleOf(v, permissions, may))
-	}
-	return list, nil
-}
-
 func getRole(c *call) (wire.One[wire.Role], error) {
 	a, asOf, err := c.asOf()
 	if err != nil {
@@ -35,28 +20,6 @@ func getRole(c *call) (wire.One[wire.Role], error) {
 	}
 	v, err := c.org.Access.Role(c.PathValue("key"), a)
 	return wire.One[wire.Role]{Item: roleOf(v, true, c.roleActions()), AsOf: asOf}, err
-}
-
-func listSubjects(c *call) (wire.List[wire.Subject], error) {
-	a, asOf, err := c.asOf()
-	if err != nil {
-		return wire.List[wire.Subject]{}, err
-	}
-	list := wire.List[wire.Subject]{Items: []wire.Subject{}, AsOf: asOf}
-	for i, v := range c.org.Access.Subjects(a) {
-		if !c.wanted(i) {
-			list.Items = append(list.Items, wire.Subject{})
-			continue
-		}
-		h, err := c.org.Access.Holdings(v.ID.String(), a)
-		if err != nil {
-			return list, err
-		}
-		one := subjectOf(v)
-		one.Roles = rolesOf(h)
-		list.Items = append(list.Items, one)
-	}
-	return list, nil
 }
 
 // rolesOf gives the keys of the roles that somebody has anywhere, each once, sorted.
@@ -265,19 +228,11 @@ func whoCan(c *call) (wire.List[wire.Holder], error) {
 	if !known {
 		return list, notFoundPermission(name, near)
 	}
-	list = wire.List[wire.Holder]{Items: []wire.Holder{}, AsOf: asOf}
-	for i, w := range c.org.Access.WhoCan(name, c.query.Get("resource"), a) {
-		if !c.wanted(i) {
-			list.Items = append(list.Items, wire.Holder{})
-			continue
-		}
+	items, err := part(c, c.org.Access.WhoCan(name, c.query.Get("resource"), a), nil, func(w access.Who) (wire.Holder, error) {
 		because, err := c.because(w.Because)
-		if err != nil {
-			return list, err
-		}
-		list.Items = append(list.Items, wire.Holder{Subject: w.Subject.Key, Kind: w.Subject.Kind, Because: because})
-	}
-	return list, nil
+		return wire.Holder{Subject: w.Subject.Key, Kind: w.Subject.Kind, Because: because}, err
+	})
+	return wire.List[wire.Holder]{Items: items, AsOf: asOf}, err
 }
 
 func notFoundPermission(name string, near []string) error {
@@ -296,28 +251,26 @@ func getAccess(c *call) (wire.List[wire.Source], error) {
 	if err != nil {
 		return list, err
 	}
-	list = wire.List[wire.Source]{Items: []wire.Source{}, AsOf: asOf}
+	// A permission that holds on several scopes is as many rows.
+	type row struct {
+		permission, scope string
+		because           []access.Reason
+	}
+	var rows []row
 	for _, e := range all {
-		// A permission that holds on several scopes is as many rows.
-		scopes := map[string][]access.Reason{}
-		var order []string
-		for _, r := range e.Because {
-			if scopes[r.Scope] == nil {
-				order = append(order, r.Scope)
+		for _, scope := range scopesOf(e.Because) {
+			one := row{permission: e.Permission, scope: scope}
+			for _, r := range e.Because {
+				if r.Scope == scope {
+					one.because = append(one.because, r)
+				}
 			}
-			scopes[r.Scope] = append(scopes[r.Scope], r)
-		}
-		for _, scope := range order {
-			if !c.wanted(len(list.Items)) {
-				list.Items = append(list.Items, wire.Source{})
-				continue
-			}
-			because, err := c.because(scopes[scope])
-			if err != nil {
-				return list, err
-			}
-			list.Items = append(list.Items, wire.Source{Permission: e.Permission, Scope: scope, Because: because})
+			rows = append(rows, one)
 		}
 	}
-	return list, nil
+	items, err := part(c, rows, nil, func(r row) (wire.Source, error) {
+		because, err := c.because(r.because)
+		return wire.Source{Permission: r.permission, Scope: r.scope, Because: because}, err
+	})
+	return wire.List[wire.Source]{Items: items, AsOf: asOf}, err
 }

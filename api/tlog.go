@@ -23,6 +23,7 @@ const (
 )
 
 func getCheckpoint(c *call, w http.ResponseWriter) error {
+	kept := c.org.Log.KeptAt() // before the note is read, so that it is not of a newer one
 	note, _, ok := c.org.Log.Latest()
 	if !ok {
 		p := problemOf(http.StatusNotFound, string(rules.NotFound), "There is no checkpoint yet")
@@ -30,6 +31,9 @@ func getCheckpoint(c *call, w http.ResponseWriter) error {
 		return p
 	}
 	w.Header().Set("Cache-Control", cacheNothing)
+	if !kept.IsZero() {
+		w.Header().Set("Last-Modified", kept.UTC().Format(http.TimeFormat))
+	}
 	writeBytes(w, mediaNote, note)
 	return nil
 }

@@ -218,6 +218,12 @@ func setNumber(q url.Values, name string, n uint64) {
 	}
 }
 
+func setFlag(q url.Values, name string, on bool) {
+	if on {
+		q.Set(name, "true")
+	}
+}
+
 // path joins segments, each escaped so that whatever it holds, it stays one segment.
 func path(segments ...string) string {
 	var b strings.Builder

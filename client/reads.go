@@ -63,16 +63,31 @@ func (c *Client) Organization(ctx context.Context, org string, r Read) (wire.Org
 
 // Roles gives all roles, by key, with their permissions where these are asked for.
 func (c *Client) Roles(ctx context.Context, org string, permissions bool, r Read) (wire.List[wire.Role], error) {
+	return c.FindRoles(ctx, org, wire.RoleQuery{Permissions: permissions}, r)
+}
+
+// FindRoles gives the roles that fit.
+func (c *Client) FindRoles(ctx context.Context, org string, find wire.RoleQuery, r Read) (wire.List[wire.Role], error) {
 	q := r.query()
-	if permissions {
-		q.Set("permissions", "true")
-	}
+	set(q, "q", find.Text)
+	set(q, "sort", find.Sort)
+	setFlag(q, "permissions", find.Permissions)
 	return get[wire.List[wire.Role]](ctx, c, path(org, "roles"), q)
 }
 
 // Role gives a role by key or id, with its permissions.
 func (c *Client) Role(ctx context.Context, org, role string, r Read) (wire.One[wire.Role], error) {
 	return get[wire.One[wire.Role]](ctx, c, path(org, "roles", role), r.query())
+}
+
+// FindSubjects gives the subjects that fit.
+func (c *Client) FindSubjects(ctx context.Context, org string, find wire.SubjectQuery, r Read) (wire.List[wire.Subject], error) {
+	q := r.query()
+	for name, value := range map[string]string{"q": find.Text, "kind": find.Kind, "state": find.State, "role": find.Role, "sort": find.Sort} {
+		set(q, name, value)
+	}
+	setFlag(q, "names", find.Names)
+	return get[wire.List[wire.Subject]](ctx, c, path(org, "subjects"), q)
 }
 
 // Subjects gives all subjects, by key.
@@ -225,9 +240,7 @@ func (c *Client) History(ctx context.Context, org string, h wire.HistoryQuery) (
 	setNumber(q, "to", h.To)
 	setNumber(q, "limit", uint64(max(h.Limit, 0)))
 	set(q, "cursor", h.Cursor)
-	if h.Newest {
-		q.Set("newest", "true")
-	}
+	setFlag(q, "newest", h.Newest)
 	return get[wire.List[wire.Item]](ctx, c, path(org, "history"), q)
 }
 
@@ -278,9 +291,13 @@ func (c *Client) DocumentLists(ctx context.Context, org, cid string) ([]byte, er
 
 // Documents gives a page of the signed documents about a thing: role:<key>, subject:<key>, or empty for all.
 func (c *Client) Documents(ctx context.Context, org, about, cursor string) (wire.List[wire.Document], error) {
-	q := url.Values{}
+	return c.DocumentsAt(ctx, org, about, Read{Cursor: cursor})
+}
+
+// DocumentsAt is [Client.Documents] as of a moment.
+func (c *Client) DocumentsAt(ctx context.Context, org, about string, r Read) (wire.List[wire.Document], error) {
+	q := r.query()
 	set(q, "about", about)
-	set(q, "cursor", cursor)
 	return get[wire.List[wire.Document]](ctx, c, path(org, "documents"), q)
 }
 

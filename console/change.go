@@ -17,6 +17,7 @@ import (
 // only under the position that it was shown at.
 type change struct {
 	Title   string        // a sentence of what is to happen
+	Lines   []string      // what it consists of, for people
 	Steps   []wire.Intent // recorded one after the other
 	Back    string        // the address to go on at, once it is recorded
 	Reason  string
@@ -50,11 +51,16 @@ func changeRoutes() []route {
 
 // review shows what a change would do. back is where to go on once it is recorded.
 func (v *visit) review(title, back string, steps ...wire.Intent) (view, error) {
-	c := change{Title: title, Steps: steps, Back: back}
+	return v.reviewed(newChange(title, back, steps...))
+}
+
+// newChange gives a change that is to be shown with [visit.reviewed].
+func newChange(title, back string, steps ...wire.Intent) *change {
+	c := &change{Title: title, Steps: steps, Back: back}
 	for range steps {
 		c.Once = append(c.Once, ulid.Make().String())
 	}
-	return v.reviewed(&c)
+	return c
 }
 
 // reviewed gives the page of a change, with a preview of what it would do now.
@@ -240,7 +246,7 @@ func (v *visit) notRecorded(c *change, err error) (view, error) {
 
 // readChange reads the form of a change that was shown.
 func readChange(v *visit) (*change, error) {
-	c := &change{Title: v.PostFormValue("title"), Back: v.PostFormValue("back"), Reason: strings.TrimSpace(v.PostFormValue("reason")), Once: v.PostForm["once"]}
+	c := &change{Title: v.PostFormValue("title"), Back: v.PostFormValue("back"), Reason: strings.TrimSpace(v.PostFormValue("reason")), Once: v.PostForm["once"], Lines: v.PostForm["line"]}
 	for _, text := range v.PostForm["step"] {
 		var in wire.Intent
 		if err := json.Unmarshal([]byte(text), &in); err != nil {

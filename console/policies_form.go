@@ -50,8 +50,6 @@ type field struct {
 	Required          bool
 }
 
-type option struct{ Value, Text string }
-
 // textField gives a field to write into.
 func textField(f filled, name, label, hint string) field {
 	return field{Name: name, Label: label, Hint: hint, Value: f.Get(name), Wrong: f.Wrong[name]}

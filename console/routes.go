@@ -6,10 +6,18 @@ import "slices"
 func routes() []route {
 	return slices.Concat(
 		signInRoutes(),
+		walletSignInRoutes(),
 		changeRoutes(),
 		overviewRoutes(),
 		roleRoutes(),
+		memberRoutes(),
+		keyRoutes(),
+		accountRoutes(),
+		joinRoutes(),
+		historyRoutes(),
+		helpRoutes(),
 		policyRoutes(),
 		tokenRoutes(),
+		accessRoutes(),
 	)
 }

@@ -354,5 +354,5 @@ func (v *visit) changeToken() (view, error) {
 	if f.bad() {
 		return again(f)
 	}
-	return v.reviewForWallet(sentence(in), back, t.Wallet, in)
+	return v.reviewForWallet(tokenStep(in), back, t.Wallet, in)
 }

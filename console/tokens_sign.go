@@ -35,7 +35,7 @@ type signing struct {
 
 func signRoutes() []route {
 	return []route{
-		{method: http.MethodPost, path: "{org}/wallet", screen: (*visit).askWallet},
+		{method: http.MethodPost, path: "{org}/wallet", screen: (*visit).forWallet},
 		{method: http.MethodPost, path: "{org}/wallet/signed", screen: (*visit).recordSigned},
 	}
 }
@@ -132,15 +132,15 @@ func (v *visit) ours(back string) string {
 	return back
 }
 
-// askWallet makes the commands of a change that was shown, and asks the wallet to sign them.
-func (v *visit) askWallet() (view, error) {
+// forWallet makes the commands of a change that was shown, and asks the wallet to sign them.
+func (v *visit) forWallet() (view, error) {
 	a, err := readAsking(v)
 	if err != nil {
 		return view{}, err
 	}
 	var fresh []signing
 	for _, in := range a.Steps {
-		title := sentence(in)
+		title := tokenStep(in)
 		if a.Reason != "" {
 			in.Reason = a.Reason
 		}
@@ -182,7 +182,7 @@ func (v *visit) recordSigned() (view, error) {
 	}
 	for i, in := range a.Steps {
 		a.Signings = append(a.Signings, signing{
-			Title: sentence(in), Command: columns["command"][i], Method: columns["method"][i], TypedData: columns["typed"][i], Text: columns["text"][i],
+			Title: tokenStep(in), Command: columns["command"][i], Method: columns["method"][i], TypedData: columns["typed"][i], Text: strings.ReplaceAll(columns["text"][i], "\r\n", "\n"), // as browsers send lines
 			Hex: columns["hex"][i], Expires: columns["expires"][i], Texts: columns["texts"][i], Signature: strings.TrimSpace(columns["signature"][i]),
 		})
 	}
@@ -250,8 +250,8 @@ func (v *visit) notSigned(a *asking, err error) (view, error) {
 	return shown, nil
 }
 
-// sentence says in words what a step does to a token.
-func sentence(in wire.Intent) string {
+// tokenStep says in words what a step does to a token.
+func tokenStep(in wire.Intent) string {
 	switch in.Kind {
 	case wire.AddAgent:
 		return "Make " + in.Wallet + " an agent"

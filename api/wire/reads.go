@@ -171,3 +171,20 @@ type HistoryQuery struct {
 	Newest     bool   // the newest first
 	Cursor     string // the Next of the page before
 }
+
+// RoleQuery says which roles are asked for, and in which order.
+type RoleQuery struct {
+	Text        string // found in key, name or description, in any case; empty: all
+	Sort        string // key, name, permissions, holders, created or changed, with a - before it backwards; empty: key
+	Permissions bool   // with the permissions of each
+}
+
+// SubjectQuery says which subjects are asked for, and in which order: those that fit all that is said.
+type SubjectQuery struct {
+	Text  string // found in key, name or e-mail address, in any case, or the id; empty: all
+	Kind  string // or several, with commas between them
+	State string // the same
+	Role  string // key or id of a role that they have on any scope
+	Sort  string // key or added, with a - before it backwards; empty: key
+	Names bool   // with name and e-mail address of each, which is noted
+}

@@ -49,7 +49,17 @@ type Organization struct {
 	DefaultRole string    `json:"defaultRole,omitempty"`
 	Recovery    *Recovery `json:"recovery,omitempty"`
 	Witnesses   []Witness `json:"witnesses,omitempty"`
+	Counts      *Counts   `json:"counts,omitempty"` // where one organization was asked for
 	AsOf        AsOf      `json:"asOf"`
+}
+
+// Counts say how many there are of what an organization has, as of a position.
+type Counts struct {
+	Roles   int `json:"roles"`
+	Members int `json:"members"` // subjects that are active, API keys not counted
+	Invited int `json:"invited"` // subjects that have not joined yet
+	APIKeys int `json:"apiKeys"` // those that are active
+	Reviews int `json:"reviews"` // access reviews that are not closed
 }
 
 // Recovery is an announced new owner in the place of a lost one.
@@ -183,7 +193,9 @@ type Because struct {
 type Missing struct {
 	Kind    string   `json:"kind"` // unknown-subject, deactivated, unknown-permission, level, scope, role
 	Role    string   `json:"role,omitempty"`
-	Since   uint64   `json:"since,omitempty"` // since when the role holds the permission
+	Held    bool     `json:"held,omitempty"`    // of a role: the subject has it
+	Deleted bool     `json:"deleted,omitempty"` // of a role: it was deleted, at lostAt
+	Since   uint64   `json:"since,omitempty"`   // since when the role holds the permission
 	LostAt  uint64   `json:"lostAt,omitempty"`
 	Ended   string   `json:"ended,omitempty"`
 	Scope   string   `json:"scope,omitempty"`
@@ -258,7 +270,9 @@ type Entry struct {
 type List[T any] struct {
 	Items []T    `json:"items"`
 	Next  string `json:"next,omitempty"` // cursor of the next page; absent at the end
-	AsOf  AsOf   `json:"asOf,omitzero"`  // absent of the list of organizations, each of which has its own
+	// Total is how many items all pages have; absent: none, or the list is whole or does not count them.
+	Total int  `json:"total,omitempty"`
+	AsOf  AsOf `json:"asOf,omitzero"` // absent of the list of organizations, each of which has its own
 }
 
 // Server is DIR/run/server.json: where the running server is found.

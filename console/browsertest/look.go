@@ -1,6 +1,8 @@
 package browsertest
 
 import (
+	"fmt"
+
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/network"
 )
@@ -85,4 +87,18 @@ func (p *Page) Offline(on bool) {
 	p.watch.offline = on
 	p.watch.mu.Unlock()
 	must(p, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: on, DownloadThroughput: -1, UploadThroughput: -1})
+}
+
+// String says how the page is shown, for messages.
+func (l looks) String() string {
+	s := fmt.Sprintf("%d pixels wide", l.width)
+	for _, is := range []struct {
+		so   bool
+		text string
+	}{{l.dark, ", dark"}, {!l.dark, ", light"}, {l.print, ", on paper"}, {l.still, ", with reduced motion"}, {!l.script, ", without script"}, {l.offline, ", offline"}} {
+		if is.so {
+			s += is.text
+		}
+	}
+	return s
 }

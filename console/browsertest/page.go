@@ -50,6 +50,8 @@ func Open(t testing.TB, server string) *Page {
 	ctx, _ := chromedp.NewContext(browserContext(t), chromedp.WithNewBrowserContext())
 	p := &Page{tab: &tab{t: t, ctx: ctx, base: base, watch: newWatch(base.Host), looks: looks{width: 1280, script: true}, downloads: t.TempDir()}}
 	t.Cleanup(p.close)
+	// A dialog keeps everything else waiting. Who asks for one is noted, and is answered no.
+	p.watch.dialog = func() { _, _ = call(p, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{}) }
 	if err := chromedp.Listen(ctx, p.watch.take); err != nil {
 		t.Fatalf("open a tab: %v", err)
 	}
@@ -57,7 +59,6 @@ func Open(t testing.TB, server string) *Page {
 		t.Fatalf("open a tab: %v", err)
 	}
 	must(p, audits.Enable, cdp.Empty{})
-	must(p, page.SetBypassCSP, page.SetBypassCSPParams{Enabled: false})
 	if _, err := chromedp.CallBrowser(ctx, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
 		Behavior: browser.SetDownloadBehaviorBehaviorAllowAndName, BrowserContextID: chromedp.FromContext(ctx).BrowserContextID,
 		DownloadPath: p.downloads, EventsEnabled: new(true),

@@ -1,6 +1,7 @@
 package browsertest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -28,6 +29,7 @@ type watch struct {
 	announced map[int64]bool               // whether a status that was announced has come
 	offline   bool
 	downloads map[string]*download // by what the browser calls them
+	dialog    func()               // answers a dialog of the browser's own
 	problems  []string
 }
 
@@ -132,6 +134,7 @@ func (w *watch) take(event any) {
 		w.issue(e.Issue)
 	case *page.EventJavascriptDialogOpening:
 		w.note("the page opened a dialog of the browser's own: %s", e.Message)
+		go w.dialog() // events are not taken in while a command waits
 	case *browser.EventDownloadWillBegin:
 		if e.FrameID == w.main {
 			w.downloads[e.GUID] = &download{name: e.SuggestedFilename}
@@ -213,9 +216,9 @@ func exception(e *runtime.ExceptionDetails) string {
 func values(args []*runtime.RemoteObject) string {
 	texts := make([]string, len(args))
 	for i, a := range args {
-		texts[i] = a.Description
-		if texts[i] == "" {
-			texts[i] = string(a.Value)
+		var s string
+		if texts[i] = cmp.Or(a.Description, string(a.Value)); a.Type == runtime.RemoteObjectTypeString && json.Unmarshal(a.Value, &s) == nil {
+			texts[i] = s
 		}
 	}
 	return strings.Join(texts, " ")

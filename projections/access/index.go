@@ -44,7 +44,8 @@ type Index struct {
 	subjects   vector[subject]
 	subjectID  table
 	subjectKey table
-	kinds      []string // of subjects
+	kinds      []string                 // of subjects
+	keyed      atomic.Pointer[[]uint32] // subjects in the order of their keys; may lack the newest
 
 	lines      vector[line]
 	lineNumber table

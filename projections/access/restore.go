@@ -36,6 +36,7 @@ func (x *Index) become(y *Index) {
 	x.perms.become(&y.perms)
 	x.permNumber.become(&y.permNumber)
 	x.sorted.Store(nil)
+	x.keyed.Store(nil)
 	x.scopes.become(&y.scopes)
 	x.scopeNumber.become(&y.scopeNumber)
 	x.roles.become(&y.roles)

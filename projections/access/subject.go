@@ -187,11 +187,10 @@ func (x *Index) Subjects(a AsOf) []SubjectView {
 	defer x.mu.RUnlock()
 	v := x.view(a)
 	var list []SubjectView
-	for _, u := range x.subjects.all {
-		if uint64(u.added) <= v.position {
+	for _, n := range x.byKey() {
+		if u := x.subjects.at(n); uint64(u.added) <= v.position {
 			list = append(list, x.subjectView(u, v))
 		}
 	}
-	slices.SortFunc(list, func(a, b SubjectView) int { return cmp.Compare(a.Key, b.Key) })
 	return list
 }

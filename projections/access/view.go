@@ -42,33 +42,39 @@ func (x *Index) Role(name string, a AsOf) (RoleView, error) {
 	if err != nil {
 		return RoleView{}, err
 	}
-	return x.roleView(r, v), nil
+	return x.roleView(r, v, true), nil
 }
 
 // Roles gives all roles as of then, with their permissions, by key.
-func (x *Index) Roles(a AsOf) []RoleView {
+func (x *Index) Roles(a AsOf) []RoleView { return x.rolesAt(a, true) }
+
+func (x *Index) rolesAt(a AsOf, permissions bool) []RoleView {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	v := x.view(a)
 	var list []RoleView
 	for _, r := range x.roles.all {
 		if x.existed(r, v) {
-			list = append(list, x.roleView(r, v))
+			list = append(list, x.roleView(r, v, permissions))
 		}
 	}
 	slices.SortFunc(list, func(a, b RoleView) int { return cmp.Or(cmp.Compare(a.Key, b.Key), a.ID.Compare(b.ID)) })
 	return list
 }
 
-func (x *Index) roleView(r *role, v view) RoleView {
-	permissions := x.namesOf(x.setAt(r, v))
+func (x *Index) roleView(r *role, v view, named bool) RoleView {
+	set := x.setAt(r, v)
+	var permissions []string
+	if named {
+		permissions = x.namesOf(set)
+	}
 	typ := TypeCustom
 	if r.system {
 		typ = TypeGlobal
 	}
 	return RoleView{
 		ID: r.id, Key: r.key, Name: lastSaid(x, r.name, v), Type: typ, Managed: r.managed, Default: x.defaultAt(v) == r.number, Description: lastSaid(x, r.description, v),
-		Labels: lastSaid(x, r.labels, v), Permissions: permissions, Count: len(permissions), Holders: x.holders(r, v),
+		Labels: lastSaid(x, r.labels, v), Permissions: permissions, Count: set.count(), Holders: x.holders(r, v),
 		Created: r.created, Changed: x.changed(r, v),
 	}
 }
