@@ -6,11 +6,14 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/console/browsertest"
 	"github.com/permledger/permledger/ledger/wallet"
 )
 
@@ -253,4 +256,105 @@ func TestManyInvestors(t *testing.T) {
 	review.has(t, "Qualify 50 investors", "10 more rows when the file is taken again")
 	b.sign(b.asks(review, ""), walletOf("agent")).has(t, "Investors 50")
 	b.sign(b.asks(take(), ""), walletOf("agent")).has(t, "Investors 60")
+}
+
+// In a browser: an agent is made by the owner's wallet, and investors are qualified from a file by the agent's. The browser's wallet is
+// a stand-in that asks this test, which has the keys.
+func TestTokensInABrowser(t *testing.T) {
+	w := newTokens(t)
+	p := w.browse(t, "owner")
+	p.Click("Tokens")
+	p.Inspect("tokens")
+	p.Click("ABC TOKEN")
+	p.Select("Wallet", addressOf("owner")+" (owner)")
+	p.Click("Sign with this wallet")
+	p.See("Another agent")
+	p.Inspect("token")
+	p.Fill("Another agent", addressOf("agent"))
+	p.Click("Review making it an agent")
+	p.See(addressOf("agent") + " gains")
+	p.Fill("Reason", "TICKET-9")
+	p.Inspect("wallet-review")
+	p.Click("Go on to the signature")
+	p.See("The wallet shows what it signs")
+	p.Inspect("wallet")
+	p.Click("Sign with the wallet of this browser")
+	p.See("This browser has no wallet that pages can ask")
+	plugIn(p, addressOf("agent"))
+	p.Click("Sign with the wallet of this browser")
+	p.See("Choose the account there")
+	plugIn(p, addressOf("owner"))
+	p.Click("Sign with the wallet of this browser")
+	decline(p)
+	p.See("it was declined there")
+	p.Click("Sign with the wallet of this browser")
+	answer(t, p, walletOf("owner"))
+	p.See("Agents 1")
+	p.See("TICKET-9")
+
+	path := filepath.Join(t.TempDir(), "investors.csv")
+	rows := "wallet,investor,country\n" + addressOf("one") + ",INV-1,LU\n0x12,INV-2,LU\n" + addressOf("two") + ",INV-2,DE\n"
+	if err := os.WriteFile(path, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.Go(ofABC + "/import")
+	p.Select("The agent's wallet, which signs each row", addressOf("agent")+" (agent)")
+	p.Upload("#file", path)
+	p.Expect(http.StatusUnprocessableEntity)
+	p.Click("Review")
+	p.See("1 row cannot be taken")
+	p.Inspect("import")
+	p.Check("Record the good rows though others are bad", true)
+	p.Click("Review")
+	p.See("2 rows to be recorded")
+	p.Inspect("import-review")
+	p.Click("Go on to the signatures")
+	plugIn(p, addressOf("agent"))
+	p.Click("Sign with the wallet of this browser")
+	answer(t, p, walletOf("agent"))
+	answer(t, p, walletOf("agent"))
+	p.See("Investors 2")
+	p.See("INV-2")
+	p.Inspect("investors")
+	p.Go("/console/acme/tokens/guide")
+	p.Inspect("guide")
+	p.Go("/console/acme/tokens/deploy")
+	p.Inspect("deploy")
+}
+
+// plugIn gives a page's browser a wallet with one account. What it is asked to sign waits for [answer] or [decline].
+func plugIn(p *browsertest.Page, account string) {
+	browsertest.Eval[bool](p, `(account) => {
+		window.asked = [];
+		window.ethereum = { request: ({method, params}) => {
+			if (method === "eth_requestAccounts") return Promise.resolve([account.toLowerCase()]);
+			if (method === "wallet_switchEthereumChain") return Promise.reject({code: 4902, message: "unknown chain"});
+			return new Promise((resolve, reject) => window.asked.push({method, params, resolve, reject}));
+		}};
+		return true;
+	}`, account)
+}
+
+// waiting gives what the wallet of a page is asked to sign.
+func waiting(p *browsertest.Page) []string {
+	for {
+		if params := browsertest.Eval[[]string](p, `() => window.asked[0] ? [window.asked[0].method, ...window.asked[0].params] : []`); len(params) > 0 {
+			return params
+		}
+	}
+}
+
+func decline(p *browsertest.Page) {
+	waiting(p)
+	browsertest.Eval[bool](p, `() => { window.asked.shift().reject({code: 4001, message: "declined"}); return true; }`)
+}
+
+// answer signs what the wallet of a page is asked to sign.
+func answer(t *testing.T, p *browsertest.Page, key *wallet.Key) {
+	t.Helper()
+	params := waiting(p)
+	if params[0] != "eth_signTypedData_v4" || !strings.EqualFold(params[1], key.Address().String()) {
+		t.Fatalf("the wallet is asked %v", params)
+	}
+	browsertest.Eval[bool](p, `(signature) => { window.asked.shift().resolve(signature); return true; }`, signTyped(t, params[2], key))
 }
