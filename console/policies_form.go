@@ -50,6 +50,9 @@ type field struct {
 	Required          bool
 }
 
+// An option is one of a drop-down list.
+type option struct{ Value, Text string }
+
 // textField gives a field to write into.
 func textField(f filled, name, label, hint string) field {
 	return field{Name: name, Label: label, Hint: hint, Value: f.Get(name), Wrong: f.Wrong[name]}

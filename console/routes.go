@@ -14,6 +14,8 @@ func routes() []route {
 		keyRoutes(),
 		accountRoutes(),
 		joinRoutes(),
+		verifyRoutes(),
+		exportRoutes(),
 		historyRoutes(),
 		helpRoutes(),
 		policyRoutes(),

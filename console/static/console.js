@@ -172,7 +172,7 @@ document.addEventListener("click", (e) => {
 });
 
 // setUp is what each page needs once it is there: what only script can do is shown, local times are titles.
-const modules = [];
+const modules = [], started = new WeakSet();
 export function onPage(f) { modules.push(f); f(); }
 function setUp() {
   follow();
@@ -185,5 +185,10 @@ function setUp() {
     if (!isNaN(d)) t.title = d.toLocaleString() + " here";
   }
   for (const f of modules) f();
+  for (const e of document.querySelectorAll("[data-module]")) { // what one page alone takes comes with it
+    if (started.has(e)) continue;
+    started.add(e);
+    import(e.dataset.module).then((m) => m.default(e));
+  }
 }
 setUp();
