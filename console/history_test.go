@@ -178,3 +178,18 @@ func TestOwnHistory(t *testing.T) {
 		t.Errorf("a form: %d", page.status)
 	}
 }
+
+// Given a page, when it is cited, then the citation names the ledger, the position with its CID and time, and an address that shows
+// the same again.
+func TestCitation(t *testing.T) {
+	w := past(t)
+	b := w.signedIn("owner")
+	e, err := w.Entry(t.Context(), acme, "8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := b.get("/console/acme/access?subject=ben&permission=b.read")
+	page.has(t, "May ben b.read?: ledger.test/acme, event 8 ("+e.CID+") of 20", w.url+"/console/acme/access?at=8&permission=b.read&subject=ben")
+	w.do(wire.Intent{Kind: wire.AssignRole, Subject: "ben", Role: "desk"})
+	b.get("/console/acme/access?at=8&permission=b.read&subject=ben").has(t, "Denied as of event 8", w.url+"/console/acme/access?at=8&permission=b.read&subject=ben")
+}
