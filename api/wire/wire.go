@@ -254,6 +254,20 @@ type Item struct {
 	About    string   `json:"about"` // role:<key>, subject:<key>
 	What     []string `json:"what"`  // for people
 	Reason   string   `json:"reason,omitempty"`
+
+	// What belongs together: each line is one command; a permissions.recorded is part of the command of its actor that comes
+	// next; lines of one import have its source in common.
+	Command string    `json:"command"`           // id of the command, which is the event's
+	Follows string    `json:"follows,omitempty"` // id of the command that it follows from by itself, as the end of a grant from what gave it
+	Import  *Imported `json:"import,omitempty"`  // the record of somebody else's that it was taken from
+}
+
+// Imported names the record that an entry was taken from.
+type Imported struct {
+	Format string `json:"format"` // of the records, as role-history
+	Source string `json:"source"` // the same in every run
+	Record string `json:"record"`
+	Part   uint64 `json:"part,omitempty"` // a record may be several entries
 }
 
 // Entry is one entry for people and programs: the exact bytes, and what they say.
