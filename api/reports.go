@@ -8,7 +8,6 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/permledger/permledger/api/wire"
-	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/projections/access"
 )
 
@@ -55,12 +54,7 @@ func (c *call) roleReport(about func(access.RoleView, access.AsOf, *wire.RoleRep
 
 func reportUndocumented(c *call) (wire.List[wire.RoleReport], error) {
 	return c.roleReport(func(v access.RoleView, _ access.AsOf, one *wire.RoleReport) (bool, error) {
-		if v.Description == "" {
-			one.Missing = append(one.Missing, "description")
-		}
-		if !slices.ContainsFunc(v.Labels, func(l events.Label) bool { return l.Name == wire.Guideline }) {
-			one.Missing = append(one.Missing, wire.Guideline)
-		}
+		one.Missing = undocumented(v)
 		return len(one.Missing) > 0, nil
 	})
 }

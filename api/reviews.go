@@ -252,32 +252,53 @@ func reportUnreviewed(c *call) (wire.List[wire.RoleReport], error) {
 	if err != nil {
 		return wire.List[wire.RoleReport]{Items: []wire.RoleReport{}}, err
 	}
-	var everything []uint64 // positions at which reviews of all that is given were closed
+	var all *reviewed
 	return c.roleReport(func(v access.RoleView, a access.AsOf, one *wire.RoleReport) (bool, error) {
-		if everything == nil {
-			everything = []uint64{}
-			closed, _ := c.org.History.Find(history.Query{Types: []events.Type{"review.closed"}, To: a.Position})
-			for _, at := range closed {
-				en, err := c.entry(at)
-				if err != nil {
-					return false, err
-				}
-				if d := en.Event.Data.(*events.ReviewClosed); d.Scope == events.ReviewAll {
-					everything = append(everything, at)
-				}
+		if all == nil {
+			if all, err = c.reviewedRoles(a); err != nil {
+				return false, err
 			}
 		}
-		last, _ := c.org.History.Find(history.Query{Role: v.ID, Types: []events.Type{"role.reviewed", "review.closed"}, To: a.Position, Newest: true, Limit: 1})
-		if len(last) > 0 {
-			one.At = last[0]
-		}
-		if n := len(everything); n > 0 && everything[n-1] > v.Created {
-			one.At = max(one.At, everything[n-1])
-		}
-		since, _ := c.org.Access.At(max(one.At, v.Created))
-		if one.At != 0 {
-			one.Last = stamp(since.Time)
-		}
-		return !since.Time.After(a.Instant.Add(-time.Duration(days) * 24 * time.Hour)), nil
+		due, at, last := all.due(v, time.Duration(days)*24*time.Hour)
+		one.At, one.Last = at, stamp(last)
+		return due, nil
 	})
+}
+
+// reviewed knows when roles were looked over.
+type reviewed struct {
+	*call
+	a          access.AsOf
+	everything uint64 // the position at which a review of all that is given was closed last; 0: none was
+}
+
+func (c *call) reviewedRoles(a access.AsOf) (*reviewed, error) {
+	r := &reviewed{call: c, a: a}
+	closed, _ := c.org.History.Find(history.Query{Types: []events.Type{"review.closed"}, To: a.Position})
+	for _, at := range closed {
+		en, err := c.entry(at)
+		if err != nil {
+			return nil, err
+		}
+		if d := en.Event.Data.(*events.ReviewClosed); d.Scope == events.ReviewAll {
+			r.everything = at
+		}
+	}
+	return r, nil
+}
+
+// due says whether a role was not looked over for so long, and at which position and time it was last; 0: never.
+func (r *reviewed) due(v access.RoleView, after time.Duration) (due bool, at uint64, last time.Time) {
+	found, _ := r.org.History.Find(history.Query{Role: v.ID, Types: []events.Type{"role.reviewed", "review.closed"}, To: r.a.Position, Newest: true, Limit: 1})
+	if len(found) > 0 {
+		at = found[0]
+	}
+	if r.everything > v.Created {
+		at = max(at, r.everything)
+	}
+	since, _ := r.org.Access.At(max(at, v.Created))
+	if at != 0 {
+		last = since.Time
+	}
+	return !since.Time.After(r.a.Instant.Add(-after)), at, last
 }

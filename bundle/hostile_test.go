@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/permledger/permledger/bundle"
+	"github.com/permledger/permledger/console/nodetest"
 )
 
 // readAll opens a bundle and reads everything in it.
@@ -118,6 +119,7 @@ func TestHostileZips(t *testing.T) {
 	add := func(name string) func([]*file) []*file {
 		return func(files []*file) []*file { return append(files, files[0].renamed(name)) }
 	}
+	var files []nodetest.Case
 	for _, tt := range []struct {
 		name   string
 		change func([]*file) []*file
@@ -177,13 +179,34 @@ func TestHostileZips(t *testing.T) {
 		}, "it is of entry"},
 		{"proof under another checkpoint", edit("entries/3.tlog-proof", contents(func(b []byte) []byte { return bytes.Replace(b, []byte("\u2014 "), []byte("\u2014 x"), 1) })), "checkpoint is not the one of the bundle"},
 	} {
+		b := repack(t, good, tt.change)
+		files = append(files, nodetest.Case{Name: tt.name, File: b})
 		t.Run(tt.name, func(t *testing.T) {
-			err := readBytes(repack(t, good, tt.change))
-			if !errors.Is(err, bundle.ErrForm) || !strings.Contains(err.Error(), tt.want) {
+			if err := readBytes(b); !errors.Is(err, bundle.ErrForm) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v; want %q", err, tt.want)
 			}
 		})
 	}
+	inBrowsers(t, files)
+}
+
+// inBrowsers demands that the console's verifier refuses by their form what cannot be opened here, before it looks at any entry.
+func inBrowsers(t *testing.T, files []nodetest.Case) {
+	t.Helper()
+	t.Run("in browsers", func(t *testing.T) {
+		refused := 0
+		for i, got := range nodetest.Verify(t, "../console", files...) {
+			if _, err := bundle.Open(bytes.NewReader(files[i].File), int64(len(files[i].File))); err == nil {
+				continue
+			}
+			if refused++; got.OK || got.Broken.Check != "form" || got.Broken.Position != 0 {
+				t.Errorf("%s: %+v", got.Name, got.Broken)
+			}
+		}
+		if refused < len(files)/2 {
+			t.Errorf("only %d of %d files cannot be opened", refused, len(files))
+		}
+	})
 }
 
 func (f *file) swap(g *file) {
@@ -223,6 +246,7 @@ func TestHostileTrees(t *testing.T) {
 			return files
 		}
 	}
+	var files []nodetest.Case
 	for name, tt := range map[string]struct {
 		change func([]*file) []*file
 		want   string
@@ -244,11 +268,13 @@ func TestHostileTrees(t *testing.T) {
 		"a long entry":   {edit(edgeEntries, func(b []byte) []byte { b[0], b[1] = 255, 255; return b }), edgeEntries + "[0]: an entry of 65535 bytes"},
 		"no bytes":       {edit(edgeEntries, func([]byte) []byte { return nil }), edgeEntries},
 	} {
-		err := readBytes(repack(t, good, tt.change))
-		if !errors.Is(err, bundle.ErrForm) || !strings.Contains(err.Error(), tt.want) {
+		b := repack(t, good, tt.change)
+		files = append(files, nodetest.Case{Name: name, File: b})
+		if err := readBytes(b); !errors.Is(err, bundle.ErrForm) || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v; want %q", name, err, tt.want)
 		}
 	}
+	inBrowsers(t, files)
 }
 
 // Given a bundle, when any byte of it is another, or it ends early, or something stands before or behind it, then
@@ -319,6 +345,7 @@ func TestLyingRecords(t *testing.T) {
 		copy(b[at:], v)
 		return b
 	}
+	var cases []nodetest.Case
 	for name, b := range map[string][]byte{
 		"zip64 without need":      end64(files, size, uint64(list)),
 		"zip64 of many files":     end64(1<<40, size, uint64(list)),
@@ -346,7 +373,9 @@ func TestLyingRecords(t *testing.T) {
 		if err := readBytes(b); err == nil || !errors.Is(err, bundle.ErrForm) && !errors.Is(err, bundle.ErrNotBundle) {
 			t.Errorf("%s: %v", name, err)
 		}
+		cases = append(cases, nodetest.Case{Name: name, File: b})
 	}
+	inBrowsers(t, cases)
 }
 
 func crc(b []byte) uint32 { return crc32.ChecksumIEEE(b) }

@@ -322,3 +322,16 @@ func TestInProcessEndsTheHandler(t *testing.T) {
 	}
 	<-ended
 }
+
+// Given a handler that returns at once and writes nothing, when it is called in the process again and again, then each call is answered:
+// that the handler has returned already is no end of the request.
+func TestInProcessAnswersWithNothing(t *testing.T) {
+	c := client.InProcess(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), "")
+	for range 2000 {
+		for _, err := range c.Topic(t.Context(), "acme", 1) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

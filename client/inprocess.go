@@ -41,9 +41,13 @@ func (t *inProcess) RoundTrip(req *http.Request) (*http.Response, error) {
 	select {
 	case <-w.ready:
 	case <-ctx.Done():
-		_ = pr.CloseWithError(context.Cause(ctx))
-		_ = body.Close()
-		return nil, context.Cause(ctx)
+		select {
+		case <-w.ready: // the handler answered, and has returned already: that ends the context, too
+		default:
+			_ = pr.CloseWithError(context.Cause(ctx))
+			_ = body.Close()
+			return nil, context.Cause(ctx)
+		}
 	}
 	stop := context.AfterFunc(ctx, func() { // a request that was given up is not waited for
 		if req.Context().Err() != nil {

@@ -91,6 +91,15 @@ func (c *Client) UnreviewedRoles(ctx context.Context, org string, days int, r Re
 	return get[wire.List[wire.RoleReport]](ctx, c, path(org, "reports", "unreviewed"), q)
 }
 
+// Attention gives what somebody who is responsible for an organization should look at now: what ends within so many days, keys
+// that were not used for so many; 0 stands for a week, and a quarter.
+func (c *Client) Attention(ctx context.Context, org string, days, unused int) (wire.Attention, error) {
+	q := url.Values{}
+	setNumber(q, "days", uint64(max(days, 0)))
+	setNumber(q, "unused", uint64(max(unused, 0)))
+	return get[wire.Attention](ctx, c, path(org, "reports", "attention"), q)
+}
+
 // Reviews gives the access reviews, the newest first.
 func (c *Client) Reviews(ctx context.Context, org string, r Read) (wire.List[wire.Review], error) {
 	return get[wire.List[wire.Review]](ctx, c, path(org, "reviews"), r.query())

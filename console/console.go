@@ -51,7 +51,7 @@ func New(api http.Handler, o Options) http.Handler {
 	for _, r := range routes() {
 		mux.Handle(r.method+" "+root+r.path, s.page(r))
 	}
-	mux.Handle("GET "+files+"{file}", http.HandlerFunc(static))
+	mux.Handle("GET "+files+"{file...}", http.HandlerFunc(static))
 	mux.Handle(root, s.page(route{screen: nowhere, open: true}))
 	pages := headers(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

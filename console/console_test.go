@@ -89,3 +89,34 @@ func TestForgedForm(t *testing.T) {
 	}
 	b.get("/console/acme/roles").hasNot(t, "forged")
 }
+
+// Given a session that has ended, when its browser goes on, then it is told so, whether it looks or confirms.
+func TestSessionEnds(t *testing.T) {
+	w := newWorld(t, "plain")
+	b := w.signedIn("owner")
+	page := b.get("/console/acme/roles")
+	if _, err := w.As(w.bearer("owner")).EndSessionsOf(t.Context(), acme, "owner"); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/console/acme/roles").has(t, "The session has ended", "Sign in to acme")
+	form := url.Values{"title": {"x"}, "seq": {"2"}, "done": {"0"}, "once": {ulid.Make().String()}, "step": {`{"kind":"create-role","role":"late"}`}, "csrf": {page.csrf()}}
+	b.post("/console/acme/change", form).has(t, "The session has ended", "is not recorded")
+	b = w.signedIn("owner")
+	b.get("/console/acme/roles").hasNot(t, "late")
+	if in := b.submit(b.get("/console/acme/sign-in"), "/console/acme/sign-in", url.Values{"name": {"owner"}, "password": {password}}); in.address != "/console/acme/overview" {
+		t.Errorf("signing in again leads to %s: %s", in.address, in.text())
+	}
+}
+
+// Given a moment before the ledger began, or none at all, when a page is asked for as of it, then the page says so, and leads to now.
+func TestNoSuchMoment(t *testing.T) {
+	w := newWorld(t, "plain")
+	b := w.signedIn("owner")
+	for _, at := range []string{"2001-01-01T00:00:00Z", "99999", "0", "yesterday-ish", "head~700", "<script>"} {
+		page := b.get("/console/acme/roles?at=" + url.QueryEscape(at))
+		if page.status != http.StatusBadRequest && page.status != http.StatusNotFound {
+			t.Errorf("%s is answered with %d: %s", at, page.status, page.text())
+		}
+		page.has(t, "The same page, live")
+	}
+}

@@ -55,6 +55,8 @@ type entering struct {
 	Name    string
 	Problem *wire.Problem
 	Code    bool // it is about the one-time code
+	Wallet  string
+	Ended   bool // there was a session, which has ended
 }
 
 // then gives the address to go to after signing in: one of this organization's pages.
@@ -67,7 +69,7 @@ func (v *visit) then() string {
 }
 
 func (v *visit) signIn() (view, error) {
-	return v.signInPage(entering{Code: v.URL.Query().Has("code")})
+	return v.signInPage(entering{Code: v.URL.Query().Has("code"), Ended: v.URL.Query().Has("ended")})
 }
 
 func (v *visit) signInPage(e entering) (view, error) {

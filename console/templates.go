@@ -15,9 +15,11 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
 )
 
 //go:embed templates/*.html
@@ -26,9 +28,10 @@ var templateFiles embed.FS
 //go:embed static
 var staticFiles embed.FS
 
-// templates are those of the screens, each with the layout and the parts that several have.
-var templates = func() map[string]*template.Template {
-	base := template.Must(template.New("layout").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+// templates are those of the screens, each with the layout and the parts that several have. They are read when the first page is
+// made: most runs of the program make none.
+var templates = sync.OnceValue(func() map[string]*template.Template {
+	base := template.Must(template.New("layout").Funcs(functions).Funcs(peopleFunctions).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic(err) // the pattern is a constant
@@ -36,13 +39,13 @@ var templates = func() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, name := range names {
 		screen := strings.TrimSuffix(path.Base(name), ".html")
-		if screen == "layout" || screen == "parts" {
+		if screen == "layout" || strings.HasPrefix(screen, "parts") {
 			continue
 		}
 		all[screen] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, name))
 	}
 	return all
-}()
+})
 
 var functions = template.FuncMap{
 	"static": staticAddress,
@@ -54,6 +57,19 @@ var functions = template.FuncMap{
 	"query":  url.QueryEscape,
 	"search": with,
 	"items":  itemsOf,
+	"part":   partOf,
+
+	"sets": setsOf, "sign": sign, "thing": thingOf, "named": namedOf, "because": becauseOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
+	"sets": setsOf, "sign": sign, "thing": thingOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
+	"document":  documentOf,
+	"travelled": travelOf, "next": func(n uint64) uint64 { return n + 1 },
+	"bare":         bare,
+	"keyOf":        client.RoleKey,
+	"matrixOn":     func(p *page, m *matrix) matrixOn { return matrixOn{p, m} },
+	"holdersOn":    func(p *page, h *holders) holdersOn { return holdersOn{p, h, false} },
+	"holdersTaken": func(p *page, h *holders) holdersOn { return holdersOn{p, h, true} },
+	"reported":     func(p *page, r wire.RoleReport) reported { return reported{p, r} },
+	"text": textField, "required": requiredField, "area": areaField, "choice": choiceField,
 }
 
 // A page is what templates see.
@@ -64,7 +80,7 @@ type page struct {
 }
 
 func render(w io.Writer, v *visit, shown view) error {
-	t := templates[shown.template]
+	t := templates()[shown.template]
 	if t == nil {
 		return fmt.Errorf("there is no template %q", shown.template)
 	}
@@ -95,6 +111,12 @@ func (p *page) Name() string {
 		return p.details.Name
 	}
 	return p.org
+}
+
+// KeepsDelegated says whether what is passed on stays when whoever passed it on loses it.
+func (p *page) KeepsDelegated() bool {
+	keeps, _ := p.details.Profile["keepDelegated"].(bool)
+	return keeps
 }
 
 // May says whether a page has a control that changes something: not in the past, and only for who may.
@@ -164,30 +186,33 @@ type staticFile struct {
 
 var mediaTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
-var statics = func() map[string]staticFile {
+var statics = sync.OnceValue(func() map[string]staticFile {
 	all := map[string]staticFile{}
-	entries, err := staticFiles.ReadDir("static")
-	if err != nil {
-		panic(err) // it is embedded
-	}
-	for _, e := range entries {
-		b, err := staticFiles.ReadFile("static/" + e.Name())
+	err := fs.WalkDir(staticFiles, "static", func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := staticFiles.ReadFile(name)
 		if err != nil {
-			panic(err)
+			return err
 		}
 		sum := sha256.Sum256(b)
 		var small bytes.Buffer
 		z, _ := gzip.NewWriterLevel(&small, gzip.BestCompression) // the level is a known one
 		_, _ = z.Write(b)                                         // into memory
 		_ = z.Close()
-		all[e.Name()] = staticFile{mediaTypes[path.Ext(e.Name())], base64.RawURLEncoding.EncodeToString(sum[:9]), b, small.Bytes()}
+		all[strings.TrimPrefix(name, "static/")] = staticFile{mediaTypes[path.Ext(name)], base64.RawURLEncoding.EncodeToString(sum[:9]), b, small.Bytes()}
+		return nil
+	})
+	if err != nil {
+		panic(err) // it is embedded
 	}
 	return all
-}()
+})
 
 // staticAddress gives the address of a file, which changes when the file does.
 func staticAddress(name string) (string, error) {
-	f, ok := statics[name]
+	f, ok := statics()[name]
 	if !ok {
 		return "", fmt.Errorf("there is no file %q", name)
 	}
@@ -196,7 +221,7 @@ func staticAddress(name string) (string, error) {
 
 // static serves a file. One that is asked for by its address is kept by browsers for good.
 func static(w http.ResponseWriter, r *http.Request) {
-	f, ok := statics[r.PathValue("file")]
+	f, ok := statics()[r.PathValue("file")]
 	if !ok {
 		http.NotFound(w, r)
 		return

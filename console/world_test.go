@@ -181,6 +181,16 @@ func (w *world) signedIn(who string) *visitor {
 	return b
 }
 
+// bearer gives a token of a session of somebody of acme.
+func (w *world) bearer(who string) string {
+	w.t.Helper()
+	in, err := w.As("").SignIn(w.t.Context(), acme, wire.SignIn{Key: who, Password: password})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return in.Token
+}
+
 // shown is a page.
 type shown struct {
 	status  int

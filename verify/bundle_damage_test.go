@@ -127,19 +127,23 @@ func framed(list [][]byte) (b []byte) {
 	return b
 }
 
-// Given an exported bundle, when somebody does to it what can be done to a log, and makes every checksum right again, then
-// it is refused, and file and entry are named.
-func TestDamagedBundle(t *testing.T) {
+// damage is what somebody does to a bundle, and which check notices, in which file and at which entry.
+type damage struct {
+	name     string
+	change   func(packedFiles) packedFiles
+	check    string
+	file     string
+	position uint64
+	fast     string // the check that notices in the fast pass, where it is another one
+}
+
+// damages gives a bundle, and what can be done to it as it can be done to a log.
+func damages(t *testing.T) (whole []byte, list []damage) {
+	t.Helper()
 	w := many(t)
 	p := pack(t, w)
 	p.sign(t, p.position, "checkpoint")
-	whole := p.write(t, bundle.Zip)
-	if _, err := verifyBundle(t, whole, verify.Options{}); err != nil {
-		t.Fatal(err)
-	}
-	if again := rezip(t, whole, func(f packedFiles) packedFiles { return f }); !bytes.Equal(again, whole) {
-		t.Fatal("packed again, the bundle has other bytes")
-	}
+	whole = p.write(t, bundle.Zip)
 	p.sign(t, p.position-1, "checkpoint")
 	older := slices.Clone(p.Checkpoint)
 	const first, second, last = "tile/entries/000", "tile/entries/001", "tile/entries/002.p/18"
@@ -183,14 +187,7 @@ func TestDamagedBundle(t *testing.T) {
 			return f
 		}
 	}
-	for _, d := range []struct {
-		name     string
-		change   func(packedFiles) packedFiles
-		check    string
-		file     string
-		position uint64
-		fast     string // the check that notices in the fast pass, where it is another one
-	}{
+	return whole, []damage{
 		{"a bit in a tile of leaves", flip("tile/0/001", 32*7+3), verify.CheckTile, "tile/0/001", 256 + 8, ""},
 		{"a bit in the last tile, which is not full", flip("tile/0/002.p/18", 32*17), verify.CheckTile, "tile/0/002.p/18", 512 + 18, ""},
 		{"a bit in a tile of tiles", flip("tile/1/000.p/2", 32), verify.CheckTile, "tile/1/000.p/2", 257, ""},
@@ -229,7 +226,20 @@ func TestDamagedBundle(t *testing.T) {
 			i := slices.IndexFunc(f, func(p packedFile) bool { return strings.HasPrefix(p.name, "schemas/") })
 			return slices.Insert(f, i, packedFile{"documents/" + chain.CID([]byte("{}")) + ".json", []byte("{}")})
 		}, chain.CheckDocument, "documents/" + chain.CID([]byte("{}")) + ".json", 0, "-"},
-	} {
+	}
+}
+
+// Given an exported bundle, when somebody does to it what can be done to a log, and makes every checksum right again, then
+// it is refused, and file and entry are named.
+func TestDamagedBundle(t *testing.T) {
+	whole, list := damages(t)
+	if _, err := verifyBundle(t, whole, verify.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if again := rezip(t, whole, func(f packedFiles) packedFiles { return f }); !bytes.Equal(again, whole) {
+		t.Fatal("packed again, the bundle has other bytes")
+	}
+	for _, d := range list {
 		t.Run(d.name, func(t *testing.T) {
 			b := rezip(t, whole, d.change)
 			for _, fast := range []bool{false, true} {

@@ -110,3 +110,35 @@ type ReviewItem struct {
 	Time       string `json:"time,omitempty"`
 	Reason     string `json:"reason,omitempty"`
 }
+
+// Attention is what somebody who is responsible for an organization should look at now. Lists hold the most urgent first, at most 100 each;
+// what the caller may not read is absent.
+type Attention struct {
+	Before      string    `json:"before"`        // what ends by then is listed
+	Unused      string    `json:"unused"`        // keys that were not used since are
+	Ends        []Ending  `json:"ends"`          // of what was given
+	Keys        []Key     `json:"keys,omitzero"` // API keys that end, or that nobody used
+	Invitations []Invitee `json:"invitations,omitzero"`
+	Reviews     []Review  `json:"reviews"`      // that are not closed
+	Unreviewed  int       `json:"unreviewed"`   // roles that nobody looked over for a quarter
+	Unheld      int       `json:"unheld"`       // roles that nobody has
+	Undescribed int       `json:"undocumented"` // roles without a description or a guideline
+	More        int       `json:"more,omitempty"`
+	AsOf        AsOf      `json:"asOf"`
+}
+
+// Ending is something that was given and ends by itself.
+type Ending struct {
+	Subject    string `json:"subject"`        // key
+	Role       string `json:"role,omitempty"` // key
+	Permission string `json:"permission,omitempty"`
+	Scope      string `json:"scope,omitempty"`
+	At         uint64 `json:"at"` // the entry that gave it
+	Until      string `json:"until"`
+}
+
+// Invitee is somebody who was invited and has not joined.
+type Invitee struct {
+	Subject string `json:"subject"` // key
+	Until   string `json:"until"`
+}

@@ -193,7 +193,9 @@ type Because struct {
 type Missing struct {
 	Kind    string   `json:"kind"` // unknown-subject, deactivated, unknown-permission, level, scope, role
 	Role    string   `json:"role,omitempty"`
-	Since   uint64   `json:"since,omitempty"` // since when the role holds the permission
+	Held    bool     `json:"held,omitempty"`    // of a role: the subject has it
+	Deleted bool     `json:"deleted,omitempty"` // of a role: it was deleted, at lostAt
+	Since   uint64   `json:"since,omitempty"`   // since when the role holds the permission
 	LostAt  uint64   `json:"lostAt,omitempty"`
 	Ended   string   `json:"ended,omitempty"`
 	Scope   string   `json:"scope,omitempty"`

@@ -1,8 +1,10 @@
 package browsertest
 
 import (
+	"fmt"
+
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/network"
 )
 
 // looks is how a page is shown.
@@ -77,6 +79,16 @@ func (p *Page) Script(on bool) {
 	p.look()
 }
 
+// networkConditions is a command that all Chromiums know: what came in its place has other parameters in each of them.
+var networkConditions = cdp.Command[conditions, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+
+type conditions struct {
+	Offline  bool  `json:"offline"`
+	Latency  int64 `json:"latency"`            // milliseconds
+	Download int64 `json:"downloadThroughput"` // bytes a second; -1: as fast as it goes
+	Upload   int64 `json:"uploadThroughput"`
+}
+
 // Offline takes the network away, or gives it back. Meanwhile requests that fail are no problem.
 func (p *Page) Offline(on bool) {
 	p.t.Helper()
@@ -84,5 +96,19 @@ func (p *Page) Offline(on bool) {
 	p.watch.mu.Lock()
 	p.watch.offline = on
 	p.watch.mu.Unlock()
-	must(p, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: on, DownloadThroughput: -1, UploadThroughput: -1})
+	must(p, networkConditions, conditions{Offline: on, Download: -1, Upload: -1})
+}
+
+// String says how the page is shown, for messages.
+func (l looks) String() string {
+	s := fmt.Sprintf("%d pixels wide", l.width)
+	for _, is := range []struct {
+		so   bool
+		text string
+	}{{l.dark, ", dark"}, {!l.dark, ", light"}, {l.print, ", on paper"}, {l.still, ", with reduced motion"}, {!l.script, ", without script"}, {l.offline, ", offline"}} {
+		if is.so {
+			s += is.text
+		}
+	}
+	return s
 }

@@ -1,0 +1,74 @@
+package console_test
+
+import (
+	"net/http"
+	"os"
+	"testing"
+
+	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/console/browsertest"
+)
+
+func TestMain(m *testing.M) { os.Exit(browsertest.Run(m)) }
+
+// browse opens a browser in which somebody of acme signed in.
+func (w *world) browse(t *testing.T, who string) *browsertest.Page {
+	t.Helper()
+	p := browsertest.Open(t, w.url)
+	p.Go("/console/acme/overview")
+	p.Fill("E-mail, or your key in the organization", who)
+	p.Fill("Password", password)
+	p.Click("Sign in")
+	p.At("/console/acme/overview")
+	return p
+}
+
+// Given a browser, when somebody signs in, goes from page to page and signs out, then each page says the same position in its bar and
+// its content, and what others record shows by itself.
+func TestInABrowser(t *testing.T) {
+	w := newWorld(t, "plain")
+	w.role("desk", "Desk", "a.read")
+	p := browsertest.Open(t, w.url)
+	p.Go("/")
+	p.Fill("Its id, as main", "acme")
+	p.Click("Go on")
+	p.Fill("E-mail, or your key in the organization", "owner")
+	p.Fill("Password", "not the password that it has")
+	p.Expect(http.StatusUnauthorized)
+	p.Click("Sign in")
+	p.See("Nobody can sign in here with this name and this password")
+	p.Screenshot("sign-in")
+	p.Fill("Password", password)
+	p.Click("Sign in")
+	p.At("/console/acme/overview")
+	p.Click("Roles")
+	p.At("/console/acme/roles")
+	p.See("Desk")
+	w.role("night", "Night desk", "a.read")
+	p.See("Night desk")
+	p.Screenshot("roles")
+	p.Go("/console/acme/roles?at=3")
+	p.See("As of event 3")
+	p.Gone("Night desk")
+	p.Click("Back to live")
+	p.See("Night desk")
+	p.Click("Sign out")
+	p.At("/console/acme/sign-in")
+}
+
+// Given a page that somebody reads, when events follow each other fast, then the page comes to the last of them.
+func TestManyEvents(t *testing.T) {
+	w := newWorld(t, "plain")
+	w.role("desk", "Desk", "a.read")
+	p := w.browse(t, "owner")
+	p.Click("Roles")
+	p.See("Desk")
+	var last wire.Receipt
+	for _, name := range []string{"b.read", "c.read", "d.read", "e.read", "f.read"} {
+		last = w.do(wire.Intent{Kind: wire.UpdateRole, Role: "desk", Add: []string{name}})
+	}
+	if last.Seq != 8 {
+		t.Fatalf("the last is %d", last.Seq)
+	}
+	p.See("Live at event 8")
+}
