@@ -193,3 +193,24 @@ func TestCitation(t *testing.T) {
 	w.do(wire.Intent{Kind: wire.AssignRole, Subject: "ben", Role: "desk"})
 	b.get("/console/acme/access?at=8&permission=b.read&subject=ben").has(t, "Denied as of event 8", w.url+"/console/acme/access?at=8&permission=b.read&subject=ben")
 }
+
+// Given a history, when it is shown, then bars say how much happened when, and how much of that took something away; a table says the
+// same, and each number leads to its events.
+func TestHistoryBars(t *testing.T) {
+	w := past(t)
+	b := w.signedIn("owner")
+	page := b.get("/console/acme/history?at=7&bars=events")
+	page.has(t, "8 events, by number", "the 1 that took something away", "The same as a table", "as of 3")
+	for _, address := range []string{
+		`href="/console/acme/history?at=7&amp;bars=events&amp;from=3&amp;to=3"`, `href="/console/acme/history?at=3&amp;bars=events"`,
+		`href="/console/acme/history?bars=events&amp;from=8&amp;to=8&amp;taking=true"`, `href="/console/acme/history?at=7"`,
+	} {
+		if !strings.Contains(page.html, address) {
+			t.Errorf("nothing leads to %s", address)
+		}
+	}
+	b.get("/console/acme/history?bars=events&from=8&to=8&taking=true").has(t, "left the <i>desk</i>")
+	b.get("/console/acme/history?taking=true").hasNot(t, "more to do")
+	b.get("/console/acme/history").has(t, "8 events, by time")
+	b.get("/console/acme/history?about=role:desk&bars=events").has(t, "4 events, by number")
+}

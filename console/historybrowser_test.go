@@ -12,7 +12,7 @@ func TestHistoryInABrowser(t *testing.T) {
 	w := past(t)
 	p := w.browse(t, "owner")
 	for name, address := range map[string]string{
-		"history": "history", "history-past": "history?at=6", "history-filtered": "history?about=role:desk", "difference": "diff?from=3&at=7",
+		"history": "history", "history-past": "history?at=6&bars=events", "history-filtered": "history?about=role:desk", "difference": "diff?from=3&at=7",
 		"event": "entries/8", "access-denied": "access?subject=ben&permission=b.read", "access-allowed": "access?subject=ben&permission=b.read&at=7",
 	} {
 		p.Go("/console/acme/" + address)
