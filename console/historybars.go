@@ -31,7 +31,7 @@ type bar struct {
 // The picture's measures, in its own units.
 const (
 	barsWidth  = 1200
-	barsMost   = 60
+	barsMost   = 48
 	barsAbove  = 48
 	barsBelow  = 24
 	barsLeast  = 3 // height of something

@@ -87,6 +87,8 @@ func (p *page) Thing(about string) string {
 		return p.address("roles", name)
 	case kind == "subject" && (p.can("subjects.read") || name == p.me.Subject):
 		return p.address("members", name)
+	case kind == "resource":
+		return p.address("policies", name)
 	case kind == "token" && p.can("roles.read"):
 		return p.address("tokens", name)
 	}
