@@ -5,7 +5,7 @@ import {parseCitation, parseTrust, verifyFile, wordsOf} from './static/verify.js
 const verdicts = [];
 for (const {name, path, trust, known, kept} of JSON.parse(readFileSync(0, 'utf8'))) {
   const since = performance.now();
-  const run = await verifyFile(await openAsBlob(path), {trust: trust && parseTrust(trust), known: known && parseCitation(known), kept});
+  const run = await verifyFile(await openAsBlob(path), {trust: trust && parseTrust(trust), known: known ? [parseCitation(known)] : [], kept});
   const {ok, position, head, root, signed, byNode, documents, texts, broken} = run;
   verdicts.push({
     name, ok, position, head, root, signed, byNode, documents, texts, millis: performance.now() - since, ...wordsOf(run),

@@ -13,7 +13,7 @@ const pause = () => globalThis.scheduler?.yield?.() ?? new Promise((resume) => {
 
 // Run is a verification under way, and what it found: its public members are the report, those with # are its means.
 //
-// Options, all of them optional: trust, a policy as note.js reads it; known, {position, cid} that the reader has from elsewhere; kept,
+// Options, all of them optional: trust, a policy as note.js reads it; known, a list of {position, cid} that the reader has from elsewhere; kept,
 // {size, root} of a checkpoint that was verified before, root in hex; newest, which says that the entries are to be no fewer than
 // those; progress, called with the position now and then; signal, an AbortSignal.
 export class Run {
@@ -107,12 +107,14 @@ export class Run {
     if (e.type === 'key.reported') {
       this.#reported.set(c.key, Math.min(Number(c.from), this.#reported.get(c.key) ?? Infinity));
     }
-    const {known, kept} = this.#options;
-    if (known?.position === v.position) {
-      if (known.cid !== v.head) {
-        throw new Broken('head', {position: v.position, expected: `the entry that you know, ${known.cid}`, found: v.head, raw: x.raw});
+    const {known = [], kept} = this.#options;
+    for (const k of known) {
+      if (k.position === v.position) {
+        if (k.cid !== v.head) {
+          throw new Broken('head', {position: v.position, expected: `the entry that you know, ${k.cid}`, found: v.head, raw: x.raw});
+        }
+        this.knew = true;
       }
-      this.knew = true;
     }
     if (kept?.size === v.position && v.tree.size === v.position) {
       this.#continues(kept, v.tree.root());
@@ -127,7 +129,7 @@ export class Run {
   }
 
   #end() {
-    const v = this.#verifier, {known, kept} = this.#options;
+    const v = this.#verifier, {known = [], kept} = this.#options;
     if (this.position === 0) {
       throw new Broken('form', {message: 'there is no entry'});
     }
@@ -135,8 +137,10 @@ export class Run {
       return;
     }
     this.root = hex(v.tree.root());
-    if (known && known.position > this.position) {
-      throw new Broken('head', {position: this.position + 1, expected: `a history up to entry ${known.position}, which you know`, found: `its end at ${this.position}`});
+    for (const {position} of known) {
+      if (position > this.position) {
+        throw new Broken('head', {position: this.position + 1, expected: `a history up to entry ${position}, which you know`, found: `its end at ${this.position}`});
+      }
     }
     if (kept && kept.size > this.position && this.#options.newest) {
       throw new Broken('head', {position: this.position + 1, expected: `${kept.size} entries, as this browser verified before`, found: `${this.position}`});
