@@ -108,7 +108,7 @@ export default async function start(root) {
     const progress = (n) => { at("bar").value = n; at("count").textContent = `${n.toLocaleString("en")} events`; };
     const options = { trust, known: [mine].filter(Boolean), kept: kept(), progress, signal: stop.signal };
     try {
-      const run = server ? await verifyServer(org, { ...options, known: [...options.known, parseCitation(known)] })
+      const run = server ? await verifyServer(org, { ...options, known: [...options.known, { ...parseCitation(known), shown: true }] })
         : await verifyFile(file, { ...options, org: root.dataset.entries === "true" ? org : "" });
       if (run.ok && run.checkpoint && !run.extract && run.source === origin && run.checkpoint.size > (kept()?.size ?? 0)) {
         remember("kept", origin, JSON.stringify({ size: run.checkpoint.size, root: run.checkpoint.root, on: new Date().toISOString().slice(0, 10) }));
@@ -141,14 +141,16 @@ export default async function start(root) {
     const section = at("result");
     const b = run.broken;
     const state = run.failed ? "warn" : run.ok ? "good" : b.unjudged ? "warn" : "bad";
-    const title = run.failed ? "Not verified" : run.ok ? `${file ? "The file" : "It"} holds` : b.unjudged ? "It cannot be judged here" : `${file ? "The file" : "It"} does not hold`;
+    const title = run.failed ? "Not verified" : run.ok ? `The ${file ? "file" : "ledger"} holds` : b.unjudged ? "It cannot be judged here" : `The ${file ? "file" : "ledger"} does not hold`;
     const box = make("div", undefined, { class: `notice ${state}` });
     box.append(make("h2", title, { id: "verify-title" }));
     section.replaceChildren(box);
     if (run.failed) {
       box.append(make("p", run.failed));
     } else {
-      box.append(make("p", run.position > 0 ? `${run.position.toLocaleString("en")} events of ${run.source ?? "it"} hold, verified in ${(millis / 1000).toFixed(1)} s.` : `Verified in ${(millis / 1000).toFixed(1)} s.`));
+      const took = `${(millis / 1000).toFixed(1)} s`, number = (n) => n.toLocaleString("en");
+      const signatures = run.position + run.signed + (run.checkpoint?.keys.length ?? 0);
+      box.append(make("p", run.position > 0 ? `${number(run.extract?.entries ?? run.position)} events of ${run.source} hold: hashes, links, ${number(signatures)} signatures${run.checkpoint ? ", tree and checkpoint" : ""}. That took ${took}.` : `That took ${took}.`));
       if (b) broken(section, b);
       if (run.ok) found(section, run);
     }
