@@ -122,7 +122,7 @@ func (c *call) unchanged(seq, head uint64, about string) error {
 			return err
 		}
 		if action := c.levels().needs(en.Event.Actor); action != "" { // what it did is told; who it was is for those who may read that
-			item.Actor, item.Reason = "", ""
+			item.Actor, item.Reason, item.Import = "", "", nil
 		}
 		if changes = append(changes, item); len(changes) == mostChanges {
 			break

@@ -183,7 +183,7 @@ func (c *call) missing(q *wire.Check, e *access.Explanation, a access.AsOf) ([]w
 		add(m, l.LostAt, l.By, "%s had it, given at %d%s", q.Subject, l.At, lost(l))
 	}
 	for _, r := range e.Roles {
-		m := wire.Missing{Kind: "role", Role: r.Role.Key, Since: r.Since, LostAt: r.Removed}
+		m := wire.Missing{Kind: "role", Role: r.Role.Key, Held: r.Held || r.Since == 0 && !r.Deleted, Deleted: r.Deleted, Since: r.Since, LostAt: r.Removed}
 		switch {
 		case r.Deleted:
 			add(m, r.Removed, r.By, "%s had role %s, which held it until it was deleted at %d", q.Subject, r.Role.Key, r.Removed)

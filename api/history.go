@@ -271,10 +271,13 @@ func (c *call) itemOf(en *chain.Entry) (wire.Item, error) {
 	e := en.Event
 	item := wire.Item{
 		Seq: e.Sequence, CID: en.CID(), Time: stamp(e.Time), Type: string(e.Data.Type()), Actor: keyOf(c.org, e.Actor),
-		About: about(c.org, e.Data.About()), What: history.Describe(e, names{c.org}), Reason: words(c.org, e.Reason),
+		About: about(c.org, e.Data.About()), What: history.Describe(e, names{c.org}), Reason: words(c.org, e.Reason), Command: e.ID.String(),
 	}
 	if i := e.Origin.Import; i != nil {
-		item.Occurred = stamp(i.Occurred)
+		item.Occurred, item.Import = stamp(i.Occurred), &wire.Imported{Format: i.Format, Source: i.Source, Record: i.Record, Part: i.Part}
+	}
+	if d := e.Origin.Derived; d != nil {
+		item.Follows = d.From.String()
 	}
 	return item, nil
 }

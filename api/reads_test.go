@@ -373,7 +373,14 @@ func TestTheLedgerIsAnActor(t *testing.T) {
 	w.do("acme", wire.Intent{Kind: wire.GrantPermission, Subject: "ben", Permission: "a.read", Until: time.Now().Add(200 * time.Millisecond).Format(time.RFC3339Nano)})
 	list, err := w.History(t.Context(), "acme", wire.HistoryQuery{Actor: "ledger", AtLeast: 4})
 	if err != nil || len(list.Items) != 1 || list.Items[0].Actor != "ledger" || list.Items[0].Type != "grant.ended" {
-		t.Errorf("%+v, %v; want the end of the grant, by the ledger", list.Items, err)
+		t.Fatalf("%+v, %v; want the end of the grant, by the ledger", list.Items, err)
+	}
+	gave, err := w.History(t.Context(), "acme", wire.HistoryQuery{Type: "permission.granted"})
+	if err != nil || len(gave.Items) != 1 || gave.Items[0].Follows != "" || gave.Items[0].Command == "" || list.Items[0].Follows != gave.Items[0].Command {
+		t.Errorf("the end follows from %q; what gave it is %+v, %v", list.Items[0].Follows, gave.Items, err)
+	}
+	if en, err := w.Client.Recorded(t.Context(), "acme", gave.Items[0].Command); err != nil || en.Seq != gave.Items[0].Seq {
+		t.Errorf("the command %s is recorded as %+v, %v", gave.Items[0].Command, en, err)
 	}
 }
 

@@ -104,6 +104,16 @@ func TestTargetImportsARoleHistory(t *testing.T) {
 	if err != nil || len(h.Items) != 2 || h.Items[0].Occurred != "2021-11-12T10:28:19.000Z" {
 		t.Errorf("%+v, %v", h.Items, err)
 	}
+	records := map[string]bool{}
+	for _, i := range h.Items {
+		if i.Import == nil || i.Import.Format != importer.FormatRoleHistory || i.Import.Source == "" {
+			t.Fatalf("entry %d was taken from %+v", i.Seq, i.Import)
+		}
+		records[i.Import.Record] = true
+	}
+	if len(records) != len(h.Items) {
+		t.Errorf("%d entries were taken from the records %v", len(h.Items), records)
+	}
 }
 
 // What a line of another run says of a role is found out from the ledger: by the id of its command, else by the key.

@@ -291,11 +291,11 @@ func (c *Client) DocumentLists(ctx context.Context, org, cid string) ([]byte, er
 
 // Documents gives a page of the signed documents about a thing: role:<key>, subject:<key>, or empty for all.
 func (c *Client) Documents(ctx context.Context, org, about, cursor string) (wire.List[wire.Document], error) {
-	return c.FindDocuments(ctx, org, about, Read{Cursor: cursor})
+	return c.DocumentsAt(ctx, org, about, Read{Cursor: cursor})
 }
 
-// FindDocuments is Documents as of any moment, in pages of any size.
-func (c *Client) FindDocuments(ctx context.Context, org, about string, r Read) (wire.List[wire.Document], error) {
+// DocumentsAt is [Client.Documents] as of a moment.
+func (c *Client) DocumentsAt(ctx context.Context, org, about string, r Read) (wire.List[wire.Document], error) {
 	q := r.query()
 	set(q, "about", about)
 	return get[wire.List[wire.Document]](ctx, c, path(org, "documents"), q)

@@ -77,6 +77,11 @@ func (c *caller) note(body []byte) {
 	if err := json.NewDecoder(bytes.NewReader(body[i+len(`"asOf":`):])).Decode(&at); err != nil {
 		return
 	}
+	c.of(at)
+}
+
+// of takes down that an answer is of a position.
+func (c *caller) of(at wire.AsOf) {
 	switch {
 	case c.asOf.Seq == 0:
 		c.asOf = at

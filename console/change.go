@@ -17,6 +17,7 @@ import (
 // only under the position that it was shown at.
 type change struct {
 	Title   string        // a sentence of what is to happen
+	Lines   []string      // what it consists of, for people
 	Steps   []wire.Intent // recorded one after the other
 	Back    string        // the address to go on at, once it is recorded
 	Reason  string
@@ -50,11 +51,16 @@ func changeRoutes() []route {
 
 // review shows what a change would do. back is where to go on once it is recorded.
 func (v *visit) review(title, back string, steps ...wire.Intent) (view, error) {
-	c := change{Title: title, Steps: steps, Back: back}
+	return v.reviewed(newChange(title, back, steps...))
+}
+
+// newChange gives a change that is to be shown with [visit.reviewed].
+func newChange(title, back string, steps ...wire.Intent) *change {
+	c := &change{Title: title, Steps: steps, Back: back}
 	for range steps {
 		c.Once = append(c.Once, ulid.Make().String())
 	}
-	return v.reviewed(&c)
+	return c
 }
 
 // reviewed gives the page of a change, with a preview of what it would do now.
@@ -109,7 +115,9 @@ func (v *visit) rehearsed(c *change, steps []wire.Intent) error {
 		}
 	}
 	r, err := v.client.Simulate(v.ctx(), v.org, wire.Rehearsal{Intents: steps})
-	if e := refused(err); e != nil {
+	if e := refused(err); e != nil && e.Status == http.StatusForbidden {
+		return v.preparedEach(c, steps)
+	} else if e != nil {
 		c.Refusal = e
 		return nil
 	}
@@ -122,6 +130,34 @@ func (v *visit) rehearsed(c *change, steps []wire.Intent) error {
 			c.Refusal = step.Refusal
 		}
 	}
+	return nil
+}
+
+// preparedEach previews several changes for who may not try them together, which tells what others have: each by itself, on what
+// is there now.
+func (v *visit) preparedEach(c *change, steps []wire.Intent) error {
+	var gains, losses []wire.Effective
+	more, first := 0, uint64(0)
+	for _, in := range steps {
+		p, err := v.client.Prepare(v.ctx(), v.org, in)
+		if e := refused(err); e != nil {
+			c.Refusal = e
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if c.Refusal == nil {
+			c.Refusal = p.Refusal
+		}
+		if first == 0 {
+			first = p.Seq
+		}
+		if p.Preview != nil {
+			gains, losses, more = append(gains, p.Preview.Gains...), append(losses, p.Preview.Losses...), more+p.Preview.More
+		}
+	}
+	c.Seq, c.Preview = first, preview{People: people(gains, losses), More: more}
 	return nil
 }
 
@@ -210,7 +246,7 @@ func (v *visit) notRecorded(c *change, err error) (view, error) {
 
 // readChange reads the form of a change that was shown.
 func readChange(v *visit) (*change, error) {
-	c := &change{Title: v.PostFormValue("title"), Back: v.PostFormValue("back"), Reason: strings.TrimSpace(v.PostFormValue("reason")), Once: v.PostForm["once"]}
+	c := &change{Title: v.PostFormValue("title"), Back: v.PostFormValue("back"), Reason: strings.TrimSpace(v.PostFormValue("reason")), Once: v.PostForm["once"], Lines: v.PostForm["line"]}
 	for _, text := range v.PostForm["step"] {
 		var in wire.Intent
 		if err := json.Unmarshal([]byte(text), &in); err != nil {
@@ -237,6 +273,28 @@ func badForm(what string) error {
 	return &client.Error{Problem: wire.Problem{
 		Type: wire.ProblemType + wire.CodeBadRequest, Status: http.StatusBadRequest, Title: "The form cannot be read: " + what, Hint: "Go back, and choose again",
 	}}
+}
+
+// Says tells in words what gains and losses do not: of access to policies.
+func (c *change) Says() (all []string) {
+	for _, in := range c.Steps {
+		switch in.Kind {
+		case wire.AssignAccess, wire.DelegateAccess:
+			all = append(all, in.Subject+" is assigned to "+in.Resource+": what its permissions let it do with policies that it is assigned to, it may do with this one")
+		case wire.UnassignAccess:
+			all = append(all, in.Subject+" is not assigned to "+in.Resource+" any more: it sees it no longer, unless its permissions let it at all policies, or at those that are published")
+		case wire.UpdateResource:
+			if in.Publish {
+				all = append(all, "Published policies are seen by everybody whose permissions let them at those that are published")
+			}
+			if in.Withdraw {
+				all = append(all, "Whoever sees "+in.Resource+" because it is published sees it no longer")
+			}
+		case wire.RemoveResource:
+			all = append(all, "Nobody sees "+in.Resource+" any more, and nobody is assigned to it")
+		}
+	}
+	return all
 }
 
 // JSON gives a step as the form carries it.

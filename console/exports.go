@@ -117,7 +117,7 @@ func (v *visit) documentsOf(e *exported, about string) ([]wire.Document, error) 
 	if about == "" {
 		r := v.read()
 		r.Limit, r.Cursor = documentLines, cursor
-		list, err := v.client.FindDocuments(v.ctx(), v.org, "", r)
+		list, err := v.client.DocumentsAt(v.ctx(), v.org, "", r)
 		e.Documents = list.Items
 		if list.Next != "" {
 			e.More = v.changed("documents", list.Next)
@@ -130,7 +130,7 @@ func (v *visit) documentsOf(e *exported, about string) ([]wire.Document, error) 
 	var all []wire.Document
 	for r := v.read(); ; {
 		r.Limit = 1000
-		list, err := v.client.FindDocuments(v.ctx(), v.org, about, r)
+		list, err := v.client.DocumentsAt(v.ctx(), v.org, about, r)
 		if err != nil {
 			return nil, err
 		}

@@ -140,6 +140,10 @@ func (v *visit) changed(name, value string) string {
 	q := v.URL.Query()
 	q.Del(name)
 	q.Del("recorded")
+	if name == "at" { // pages begin again there
+		q.Del("cursor")
+		q.Del("skip")
+	}
 	if value != "" {
 		q.Set(name, value)
 	}

@@ -30,6 +30,11 @@ type thingPart struct{ About, Address string }
 
 func thingOf(p *page, about string) thingPart { return thingPart{about, p.Thing(about)} }
 
+// namedOf is a thing that is shown by its name alone, as where a heading says what it is.
+func namedOf(p *page, kind, name string) thingPart {
+	return thingPart{name, p.Thing(kind + ":" + name)}
+}
+
 // most is how much of one list is in a page at first sight; the rest unfolds.
 const most = 12
 
@@ -57,3 +62,11 @@ func heldOf(p *page, all []wire.Changed, class string) fold[wire.Changed] {
 func inRoleOf(p *page, all []wire.InRole) fold[wire.InRole] { return folded(p, all, "") }
 
 func holdersOf(p *page, all []wire.HolderChange) fold[wire.HolderChange] { return folded(p, all, "") }
+
+// A becausePart is why somebody holds something.
+type becausePart struct {
+	Page    *page
+	Because []wire.Because
+}
+
+func becauseOf(p *page, all []wire.Because) becausePart { return becausePart{p, all} }

@@ -14,6 +14,14 @@ type items struct {
 
 func itemsOf(p *page, all []wire.Item) items { return items{p, all} }
 
+// part is what a part of a page sees: the page, and what the part is about.
+type part struct {
+	Page *page
+	Data any
+}
+
+func partOf(p *page, data any) part { return part{p, data} }
+
 func number(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // readNumber reads a position; empty is 0.

@@ -6,11 +6,19 @@ import "slices"
 func routes() []route {
 	return slices.Concat(
 		signInRoutes(),
+		walletSignInRoutes(),
 		changeRoutes(),
 		overviewRoutes(),
 		roleRoutes(),
+		memberRoutes(),
+		keyRoutes(),
+		accountRoutes(),
+		joinRoutes(),
 		verifyRoutes(),
 		exportRoutes(),
 		historyRoutes(),
+		helpRoutes(),
+		policyRoutes(),
+		accessRoutes(),
 	)
 }

@@ -55,6 +55,7 @@ type entering struct {
 	Name    string
 	Problem *wire.Problem
 	Code    bool // it is about the one-time code
+	Wallet  string
 	Ended   bool // there was a session, which has ended
 }
 

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
 )
 
 //go:embed templates/*.html
@@ -30,7 +31,7 @@ var staticFiles embed.FS
 // templates are those of the screens, each with the layout and the parts that several have. They are read when the first page is
 // made: most runs of the program make none.
 var templates = sync.OnceValue(func() map[string]*template.Template {
-	base := template.Must(template.New("layout").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
+	base := template.Must(template.New("layout").Funcs(functions).Funcs(peopleFunctions).ParseFS(templateFiles, "templates/layout.html", "templates/parts*.html"))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		panic(err) // the pattern is a constant
@@ -56,10 +57,19 @@ var functions = template.FuncMap{
 	"query":  url.QueryEscape,
 	"search": with,
 	"items":  itemsOf,
+	"part":   partOf,
 
+	"sets": setsOf, "sign": sign, "thing": thingOf, "named": namedOf, "because": becauseOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
 	"sets": setsOf, "sign": sign, "thing": thingOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
 	"document":  documentOf,
 	"travelled": travelOf, "next": func(n uint64) uint64 { return n + 1 },
+	"bare":         bare,
+	"keyOf":        client.RoleKey,
+	"matrixOn":     func(p *page, m *matrix) matrixOn { return matrixOn{p, m} },
+	"holdersOn":    func(p *page, h *holders) holdersOn { return holdersOn{p, h, false} },
+	"holdersTaken": func(p *page, h *holders) holdersOn { return holdersOn{p, h, true} },
+	"reported":     func(p *page, r wire.RoleReport) reported { return reported{p, r} },
+	"text": textField, "required": requiredField, "area": areaField, "choice": choiceField,
 }
 
 // A page is what templates see.
@@ -101,6 +111,12 @@ func (p *page) Name() string {
 		return p.details.Name
 	}
 	return p.org
+}
+
+// KeepsDelegated says whether what is passed on stays when whoever passed it on loses it.
+func (p *page) KeepsDelegated() bool {
+	keeps, _ := p.details.Profile["keepDelegated"].(bool)
+	return keeps
 }
 
 // May says whether a page has a control that changes something: not in the past, and only for who may.

@@ -13,6 +13,7 @@ import (
 type travel struct {
 	At, Head      uint64
 	Time          string // of At
+	To, Live      string // addresses: of POSITION, which stands in it, and of now
 	Before, After string // addresses of the change sets around it; empty: there is none
 	Presets       []preset
 }
@@ -59,6 +60,7 @@ func (v *visit) whereTo() (*travel, error) {
 	}
 	var t travel
 	t.At, t.Time, t.Head = at.Seq, at.Time, max(v.head(), at.Seq)
+	t.To, t.Live = v.changed("at", "POSITION"), v.changed("at", "")
 	around, err := v.aside().History(v.ctx(), v.org, wire.HistoryQuery{
 		Newest: true, From: max(t.At, near) - near + 1, To: t.At + near, Limit: 2 * near,
 	})

@@ -95,8 +95,13 @@ func (v *visit) enter(r route, pin bool) error {
 	if v.me, err = v.client.Whoami(v.Context(), v.org); err != nil {
 		return err
 	}
-	if pin && v.at == "" && v.Method == http.MethodGet {
-		v.pin = strconv.FormatUint(v.me.AsOf.Seq, 10)
+	if q := v.URL.Query(); v.at == "" && v.Method == http.MethodGet {
+		if pin {
+			v.pin = strconv.FormatUint(v.me.AsOf.Seq, 10)
+		}
+		if of, ok := readNumber(q.Get("of")); ok && of != 0 && q.Has("cursor") { // all pages of a list are of the moment of the first
+			v.pin = q.Get("of")
+		}
 	}
 	if v.at != "" || v.pin != "" { // it is of now, and the page may not be
 		v.call.asOf = wire.AsOf{}

@@ -193,7 +193,9 @@ type Because struct {
 type Missing struct {
 	Kind    string   `json:"kind"` // unknown-subject, deactivated, unknown-permission, level, scope, role
 	Role    string   `json:"role,omitempty"`
-	Since   uint64   `json:"since,omitempty"` // since when the role holds the permission
+	Held    bool     `json:"held,omitempty"`    // of a role: the subject has it
+	Deleted bool     `json:"deleted,omitempty"` // of a role: it was deleted, at lostAt
+	Since   uint64   `json:"since,omitempty"`   // since when the role holds the permission
 	LostAt  uint64   `json:"lostAt,omitempty"`
 	Ended   string   `json:"ended,omitempty"`
 	Scope   string   `json:"scope,omitempty"`
@@ -252,6 +254,20 @@ type Item struct {
 	About    string   `json:"about"` // role:<key>, subject:<key>
 	What     []string `json:"what"`  // for people
 	Reason   string   `json:"reason,omitempty"`
+
+	// What belongs together: each line is one command; a permissions.recorded is part of the command of its actor that comes
+	// next; lines of one import have its source in common.
+	Command string    `json:"command"`           // id of the command, which is the event's
+	Follows string    `json:"follows,omitempty"` // id of the command that it follows from by itself, as the end of a grant from what gave it
+	Import  *Imported `json:"import,omitempty"`  // the record of somebody else's that it was taken from
+}
+
+// Imported names the record that an entry was taken from.
+type Imported struct {
+	Format string `json:"format"` // of the records, as role-history
+	Source string `json:"source"` // the same in every run
+	Record string `json:"record"`
+	Part   uint64 `json:"part,omitempty"` // a record may be several entries
 }
 
 // Entry is one entry for people and programs: the exact bytes, and what they say.

@@ -2,6 +2,7 @@ package browsertest
 
 import (
 	"cmp"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -14,18 +15,7 @@ import (
 // may lie over it.
 func (p *Page) Click(target string) {
 	p.t.Helper()
-	id := p.find(target)
-	var at point
-	p.until(func() (missing string) {
-		var err error
-		if at, err = on[point](p, id, middle); err != nil {
-			return err.Error()
-		}
-		if at.Missing != "" {
-			return "click " + target + ": " + at.Missing
-		}
-		return ""
-	})
+	at := p.middle(target)
 	for _, kind := range []input.DispatchMouseEventType{input.DispatchMouseEventTypeMouseMoved, input.DispatchMouseEventTypeMousePressed, input.DispatchMouseEventTypeMouseReleased} {
 		e := input.DispatchMouseEventParams{Type: kind, X: at.X, Y: at.Y}
 		if kind != input.DispatchMouseEventTypeMouseMoved {
@@ -33,7 +23,28 @@ func (p *Page) Click(target string) {
 		}
 		must(p, input.DispatchMouseEvent, e)
 	}
+	p.acted()
+}
+
+// middle waits until what a name or a selector finds can be pointed at.
+func (p *Page) middle(target string) (at point) {
+	p.t.Helper()
 	p.settle()
+	p.until(func() string {
+		id, missing := p.element(target)
+		if missing != "" {
+			return missing
+		}
+		var err error
+		if at, err = on[point](p, id, middle); err != nil {
+			return err.Error()
+		}
+		if at.Missing != "" {
+			return target + " cannot be clicked: " + at.Missing
+		}
+		return ""
+	})
+	return at
 }
 
 type point struct {
@@ -83,17 +94,17 @@ func (p *Page) Fill(field, value string) {
 	} else if typed {
 		must(p, input.InsertText, input.InsertTextParams{Text: value})
 	}
-	p.settle()
+	p.acted()
 }
 
 // Check sets a checkbox, or chooses a radio button, by clicking it where it is not so already.
-func (p *Page) Check(box string, on_ bool) {
+func (p *Page) Check(box string, checked bool) {
 	p.t.Helper()
 	is, err := on[bool](p, p.find(box), `function() { return this.checked ?? this.getAttribute("aria-checked") === "true" }`)
 	if err != nil {
 		p.fatal("check %s: %v", box, err)
 	}
-	if is != on_ {
+	if is != checked {
 		p.Click(box)
 	}
 }
@@ -119,21 +130,37 @@ func (p *Page) Select(list, option string) {
 		}
 		return missing
 	})
-	p.settle()
+	p.acted()
 }
 
-// Upload gives files to a file field.
-func (p *Page) Upload(field string, files ...string) {
+// Upload gives a file to a file field.
+func (p *Page) Upload(field, file string) {
 	p.t.Helper()
-	for i, f := range files {
-		whole, err := filepath.Abs(f)
-		if err != nil {
-			p.t.Fatal(err)
-		}
-		files[i] = whole
+	must(p, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: []string{p.abs(file)}, ObjectID: p.find(field)})
+	p.acted()
+}
+
+// Drop drops a file onto something, as out of a file manager.
+func (p *Page) Drop(target, file string) {
+	p.t.Helper()
+	at := p.middle(target)
+	data := &input.DragData{Items: []*input.DragDataItem{}, Files: []string{p.abs(file)}, DragOperationsMask: 1}
+	for _, kind := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
+		must(p, input.DispatchDragEvent, input.DispatchDragEventParams{Type: kind, X: at.X, Y: at.Y, Data: data})
 	}
-	must(p, dom.SetFileInputFiles, dom.SetFileInputFilesParams{Files: files, ObjectID: p.find(field)})
-	p.settle()
+	p.acted()
+}
+
+func (p *Page) abs(file string) string {
+	p.t.Helper()
+	whole, err := filepath.Abs(file)
+	if err == nil {
+		_, err = os.Stat(whole)
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return whole
 }
 
 // Focus puts the keyboard's focus on something.
@@ -148,7 +175,7 @@ func (p *Page) Press(keys ...string) {
 	for _, k := range keys {
 		p.settle()
 		p.key(k)
-		p.settle()
+		p.acted()
 	}
 }
 
@@ -158,7 +185,7 @@ func (p *Page) Type(text string) {
 	for _, r := range text {
 		p.key(string(r))
 	}
-	p.settle()
+	p.acted()
 }
 
 var modifiers = map[string]int64{"Alt": 1, "Control": 2, "Meta": 4, "Shift": 8}

@@ -13,7 +13,7 @@
 //		p.Click("Review change")
 //		p.See("2 people gain")               // waits until it can be read
 //		p.Within("tr", "Compliance").Click("Edit")
-//		p.Inspect("roles")                   // pictures, axe in both schemes, no sideways scrolling at 320 pixels
+//		p.Inspect("roles")                   // pictures, axe in both schemes, nothing too wide for 320 pixels
 //	}
 //
 // Every method ends the test where it cannot do what it was asked, with a picture of the page; waiting ends after [Patience].

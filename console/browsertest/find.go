@@ -36,7 +36,7 @@ func (p *Page) element(target string) (id runtime.RemoteObjectID, missing string
 		return "", err.Error()
 	}
 	if at == "" {
-		return "", fmt.Sprintf("nothing is %s", p)
+		return "", fmt.Sprintf("nothing is%s", p)
 	}
 	tree, err := call(p, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{ObjectID: at, AccessibleName: target})
 	if err != nil {
@@ -88,7 +88,7 @@ func text(v *accessibility.Value) string {
 	if v == nil || json.Unmarshal(v.Value, &s) != nil {
 		return ""
 	}
-	return s
+	return strings.Join(strings.Fields(s), " ")
 }
 
 // parts is never nil, so that it is a list in JavaScript too.

@@ -2,22 +2,25 @@ package browsertest
 
 import "strings"
 
-// Inspect judges a screen as it stands: pictures in the light and the dark scheme and 390 pixels wide, axe in each of them, and no
-// scrolling to the side at 390 and at 320 pixels, tables aside. The page then is shown as before. Look at the pictures.
+// Inspect judges a screen as it stands: pictures in the light and the dark scheme, 390 pixels wide and on paper, axe in the first
+// three, and no scrolling to the side in any, nor at 320 pixels, tables aside. The page then is shown as before. Look at the pictures.
 func (p *Page) Inspect(name string) {
 	p.t.Helper()
 	before := p.looks
 	for _, l := range []struct {
-		name  string
-		width int64
-		dark  bool
-	}{{"light", 1280, false}, {"dark", 1280, true}, {"390", 390, false}} {
-		p.looks.width, p.looks.dark = l.width, l.dark
+		name        string
+		width       int64
+		dark, print bool
+	}{{"light", 1280, false, false}, {"dark", 1280, true, false}, {"390", 390, false, false}, {"paper", 794, false, true}} {
+		p.looks.width, p.looks.dark, p.looks.print = l.width, l.dark, l.print
 		p.look()
-		p.Axe()
+		if !l.print {
+			p.Axe()
+		}
 		p.NoSideways()
 		p.Screenshot(name + "-" + l.name)
 	}
+	p.looks.print = false
 	p.Width(320)
 	p.NoSideways()
 	p.looks = before

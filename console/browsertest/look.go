@@ -3,8 +3,8 @@ package browsertest
 import (
 	"fmt"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/network"
 )
 
 // looks is how a page is shown.
@@ -79,6 +79,16 @@ func (p *Page) Script(on bool) {
 	p.look()
 }
 
+// networkConditions is a command that all Chromiums know: what came in its place has other parameters in each of them.
+var networkConditions = cdp.Command[conditions, cdp.Empty]{Method: "Network.emulateNetworkConditions"}
+
+type conditions struct {
+	Offline  bool  `json:"offline"`
+	Latency  int64 `json:"latency"`            // milliseconds
+	Download int64 `json:"downloadThroughput"` // bytes a second; -1: as fast as it goes
+	Upload   int64 `json:"uploadThroughput"`
+}
+
 // Offline takes the network away, or gives it back. Meanwhile requests that fail are no problem.
 func (p *Page) Offline(on bool) {
 	p.t.Helper()
@@ -86,7 +96,7 @@ func (p *Page) Offline(on bool) {
 	p.watch.mu.Lock()
 	p.watch.offline = on
 	p.watch.mu.Unlock()
-	must(p, network.OverrideNetworkState, network.OverrideNetworkStateParams{Offline: on, DownloadThroughput: -1, UploadThroughput: -1})
+	must(p, networkConditions, conditions{Offline: on, Download: -1, Upload: -1})
 }
 
 // String says how the page is shown, for messages.

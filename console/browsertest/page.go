@@ -1,10 +1,12 @@
 package browsertest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/chromedp/cdproto/audits"
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -34,6 +37,7 @@ type tab struct {
 	t         testing.TB
 	ctx       context.Context
 	base      *url.URL
+	patience  time.Duration // until waits so long
 	watch     *watch
 	looks     looks
 	downloads string
@@ -48,7 +52,7 @@ func Open(t testing.TB, server string) *Page {
 		t.Fatal(err)
 	}
 	ctx, _ := chromedp.NewContext(browserContext(t), chromedp.WithNewBrowserContext())
-	p := &Page{tab: &tab{t: t, ctx: ctx, base: base, watch: newWatch(base.Host), looks: looks{width: 1280, script: true}, downloads: t.TempDir()}}
+	p := &Page{tab: &tab{t: t, ctx: ctx, base: base, patience: Patience, watch: newWatch(base.Host), looks: looks{width: 1280, script: true}, downloads: t.TempDir()}}
 	t.Cleanup(p.close)
 	// A dialog keeps everything else waiting. Who asks for one is noted, and is answered no.
 	p.watch.dialog = func() { _, _ = call(p, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{}) }
@@ -65,8 +69,17 @@ func Open(t testing.TB, server string) *Page {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	p.observePositions()
 	p.look()
 	return p
+}
+
+// SetCookies gives the browser cookies of the server, as those of somebody who has signed in already.
+func (p *Page) SetCookies(cookies ...*http.Cookie) {
+	p.t.Helper()
+	for _, c := range cookies {
+		must(p, network.SetCookie, network.SetCookieParams{Name: c.Name, Value: c.Value, URL: p.base.String(), Path: cmp.Or(c.Path, "/"), Secure: &c.Secure, HTTPOnly: &c.HttpOnly})
+	}
 }
 
 // close reports what was wrong, and closes the tab.
@@ -78,7 +91,7 @@ func (p *Page) close() {
 	p.agree()
 	problems := p.watch.all()
 	if len(problems) > 0 || p.t.Failed() {
-		p.keep("failed")
+		p.keep("failed" + p.address())
 	}
 	for _, problem := range problems {
 		p.t.Error(problem)
@@ -164,18 +177,21 @@ func (p *Page) Go(address string) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	p.watch.mu.Lock()
+	p.watch.received = 0
+	p.watch.mu.Unlock()
 	answer := must(p, page.Navigate, page.NavigateParams{URL: to.String()})
 	if answer.ErrorText != "" && answer.ErrorText != "net::ERR_ABORTED" { // a download, or 204
 		p.fatal("open %s: %s", to, answer.ErrorText)
 	}
-	p.settle()
+	p.acted()
 }
 
 // Reload loads the page again.
 func (p *Page) Reload() {
 	p.t.Helper()
 	must(p, page.Reload, page.ReloadParams{})
-	p.settle()
+	p.acted()
 }
 
 // Back goes to the page before, as the browser's button does.
@@ -186,10 +202,10 @@ func (p *Page) Back() {
 		p.fatal("there is no page before this one")
 	}
 	must(p, page.NavigateToHistoryEntry, page.NavigateToHistoryEntryParams{EntryID: h.Entries[h.CurrentIndex-1].ID})
-	p.settle()
+	p.acted()
 }
 
-// settle waits until the page has come to rest, and holds its bar against its content.
+// settle waits until nothing is under way, and holds the page's bar against its content.
 func (p *Page) settle() {
 	p.t.Helper()
 	if err := p.rest(); err != nil {
@@ -198,36 +214,44 @@ func (p *Page) settle() {
 	p.agree()
 }
 
-// rest waits until nothing is loading. What an input just set off starts in tasks of the page behind the input's own: so each
-// look is behind two frames, and two looks in a row must find nothing.
-func (p *Page) rest() error {
-	deadline := time.Now().Add(Patience)
-	for quiet := 0; quiet < 2; {
-		busy := p.watch.busy()
-		if busy == "" {
-			frames := `() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))`
-			if !p.looks.script {
-				frames = `() => document.body?.offsetHeight` // without script no timer runs
-			}
-			if _, err := eval[any](p, frames); err != nil {
-				busy = err.Error() // the document that was asked is gone
-			} else if marked, err := eval[bool](p, `() => document.readyState !== "complete" || !!document.querySelector("[aria-busy=true]")`); err != nil || marked {
-				busy = "the document says that it is busy"
-			} else {
-				busy = p.watch.busy()
-			}
-		}
-		if busy == "" {
-			quiet++
-			continue
-		}
-		quiet = 0
-		if time.Now().After(deadline) {
-			return fmt.Errorf("the page did not come to rest in %s: %s", Patience, busy)
-		}
-		pause()
+// acted is settle for behind an input: what that sets off begins in tasks of the page behind the input's own, and two frames are
+// behind these.
+func (p *Page) acted() {
+	p.t.Helper()
+	frames := `() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))`
+	if !p.looks.script {
+		frames = `() => document.body?.offsetHeight` // without script no timer runs
 	}
-	return nil
+	for range 2 {
+		_, _ = eval[any](p, frames) // a document that goes away answers with an error, which is as good
+		p.settle()
+	}
+}
+
+// busy is a selector of what says that it waits for something: aria-busy, and the classes of htmx, which it takes away behind its swap.
+const busy = "[aria-busy=true], .htmx-request, .htmx-swapping, .htmx-settling"
+
+// rest waits until nothing is loading, and nothing says that it is busy.
+func (p *Page) rest() error {
+	for deadline := time.Now().Add(Patience); ; pause() {
+		under := p.watch.busy()
+		if under == "" {
+			marked, err := eval[bool](p, `selector => document.readyState !== "complete" || !!document.querySelector(selector)`, busy)
+			if err != nil {
+				under = err.Error() // the document that was asked is gone
+			} else if marked {
+				under = "the document says so"
+			} else {
+				under = p.watch.busy() // since it was asked
+			}
+		}
+		if under == "" {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("the page did not come to rest in %s, it is busy: %s", Patience, under)
+		}
+	}
 }
 
 // pause is between two looks at a condition.
@@ -237,12 +261,12 @@ func pause() { time.Sleep(20 * time.Millisecond) }
 func (p *Page) until(what func() (missing string)) {
 	p.t.Helper()
 	var missing string
-	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); pause() {
+	for deadline := time.Now().Add(p.patience); time.Now().Before(deadline); pause() {
 		if missing = what(); missing == "" {
 			return
 		}
 	}
-	p.fatal("%s (waited %s)", missing, Patience)
+	p.fatal("%s (waited %s)", missing, p.patience)
 }
 
 // Within gives the part of the page in which a selector finds a text: p.Within("tr", "Compliance Officer").Click("Edit").

@@ -42,6 +42,12 @@ func (p *Page) texts(selector string) []string {
 	return texts
 }
 
+// Title is the page's title.
+func (p *Page) Title() string {
+	p.t.Helper()
+	return Eval[string](p, `() => document.title`)
+}
+
 // Count says how many elements a selector finds now.
 func (p *Page) Count(selector string) int {
 	p.t.Helper()

@@ -27,6 +27,7 @@ type watch struct {
 	loading   map[cdp.FrameID]string       // what is being loaded, by frame
 	pending   map[network.RequestID]string // addresses that are being answered
 	announced map[int64]bool               // whether a status that was announced has come
+	received  int                          // bytes, since Go
 	offline   bool
 	downloads map[string]*download // by what the browser calls them
 	dialog    func()               // answers a dialog of the browser's own
@@ -120,6 +121,7 @@ func (w *watch) take(event any) {
 		w.answered(e)
 	case *network.EventLoadingFinished:
 		delete(w.pending, e.RequestID)
+		w.received += int(e.EncodedDataLength)
 	case *network.EventLoadingFailed:
 		delete(w.pending, e.RequestID)
 	case *runtime.EventConsoleAPICalled:
@@ -135,6 +137,12 @@ func (w *watch) take(event any) {
 	case *page.EventJavascriptDialogOpening:
 		w.note("the page opened a dialog of the browser's own: %s", e.Message)
 		go w.dialog() // events are not taken in while a command waits
+	case *page.EventWindowOpen:
+		w.note("the page opened a window of its own, which nobody watches: %s", e.URL)
+	case *runtime.EventBindingCalled:
+		if e.Name == reporter {
+			w.note("%s", e.Payload)
+		}
 	case *browser.EventDownloadWillBegin:
 		if e.FrameID == w.main {
 			w.downloads[e.GUID] = &download{name: e.SuggestedFilename}
@@ -172,6 +180,9 @@ func (w *watch) answered(e *network.EventResponseReceived) {
 	if e.Response.MimeType == "text/event-stream" {
 		delete(w.pending, e.RequestID) // it goes on for as long as the page is open
 	}
+	if u, err := url.Parse(e.Response.URL); err == nil && e.Type == network.ResourceTypeDocument && e.Response.MimeType == "text/html" && u.Host == w.hosts[0] {
+		w.policy(e.Response)
+	}
 	if s := e.Response.Status; s >= 400 {
 		if _, ok := w.announced[s]; ok {
 			w.announced[s] = true
@@ -179,6 +190,20 @@ func (w *watch) answered(e *network.EventResponseReceived) {
 		}
 		w.note("answered with %d, which was not announced: %s", s, e.Response.URL)
 	}
+}
+
+// policy wants every page to have a content security policy: without one nothing would be refused, and nothing noticed.
+func (w *watch) policy(r *network.Response) {
+	for name, value := range r.Headers {
+		if !strings.EqualFold(name, "Content-Security-Policy") {
+			continue
+		}
+		if text := fmt.Sprint(value); strings.Contains(text, "'unsafe-") || !strings.Contains(text, "default-src 'none'") {
+			w.note("a policy that lets too much through: %s: %s", r.URL, text)
+		}
+		return
+	}
+	w.note("a page without a content security policy: %s", r.URL)
 }
 
 func (w *watch) logged(e *log.Entry) {
@@ -230,6 +255,16 @@ func (p *Page) Expect(status int) {
 	p.watch.mu.Lock()
 	defer p.watch.mu.Unlock()
 	p.watch.announced[int64(status)] = false
+}
+
+// Received is how many bytes came over the wire since the last Go, as the browser counts them: headers, and bodies as they were
+// encoded.
+func (p *Page) Received() int {
+	p.t.Helper()
+	p.settle()
+	p.watch.mu.Lock()
+	defer p.watch.mu.Unlock()
+	return p.watch.received
 }
 
 // AllowHost lets the page ask another host ("127.0.0.1:5556") too, as an identity provider.

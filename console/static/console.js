@@ -92,7 +92,7 @@ document.addEventListener("input", (e) => e.target.closest("main form:not(.filte
 
 // Keys: / filter, g and a letter, [ and ] to the event before and after, ? help. Single keys can be switched off (WCAG 2.1.4).
 const off = () => { try { return localStorage.getItem("permledger-keys") === "off"; } catch { return false; } };
-const places = { o: "overview", r: "roles", m: "members", k: "keys", p: "policies", t: "tokens", e: "access", h: "history", v: "verify", x: "exports", s: "streams", a: "activity" };
+const places = { o: "overview", r: "roles", m: "members", k: "keys", p: "policies", t: "tokens", e: "access", h: "history", w: "reviews", v: "verify", x: "exports", s: "streams", a: "activity" };
 let afterG = 0;
 document.addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey || off() || e.target.closest?.("input, select, textarea, [contenteditable]")) return;
@@ -112,15 +112,46 @@ document.addEventListener("keydown", (e) => {
   }
 });
 
-// A filter hides the rows that do not hold what is typed: <input data-filter="table-id">.
+// A filter hides the rows that do not hold what is typed: <input data-filter="id">. A group without rows is hidden, too.
 document.addEventListener("input", (e) => {
   const table = e.target.dataset?.filter && document.getElementById(e.target.dataset.filter);
   if (!table) return;
   const wanted = e.target.value.toLowerCase().trim().split(/\s+/);
-  for (const row of table.querySelectorAll("tbody tr, [data-row]")) {
-    const text = row.textContent.toLowerCase();
+  for (const row of table.querySelectorAll("tbody tr:not(.group), [data-row]")) {
+    const text = (row.closest(".matrix") ? row.cells[0] : row).textContent.toLowerCase();
     row.hidden = !wanted.every((w) => text.includes(w));
   }
+  for (const group of table.querySelectorAll("fieldset, tbody:has(> .group)")) {
+    group.hidden = !group.querySelector("tr:not(.group, [hidden]), [data-row]:not([hidden])");
+  }
+});
+
+// A form with data-pending says in its output what is chosen and not sent yet, as "+ a, − b": the boxes that are otherwise than
+// data-had says they were.
+function pending(form) {
+  const boxes = [...form.querySelectorAll("input[type=checkbox][data-name]")];
+  const names = (sign, some) => some.map((b) => sign + b.dataset.name);
+  const all = [
+    ...names("+ ", boxes.filter((b) => b.checked && b.dataset.had === undefined)),
+    ...names("− ", boxes.filter((b) => !b.checked && b.dataset.had !== undefined)),
+  ];
+  const shown = form.querySelector("[data-pending-shown]");
+  const text = all.length ? all.slice(0, 12).join(", ") + (all.length > 12 ? ` and ${all.length - 12} more` : "") : "Nothing is changed yet.";
+  if (shown && shown.textContent !== text) shown.textContent = text;
+  for (const count of form.querySelectorAll("[data-count]")) {
+    const group = [...count.closest("fieldset").querySelectorAll("input[type=checkbox]")];
+    count.textContent = `${group.filter((b) => b.checked).length}/${group.length}`;
+  }
+}
+document.addEventListener("change", (e) => {
+  const form = e.target.closest?.("form[data-pending]");
+  if (form) pending(form);
+});
+
+// The switch for keys, of the help page.
+document.addEventListener("change", (e) => {
+  if (e.target.dataset?.keys === undefined) return;
+  try { localStorage.setItem("permledger-keys", e.target.checked ? "on" : "off"); } catch { /* it stays for this page */ }
 });
 
 // <button data-all="fieldset-id"> and data-none choose all or none of a group; <button data-copy="text"> copies.
@@ -146,6 +177,8 @@ export function onPage(f) { modules.push(f); f(); }
 function setUp() {
   follow();
   for (const e of document.querySelectorAll("[data-script]")) e.hidden = false;
+  for (const form of document.querySelectorAll("form[data-pending]")) pending(form);
+  for (const box of document.querySelectorAll("[data-keys]")) box.checked = !off();
   for (const t of document.querySelectorAll("main time[datetime]:not([title])")) {
     const d = new Date(t.getAttribute("datetime"));
     if (!isNaN(d)) t.title = d.toLocaleString() + " here";

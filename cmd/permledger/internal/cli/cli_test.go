@@ -133,14 +133,6 @@ func TestEndOfAGrant(t *testing.T) {
 	}
 }
 
-func TestKeyOfAName(t *testing.T) {
-	for name, want := range map[string]string{"Compliance Officer": "compliance-officer", "  KYC  Desk (EU) ": "kyc-desk-eu", "№": ""} {
-		if got := keyFrom(name); got != want {
-			t.Errorf("keyFrom(%q) = %q; want %q", name, got, want)
-		}
-	}
-}
-
 func TestLinesSayAsOfWhen(t *testing.T) {
 	at := wire.AsOf{Seq: 3, CID: "bafk", Time: "t", Instant: "i"}
 	for _, c := range []struct{ row, want any }{

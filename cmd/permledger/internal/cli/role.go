@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
 )
 
 func (a *app) roleCommand() *cobra.Command {
@@ -166,7 +167,7 @@ func (a *app) roleCreate() *cobra.Command {
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if key == "" {
-				if key = keyFrom(args[0]); key == "" {
+				if key = client.RoleKey(args[0]); key == "" {
 					return usage("no key can be made of the name %q: say --as KEY", args[0])
 				}
 			}
@@ -259,18 +260,4 @@ func (a *app) roleEdit() *cobra.Command {
 func set(names []string) []string {
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// keyFrom makes a key of a name: lower case, with a hyphen for whatever is neither letter nor digit.
-func keyFrom(name string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(name) {
-		switch {
-		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9':
-			b.WriteRune(r)
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "-"):
-			b.WriteByte('-')
-		}
-	}
-	return strings.TrimSuffix(b.String(), "-")
 }
