@@ -60,13 +60,17 @@ func TestExportsRefused(t *testing.T) {
 	if page.status != http.StatusNotFound || download.MatchString(page.html) {
 		t.Errorf("status %d, and a file is offered: %s", page.status, page.text())
 	}
-	b.get("/console/acme/exports?what=subject&subject=%27;%20rm%20-rf%20x%3Cscript%3E").hasNot(t, "--subject '")
+	b.get("/console/acme/exports?what=subject&subject=%27%3B%20rm%20-rf%20x%3Cscript%3E").hasNot(t, "--subject '")
+	if got := b.get("/console/acme/exports?what=subject;subject=x"); got.status != http.StatusBadRequest {
+		t.Errorf("an address that cannot be read: %d %s", got.status, got.text())
+	}
 	b.get("/console/acme/exports?what=role&role=officer&format=nonsense&texts=nonsense").has(t, "-f bundle")
 	w.join("eve", "eve@acme.example")
 	if got := w.signedIn("eve").get("/console/acme/exports"); got.status != http.StatusForbidden {
 		t.Errorf("who may not read the history gets %d: %s", got.status, got.text())
 	}
-	w.do(wire.Intent{Kind: wire.DeleteRole, Role: "officer"})
+	w.do(wire.Intent{Kind: wire.RevokeRole, Subject: "dora", Role: "officer"})
+	w.do(wire.Intent{Kind: wire.DeleteRole, Role: "officer", Confirm: true})
 	b.get("/console/acme/exports?what=role&role=officer&at=12").has(t, "The signed document as of event 12")
 }
 

@@ -16,6 +16,28 @@ const remember = (what, ledger, text) => {
   } catch { /* the browser keeps nothing: so nothing is remembered */ }
 };
 
+// What it means that a check does not hold.
+const meanings = {
+  form: "It is not in the one form that it can have.",
+  position: "Another event was to stand here: one is missing, stands there twice, or was moved.",
+  link: "It does not name the event before it: one of the two is not what was recorded.",
+  source: "It is of another ledger.",
+  time: "It says that it was recorded before the event before it.",
+  signature: "The key that it names did not sign these bytes.",
+  evidence: "Its author did not sign this, or not for this ledger and this history.",
+  key: "It is signed with a key that may not sign at this place.",
+  head: "It is another history than the one that you, this page or this browser know.",
+  checkpoint: "The checkpoint is not of these events.",
+  signer: "The checkpoint is not signed with the ledger's own key.",
+  trust: "Those whom you trust have not signed the checkpoint.",
+  tile: "The hashes beside the events are not those of the events.",
+  proof: "It is not proven that this event stands in the ledger.",
+  document: "The document is not what was signed, or no event of this ledger names it.",
+  text: "A text is not one that an event names the hash of.",
+  manifest: "The bundle says of itself what is not so.",
+  sum: "A file of the bundle was changed.",
+};
+
 // start makes the page work.
 export default async function start(root) {
   const at = (id) => root.querySelector(`#verify-${id}`);
@@ -170,9 +192,10 @@ export default async function start(root) {
   }
 
   function broken(section, b) {
-    section.append(make("h3", b.position ? `Event ${b.position}: ${b.check}` : `${b.file || "The file"}: ${b.check}`));
-    if (b.expected === undefined) section.append(make("p", b.message));
-    facts(section, [["Check", b.check], ["Where", b.file], ["Expected", b.expected, true], ["Found", b.found, true]]);
+    section.append(make("h3", [b.position && `Event ${b.position}`, b.file, `check: ${b.check}`].filter(Boolean).join(", ")));
+    section.append(make("p", b.unjudged ? b.message : meanings[b.check]));
+    if (b.expected === undefined && !b.unjudged) section.append(make("p", b.message, { class: "mono" }));
+    facts(section, [["Expected", b.expected, true], ["Found", b.found, true], ["CID of these bytes", b.cid, true]]);
     if (b.unjudged) section.append(make("p", "That is no proof that anything is wrong: a newer permledger, or the command line, can judge it."));
     if (b.raw) {
       section.append(make("h3", `The ${b.raw.length.toLocaleString("en")} bytes of event ${b.position}`), make("pre", new TextDecoder().decode(b.raw)));
