@@ -41,9 +41,6 @@ type membersPage struct {
 	Kinds []option
 }
 
-// An option is one of a drop-down list.
-type option struct{ Value, Text string }
-
 var memberKinds = []option{{"human", "People"}, {"technical", "Technical users"}, {"api-key", "API keys"}, {"wallet", "Wallets"}, {"did", "DIDs"}, {"wallet,did", "Wallets and DIDs"}}
 
 func (v *visit) members() (view, error) {

@@ -50,6 +50,7 @@ type field struct {
 	Required          bool
 }
 
+// An option is one of a drop-down list.
 type option struct{ Value, Text string }
 
 // textField gives a field to write into.

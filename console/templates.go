@@ -58,18 +58,34 @@ var functions = template.FuncMap{
 	"search": with,
 	"items":  itemsOf,
 	"part":   partOf,
+	"next":   func(n uint64) uint64 { return n + 1 },
+	"bare":   bare,
+	"keyOf":  client.RoleKey,
 
-	"sets": setsOf, "sign": sign, "thing": thingOf, "named": namedOf, "because": becauseOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
-	"sets": setsOf, "sign": sign, "thing": thingOf, "compared": comparedOf, "held": heldOf, "inrole": inRoleOf, "holders": holdersOf,
+	// History and effective access:
+	"sets":      setsOf,
+	"sign":      sign,
+	"thing":     thingOf,
+	"named":     namedOf,
+	"because":   becauseOf,
+	"compared":  comparedOf,
+	"held":      heldOf,
+	"inrole":    inRoleOf,
+	"holders":   holdersOf,
 	"document":  documentOf,
-	"travelled": travelOf, "next": func(n uint64) uint64 { return n + 1 },
-	"bare":         bare,
-	"keyOf":        client.RoleKey,
+	"travelled": travelOf,
+
+	// Roles:
 	"matrixOn":     func(p *page, m *matrix) matrixOn { return matrixOn{p, m} },
 	"holdersOn":    func(p *page, h *holders) holdersOn { return holdersOn{p, h, false} },
 	"holdersTaken": func(p *page, h *holders) holdersOn { return holdersOn{p, h, true} },
 	"reported":     func(p *page, r wire.RoleReport) reported { return reported{p, r} },
-	"text": textField, "required": requiredField, "area": areaField, "choice": choiceField,
+
+	// Forms:
+	"text":     textField,
+	"required": requiredField,
+	"area":     areaField,
+	"choice":   choiceField,
 }
 
 // A page is what templates see.
