@@ -31,6 +31,9 @@ var screens = map[string]string{
 }
 
 func TestX(t *testing.T) {
+	if os.Getenv("PERMLEDGER_LONG") == "" {
+		t.Skip("long")
+	}
 	s := nodetest.Size{Subjects: 300, Roles: 500, Permissions: 1000, Entries: 2500}
 	if os.Getenv("PERMLEDGER_LONG") != "" {
 		s = nodetest.Large

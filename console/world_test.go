@@ -51,6 +51,15 @@ type world struct {
 // newWorld serves acme, of a profile, whose owner signs in as "owner" with password.
 func newWorld(t testing.TB, profile string) *world {
 	t.Helper()
+	w := emptyWorld(t)
+	w.open(acme, profile)
+	w.setPassword(acme)
+	return w
+}
+
+// emptyWorld serves a node without organizations.
+func emptyWorld(t testing.TB) *world {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	if err := node.Init(dir, "ledger.test"); err != nil {
 		t.Fatal(err)
@@ -71,10 +80,7 @@ func newWorld(t testing.TB, profile string) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, node: n, url: at, Client: client.New(at, token, srv.Client())}
-	w.open(acme, profile)
-	w.setPassword(acme)
-	return w
+	return &world{t: t, node: n, url: at, Client: client.New(at, token, srv.Client())}
 }
 
 // open opens an organization whose owner is "owner", and makes it complete.
