@@ -99,8 +99,8 @@ func matches(query string, texts ...string) bool {
 
 // pages leads to the parts of a list that stand before and behind the one that is shown.
 type pages struct {
-	from           int
-	Previous, Next string // addresses; empty: there is none
+	from                  int
+	First, Previous, Next string // addresses; empty: there is none
 }
 
 // paged gives the part of a list that the page's address asks for (from).

@@ -45,7 +45,7 @@ func TestRolesInABrowser(t *testing.T) {
 	p.See("gains")
 	p.Fill("Reason", "joins the desk")
 	p.Click("Record this change")
-	p.See("1 member and 0 API keys")
+	p.See("1 member has it")
 	p.Inspect("role-held")
 
 	p.Click("The role Compliance Officer")
