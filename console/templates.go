@@ -90,6 +90,9 @@ var functions = template.FuncMap{
 	"area":     areaField,
 	"choice":   choiceField,
 	"wallet":   shortWallet,
+
+	// Tokens:
+	"wallet": shortWallet,
 }
 
 // A page is what templates see.
