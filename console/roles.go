@@ -20,6 +20,7 @@ func roleRoutes() []route {
 		{method: get, path: "{org}/roles/{key}", screen: (*visit).role},
 		{method: get, path: "{org}/roles/{key}/edit", screen: (*visit).editRole},
 		{method: post, path: "{org}/roles/{key}/edit", screen: (*visit).updateRole},
+		{method: get, path: "{org}/roles/{key}/concerned", screen: (*visit).concerned},
 		{method: get, path: "{org}/roles/{key}/members", screen: (*visit).roleMembers},
 		{method: post, path: "{org}/roles/{key}/members", screen: (*visit).giveRole},
 		{method: post, path: "{org}/roles/{key}/take", screen: (*visit).takeRole},

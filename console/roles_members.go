@@ -51,7 +51,7 @@ func (v *visit) holders(r wire.Role, size int) (*holders, error) {
 	return &h, nil
 }
 
-// heldBy says how many have a role: "2 members and 1 API key have it".
+// heldBy says how many have a role: "2 members and 1 API key".
 func heldBy(r wire.Role) string {
 	var parts []string
 	if n := r.Holders - r.Keys; n > 0 {
@@ -60,13 +60,7 @@ func heldBy(r wire.Role) string {
 	if r.Keys > 0 {
 		parts = append(parts, count(r.Keys, "API key"))
 	}
-	switch {
-	case len(parts) == 0:
-		return "nobody has it"
-	case r.Holders == 1:
-		return parts[0] + " has it"
-	}
-	return strings.Join(parts, " and ") + " have it"
+	return cmp.Or(strings.Join(parts, " and "), "nobody")
 }
 
 // holdersOn are holders on a page.
