@@ -59,8 +59,10 @@ var functions = template.FuncMap{
 	"items":  itemsOf,
 	"part":   partOf,
 	"next":   func(n uint64) uint64 { return n + 1 },
+	"sub":    func(a, b int) int { return a - b },
 	"bare":   bare,
 	"keyOf":  client.RoleKey,
+	"heldBy": heldBy,
 
 	// History and effective access:
 	"sets":      setsOf,
