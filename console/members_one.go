@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
 )
 
 // memberPage is what the page of one member, API key or wallet shows.
@@ -71,15 +72,11 @@ func (v *visit) nowOf(m *memberPage) error {
 		return nil
 	}
 	if v.can("keys.read") {
-		keys, err := v.client.Keys(v.ctx(), v.org)
+		keys, err := v.client.FindKeys(v.ctx(), v.org, wire.KeyQuery{Subject: m.ID, Purposes: "credential"}, client.Read{})
 		if err != nil {
 			return err
 		}
-		for _, k := range keys.Items {
-			if k.Subject == m.Key && k.Purpose == "credential" {
-				m.Keys = append(m.Keys, k)
-			}
-		}
+		m.Keys = keys.Items
 	}
 	if m.Subject.Kind != "api-key" && (v.can("api-key.read") || m.Key == v.me.Subject) {
 		all, err := v.client.APIKeys(v.ctx(), v.org, v.read())
