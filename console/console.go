@@ -104,6 +104,13 @@ type view struct {
 	data     any
 	status   int    // 0: 200
 	to       string // an address to go to, instead of a page
+	file     *file  // to be kept, instead of a page
+}
+
+// A file is what a browser keeps, and does not show.
+type file struct {
+	name, mediaType string
+	content         []byte
 }
 
 // errPast refuses to change something in the past.

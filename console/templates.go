@@ -64,6 +64,7 @@ var functions = template.FuncMap{
 
 	// History and effective access:
 	"sets":      setsOf,
+	"setline":   setLineOf,
 	"sign":      sign,
 	"thing":     thingOf,
 	"named":     namedOf,
