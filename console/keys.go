@@ -162,6 +162,7 @@ func (v *visit) makeKey() (view, error) {
 }
 
 func (v *visit) madeKey(made wire.MadeSecret, title string) (view, error) {
+	v.newest()
 	return view{template: "made", title: title, data: &madeSecret{
 		MadeSecret: made, Title: title, Back: v.address("keys", made.Key), Says: "Whoever has this secret acts as " + made.Key + ". Put it where the program that needs it reads it, and nowhere else.",
 	}}, nil
