@@ -86,6 +86,7 @@ var functions = template.FuncMap{
 	"required": requiredField,
 	"area":     areaField,
 	"choice":   choiceField,
+	"wallet":   shortWallet,
 }
 
 // A page is what templates see.

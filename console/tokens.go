@@ -54,7 +54,7 @@ func (v *visit) tokens() (view, error) {
 	words := strings.Fields(strings.ToLower(l.Query))
 	found := slices.DeleteFunc(slices.Clone(list), func(t wire.Token) bool { return !holdsAll(t.Token+" "+t.Name+" "+t.Owner, words) })
 	l.Total, l.All = len(found), len(list)
-	l.Tokens, l.pager = cut(v, found)
+	l.Tokens, l.pager = cut(v, found, "tokens")
 	return view{template: "tokens", title: "Tokens", data: &l}, nil
 }
 
@@ -95,6 +95,7 @@ type atToken struct {
 	Owns   bool     // the wallet owns the token
 	Agent  bool     // it is an agent
 	Form   filled
+	Here   string // the page's address
 }
 
 // Signers are the wallets that may do something at the token.
@@ -192,6 +193,7 @@ func (v *visit) tokenPage(form filled) (view, error) {
 		return view{}, err
 	}
 	page := oneToken{atToken: t}
+	page.Here = v.address("tokens", t.Token.Token)
 	if page.History, page.Unread, err = v.historyOf("token:" + t.Token.Token); err != nil {
 		return view{}, err
 	}

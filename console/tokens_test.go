@@ -54,7 +54,7 @@ func (b *visitor) sign(page shown, key *wallet.Key) shown {
 	if len(signatures) == 0 {
 		b.t.Fatalf("nothing is to be signed (%d): %s", page.status, page.text())
 	}
-	return b.submit(page, "/console/acme/wallet/signed", url.Values{"signature": signatures})
+	return b.submit(page, "/console/acme/tokens/wallet/signed", url.Values{"signature": signatures})
 }
 
 func signTyped(t testing.TB, text string, key *wallet.Key) string {
@@ -73,7 +73,7 @@ func signTyped(t testing.TB, text string, key *wallet.Key) string {
 // asks confirms what a page shows for a wallet: the page that follows asks for signatures.
 func (b *visitor) asks(review shown, reason string) shown {
 	b.t.Helper()
-	return b.submit(review, "/console/acme/wallet", url.Values{"reason": {reason}, "scheme": {""}})
+	return b.submit(review, "/console/acme/tokens/wallet", url.Values{"reason": {reason}, "scheme": {""}})
 }
 
 // at does something at ABC with a wallet, from the page of the token to the record.
@@ -109,7 +109,7 @@ func TestTokens(t *testing.T) {
 	asked := b.asks(review, "TICKET-9")
 	asked.has(t, "eth_signTypedData_v4", "TICKET-9", "permledger wallet sign")
 
-	if none := b.submit(asked, "/console/acme/wallet/signed", url.Values{"signature": {""}}); none.status != http.StatusUnprocessableEntity {
+	if none := b.submit(asked, "/console/acme/tokens/wallet/signed", url.Values{"signature": {""}}); none.status != http.StatusUnprocessableEntity {
 		t.Errorf("without a signature: %d: %s", none.status, none.text())
 	}
 	other := b.sign(asked, walletOf("somebody"))
