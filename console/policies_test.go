@@ -108,6 +108,14 @@ func TestHostilePolicy(t *testing.T) {
 		}
 		page.has(t, "evil", "policy/<script>")
 	}
+	for path, escaped := range map[string]string{"policy/..": "policy%2F..", "policy/a%2Fb": "policy%2Fa%252Fb", "policy/a?b#c": "policy%2Fa%3Fb%23c", "policy/register": "policy%2Fregister"} {
+		w.do(wire.Intent{Kind: wire.RegisterResource, Resource: path})
+		page := b.get("/console/acme/policies/" + escaped)
+		page.has(t, path, "What happened to it")
+		if !strings.Contains(b.get("/console/acme/policies").html, `href="/console/acme/policies/`+escaped+`"`) {
+			t.Errorf("no link leads to %s", path)
+		}
+	}
 }
 
 // In a browser: policies and delegation, their pictures, and what axe says of them.

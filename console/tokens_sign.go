@@ -36,10 +36,13 @@ type signing struct {
 
 func signRoutes() []route {
 	return []route{
+		{method: http.MethodGet, path: "{org}/tokens/wallet", screen: (*visit).toTokens}, // a page of a form that is loaded anew
 		{method: http.MethodPost, path: "{org}/tokens/wallet", screen: (*visit).forWallet},
 		{method: http.MethodPost, path: "{org}/tokens/wallet/signed", screen: (*visit).recordSigned},
 	}
 }
+
+func (v *visit) toTokens() (view, error) { return view{to: v.address("tokens")}, nil }
 
 // reviewForWallet shows what a change would do that a wallet signs. back is where to go on once it is recorded.
 func (v *visit) reviewForWallet(title, back, wallet string, steps ...wire.Intent) (view, error) {

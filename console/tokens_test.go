@@ -248,6 +248,9 @@ func TestManyInvestors(t *testing.T) {
 	for i := range 60 {
 		fmt.Fprintf(&rows, "%s,INV-%d\n", addressOf(fmt.Sprint("investor ", i)), i)
 	}
+	if page := b.get("/console/acme/tokens/wallet"); page.address != "/console/acme/tokens" {
+		t.Errorf("a form that is loaded anew leads to %s", page.address)
+	}
 	form := b.get(ofABC + "/import")
 	take := func() shown {
 		return b.submit(form, ofABC+"/import", url.Values{"wallet": {addressOf("agent")}, "rows": {rows.String()}})

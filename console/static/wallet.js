@@ -1,5 +1,5 @@
-// Has the wallet of this browser sign what a page asks it to: <section data-signing data-wallet data-method data-payload> with a field
-// "signature" for each, and one <button data-wallet-sign> in the form, which is sent once all are signed. It makes nothing of its
+// Has the wallet of this browser sign what a page asks it to: <section data-signing data-wallet data-method> with the fields "typed"
+// or "hex", which it signs, and "signature", for each; one <button data-wallet-sign> in the form, which is sent once all are signed. It makes nothing of its
 // own: what is signed stands on the page, and the wallet shows it again.
 
 // Wallets say that they are there as window.ethereum, or when they are asked (EIP-6963).
@@ -24,7 +24,7 @@ document.addEventListener("click", async (e) => {
     const all = [...form.querySelectorAll("[data-signing]")];
     for (const [i, one] of all.entries()) {
       say(`The wallet is asked for signature ${i + 1} of ${all.length}.`);
-      one.querySelector("[name=signature]").value = await sign(wallet, one.dataset);
+      one.querySelector("[name=signature]").value = await sign(wallet, one);
     }
     say("Signed. It is being recorded.");
     form.requestSubmit();
@@ -35,7 +35,9 @@ document.addEventListener("click", async (e) => {
   }
 });
 
-async function sign(wallet, { wallet: id, method, payload }) {
+async function sign(wallet, section) {
+  const { wallet: id, method } = section.dataset;
+  const payload = section.querySelector(method === "eip712" ? "[name=typed]" : "[name=hex]").value;
   const address = id.slice(id.lastIndexOf(":") + 1); // of an address, or of a did:pkh
   const accounts = await wallet.request({ method: "eth_requestAccounts" });
   if (!accounts.some((a) => a.toLowerCase() === address.toLowerCase())) {
