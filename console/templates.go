@@ -87,7 +87,6 @@ var functions = template.FuncMap{
 	"required": requiredField,
 	"area":     areaField,
 	"choice":   choiceField,
-	"wallet":   shortWallet,
 
 	// Tokens:
 	"wallet": shortWallet,

@@ -1,6 +1,6 @@
-// Has the wallet of this browser sign what a page asks it to: <section data-signing data-wallet data-method> with the fields "typed"
-// or "hex", which it signs, and "signature", for each; one <button data-wallet-sign> in the form, which is sent once all are signed. It makes nothing of its
-// own: what is signed stands on the page, and the wallet shows it again.
+// Has the wallet of this browser sign what a page asks it to. Each <section data-signing data-wallet data-method> has the fields "typed"
+// or "hex", which the wallet signs, and "signature"; one <button data-wallet-sign> begins, and the form is sent once all is signed.
+// It makes nothing of its own: what is signed stands on the page, and the wallet shows it again.
 
 // Wallets say that they are there as window.ethereum, or when they are asked (EIP-6963).
 const announced = [];
