@@ -8,11 +8,12 @@ addEventListener("eip6963:announceProvider", (e) => { if (e.detail?.provider) an
 dispatchEvent(new Event("eip6963:requestProvider"));
 const provider = () => window.ethereum ?? announced[0];
 
-document.addEventListener("click", async (e) => {
-  const button = e.target.closest?.("[data-wallet-sign]");
-  if (!button || button.disabled) return;
-  e.preventDefault();
-  const form = button.closest("form");
+export default function start(form) {
+  const button = form.querySelector("[data-wallet-sign]");
+  button.addEventListener("click", () => signAll(form, button));
+}
+
+async function signAll(form, button) {
   const say = (text) => { form.querySelector("[data-wallet-says]").textContent = text; };
   const wallet = provider();
   if (!wallet) {
@@ -33,7 +34,7 @@ document.addEventListener("click", async (e) => {
   } finally {
     button.disabled = false;
   }
-});
+}
 
 async function sign(wallet, section) {
   const { wallet: id, method } = section.dataset;
