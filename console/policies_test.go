@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -93,6 +94,30 @@ func TestDelegate(t *testing.T) {
 	b.submit(page, "/console/acme/policies/delegate", url.Values{"subject": {"ben"}, "role": {"policy-approver "}}).has(t, "policy-approver")
 	refused := b.submit(page, "/console/acme/policies/delegate", url.Values{"subject": {"ben"}, "resource": {"policy/2"}})
 	refused.has(t, "There is no resource policy/2 that you have access to")
+}
+
+// Given an organization in which nothing is delegated, then no page offers it. Given more policies than are offered at once, then others
+// are searched for.
+func TestWhatIsDelegable(t *testing.T) {
+	w := newWorld(t, "ipaware")
+	w.do(wire.Intent{Kind: wire.RegisterResource, Resource: "policy/1"})
+	b := w.signedIn("owner")
+	b.get("/console/acme/policies").hasNot(t, "Pass on")
+	b.get("/console/acme/policies/policy%2F1").hasNot(t, "Pass on")
+	b.get("/console/acme/policies/delegate").has(t, "Nothing can be passed on")
+
+	w = newWorld(t, "guardian")
+	for i := range 130 {
+		w.do(wire.Intent{Kind: wire.RegisterResource, Resource: fmt.Sprintf("policy/%03d", i)})
+	}
+	b = w.signedIn("owner")
+	b.get("/console/acme/policies/delegate").has(t, "policy/099", "30 more policies not shown")
+	found := b.get("/console/acme/policies/delegate?q=129")
+	found.has(t, "policy/129")
+	found.hasNot(t, "policy/001", "not shown")
+	list := b.get("/console/acme/policies")
+	list.has(t, "Policies 130", "1 to 50 of 130", "Next")
+	b.get("/console/acme/policies?from=100").has(t, "101 to 130 of 130", "policy/129", "Before")
 }
 
 // Given texts that try to be markup, or to be endless, when they name a policy, then they are shown as the text that they are.

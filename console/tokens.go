@@ -42,6 +42,7 @@ type tokens struct {
 	All    int
 	Query  string
 	Own    bool // the caller sees those of its wallets alone
+	None   bool // nobody could own a token: no role is for that
 	pager
 }
 
@@ -55,6 +56,13 @@ func (v *visit) tokens() (view, error) {
 	found := slices.DeleteFunc(slices.Clone(list), func(t wire.Token) bool { return !holdsAll(t.Token+" "+t.Name+" "+t.Owner, words) })
 	l.Total, l.All = len(found), len(list)
 	l.Tokens, l.pager = cut(v, found, "tokens")
+	if l.All == 0 && !l.Own {
+		roles, err := v.client.Roles(v.ctx(), v.org, false, v.read())
+		if err != nil {
+			return view{}, err
+		}
+		l.None = !slices.ContainsFunc(roles.Items, func(r wire.Role) bool { return r.Managed == "token-owner" })
+	}
 	return view{template: "tokens", title: "Tokens", data: &l}, nil
 }
 

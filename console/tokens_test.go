@@ -144,6 +144,14 @@ func TestTokens(t *testing.T) {
 	past.hasNot(t, "Who signs", "Another agent")
 }
 
+// Given an organization in which no role is for owners of tokens, when its tokens are looked at, then none is offered to be deployed.
+func TestNoTokens(t *testing.T) {
+	w := newWorld(t, "plain")
+	page := w.signedIn("owner").get("/console/acme/tokens")
+	page.has(t, "Tokens 0", "no role is for whoever owns one")
+	page.hasNot(t, "Deploy a token")
+}
+
 // Given a change that a wallet signed, when another was recorded meanwhile, then it is shown, and the same signature can be sent again.
 func TestSignedConflict(t *testing.T) {
 	w := newTokens(t)
