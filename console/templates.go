@@ -135,12 +135,6 @@ func (p *page) Name() string {
 	return p.org
 }
 
-// KeepsDelegated says whether what is passed on stays when whoever passed it on loses it.
-func (p *page) KeepsDelegated() bool {
-	keeps, _ := p.details.Profile["keepDelegated"].(bool)
-	return keeps
-}
-
 // May says whether a page has a control that changes something: not in the past, and only for who may.
 func (p *page) May(action string) bool { return p.at == "" && p.can(action) }
 
