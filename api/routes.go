@@ -205,8 +205,8 @@ func coreRoutes() []Route {
 			Summary: "What to look at now: what ends within days, API keys that nobody used, invitations, open reviews, roles that lack something; what the caller may not read is absent"},
 		{Method: get, Path: org + "/reviews", Action: roles, Query: reads(), endpoint: pages(listReviews),
 			Summary: "The access reviews"},
-		{Method: get, Path: org + "/reviews/{review}", Action: roles, Query: atLeast, endpoint: answer(getReview),
-			Summary: "An access review: by its id, or of one that is not closed by its title"},
+		{Method: get, Path: org + "/reviews/{review}", Action: roles, Query: reads("used"), endpoint: answer(getReview),
+			Summary: "An access review: by its id, or of one that is not closed by its title; with used=true, which takes log.read, also when what it is about was used last"},
 		{Method: get, Path: org + "/reports/who-has-what", Action: roles, Query: reads(), endpoint: lines[wire.Having](whoHasWhat),
 			Summary: "Everything everybody may do, one a line"},
 
