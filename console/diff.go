@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/permledger/permledger/api/wire"
@@ -106,11 +107,15 @@ func (d *difference) alone(kind, name string) string {
 	return d.Whole + "&" + kind + "=" + url.QueryEscape(name)
 }
 
-// Events are those of the page; all that happened in between is history.
-func (d *difference) Events() []wire.Item { return d.Entries[:min(len(d.Entries), diffEvents)] }
+// Events are those of the page, the newest first; all that happened in between is history.
+func (d *difference) Events() []changeSet {
+	last := slices.Clone(d.Entries[max(0, len(d.Entries)-diffEvents):])
+	slices.Reverse(last)
+	return changeSets(last)
+}
 
 // MoreEvents is how many the page leaves out.
-func (d *difference) MoreEvents() int { return len(d.Entries) - len(d.Events()) + d.More }
+func (d *difference) MoreEvents() int { return max(0, len(d.Entries)-diffEvents) + d.More }
 
 // Nothing says whether nothing changed in who may do what.
 func (d *difference) Nothing() bool { return len(d.Subjects) == 0 && len(d.Roles) == 0 }

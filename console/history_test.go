@@ -194,6 +194,12 @@ func TestCitation(t *testing.T) {
 	page := b.get("/console/acme/access?subject=ben&permission=b.read")
 	page.has(t, "May ben b.read?: ledger.test/acme, event 8 ("+e.CID+") of 20", w.url+"/console/acme/access?at=8&permission=b.read&subject=ben")
 	w.do(wire.Intent{Kind: wire.AssignRole, Subject: "ben", Role: "desk"})
+	ago := b.get("/console/acme/history?at=1ms")
+	for strings.Contains(ago.text(), "As of event 8") || !strings.Contains(ago.text(), ", the last by") { // the event may be of this very millisecond
+		ago = b.get("/console/acme/history?at=1ms")
+	}
+	ago.has(t, "As of event 9", ", the last by 20", w.url+"/console/acme/history?at=20")
+	b.get("/console/acme/history?at=occurred:2100-01-01").has(t, "the last of those that had happened by 2100-01-01", w.url+"/console/acme/history?at=occurred%3A2100-01-01")
 	b.get("/console/acme/access?at=8&permission=b.read&subject=ben").has(t, "Denied as of event 8", w.url+"/console/acme/access?at=8&permission=b.read&subject=ben")
 }
 
