@@ -67,6 +67,8 @@ var functions = template.FuncMap{
 	// History and effective access:
 	"sets":      setsOf,
 	"setline":   setLineOf,
+	"latest":    latest,
+	"earlier":   earlier,
 	"sign":      sign,
 	"thing":     thingOf,
 	"named":     namedOf,
