@@ -9,6 +9,7 @@ func routes() []route {
 		walletSignInRoutes(),
 		changeRoutes(),
 		overviewRoutes(),
+		reviewRoutes(),
 		roleRoutes(),
 		memberRoutes(),
 		keyRoutes(),
