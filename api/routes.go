@@ -211,8 +211,11 @@ func coreRoutes() []Route {
 			Summary: "Everything everybody may do, one a line"},
 
 		{Method: get, Path: org + "/history", Action: rules.ActionLogRead, own: always, endpoint: answer(getHistory),
-			Query:   reads("role", "subject", "permission", "actor", "type", "about", "from", "to", "since", "before", "limit", "newest", "cursor"),
+			Query:   reads("role", "subject", "permission", "actor", "type", "about", "taking", "from", "to", "since", "before", "limit", "newest", "cursor"),
 			Summary: "What happened; what others did where the caller may read their log"},
+		{Method: get, Path: org + "/history/outline", Action: rules.ActionLogRead, own: always, endpoint: answer(getOutline),
+			Query:   reads("role", "subject", "permission", "actor", "type", "taking", "from", "to", "since", "before", "parts", "by"),
+			Summary: "How much happened in each part of the history; of others where the caller may read their log"},
 		{Method: get, Path: org + "/entries", Action: happened, Query: []string{"from", "to", "at_least"}, endpoint: stream(mediaEntries, nil, entries),
 			Summary: "The exact bytes of entries, each behind its length in two bytes, big-endian"},
 		{Method: get, Path: org + "/export", Action: happened, Query: reads("format", "role", "subject", "texts"),

@@ -222,7 +222,9 @@ func (v *visit) signed(d wire.Document) (*signedDocument, error) {
 	_ = json.Unmarshal(file.Subject["type"], &s.Type) // another kind of document has another title
 	for _, m := range claims {
 		if raw, ok := file.Subject[m.member]; ok {
-			s.Says = append(s.Says, readClaim(m.title, raw))
+			if c := readClaim(m.title, raw); c.Value != "" || c.List != nil {
+				s.Says = append(s.Says, c)
+			}
 		}
 	}
 	var pretty bytes.Buffer

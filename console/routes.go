@@ -20,6 +20,7 @@ func routes() []route {
 		historyRoutes(),
 		helpRoutes(),
 		policyRoutes(),
+		tokenRoutes(),
 		accessRoutes(),
 	)
 }

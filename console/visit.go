@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,7 +41,7 @@ const maxForm = 8 << 20
 func (s *server) page(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		req.Body = http.MaxBytesReader(w, req.Body, maxForm)
-		v := &visit{Request: req, server: s, org: req.PathValue("org")}
+		v := &visit{Request: req, server: s, org: req.PathValue("org"), call: new(caller)}
 		var shown view
 		err := v.parse()
 		for try := range tries {
@@ -62,19 +63,19 @@ func (s *server) page(r route) http.Handler {
 // parse reads the form.
 func (v *visit) parse() error {
 	v.at = v.URL.Query().Get("at")
-	if v.Method != http.MethodPost {
-		return v.ParseForm()
-	}
 	var err error
-	if strings.HasPrefix(v.Header.Get("Content-Type"), "multipart/form-data") {
+	if v.Method == http.MethodPost && strings.HasPrefix(v.Header.Get("Content-Type"), "multipart/form-data") {
 		err = v.ParseMultipartForm(maxForm)
 	} else {
 		err = v.ParseForm()
 	}
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+	switch tooLarge := (*http.MaxBytesError)(nil); {
+	case err == nil:
+		return nil
+	case errors.As(err, &tooLarge):
 		return &client.Error{Problem: wire.Problem{Type: wire.ProblemType + wire.CodeTooLarge, Status: http.StatusRequestEntityTooLarge, Title: "What the form brings is too large"}}
 	}
-	return err
+	return &client.Error{Problem: wire.Problem{Type: wire.ProblemType + wire.CodeBadRequest, Status: http.StatusBadRequest, Title: "The address or the form cannot be read", Detail: err.Error()}}
 }
 
 func (v *visit) begin() {
@@ -170,6 +171,12 @@ func (v *visit) answer(w http.ResponseWriter, r route, shown view, err error) {
 	}
 	if shown.to != "" {
 		http.Redirect(w, v.Request, shown.to, http.StatusSeeOther)
+		return
+	}
+	if f := shown.file; f != nil {
+		w.Header().Set("Content-Type", f.mediaType)
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
+		_, _ = w.Write(f.content) // a browser that has gone is nobody to tell
 		return
 	}
 	var b bytes.Buffer

@@ -16,6 +16,28 @@ const remember = (what, ledger, text) => {
   } catch { /* the browser keeps nothing: so nothing is remembered */ }
 };
 
+// What it means that a check does not hold.
+const meanings = {
+  form: "It is not in the one form that it can have.",
+  position: "Another event was to stand here: one is missing, stands there twice, or was moved.",
+  link: "It does not name the event before it: one of the two is not what was recorded.",
+  source: "It is of another ledger.",
+  time: "It says that it was recorded before the event before it.",
+  signature: "The key that it names did not sign these bytes.",
+  evidence: "Its author did not sign this, or not for this ledger and this history.",
+  key: "It is signed with a key that may not sign at this place.",
+  head: "It is another history than the one that you, this page or this browser know.",
+  checkpoint: "The checkpoint is not of these events.",
+  signer: "The checkpoint is not signed with the ledger's own key.",
+  trust: "Those whom you trust have not signed the checkpoint.",
+  tile: "The hashes beside the events are not those of the events.",
+  proof: "It is not proven that this event stands in the ledger.",
+  document: "The document is not what was signed, or no event of this ledger names it.",
+  text: "A text is not one that an event names the hash of.",
+  manifest: "The bundle says of itself what is not so.",
+  sum: "A file of the bundle was changed.",
+};
+
 // start makes the page work.
 export default async function start(root) {
   const at = (id) => root.querySelector(`#verify-${id}`);
@@ -108,7 +130,7 @@ export default async function start(root) {
     const progress = (n) => { at("bar").value = n; at("count").textContent = `${n.toLocaleString("en")} events`; };
     const options = { trust, known: [mine].filter(Boolean), kept: kept(), progress, signal: stop.signal };
     try {
-      const run = server ? await verifyServer(org, { ...options, known: [...options.known, parseCitation(known)] })
+      const run = server ? await verifyServer(org, { ...options, known: [...options.known, { ...parseCitation(known), shown: true }] })
         : await verifyFile(file, { ...options, org: root.dataset.entries === "true" ? org : "" });
       if (run.ok && run.checkpoint && !run.extract && run.source === origin && run.checkpoint.size > (kept()?.size ?? 0)) {
         remember("kept", origin, JSON.stringify({ size: run.checkpoint.size, root: run.checkpoint.root, on: new Date().toISOString().slice(0, 10) }));
@@ -141,14 +163,16 @@ export default async function start(root) {
     const section = at("result");
     const b = run.broken;
     const state = run.failed ? "warn" : run.ok ? "good" : b.unjudged ? "warn" : "bad";
-    const title = run.failed ? "Not verified" : run.ok ? `${file ? "The file" : "It"} holds` : b.unjudged ? "It cannot be judged here" : `${file ? "The file" : "It"} does not hold`;
+    const title = run.failed ? "Not verified" : run.ok ? `The ${file ? "file" : "ledger"} holds` : b.unjudged ? "It cannot be judged here" : `The ${file ? "file" : "ledger"} does not hold`;
     const box = make("div", undefined, { class: `notice ${state}` });
     box.append(make("h2", title, { id: "verify-title" }));
     section.replaceChildren(box);
     if (run.failed) {
       box.append(make("p", run.failed));
     } else {
-      box.append(make("p", run.position > 0 ? `${run.position.toLocaleString("en")} events of ${run.source ?? "it"} hold, verified in ${(millis / 1000).toFixed(1)} s.` : `Verified in ${(millis / 1000).toFixed(1)} s.`));
+      const took = `${(millis / 1000).toFixed(1)} s`, number = (n) => n.toLocaleString("en");
+      const signatures = run.position + run.signed + (run.checkpoint?.keys.length ?? 0);
+      box.append(make("p", run.position > 0 ? `${number(run.extract?.entries ?? run.position)} events of ${run.source} hold: hashes, links, ${number(signatures)} signatures${run.checkpoint ? ", tree and checkpoint" : ""}. That took ${took}.` : `That took ${took}.`));
       if (b) broken(section, b);
       if (run.ok) found(section, run);
     }
@@ -168,9 +192,10 @@ export default async function start(root) {
   }
 
   function broken(section, b) {
-    section.append(make("h3", b.position ? `Event ${b.position}: ${b.check}` : `${b.file || "The file"}: ${b.check}`));
-    if (b.expected === undefined) section.append(make("p", b.message));
-    facts(section, [["Check", b.check], ["Where", b.file], ["Expected", b.expected, true], ["Found", b.found, true]]);
+    section.append(make("h3", [b.position && `Event ${b.position}`, b.file, `check: ${b.check}`].filter(Boolean).join(", ")));
+    section.append(make("p", b.unjudged ? b.message : meanings[b.check]));
+    if (b.expected === undefined && !b.unjudged) section.append(make("p", b.message, { class: "mono" }));
+    facts(section, [["Expected", b.expected, true], ["Found", b.found, true], ["CID of these bytes", b.cid, true]]);
     if (b.unjudged) section.append(make("p", "That is no proof that anything is wrong: a newer permledger, or the command line, can judge it."));
     if (b.raw) {
       section.append(make("h3", `The ${b.raw.length.toLocaleString("en")} bytes of event ${b.position}`), make("pre", new TextDecoder().decode(b.raw)));

@@ -9,11 +9,11 @@ import {instant} from './time.js';
 import {Tree, leafHash} from './tree.js';
 
 // Broken says where and by which check evidence does not hold. Expected and found are there where two things differ; raw has the
-// bytes of the entry. unjudged says that it could not be judged here, so that nobody calls it broken.
+// bytes of the entry, cid their CID. unjudged says that it could not be judged here, so that nobody calls it broken.
 export class Broken extends Error {
-  constructor(check, {position, file, message, expected, found, raw, unjudged = false}) {
+  constructor(check, {position, file, message, expected, found, raw, cid, unjudged = false}) {
     super(message ?? `expected ${expected}, found ${found}`);
-    Object.assign(this, {check, position, file, expected, found, raw, unjudged});
+    Object.assign(this, {check, position, file, expected, found, raw, cid, unjudged});
   }
 }
 
@@ -63,8 +63,8 @@ export class Verifier {
   // next takes in what inspect gave of the next entry. Where it throws a Broken, nothing is taken in.
   async next(x) {
     const position = this.position + 1;
-    const broken = (check, e) => new Broken(check, {position, message: e.message, unjudged: e instanceof Unjudged, raw: x.raw});
-    const differs = (check, expected, found) => new Broken(check, {position, expected, found, raw: x.raw});
+    const broken = (check, e) => new Broken(check, {position, message: e.message, unjudged: e instanceof Unjudged, raw: x.raw, cid: x.cid});
+    const differs = (check, expected, found) => new Broken(check, {position, expected, found, raw: x.raw, cid: x.cid});
     if (x.form) {
       throw broken('form', x.form);
     }

@@ -9,11 +9,19 @@ const pending = 256;
 // busy is for how many milliseconds the page may stand still.
 const busy = 12;
 
-const pause = () => globalThis.scheduler?.yield?.() ?? new Promise((resume) => { setTimeout(resume); });
+// pause lets the page do what waits, and paint: a message is a task like any other, where a timer is put off in a page that nobody looks at.
+const pause = () => new Promise((resume) => {
+  const {port1, port2} = new MessageChannel();
+  port1.onmessage = () => {
+    port1.close();
+    resume();
+  };
+  port2.postMessage(0);
+});
 
 // Run is a verification under way, and what it found: its public members are the report, those with # are its means.
 //
-// Options, all of them optional: trust, a policy as note.js reads it; known, a list of {position, cid} that the reader has from elsewhere; kept,
+// Options, all of them optional: trust, a policy as note.js reads it; known, a list of {position, cid} that the reader has from elsewhere, or with shown from the page; kept,
 // {size, root} of a checkpoint that was verified before, root in hex; newest, which says that the entries are to be no fewer than
 // those; progress, called with the position now and then; signal, an AbortSignal.
 export class Run {
@@ -30,7 +38,7 @@ export class Run {
   document = undefined; // {cid, key, issuer, subject, position} of a signed document that was verified by itself
   extract = undefined; // {kind, id, entries, asOf} where only the entries about a role or subject are here
   suspects = []; // {key, from, positions} of keys that were reported as known to others
-  knew = false; // the entry that the reader knows is here
+  knew = []; // those that the reader knows and that are here
   continues = false; // it begins with what was verified before
   broken = undefined; // the Broken that ended it
   carried = new Map(); // CIDs of documents that entries carry: {position, key}
@@ -113,7 +121,7 @@ export class Run {
         if (k.cid !== v.head) {
           throw new Broken('head', {position: v.position, expected: `the entry that you know, ${k.cid}`, found: v.head, raw: x.raw});
         }
-        this.knew = true;
+        this.knew.push(k);
       }
     }
     if (kept?.size === v.position && v.tree.size === v.position) {

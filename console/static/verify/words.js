@@ -5,7 +5,7 @@ const utc = (at) => at.toISOString().slice(0, 19).replace('T', ' ') + ' UTC';
 
 function positions(all) {
   const shown = all.slice(0, 10).join(', '), more = all.length - 10;
-  return `${all.length === 1 ? 'entry' : 'entries'} ${shown}${more > 0 ? ` and ${more} more` : ''}`;
+  return `${all.length === 1 ? 'event' : 'events'} ${shown}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 // wordsOf gives two lists of sentences about a Run that holds.
@@ -20,34 +20,34 @@ export function wordsOf(run) {
   }
   const x = run.extract, all = x ? x.entries : run.position;
   if (x) {
-    yes(`${count(all, 'entry is', 'entries are')} of ${run.source}, the last of them number ${run.position}, unchanged and each at its place in the ledger: all lie under its checkpoint.`);
-    yes('Each is signed with a key that the entries here name before it and do not replace.');
-    no(`That these are all entries about the ${x.kind} ${x.id}, or about keys: others may have been left out. Only a bundle of all entries shows that.`);
+    yes(`${count(all, 'event is', 'events are')} of ${run.source}, the last of them number ${run.position}, unchanged and each at its place in the ledger: all lie under its checkpoint.`);
+    yes('Each is signed with a key that the events here name before it and do not replace.');
+    no(`That these are all events about the ${x.kind} ${x.id}, or about keys: others may have been left out. Only a bundle of everything shows that.`);
   } else {
-    yes(`Entries 1 to ${run.position} of ${run.source} are complete, in their order and unchanged: each names the one before it by its hash.`);
-    yes('Each entry is signed with a key that the ledger had named before it and not yet replaced.');
+    yes(`Events 1 to ${run.position} of ${run.source} are complete, in their order and unchanged: each names the one before it by its hash.`);
+    yes('Each event is signed with a key that the ledger had named before it and not yet replaced.');
   }
-  yes(`Who asked is proven of ${count(run.signed, 'entry', 'entries')}: each carries that person's, program's or wallet's own signature.`);
+  yes(`Who asked is proven of ${count(run.signed, 'event', 'events')}: each carries that person's, program's or wallet's own signature.`);
   if (run.documents > 0) {
-    yes(`${count(run.documents, 'signed document is', 'signed documents are')} the very one${run.documents === 1 ? '' : 's'} that entries name, signed with the key that they name.`);
+    yes(`${count(run.documents, 'signed document is', 'signed documents are')} the very one${run.documents === 1 ? '' : 's'} that events name, signed with the key that they name.`);
   }
   if (run.texts > 0) {
-    yes(`${count(run.texts, 'private text is', 'private texts are')} what an entry committed to.`);
+    yes(`${count(run.texts, 'private text is', 'private texts are')} what an event committed to.`);
   }
-  if (run.knew) {
-    yes('The entry that you know is here, and with it all that came before it.');
+  for (const k of run.knew) {
+    yes(k.shown ? `Event ${k.position} is the very one that this page shows in its bar.` : `Event ${k.position} is the very one that you know, and all before it is what led to it.`);
   }
   if (run.continues) {
     yes('It begins with the history that this browser verified before.');
   }
-  no('That the rules permitted each change, and that signed documents say what the entries give: that takes the rules, which this page does not have. `permledger verify` asks them again.');
+  no('That the rules permitted each change, and that signed documents say what the events give: that takes the rules, which this page does not have. The command permledger verify asks them again.');
   checkpointWords(run, yes, no);
   if (run.byNode > 0) {
-    no(`More than the operator's word of ${count(run.byNode, 'entry', 'entries')}: the ledger itself wrote ${run.byNode === 1 ? 'it' : 'them'}, as when a grant ends.`);
+    no(`More than the operator's word of ${count(run.byNode, 'event', 'events')}: the ledger itself wrote ${run.byNode === 1 ? 'it' : 'them'}, as when a grant ends.`);
   }
   no('When exactly things happened: times are those of the operator\'s clock. The order is proven.');
   for (const s of run.suspects) {
-    no(`Who signed ${positions(s.positions)}: the key ${s.key} was reported as known to others from entry ${s.from} on.`);
+    no(`Who signed ${positions(s.positions)}: the key ${s.key} was reported as known to others from event ${s.from} on.`);
   }
   no('That this page is honest: it came from the ledger\'s own operator. Verify a bundle with a copy of permledger, or of docs/verify.py, that you got elsewhere.');
   return {proven, not};
@@ -56,21 +56,21 @@ export function wordsOf(run) {
 function documentWords(d, yes, no) {
   yes(`The document ${d.cid} is unchanged since ${d.key} signed it.`);
   if (d.position) {
-    yes(`Entry ${d.position} of the ledger names this very file and this key.`);
+    yes(`Event ${d.position} of the ledger names this very file and this key.`);
   } else {
-    no(`Whose key that is, and that the ledger recorded it: no entries were here to look in. It says that it was issued by ${d.issuer}.`);
+    no(`Whose key that is, and that the ledger recorded it: no events were here to look in. It says that it was issued by ${d.issuer}.`);
   }
-  no('That it still holds: a later entry may have taken something away. The role\'s or person\'s page says so, and its credentialStatus.');
+  no('That it still holds: a later event may have taken something away. The role\'s or person\'s page says so, and its credentialStatus.');
 }
 
 function checkpointWords(run, yes, no) {
   const c = run.checkpoint, after = run.extract ? run.extract.asOf : run.position;
   if (!c) {
-    no('That others are shown the same history, and that its end was not cut off: no checkpoint came with these entries.');
+    no('That others are shown the same history, and that its end was not cut off: no checkpoint came with these events.');
     return;
   }
   const doubted = run.suspects.filter((s) => c.keys.includes(s.key) && s.from <= c.size);
-  yes(`The ledger signed for them: its checkpoint (one hash over all entries up to ${c.size}) is signed with ${c.keys.join(' and ')}, which the entries name.`);
+  yes(`The ledger signed for them: its checkpoint (one hash over all events up to ${c.size}) is signed with ${c.keys.join(' and ')}, which the events name.`);
   for (const s of doubted) {
     no(`Who signed the checkpoint with ${s.key}: that key was reported as known to others.`);
   }
@@ -88,7 +88,7 @@ function checkpointWords(run, yes, no) {
       : 'Nobody but the ledger\'s operator signed the checkpoint: that others were shown the same history is not proven.');
   }
   if (c.size < run.position) {
-    no(`That entries from ${c.size + 1} on are what others are shown: the checkpoint was signed before them.`);
+    no(`That events from ${c.size + 1} on are what others are shown: the checkpoint was signed before them.`);
   }
-  no(`What came after entry ${after}, and whether anything did.`);
+  no(`What came after event ${after}, and whether anything did.`);
 }
