@@ -57,6 +57,15 @@ func newWorld(t testing.TB, profile string) *world {
 // newWorldWith serves it with some options of the API.
 func newWorldWith(t testing.TB, profile string, o api.Options) *world {
 	t.Helper()
+	w := emptyWorld(t, o)
+	w.open(acme, profile)
+	w.setPassword(acme)
+	return w
+}
+
+// emptyWorld serves a node without organizations.
+func emptyWorld(t testing.TB, o api.Options) *world {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	if err := node.Init(dir, "ledger.test"); err != nil {
 		t.Fatal(err)
@@ -78,10 +87,7 @@ func newWorldWith(t testing.TB, profile string, o api.Options) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, node: n, url: at, Client: client.New(at, token, srv.Client())}
-	w.open(acme, profile)
-	w.setPassword(acme)
-	return w
+	return &world{t: t, node: n, url: at, Client: client.New(at, token, srv.Client())}
 }
 
 // open opens an organization whose owner is "owner", and makes it complete.
