@@ -10,6 +10,7 @@ func routes() []route {
 		changeRoutes(),
 		overviewRoutes(),
 		reviewRoutes(),
+		activityRoutes(),
 		roleRoutes(),
 		memberRoutes(),
 		keyRoutes(),
