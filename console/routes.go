@@ -11,6 +11,7 @@ func routes() []route {
 		overviewRoutes(),
 		reviewRoutes(),
 		activityRoutes(),
+		streamRoutes(),
 		roleRoutes(),
 		memberRoutes(),
 		keyRoutes(),
