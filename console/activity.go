@@ -85,13 +85,13 @@ func (v *visit) activity() (view, error) {
 	}
 	switch system, users := v.can("log.system") || v.can("history.read"), v.can("log.users") || v.can("history.read"); {
 	case system && users:
-		a.Whose = "Of everybody."
+		a.Whose = "You see everybody's."
 	case users:
-		a.Whose = "Of everybody but the owner and the ledger itself."
+		a.Whose = "You see everybody's but the owner's and the ledger's own."
 	case system:
-		a.Whose = "Yours, the owner's and the ledger's own."
+		a.Whose = "You see your own, the owner's and the ledger's."
 	default:
-		a.Whose = "Yours alone: what others do is for those to read who may read their log."
+		a.Whose = "You see your own alone: what others do is for those to read who may read their log."
 	}
 	status := a.Form.status()
 	if !a.Form.bad() {

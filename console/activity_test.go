@@ -25,7 +25,7 @@ func TestActivity(t *testing.T) {
 
 	b := w.signedIn("owner")
 	page := b.get("/console/acme/activity")
-	page.has(t, "Of everybody.", "a request was refused", "ben", "a sign-in was refused", "signed in", "Older")
+	page.has(t, "You see everybody's.", "a request was refused", "ben", "a sign-in was refused", "signed in", "Older")
 	if n := strings.Count(page.html, "<tr>"); n != 51 {
 		t.Errorf("the page has %d lines", n-1)
 	}
@@ -46,7 +46,7 @@ func TestActivity(t *testing.T) {
 	}
 
 	own := ben.get("/console/acme/activity")
-	own.has(t, "Yours alone")
+	own.has(t, "You see your own alone")
 	own.hasNot(t, "a wrong one", "a sign-in was refused owner")
 	if rows := own.html[strings.Index(own.html, "<tbody>"):]; strings.Contains(rows, "<bdi>owner</bdi>") {
 		t.Error("a member reads what the owner did")
