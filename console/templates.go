@@ -58,6 +58,7 @@ var functions = template.FuncMap{
 	"search": with,
 	"items":  itemsOf,
 	"part":   partOf,
+	"behind": behind,
 	"next":   func(n uint64) uint64 { return n + 1 },
 	"sub":    func(a, b int) int { return a - b },
 	"bare":   bare,
