@@ -69,7 +69,7 @@ var layers = map[string][]string{
 	"api/oidc":                          {},
 	"api/oidc/oidctest":                 {},
 	"api":                               {"api/oidc", "api/wire", "bundle", "events/...", "importer", "internal/metrics", "internal/synced", "internal/trace", "ledger", "ledger/...", "node", "projections/...", "schemas/...", "webhook"},
-	"console":                           {"api/wire", "client", "events", "ledger/login", "ledger/secret"},
+	"console":                           {"api/wire", "client", "events", "importer", "ledger/login", "ledger/secret"},
 	"client/pin":                        {"events", "events/didkey", "ledger/chain", "ledger/note", "ledger/tree"},
 	"client":                            {"api/wire", "client/pin", "events/...", "importer", "internal/trace", "ledger/chain", "ledger/note", "ledger/private", "ledger/rules", "ledger/secret", "ledger/tree", "ledger/wallet", "schemas/catalogues"},
 	"internal/faults":                   {"api/wire", "client", "events", "events/didkey", "ledger/private", "ledger/stream", "node"},

@@ -58,6 +58,46 @@ func getHistory(c *call) (wire.List[wire.Item], error) {
 	return list, nil
 }
 
+// mostParts is into how many parts a history is divided at most.
+const mostParts = 1_000
+
+// getOutline shows of the history what the caller may read, as getHistory does, and of that how much there is in each part.
+func getOutline(c *call) (wire.List[wire.HistoryPart], error) {
+	list := wire.List[wire.HistoryPart]{Items: []wire.HistoryPart{}}
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return list, err
+	}
+	list.AsOf = asOf
+	q, err1 := c.historyQuery(a)
+	parts, err2 := c.number("parts", pageSize)
+	if err2 == nil && (parts == 0 || parts > mostParts) {
+		err2 = badRequest(fmt.Sprintf("parts is %d; it goes from 1 to %d", parts, mostParts))
+	}
+	by := cmp.Or(c.query.Get("by"), byPosition)
+	if by != byPosition && by != byTime {
+		err2 = noSuch("by", by, map[string]bool{byPosition: true, byTime: true})
+	}
+	if err := cmp.Or(err1, err2); err != nil {
+		return list, err
+	}
+	if err := c.narrow(&q); err != nil {
+		return list, err
+	}
+	for _, p := range c.org.History.Outline(q, int(parts), by == byTime) {
+		list.Items = append(list.Items, wire.HistoryPart{
+			From: p.From, To: p.To, Since: stamp(p.Since), Until: stamp(p.Until), Entries: p.Entries, Took: p.Took,
+		})
+	}
+	return list, nil
+}
+
+// By what a history is divided into parts.
+const (
+	byPosition = "position"
+	byTime     = "time"
+)
+
 // mostLookedAt is how many entries are read for a page of what is about something that no index knows. A page may be short
 // for it, and empty; the next goes on behind.
 const mostLookedAt = 10_000
@@ -137,7 +177,7 @@ func (c *call) about(text string, q *history.Query, a access.AsOf) (string, erro
 // historyQuery reads the parameters. A cursor is the position at which the next page begins.
 func (c *call) historyQuery(a access.AsOf) (history.Query, error) {
 	var q history.Query
-	var errs [9]error
+	var errs [10]error
 	if name := c.query.Get("role"); name != "" {
 		q.Role, errs[0] = c.anyRole(name, a)
 	}
@@ -172,6 +212,7 @@ func (c *call) historyQuery(a access.AsOf) (history.Query, error) {
 	q.To, errs[6] = c.number("to", a.Position)
 	q.Limit, errs[7] = c.limit(pageSize, maxPageSize)
 	q.Newest, errs[8] = c.flag("newest")
+	q.Taking, errs[9] = c.flag("taking")
 	if err := cmp.Or(errs[:]...); err != nil {
 		return q, err
 	}

@@ -285,12 +285,16 @@ func listAPIKeys(c *call) (wire.List[wire.Subject], error) {
 		f.Holder = c.subject
 	}
 	items, err := part(c, c.org.Access.FindSubjects(f, a), nil, func(one access.Found) (wire.Subject, error) {
-		v, err := c.org.Access.Subject(one.ID.String(), a)
-		s := subjectOf(v)
-		if v.About.Holder != (ulid.ULID{}) {
-			s.Holder = keyOf(c.org, v.About.Holder)
+		h, err := c.org.Access.Holdings(one.ID.String(), a)
+		if err != nil {
+			return wire.Subject{}, err
 		}
-		return s, err
+		s := subjectOf(h.Subject)
+		s.Roles = rolesOf(h)
+		if holder := h.Subject.About.Holder; holder != (ulid.ULID{}) {
+			s.Holder = keyOf(c.org, holder)
+		}
+		return s, nil
 	})
 	return wire.List[wire.Subject]{Items: items, AsOf: asOf}, err
 }

@@ -48,6 +48,7 @@ var reading = map[string]string{
 	"history":        "/v1/orgs/acme/history?limit=50&newest=true",
 	"historyOfRole":  "/v1/orgs/acme/history?limit=50&newest=true&role=role-042",
 	"historyByType":  "/v1/orgs/acme/history?limit=50&newest=true&type=role.created",
+	"outline":        "/v1/orgs/acme/history/outline?parts=200&by=time",
 	"diff":           "/v1/orgs/acme/diff?from=99000&to=99001",
 	"diff1000":       "/v1/orgs/acme/diff?from=98000&to=99000",
 	"access":         "/v1/orgs/acme/access/user-00042@example.com",

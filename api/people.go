@@ -64,21 +64,41 @@ func (p *people) follow(o *node.Org) error {
 	found, _ := o.History.Find(history.Query{
 		Types: []events.Type{"subject.added", "subject.invited", "subject.updated"}, From: p.upTo + 1, To: head,
 	})
-	for _, at := range found {
-		raw, err := o.Journal.Read(at)
+	for len(found) > 0 {
+		n := 1
+		for n < len(found) && found[n]-found[n-1] <= readOver {
+			n++
+		}
+		if err := p.take(o, found[:n]); err != nil {
+			return err
+		}
+		found = found[n:]
+	}
+	p.upTo = head
+	return nil
+}
+
+// readOver is how many entries are read at most to get to the next that is wanted: each reading anew opens a file.
+const readOver = 16
+
+// take takes in some entries that stand near each other.
+func (p *people) take(o *node.Org, found []uint64) error {
+	for r, err := range o.Journal.Range(found[0], found[len(found)-1]) {
 		if err != nil {
 			return err
 		}
-		en, err := chain.Parse(raw)
+		if _, wanted := slices.BinarySearch(found, r.Position); !wanted {
+			continue
+		}
+		en, err := chain.Parse(r.Entry)
 		if err != nil {
-			return &chain.BrokenError{Position: at, Check: chain.CheckForm, Err: err}
+			return &chain.BrokenError{Position: r.Position, Check: chain.CheckForm, Err: err}
 		}
 		if id, texts, ok := namedBy(en.Event.Data); ok {
-			p.say(id, at, texts)
+			p.say(id, r.Position, texts)
 		}
-		p.upTo = at
+		p.upTo = r.Position
 	}
-	p.upTo = max(p.upTo, head)
 	return nil
 }
 

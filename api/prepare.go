@@ -231,7 +231,7 @@ func (d *draft) prepare(kind intent, reason events.Digest) (wire.Prepared, error
 	if d.unconfirmed != nil { // without a command that could be signed
 		return wire.Prepared{}, d.unconfirmed
 	}
-	if !other { // a wallet may be somebody's whose account calls, and is not known to be
+	if !other || d.state.Demand(me, rules.ActionRolesRead, "", d.call.now) == nil { // a wallet may be somebody's whose account calls, and is not known to be
 		p.Preview = d.preview(&e)
 		p.Preview.Erases = d.erases
 	}

@@ -77,8 +77,28 @@ func (d *draft) preview(e *events.Event) *wire.Preview {
 		})
 	case *events.SubjectDeactivated:
 		p.subject(data.Subject, func([]rules.Held) []rules.Held { return nil })
+	case events.TokenData:
+		p.wallets(events.TokenScope(data.Of()), data.Change())
 	}
 	return p.out
+}
+
+// wallets compares what wallets hold at a token with what they would. One that is nobody here yet would be a subject of its address.
+func (p *previewer) wallets(scope string, c events.TokenChange) {
+	if c.Take != (ulid.ULID{}) {
+		p.subject(c.From, func(held []rules.Held) []rules.Held {
+			return slices.DeleteFunc(held, func(h rules.Held) bool { return h.Role == c.Take && h.Permission == "" && h.Scope == scope })
+		})
+	}
+	if c.Give == (ulid.ULID{}) {
+		return
+	}
+	given := rules.Held{Role: c.Give, Scope: scope}
+	if _, known := p.state.Subject(c.Subject); known {
+		p.subject(c.Subject, func(held []rules.Held) []rules.Held { return append(held, given) })
+		return
+	}
+	p.difference(&p.out.Gains, rules.Subject{ID: c.Subject, Key: c.Address, Kind: events.KindWallet}, []rules.Held{given}, nil)
 }
 
 // has gives the permissions of a role.

@@ -142,9 +142,15 @@ func (c *call) reviewScope(scope string) string {
 	return about(c.org, scope)
 }
 
-// getReview shows a review with its items: of one that is not closed as they are, of one that is as its document says.
+// getReview shows a review with its items: of one that is not closed as they are, of one that is as its document says. At an earlier
+// moment nothing was decided that was decided later.
 func getReview(c *call) (wire.One[wire.Review], error) {
-	one := wire.One[wire.Review]{AsOf: head(c.org, c.now)}
+	var one wire.One[wire.Review]
+	a, asOf, err := c.asOf()
+	if err != nil {
+		return one, err
+	}
+	one.AsOf = asOf
 	name := c.PathValue("review")
 	var id ulid.ULID
 	var open rules.Review
@@ -156,24 +162,24 @@ func getReview(c *call) (wire.One[wire.Review], error) {
 		}
 		open, isOpen = s.Review(id)
 	})
-	started, _ := c.org.History.Find(history.Query{Role: id, Types: []events.Type{"review.started"}})
+	started, _ := c.org.History.Find(history.Query{Role: id, Types: []events.Type{"review.started"}, To: a.Position})
 	if id == (ulid.ULID{}) || len(started) == 0 {
 		return one, problemOf(http.StatusNotFound, string(rules.NotFound), fmt.Sprintf("There is no review %q; one that is closed is named by its id", clip(name)))
 	}
-	v, _, err := c.reviewAt(started[0], one.AsOf.Seq)
+	v, _, err := c.reviewAt(started[0], a.Position)
 	if err != nil {
 		return one, err
 	}
 	v.Items = []wire.ReviewItem{}
-	if !isOpen || open.Closed {
-		v.Items, err = c.closedItems(v.Document)
-	} else {
+	if isOpen && !open.Closed {
 		for _, i := range open.Items {
 			v.Items = append(v.Items, c.reviewItem(i))
 		}
+	} else if v.Items, err = c.closedItems(id); err != nil {
+		return one, err
 	}
 	one.Item = v
-	return one, err
+	return one, c.describeItems(&one.Item, a)
 }
 
 func (c *call) reviewItem(i rules.ReviewItem) wire.ReviewItem {
@@ -197,7 +203,19 @@ func (c *call) reviewItem(i rules.ReviewItem) wire.ReviewItem {
 
 // closedItems reads the items of a closed review from its signed document: there subjects are named by their DIDs, roles by
 // their names.
-func (c *call) closedItems(cid string) ([]wire.ReviewItem, error) {
+func (c *call) closedItems(id ulid.ULID) ([]wire.ReviewItem, error) {
+	closed, _ := c.org.History.Find(history.Query{Role: id, Types: []events.Type{"review.closed"}})
+	if len(closed) == 0 {
+		return nil, errors.New("the review is closed, and no entry closes it: " + id.String())
+	}
+	end, err := c.entry(closed[0])
+	if err != nil {
+		return nil, err
+	}
+	if end.Document == nil {
+		return nil, errors.New("the entry that closes a review has no document: " + end.CID())
+	}
+	cid := end.Document.CID
 	d, ok := c.org.Documents.ByCID(cid)
 	if !ok {
 		return nil, errors.New("the document of a closed review is not there: " + cid)
@@ -223,6 +241,10 @@ func (c *call) closedItems(cid string) ([]wire.ReviewItem, error) {
 		}
 		return did
 	}
+	decided, err := c.decisionsOf(id, closed[0])
+	if err != nil {
+		return nil, err
+	}
 	items := []wire.ReviewItem{}
 	for _, i := range vc.Subject.Items {
 		item := wire.ReviewItem{
@@ -231,6 +253,8 @@ func (c *call) closedItems(cid string) ([]wire.ReviewItem, error) {
 		if i.By != "" {
 			item.By = key(i.By)
 		}
+		when := decided[itemName{item.Grant, item.Role, item.Permission, item.Scope}]
+		item.At, item.Reason = when.at, when.why
 		items = append(items, item)
 	}
 	return items, nil

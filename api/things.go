@@ -92,23 +92,22 @@ func listKeys(c *call) (wire.List[wire.Key], error) {
 	if err != nil {
 		return list, err
 	}
-	for _, k := range keys {
+	list.Items, err = part(c, keys, func(k rules.Key) string { return k.DID }, func(k rules.Key) (wire.Key, error) {
 		one := wire.Key{DID: k.DID, Purpose: k.Purpose, Revoked: k.Revoked, Since: k.Since, Current: current[k.DID], Beside: k.Beside, Reported: reported[k.DID], Until: stamp(k.Until)}
 		if k.Purpose == events.PurposeCredential {
 			one.LastUsed = stamp(c.server.used.of(c.org.ID, k.DID))
 		}
-		if k.Subject != (ulid.ULID{}) {
-			one.Subject = keyOf(c.org, k.Subject)
-			if k.Purpose != events.PurposeReader {
-				err = c.apiKey(&one, k.Subject)
-			}
-			if err != nil {
-				return list, err
-			}
+		if k.Subject == (ulid.ULID{}) {
+			return one, nil
 		}
-		list.Items = append(list.Items, one)
-	}
-	return list, nil
+		one.Subject = keyOf(c.org, k.Subject)
+		if k.Purpose == events.PurposeReader {
+			return one, nil
+		}
+		err := c.apiKey(&one, k.Subject)
+		return one, err
+	})
+	return list, err
 }
 
 func listPermissions(c *call) (wire.List[wire.Permission], error) {

@@ -171,11 +171,14 @@ func listGuide(c *call) (wire.List[wire.RoleGuide], error) {
 	return list, nil
 }
 
-// linkedWallets gives the wallets that an account is linked with.
+// linkedWallets gives the wallets that an account is linked with; of a wallet itself.
 func linkedWallets(x *access.Index, account string, a access.AsOf) []string {
 	u, err := x.Subject(account, a)
 	if err != nil {
 		return nil
+	}
+	if u.Kind == events.KindWallet {
+		return append(slices.Clone(u.About.Links), u.Key)
 	}
 	return u.About.Links
 }

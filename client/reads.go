@@ -227,6 +227,21 @@ func (c *Client) Simulate(ctx context.Context, org string, r wire.Rehearsal) (wi
 
 // History gives a page of history.
 func (c *Client) History(ctx context.Context, org string, h wire.HistoryQuery) (wire.List[wire.Item], error) {
+	return get[wire.List[wire.Item]](ctx, c, path(org, "history"), historyQuery(h))
+}
+
+// HistoryOutline divides the history into so many parts at most, as many entries each or as long each, and says how much
+// happened in them. Of the query About, Limit, Newest and Cursor have no meaning here.
+func (c *Client) HistoryOutline(ctx context.Context, org string, h wire.HistoryQuery, parts int, byTime bool) (wire.List[wire.HistoryPart], error) {
+	q := historyQuery(h)
+	setNumber(q, "parts", uint64(max(parts, 0)))
+	if byTime {
+		q.Set("by", "time")
+	}
+	return get[wire.List[wire.HistoryPart]](ctx, c, path(org, "history", "outline"), q)
+}
+
+func historyQuery(h wire.HistoryQuery) url.Values {
 	q := Read{AsOf: h.AsOf, AtLeast: h.AtLeast}.query()
 	set(q, "role", h.Role)
 	set(q, "subject", h.Subject)
@@ -241,7 +256,8 @@ func (c *Client) History(ctx context.Context, org string, h wire.HistoryQuery) (
 	setNumber(q, "limit", uint64(max(h.Limit, 0)))
 	set(q, "cursor", h.Cursor)
 	setFlag(q, "newest", h.Newest)
-	return get[wire.List[wire.Item]](ctx, c, path(org, "history"), q)
+	setFlag(q, "taking", h.Taking)
+	return q
 }
 
 // Entry gives an entry by position or CID.

@@ -109,3 +109,12 @@ func (c *Client) Reviews(ctx context.Context, org string, r Read) (wire.List[wir
 func (c *Client) Review(ctx context.Context, org, review string) (wire.One[wire.Review], error) {
 	return get[wire.One[wire.Review]](ctx, c, path(org, "reviews", review), nil)
 }
+
+// ReviewAsOf is Review as of a moment. With used it says of each item when it was used last, which takes log.read.
+func (c *Client) ReviewAsOf(ctx context.Context, org, review string, used bool, r Read) (wire.One[wire.Review], error) {
+	q := r.query()
+	if used {
+		q.Set("used", "true")
+	}
+	return get[wire.One[wire.Review]](ctx, c, path(org, "reviews", review), q)
+}

@@ -68,15 +68,32 @@ func (v *visit) access() (view, error) {
 }
 
 func (a *accessPage) title() string {
+	subject, permission := tame(a.Subject), tame(a.Permission)
 	switch {
-	case a.Subject != "" && a.Permission != "":
-		return "May " + a.Subject + " " + a.Permission + "?"
-	case a.Subject != "":
-		return "What " + a.Subject + " may do"
-	case a.Permission != "":
-		return "Who may " + a.Permission
+	case subject != "" && permission != "":
+		return "May " + subject + " " + permission + "?"
+	case subject != "":
+		return "What " + subject + " may do"
+	case permission != "":
+		return "Who may " + permission
 	}
 	return "Effective access"
+}
+
+// tame gives a name that an address brought as a title can show it: names of subjects and permissions are printable ASCII, and what
+// is not could turn what stands around it.
+func tame(name string) string {
+	const most = 80
+	runes := []rune(name)
+	for i, r := range runes {
+		if r < ' ' || r > '~' {
+			runes[i] = '\uFFFD'
+		}
+	}
+	if len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return string(runes)
 }
 
 // ask asks the question, and what explains the answer.

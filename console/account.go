@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/permledger/permledger/api/wire"
 )
 
@@ -57,7 +55,7 @@ func (v *visit) accountPage(f *filledForm) (view, error) {
 			return view{}, err
 		}
 		keys, err := v.client.APIKeys(v.ctx(), v.org, v.read())
-		if err != nil {
+		if _, err = partRefused(err); err != nil { // none is assigned to it
 			return view{}, err
 		}
 		a.Sessions = sessions.Items
@@ -86,7 +84,7 @@ func (v *visit) changePassword() (view, error) {
 	if !f.ok() {
 		return f.again(v.accountPage(f))
 	}
-	receipt, err := v.client.Once(ulid.Make().String()).PutLogin(v.ctx(), v.org, wire.PutLogin{Password: old, New: next})
+	receipt, err := v.client.PutLogin(v.ctx(), v.org, wire.PutLogin{Password: old, New: next})
 	if err == nil {
 		return view{to: recorded(v.address("account"), receipt.Seq)}, nil
 	}

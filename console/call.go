@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/client"
@@ -112,3 +113,7 @@ func (w *answer) Write(b []byte) (int, error) {
 
 // Flush implements http.Flusher: the API flushes long answers.
 func (w *answer) Flush() { w.WriteHeader(http.StatusOK) }
+
+// EnableFullDuplex and SetReadDeadline are what the API asks of a connection on which commands are recorded: here there is none.
+func (w *answer) EnableFullDuplex() error         { return nil }
+func (w *answer) SetReadDeadline(time.Time) error { return nil }

@@ -101,7 +101,7 @@ func (v *visit) prepared(c *change, in wire.Intent) error {
 			People: people(p.Preview.Gains, p.Preview.Losses), More: p.Preview.More, Holders: p.Preview.Holders, Erases: p.Preview.Erases,
 		}
 	}
-	return nil
+	return v.weigh(&c.Preview, in)
 }
 
 // rehearsed previews several changes, one after the other.

@@ -53,13 +53,15 @@ func New(api http.Handler, o Options) http.Handler {
 	}
 	mux.Handle("GET "+files+"{file...}", http.HandlerFunc(static))
 	mux.Handle(root, s.page(route{screen: nowhere, open: true}))
-	pages := headers(mux)
+	pages, provider := headers(mux), headers(http.HandlerFunc(s.provider))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case strings.HasPrefix(r.URL.Path, root), strings.HasPrefix(r.URL.Path, files):
 			pages.ServeHTTP(w, r)
 		case r.URL.Path == "/" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html"), r.URL.Path == "/console":
 			http.Redirect(w, r, root, http.StatusSeeOther)
+		case atProvider(r):
+			provider.ServeHTTP(w, r)
 		default:
 			api.ServeHTTP(w, r)
 		}
@@ -102,6 +104,13 @@ type view struct {
 	data     any
 	status   int    // 0: 200
 	to       string // an address to go to, instead of a page
+	file     *file  // to be kept, instead of a page
+}
+
+// A file is what a browser keeps, and does not show.
+type file struct {
+	name, mediaType string
+	content         []byte
 }
 
 // errPast refuses to change something in the past.

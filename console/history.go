@@ -26,6 +26,7 @@ func historyRoutes() []route {
 type history struct {
 	Filter  historyFilter
 	Travel  *travel
+	Bars    *bars // nil: there are none
 	Sets    []changeSet
 	Problem *wire.Problem // why what was asked for cannot be found
 	Older   string        // address of the next page; empty: there is none
@@ -63,6 +64,9 @@ func (v *visit) history() (view, error) {
 	if h.Travel, err = v.whereTo(); err != nil {
 		return view{}, err
 	}
+	if h.Bars, err = v.barsOf(&h.Filter, h.Travel.At); err != nil {
+		return view{}, err
+	}
 	if v.can("history.read") && !h.Filter.Any() && h.Filter.cursor == "" && len(h.Sets) > 0 && h.Sets[0].First > 1 {
 		if h.Change, err = v.difference(number(h.Sets[0].First-1), number(h.Sets[0].Last), "", ""); err != nil {
 			return view{}, err
@@ -75,6 +79,7 @@ func (v *visit) history() (view, error) {
 type historyFilter struct {
 	Actor, Type, About, Role, Subject, Permission, Since, Until string
 	From, To                                                    string // positions
+	Taking                                                      bool   // only what took something away
 	cursor                                                      string
 }
 
@@ -82,7 +87,7 @@ func readHistoryFilter(q url.Values) historyFilter {
 	of := func(name string) string { return strings.TrimSpace(q.Get(name)) }
 	return historyFilter{
 		Actor: of("actor"), Type: of("type"), About: of("about"), Role: of("role"), Subject: of("subject"), Permission: of("permission"),
-		Since: of("since"), Until: of("until"), From: of("from"), To: of("to"), cursor: of("cursor"),
+		Since: of("since"), Until: of("until"), From: of("from"), To: of("to"), Taking: q.Has("taking"), cursor: of("cursor"),
 	}
 }
 
@@ -95,7 +100,7 @@ func (f *historyFilter) Any() bool {
 
 // query gives what to ask the API for.
 func (f *historyFilter) query() (q wire.HistoryQuery, err error) {
-	q = wire.HistoryQuery{Actor: f.Actor, Type: f.Type, About: f.About, Role: f.Role, Subject: f.Subject, Permission: f.Permission}
+	q = wire.HistoryQuery{Actor: f.Actor, Type: f.Type, About: f.About, Role: f.Role, Subject: f.Subject, Permission: f.Permission, Taking: f.Taking}
 	var ok [2]bool
 	if q.From, ok[0] = readNumber(f.From); !ok[0] {
 		return q, badForm("the first event is a number")
@@ -136,16 +141,21 @@ func (f *historyFilter) Types() []string {
 }
 
 // changed gives the address of this page with another value of a parameter; empty: without it.
-func (v *visit) changed(name, value string) string {
+func (v *visit) changed(name, value string) string { return v.changedAll(name, value) }
+
+// changedAll is changed of several parameters, each with its value.
+func (v *visit) changedAll(pairs ...string) string {
 	q := v.URL.Query()
-	q.Del(name)
 	q.Del("recorded")
-	if name == "at" { // pages begin again there
-		q.Del("cursor")
-		q.Del("skip")
-	}
-	if value != "" {
-		q.Set(name, value)
+	for i := 0; i < len(pairs); i += 2 {
+		q.Del(pairs[i])
+		if pairs[i] == "at" { // pages begin again there
+			q.Del("cursor")
+			q.Del("skip")
+		}
+		if value := pairs[i+1]; value != "" {
+			q.Set(pairs[i], value)
+		}
 	}
 	return with(v.URL.EscapedPath(), q.Encode())
 }

@@ -1,8 +1,10 @@
 package console_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -177,4 +179,98 @@ func TestOwnHistory(t *testing.T) {
 	if page := b.post("/console/acme/history", url.Values{}); page.status != http.StatusNotFound {
 		t.Errorf("a form: %d", page.status)
 	}
+}
+
+// Given a page, when it is cited, then the citation names the ledger, the position with its CID and time, and an address that shows
+// the same again.
+func TestCitation(t *testing.T) {
+	w := past(t)
+	b := w.signedIn("owner")
+	e, err := w.Entry(t.Context(), acme, "8")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := b.get("/console/acme/access?subject=ben&permission=b.read")
+	page.has(t, "May ben b.read?: ledger.test/acme, event 8 ("+e.CID+") of 20", w.url+"/console/acme/access?at=8&permission=b.read&subject=ben")
+	w.do(wire.Intent{Kind: wire.AssignRole, Subject: "ben", Role: "desk"})
+	b.get("/console/acme/access?at=8&permission=b.read&subject=ben").has(t, "Denied as of event 8", w.url+"/console/acme/access?at=8&permission=b.read&subject=ben")
+}
+
+// Given a history, when it is shown, then bars say how much happened when, and how much of that took something away; a table says the
+// same, and each number leads to its events.
+func TestHistoryBars(t *testing.T) {
+	w := past(t)
+	b := w.signedIn("owner")
+	page := b.get("/console/acme/history?at=7&bars=events")
+	page.has(t, "8 events, by number", "the 1 that took something away", "The same as a table", "as of 3")
+	for _, address := range []string{
+		`href="/console/acme/history?at=7&amp;bars=events&amp;from=3&amp;to=3"`, `href="/console/acme/history?at=3&amp;bars=events"`,
+		`href="/console/acme/history?bars=events&amp;from=8&amp;to=8&amp;taking=true"`, `href="/console/acme/history?at=7"`,
+	} {
+		if !strings.Contains(page.html, address) {
+			t.Errorf("nothing leads to %s", address)
+		}
+	}
+	b.get("/console/acme/history?bars=events&from=8&to=8&taking=true").has(t, "left the <i>desk</i>")
+	b.get("/console/acme/history?taking=true").hasNot(t, "more to do")
+	b.get("/console/acme/history").has(t, "8 events, by time")
+	b.get("/console/acme/history?about=role:desk&bars=events").has(t, "4 events, by number")
+}
+
+var hrefs = regexp.MustCompile(`href="(/[^"]*)"`)
+
+// Given the pages of what happened and who may what, now and in the past, when each link on them is followed, then it leads somewhere,
+// and in the past only to the past where it says so.
+func TestHistoryLinks(t *testing.T) {
+	w := past(t)
+	b := w.signedIn("owner")
+	seen := map[string]bool{}
+	for _, from := range []string{"history", "history?at=6&bars=events", "diff?from=2&at=7", "entries/6", "entries/6?at=7", "access?subject=ben&permission=b.read", "access?subject=ben&permission=b.read&at=7"} {
+		page := b.get("/console/acme/" + from)
+		_, main, _ := strings.Cut(page.html, "<main")
+		for _, m := range hrefs.FindAllStringSubmatch(main, -1) {
+			to := html.UnescapeString(m[1])
+			if seen[to] {
+				continue
+			}
+			seen[to] = true
+			if got := b.get(to); got.status != http.StatusOK {
+				t.Errorf("%s leads to %s: %d", from, to, got.status)
+			}
+		}
+	}
+	if len(seen) < 60 {
+		t.Errorf("only %d links", len(seen))
+	}
+}
+
+// Given names and reasons that try to be more than text, when pages show them, then they are text.
+func TestHistoryOfHostileText(t *testing.T) {
+	w := newWorld(t, "plain")
+	const script = `"><script>alert(1)</script><img src=x onerror=alert(1)>`
+	hebrew := "\u05d0\u05d1\u05d2 " + strings.Repeat("long", 100)
+	w.do(wire.Intent{Kind: wire.CreateRole, Role: "'\"><svg/onload=alert(1)>", Name: new(script), Permissions: []string{"a.<b>"}, Reason: script})
+	w.do(wire.Intent{Kind: wire.AddSubject, Subject: "$(reboot)\"'<i>", SubjectKind: "human", DisplayName: hebrew, Reason: hebrew})
+	w.do(wire.Intent{Kind: wire.AssignRole, Subject: "$(reboot)\"'<i>", Role: "'\"><svg/onload=alert(1)>"})
+	b := w.signedIn("owner")
+	for _, address := range []string{
+		"history", "diff?from=2", "entries/3", "entries/4", "entries/5", "history?about=" + url.QueryEscape(script), "history?since=" + url.QueryEscape(script),
+		"access?subject=" + url.QueryEscape("$(reboot)\"'<i>") + "&permission=" + url.QueryEscape("a.<b>"), "diff?from=" + url.QueryEscape(script),
+		"access?subject=" + url.QueryEscape("\u202eevil"+script) + "&permission=" + url.QueryEscape(script) + "&resource=" + url.QueryEscape(script),
+		"entries/" + url.PathEscape(script), "history?at=" + url.QueryEscape(script), "history?event=" + url.QueryEscape(script), "history?time=" + url.QueryEscape(script),
+	} {
+		page := b.get("/console/acme/" + address)
+		if page.status >= http.StatusInternalServerError {
+			t.Errorf("%s: %d", address, page.status)
+		}
+		for _, bad := range []string{"<script>alert", "<img src=x", "<svg/onload", "<i>\"", "a.<b>"} {
+			if strings.Contains(page.html, bad) {
+				t.Errorf("%s: there is %s in the page", address, bad)
+			}
+		}
+		if title, _, _ := strings.Cut(page.html, "</title>"); strings.Contains(title, "\u202e") {
+			t.Errorf("%s: the title can be turned", address)
+		}
+	}
+	b.get("/console/acme/history").has(t, script, hebrew)
 }

@@ -7,31 +7,25 @@ import (
 	"github.com/permledger/permledger/console/browsertest"
 )
 
-// Given a browser, when somebody looks at what happened, then every page of it can be used and read.
+// Given a browser, when somebody looks at what happened and who may what, then each page can be used and read by everybody.
 func TestHistoryInABrowser(t *testing.T) {
 	w := past(t)
 	p := w.browse(t, "owner")
-	p.Go("/console/acme/history")
-	p.Screenshot("history")
-	p.Width(390)
-	p.Screenshot("history-390")
-	p.Width(1280)
-	p.Dark(true)
-	p.Go("/console/acme/diff?from=3&at=7")
-	p.Screenshot("diff-dark")
-	p.Dark(false)
+	for name, address := range map[string]string{
+		"history": "history", "history-past": "history?at=6&bars=events", "history-filtered": "history?about=role:desk", "difference": "diff?from=3&at=7",
+		"event": "entries/8", "access-denied": "access?subject=ben&permission=b.read", "access-allowed": "access?subject=ben&permission=b.read&at=7",
+	} {
+		p.Go("/console/acme/" + address)
+		p.Inspect(name)
+	}
 	p.Go("/console/acme/entries/8")
-	p.Screenshot("entry")
-	p.Go("/console/acme/history?at=6")
-	p.Screenshot("history-6")
-	p.Go("/console/acme/access?subject=ben&permission=b.read")
-	p.Screenshot("access")
-	p.Width(390)
-	p.Screenshot("access-390")
-	p.Width(1280)
-	p.Dark(true)
-	p.Go("/console/acme/access?subject=ben&permission=b.read&at=7")
-	p.Screenshot("access-dark")
+	e, err := w.Entry(t.Context(), acme, "8")
+	if name, file := p.Download("The exact bytes"); err != nil || name != "8.entry" || string(file) != string(e.Entry) {
+		t.Errorf("the exact bytes are %s: %q, %v", name, file, err)
+	}
+	if name, file := p.Download("The proof"); name != "8.tlog-proof" || !strings.HasPrefix(string(file), "c2sp.org/tlog-proof@v1") {
+		t.Errorf("the proof is %s: %q", name, file)
+	}
 }
 
 // Given the slider of moments, when it is moved by keys, then the page follows, its focus stays, and at its end the page is live.

@@ -11,6 +11,15 @@ type setsPart struct {
 
 func setsOf(p *page, all []changeSet) setsPart { return setsPart{p, all} }
 
+// A setLine is a line of a set.
+type setLine struct {
+	Page *page
+	wire.Item
+	Many bool // the set has others
+}
+
+func setLineOf(p *page, it wire.Item, many bool) setLine { return setLine{p, it, many} }
+
 type travelPart struct {
 	Page   *page
 	Travel *travel

@@ -8,7 +8,7 @@ import (
 	"github.com/permledger/permledger/api/wire"
 )
 
-// A changeSet is what one person did at one go: the events of one command and of what follows from it, or those that somebody
+// A changeSet is what was done at one go: the events of one command and of what follows from it, rows of one import, or what somebody
 // recorded one right after the other with the same words for why.
 type changeSet struct {
 	First, Last  uint64 // positions
@@ -39,22 +39,33 @@ func changeSets(items []wire.Item) (sets []changeSet) {
 
 // belongs says whether an event belongs to the set of the one right after it.
 func belongs(it, next *wire.Item) bool {
-	if it.Seq+1 != next.Seq || it.Actor != next.Actor {
+	switch {
+	case it.Seq+1 != next.Seq:
 		return false
-	}
-	if it.Type == "permissions.recorded" { // parts of what comes next, which has no room for them
+	case it.Type == "permissions.recorded" && it.Actor == next.Actor: // parts of what comes next, which has no room for them
+		return true
+	case it.Import != nil && next.Import != nil && it.Import.Format == next.Import.Format && it.Import.Source == next.Import.Source:
+		return true
+	case !soon(it.Time, next.Time):
+		return false
+	case next.Follows != "" && (next.Follows == it.Command || next.Follows == it.Follows):
 		return true
 	}
-	if it.Reason == "" || it.Reason != next.Reason {
-		return false
-	}
-	at, err := time.Parse(time.RFC3339, it.Time)
-	then, err2 := time.Parse(time.RFC3339, next.Time)
-	return err == nil && err2 == nil && then.Sub(at) <= together
+	return it.Actor == next.Actor && it.Reason != "" && it.Reason == next.Reason
+}
+
+func soon(first, then string) bool {
+	a, err := time.Parse(time.RFC3339, first)
+	b, err2 := time.Parse(time.RFC3339, then)
+	return err == nil && err2 == nil && b.Sub(a) <= together
 }
 
 // Before is the position before the set; 0: there is none.
 func (s *changeSet) Before() uint64 { return s.First - 1 }
+
+// Shown and Rest are the lines of a set that a page shows at first sight, and those that unfold.
+func (s *changeSet) Shown() []wire.Item { return s.Items[:min(len(s.Items), most)] }
+func (s *changeSet) Rest() []wire.Item  { return s.Items[min(len(s.Items), most):] }
 
 // sign says whether a line of what an event did tells of something given or taken.
 func sign(line string) string {
@@ -76,6 +87,8 @@ func (p *page) Thing(about string) string {
 		return p.address("roles", name)
 	case kind == "subject" && (p.can("subjects.read") || name == p.me.Subject):
 		return p.address("members", name)
+	case kind == "resource":
+		return p.address("policies", name)
 	case kind == "token" && p.can("roles.read"):
 		return p.address("tokens", name)
 	}

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/permledger/permledger/api/wire"
-	"github.com/permledger/permledger/console/browsertest"
 )
 
 // Given an organization without policies, when its owner registers one, publishes it, assigns somebody and takes that away again,
@@ -121,29 +120,18 @@ func TestPoliciesInABrowser(t *testing.T) {
 	p := w.browse(t, "owner")
 	p.Click("Policies")
 	p.At("/console/acme/policies")
-	inspect(p, "policies")
+	p.Inspect("policies")
 	p.Click("policy/4711")
 	p.See("Assigned")
-	inspect(p, "policy")
+	p.Inspect("policy")
 	p.Click("Publish")
 	p.See("Publish policy/4711")
 	p.Fill("Reason", "ready")
-	inspect(p, "publish")
+	p.Inspect("publish")
 	p.Click("Record this change")
 	p.See("Published")
 	p.Go("/console/acme/policies/register")
-	inspect(p, "register")
+	p.Inspect("register")
 	p.Go("/console/acme/policies/delegate")
-	inspect(p, "delegate")
-}
-
-// inspect takes pictures of a page: light, dark, narrow.
-func inspect(p *browsertest.Page, name string) {
-	p.Screenshot(name)
-	p.Dark(true)
-	p.Screenshot(name + "-dark")
-	p.Dark(false)
-	p.Width(390)
-	p.Screenshot(name + "-390")
-	p.Width(1280)
+	p.Inspect("delegate")
 }

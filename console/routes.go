@@ -19,6 +19,7 @@ func routes() []route {
 		historyRoutes(),
 		helpRoutes(),
 		policyRoutes(),
+		tokenRoutes(),
 		accessRoutes(),
 	)
 }

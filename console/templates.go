@@ -64,6 +64,7 @@ var functions = template.FuncMap{
 
 	// History and effective access:
 	"sets":      setsOf,
+	"setline":   setLineOf,
 	"sign":      sign,
 	"thing":     thingOf,
 	"named":     namedOf,
@@ -137,6 +138,12 @@ func (p *page) KeepsDelegated() bool {
 
 // May says whether a page has a control that changes something: not in the past, and only for who may.
 func (p *page) May(action string) bool { return p.at == "" && p.can(action) }
+
+// Followed says whether a page shows by itself what is recorded while it is open: one that answers a form has no other address to be
+// asked for again, and would be lost.
+func (p *page) Followed() bool {
+	return p.at == "" && p.Method == http.MethodGet && p.can("history.read")
+}
 
 // Same is the address of this page at another moment.
 func (p *page) Same(at string) string {

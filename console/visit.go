@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -170,6 +171,12 @@ func (v *visit) answer(w http.ResponseWriter, r route, shown view, err error) {
 	}
 	if shown.to != "" {
 		http.Redirect(w, v.Request, shown.to, http.StatusSeeOther)
+		return
+	}
+	if f := shown.file; f != nil {
+		w.Header().Set("Content-Type", f.mediaType)
+		w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.name}))
+		_, _ = w.Write(f.content) // a browser that has gone is nobody to tell
 		return
 	}
 	var b bytes.Buffer

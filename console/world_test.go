@@ -51,6 +51,21 @@ type world struct {
 // newWorld serves acme, of a profile, whose owner signs in as "owner" with password.
 func newWorld(t testing.TB, profile string) *world {
 	t.Helper()
+	return newWorldWith(t, profile, api.Options{})
+}
+
+// newWorldWith serves it with some options of the API.
+func newWorldWith(t testing.TB, profile string, o api.Options) *world {
+	t.Helper()
+	w := emptyWorld(t, o)
+	w.open(acme, profile)
+	w.setPassword(acme)
+	return w
+}
+
+// emptyWorld serves a node without organizations.
+func emptyWorld(t testing.TB, o api.Options) *world {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
 	if err := node.Init(dir, "ledger.test"); err != nil {
 		t.Fatal(err)
@@ -62,7 +77,8 @@ func newWorld(t testing.TB, profile string) *world {
 	logger := slog.New(slog.NewTextHandler(t.Output(), nil))
 	srv := httptest.NewUnstartedServer(nil)
 	at := "http://" + srv.Listener.Addr().String()
-	srv.Config.Handler = console.New(api.New(n, api.Options{Token: token, Version: "test", URL: at, Logger: logger}), console.Options{Logger: logger})
+	o.Token, o.Version, o.URL, o.Logger = token, "test", at, logger
+	srv.Config.Handler = console.New(api.New(n, o), console.Options{Logger: logger})
 	srv.Start()
 	t.Cleanup(func() {
 		srv.CloseClientConnections() // pages that are live
@@ -71,10 +87,7 @@ func newWorld(t testing.TB, profile string) *world {
 			t.Error(err)
 		}
 	})
-	w := &world{t: t, node: n, url: at, Client: client.New(at, token, srv.Client())}
-	w.open(acme, profile)
-	w.setPassword(acme)
-	return w
+	return &world{t: t, node: n, url: at, Client: client.New(at, token, srv.Client())}
 }
 
 // open opens an organization whose owner is "owner", and makes it complete.

@@ -28,6 +28,7 @@ type Investor struct {
 // Bad is a row that cannot be taken, and why.
 type Bad struct {
 	Line   int    `json:"line"`
+	Column string `json:"column,omitempty"` // where it is one cell that cannot be taken
 	Reason string `json:"reason"`
 }
 
@@ -77,12 +78,12 @@ func ReadInvestors(in io.Reader) ([]Investor, []Bad, error) {
 			return nil, nil, fmt.Errorf("%w: %w", ErrInvestors, err)
 		}
 		line, _ := r.FieldPos(0)
-		row, err := investorOf(columns, cells)
+		row, column, err := investorOf(columns, cells)
 		if before := seen[row.Wallet]; err == nil && before != 0 {
-			err = fmt.Errorf("the wallet %s stands on line %d already", row.Wallet, before)
+			column, err = "wallet", fmt.Errorf("the wallet %s stands on line %d already", row.Wallet, before)
 		}
 		if err != nil {
-			bad = append(bad, Bad{line, err.Error()})
+			bad = append(bad, Bad{line, column, err.Error()})
 			continue
 		}
 		seen[row.Wallet], row.Line = line, line
@@ -113,10 +114,11 @@ func checkColumns(columns []string) error {
 	return nil
 }
 
-func investorOf(columns, cells []string) (Investor, error) {
+// investorOf reads a row. Where a cell cannot be taken, it names the column.
+func investorOf(columns, cells []string) (Investor, string, error) {
 	var row Investor
 	if len(cells) != len(columns) {
-		return row, fmt.Errorf("it has %d cells, and there are %d columns", len(cells), len(columns))
+		return row, "", fmt.Errorf("it has %d cells, and there are %d columns", len(cells), len(columns))
 	}
 	for i, column := range columns {
 		cell := plain(cells[i])
@@ -150,10 +152,10 @@ func investorOf(columns, cells []string) (Investor, error) {
 			err = fmt.Errorf("%s: %w", column, err)
 		}
 		if err != nil {
-			return row, err
+			return row, column, err
 		}
 	}
-	return row, nil
+	return row, "", nil
 }
 
 // WriteInvestors writes what ReadInvestors reads. A cell that a spreadsheet would take for a formula is written behind an

@@ -163,6 +163,7 @@ type HistoryQuery struct {
 	Actor      string // key or id of a subject
 	Type       string // of the event
 	About      string // role:<key>, subject:<key>, resource:<path> or token:<id>: what the entry itself is about
+	Taking     bool   // only what took something away
 	Since      string // RFC 3339: not before it
 	Before     string // RFC 3339
 	From       uint64 // first position
@@ -170,6 +171,16 @@ type HistoryQuery struct {
 	Limit      int    // of lines on a page; 0: 100
 	Newest     bool   // the newest first
 	Cursor     string // the Next of the page before
+}
+
+// HistoryPart is a stretch of the history, and how much happened in it.
+type HistoryPart struct {
+	From    uint64 `json:"from"`    // first position
+	To      uint64 `json:"to"`      // last position; below from: nothing was recorded in it
+	Since   string `json:"since"`   // when it begins: by position, the time of its first entry
+	Until   string `json:"until"`   // when it ends: by position, the time of its last entry
+	Entries int    `json:"entries"` // those that are asked for, and the caller may read
+	Took    int    `json:"took"`    // of them, that took something away: a role, a permission, a key, an access, a membership
 }
 
 // RoleQuery says which roles are asked for, and in which order.

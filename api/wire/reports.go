@@ -109,6 +109,14 @@ type ReviewItem struct {
 	At         uint64 `json:"at,omitempty"` // position of the decision
 	Time       string `json:"time,omitempty"`
 	Reason     string `json:"reason,omitempty"`
+
+	Kind       string `json:"kind,omitempty"`       // of the subject
+	Given      uint64 `json:"given,omitempty"`      // position of what gave it
+	Since      string `json:"since,omitempty"`      // time of that
+	GivenBy    string `json:"givenBy,omitempty"`    // key
+	Until      string `json:"until,omitempty"`      // when it ends by itself
+	Privileged bool   `json:"privileged,omitempty"` // it lets its holder change who may do what
+	LastUsed   string `json:"lastUsed,omitempty"`   // within a quarter, where that was asked for; absent: it is not known to have been
 }
 
 // Attention is what somebody who is responsible for an organization should look at now. Lists hold the most urgent first, at most 100 each;

@@ -68,7 +68,7 @@ function arrived(position) {
 // busy: a form of this page holds what somebody typed or chose, or has the focus.
 function busy() {
   const main = document.getElementById("main");
-  if (!main || main.dataset.live === "off" || main.querySelector("form[data-busy], [role=alert]")) return true;
+  if (!main || main.dataset.live === "off" || main.querySelector("form[data-busy], details[open][data-unfolded], [role=alert]")) return true;
   return !!document.activeElement?.closest("main form, main dialog");
 }
 
@@ -89,6 +89,9 @@ function announce(position) {
 }
 
 document.addEventListener("input", (e) => e.target.closest("main form:not(.filters)")?.setAttribute("data-busy", ""));
+
+// What somebody unfolded would fold again.
+document.addEventListener("click", (e) => e.target.closest("main summary")?.parentElement.setAttribute("data-unfolded", ""));
 
 // Keys: / filter, g and a letter, [ and ] to the event before and after, ? help. Single keys can be switched off (WCAG 2.1.4).
 const off = () => { try { return localStorage.getItem("permledger-keys") === "off"; } catch { return false; } };
@@ -177,6 +180,7 @@ export function onPage(f) { modules.push(f); f(); }
 function setUp() {
   follow();
   for (const e of document.querySelectorAll("[data-script]")) e.hidden = false;
+  for (const e of document.querySelectorAll("[data-module]")) import(e.dataset.module); // what few pages need
   for (const form of document.querySelectorAll("form[data-pending]")) pending(form);
   for (const box of document.querySelectorAll("[data-keys]")) box.checked = !off();
   for (const t of document.querySelectorAll("main time[datetime]:not([title])")) {

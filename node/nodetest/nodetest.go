@@ -38,11 +38,14 @@ const (
 	rolesOfSubject         = 2
 )
 
-// Key gives the same key for the same name in every run. The owner of an organization signs with that of "<id>/owner".
+// Key gives the same key for the same name in every run. The owner of an organization signs with that of "<id>/owner", every
+// twentieth subject, and every API key, with that of "<id>/<key>".
 func Key(name string) ed25519.PrivateKey {
 	seed := sha256.Sum256([]byte(name))
 	return ed25519.NewKeyFromSeed(seed[:])
 }
+
+func didOf(name string) string { return didkey.Encode(Key(name).Public().(ed25519.PublicKey)) }
 
 // Permission gives the name of a permission by its number, Role and Subject the keys of a role and a subject, and Name the
 // name that a subject is shown with.
@@ -64,11 +67,10 @@ var (
 // organization each time, but for ids and times. It ends the test where something is refused.
 func Open(t testing.TB, n *node.Node, id string, s Size) *node.Org {
 	t.Helper()
-	b := &builder{t: t, owner: Key(id + "/owner")}
-	did := didkey.Encode(b.owner.Public().(ed25519.PublicKey))
+	b := &builder{t: t, id: id, owner: Key(id + "/owner")}
 	opening, err := n.Opening(node.Opening{
-		Organization: id, Name: "The " + id, Profile: "plain", OwnerKey: "owner", OwnerKind: events.KindHuman, Credential: did,
-		Root: didkey.Encode(Key(id + "/root").Public().(ed25519.PublicKey)), OperatorKey: didkey.Encode(Key("operator").Public().(ed25519.PublicKey)),
+		Organization: id, Name: "The " + id, Profile: "plain", OwnerKey: "owner", OwnerKind: events.KindHuman, Credential: didOf(id + "/owner"),
+		Root: didOf(id + "/root"), OperatorKey: didOf("operator"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -86,6 +88,7 @@ func Open(t testing.TB, n *node.Node, id string, s Size) *node.Org {
 // builder records the commands of one owner in large batches.
 type builder struct {
 	t     testing.TB
+	id    string // of the organization
 	org   *node.Org
 	owner ed25519.PrivateKey
 	as    events.Command // whose ledger, actor and credential all commands have
@@ -144,10 +147,16 @@ func (b *builder) fill(s Size) {
 	for i := range subjects {
 		subjects[i] = newID()
 		name, mail := private.New(Name(i)), private.New(Subject(i))
-		b.do(&events.SubjectAdded{
-			Subject: subjects[i], Key: Subject(i), Kind: []string{events.KindHuman, events.KindTechnical}[i%20/19],
-			DisplayName: name.Commitment(), Email: mail.Commitment(),
-		}, name, mail)
+		d := &events.SubjectAdded{Subject: subjects[i], Key: Subject(i), Kind: events.KindHuman, DisplayName: name.Commitment(), Email: mail.Commitment()}
+		switch i % 20 {
+		case 17:
+			d.Credential = didOf(b.id + "/" + Subject(i))
+		case 18:
+			d.Kind = events.KindTechnical
+		case 19:
+			d.Kind, d.Credential = events.KindAPIKey, didOf(b.id+"/"+Subject(i))
+		}
+		b.do(d, name, mail)
 	}
 	for i, subject := range subjects {
 		for k := range rolesOfSubject {

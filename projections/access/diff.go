@@ -92,8 +92,10 @@ func (x *Index) Diff(from, to AsOf, only Only) Difference {
 		if only.Subject != (ulid.ULID{}) && u.id != only.Subject || only.Role != (ulid.ULID{}) && !c.everHad(u, only.Role) || !c.differs(u) {
 			continue
 		}
-		change := SubjectChange{Subject: x.subjectView(u, c.b), Gained: c.gained(u), Lost: c.lost(u)}
+		before, after := c.ways(u, c.a), c.ways(u, c.b)
+		change := SubjectChange{Gained: c.gained(u, before, after), Lost: c.lost(u, before, after)}
 		if len(change.Gained)+len(change.Lost) > 0 {
+			change.Subject = x.subjectView(u, c.b)
 			d.Subjects = append(d.Subjects, change)
 		}
 	}
@@ -223,16 +225,14 @@ func (c *comparison) covered(all map[thing][]way, t thing) bool {
 	return false
 }
 
-func (c *comparison) gained(u *subject) []Changed {
-	before, after := c.ways(u, c.a), c.ways(u, c.b)
+func (c *comparison) gained(u *subject, before, after map[thing][]way) []Changed {
 	return c.list(u, after, before, c.b, func(n uint32, w way) []uint64 {
 		o := c.x.outcomeOf(w.line, c.b)
 		return c.causes(o.given, w.put, uint64(u.added), c.levelAt(n))
 	})
 }
 
-func (c *comparison) lost(u *subject) []Changed {
-	before, after := c.ways(u, c.a), c.ways(u, c.b)
+func (c *comparison) lost(u *subject, before, after map[thing][]way) []Changed {
 	return c.list(u, before, after, c.a, func(n uint32, w way) []uint64 {
 		causes := []uint64{uint64(u.deactivated), c.levelAt(n)}
 		if h := c.x.holderOf(u, c.b); h != nil {

@@ -23,6 +23,7 @@ type Index struct {
 	things      map[ulid.ULID]positions // by role or subject: both are ULIDs, and none is the other
 	permissions map[string]positions
 	actors      map[ulid.ULID]positions
+	taken       positions // of what took something away
 	parts       map[events.Digest]part
 }
 
@@ -58,6 +59,9 @@ func (x *Index) Apply(en *chain.Entry, _ *rules.State) {
 	x.types = append(x.types, x.typeNumber(e.Data.Type()))
 	at := uint32(e.Sequence)
 	x.actors[e.Actor] = x.actors[e.Actor].add(at)
+	if takes(e.Data) {
+		x.taken = x.taken.add(at)
+	}
 	for _, id := range things(e.Data) {
 		x.things[id] = x.things[id].add(at)
 	}
@@ -257,6 +261,7 @@ type Query struct {
 	Actors     []ulid.ULID // any of them; none: all
 	Except     []ulid.ULID // none of these as actor
 	Types      []events.Type
+	Taking     bool   // only what took something away
 	From, To   uint64 // positions, both included; To 0: to the end
 	Since      time.Time
 	Before     time.Time
@@ -269,6 +274,19 @@ type Query struct {
 func (x *Index) Find(q Query) (found []uint64, more bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
+	return x.find(q)
+}
+
+// bounds gives the first and the last position that a query looks at.
+func (x *Index) bounds(q Query) (from, to uint64) {
+	from, to = max(q.From, 1), uint64(len(x.times))
+	if q.To > 0 {
+		to = min(to, q.To)
+	}
+	return from, to
+}
+
+func (x *Index) find(q Query) (found []uint64, more bool) {
 	var lists []positions
 	var zero ulid.ULID
 	for _, id := range []ulid.ULID{q.Role, q.Subject} {
@@ -285,15 +303,15 @@ func (x *Index) Find(q Query) (found []uint64, more bool) {
 	if len(q.Actors) > 0 {
 		lists = append(lists, x.ofActors(q.Actors))
 	}
+	if q.Taking {
+		lists = append(lists, x.taken)
+	}
 	var except []positions
 	for _, id := range q.Except {
 		except = append(except, x.actors[id])
 	}
 	slices.SortFunc(lists, func(a, b positions) int { return len(a) - len(b) })
-	from, to := max(q.From, 1), uint64(len(x.times))
-	if q.To > 0 {
-		to = min(to, q.To)
-	}
+	from, to := x.bounds(q)
 	fits := func(at uint64) bool {
 		switch t := time.UnixMilli(x.times[at-1]); {
 		case len(q.Types) > 0 && !slices.Contains(q.Types, x.known[x.types[at-1]]),

@@ -59,6 +59,8 @@ func TestFindAndDescribe(t *testing.T) {
 		"a range":                       {history.Query{From: 4, To: 6}, []uint64{4, 5, 6}, false},
 		"a range beyond the end":        {history.Query{From: 14}, nil, false},
 		"types":                         {history.Query{Types: []events.Type{"role.created", "role.updated"}}, []uint64{3, 4, 7, 12}, false},
+		"what took something away":      {history.Query{Taking: true}, []uint64{8, 13}, false},
+		"what took it from a subject":   {history.Query{Taking: true, Subject: dora, Newest: true, Limit: 1}, []uint64{13}, true},
 		"since an instant, before one":  {history.Query{Since: l.Entries[5].Event.Time, Before: l.Entries[7].Event.Time}, []uint64{6, 7}, false},
 		"newest first within a subject": {history.Query{Subject: dora, Newest: true, Limit: 1}, []uint64{13}, true},
 	} {

@@ -17,11 +17,11 @@ var _ projections.Snapshotter = (*Index)(nil)
 // What stands before the snapshot of a history, and the version of its form.
 const (
 	snapshotOf      = "history"
-	snapshotVersion = 1
+	snapshotVersion = 2
 )
 
 // AppendSnapshot implements projections.Snapshotter: the times and types of the entries, then the positions by thing,
-// permission and actor, then the parts that may still be named, each in the order of their keys.
+// permission and actor, then those that took something away, then the parts that may still be named, each in the order of their keys.
 func (x *Index) AppendSnapshot(b []byte) []byte {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
@@ -45,6 +45,11 @@ func (x *Index) AppendSnapshot(b []byte) []byte {
 	}
 	b = appendLists(b, lists)
 	b = appendByID(b, x.actors)
+	var taken []positions // one, or none where nothing was taken: a list is never empty
+	if len(x.taken) > 0 {
+		taken = []positions{x.taken}
+	}
+	b = appendLists(snapshot.AppendCount(b, len(taken)), taken)
 	digests := slices.SortedFunc(maps.Keys(x.parts), func(a, b events.Digest) int { return bytes.Compare(a[:], b[:]) })
 	b = snapshot.AppendCount(b, len(digests))
 	for _, digest := range digests {
@@ -129,6 +134,11 @@ func (x *Index) ReadSnapshot(b []byte) error {
 		n.permissions[names[i]] = l
 	}
 	n.actors = readByID(r, head)
+	if k := r.Count(1); k > 1 {
+		r.Fail("it has %d lists of what took something away", k)
+	} else if lists := readLists(r, k, head); k == 1 && len(lists) == 1 {
+		n.taken = lists[0]
+	}
 	var before events.Digest
 	for i := range r.Count(34) {
 		digest, at := events.Digest(r.Sum()), r.Int()
@@ -143,7 +153,7 @@ func (x *Index) ReadSnapshot(b []byte) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.times, x.types, x.known = n.times, n.types, n.known
-	x.things, x.permissions, x.actors, x.parts = n.things, n.permissions, n.actors, n.parts
+	x.things, x.permissions, x.actors, x.taken, x.parts = n.things, n.permissions, n.actors, n.taken, n.parts
 	return nil
 }
 

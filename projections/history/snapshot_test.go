@@ -21,6 +21,7 @@ func TestSnapshots(t *testing.T) {
 		}
 		ask(history.Query{})
 		ask(history.Query{Permission: documenttest.Read})
+		ask(history.Query{Taking: true})
 		for _, en := range entries {
 			ask(history.Query{Actor: en.Event.Actor, Since: en.Event.Time, Limit: 3})
 			ask(history.Query{Types: []events.Type{en.Event.Data.Type()}})

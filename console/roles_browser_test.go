@@ -1,0 +1,82 @@
+package console_test
+
+import (
+	"net/http"
+	"testing"
+)
+
+// Given a new administrator with a browser, when it makes a role, gives it, changes it and takes it away again, then each step is
+// shown before it is recorded, and every screen on the way is one that everybody can use.
+func TestRolesInABrowser(t *testing.T) {
+	w := newWorld(t, "ipaware")
+	w.join("ben", "ben@example.com")
+	p := w.browse(t, "owner")
+	p.Click("Roles")
+	p.Inspect("roles")
+	p.Fill("Filter permissions", "roles.")
+	p.Gone("billing.portal")
+	p.See("roles.assign")
+
+	p.Click("Create role")
+	p.Fill("Name", "Compliance Officer")
+	p.Fill("Description", "Verify investors, freeze tokens")
+	p.Expect(http.StatusUnprocessableEntity)
+	p.Click("Review change")
+	p.See("No permissions selected")
+	p.Inspect("role-refused")
+	p.Fill("Filter permissions", "view")
+	p.Check("roles.view View roles and permissions", true)
+	p.Check("api.key.view View API key list and details", true)
+	p.Check("organization.view View organization details", true)
+	p.See("+ api.key.view, + organization.view, + roles.view")
+	p.Inspect("role-create")
+	p.Click("Review change")
+	p.See("It gives (3)")
+	p.Inspect("role-review")
+	p.Fill("Reason", "TICKET-7")
+	p.Click("Record this change")
+	p.See("Recorded: event")
+	p.Inspect("role")
+
+	p.Click("Manage who has it")
+	p.Fill("Who", "ben")
+	p.Inspect("role-members")
+	p.Click("Review change")
+	p.See("gains")
+	p.Fill("Reason", "joins the desk")
+	p.Click("Record this change")
+	p.See("1 member and 0 API keys")
+	p.Inspect("role-held")
+
+	p.Click("The role Compliance Officer")
+	p.Click("Edit")
+	p.Check("api.key.view View API key list and details", false)
+	p.Check("permissions.view View system permissions", true)
+	p.See("+ permissions.view, − api.key.view")
+	p.Inspect("role-edit")
+	p.Click("Review change")
+	p.See("loses")
+	p.Inspect("role-edit-review")
+	p.Fill("Reason", "least privilege")
+	p.Click("Record this change")
+	p.See("Permissions 3")
+
+	p.Expect(http.StatusConflict)
+	p.Click("Delete")
+	p.See("Role is assigned to users or API keys")
+	p.Inspect("role-delete")
+
+	p.Click("Roles")
+	p.Click("Permission matrix")
+	p.Check("Only differences", true)
+	p.Click("Show")
+	p.Inspect("matrix")
+	p.Click("Reports")
+	p.Inspect("role-reports")
+	p.Press("?")
+	p.See("What the bar says")
+	p.Inspect("help")
+	p.Check("Keys without Ctrl or Alt are on, in this browser", false)
+	p.Press("g", "r")
+	p.At("/console/acme/help")
+}
