@@ -33,6 +33,7 @@ export class Run {
   signed = 0; // entries with their author's own signature
   byNode = 0; // entries of the ledger's own actor
   documents = 0; // documents that hold
+  bundle = false; // other files came with the entries
   texts = 0; // private texts that entries commit to
   checkpoint = undefined;
   document = undefined; // {cid, key, issuer, subject, position} of a signed document that was verified by itself
