@@ -57,7 +57,7 @@ func (v *visit) roleReports() (view, error) {
 		}
 		*report.into, r.More[report.name] = firstOf(list.Items)
 	}
-	r.Unused, err = v.client.Unused(ctx, v.org, "", "", read)
+	r.Unused, err = v.client.UnusedRoles(ctx, v.org, "", read)
 	if r.NoUnused = refused(err); err != nil && r.NoUnused == nil {
 		return view{}, err
 	}
