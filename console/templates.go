@@ -87,6 +87,9 @@ var functions = template.FuncMap{
 	"required": requiredField,
 	"area":     areaField,
 	"choice":   choiceField,
+
+	// Tokens:
+	"wallet": shortWallet,
 }
 
 // A page is what templates see.
