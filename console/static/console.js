@@ -180,7 +180,6 @@ export function onPage(f) { modules.push(f); f(); }
 function setUp() {
   follow();
   for (const e of document.querySelectorAll("[data-script]")) e.hidden = false;
-  for (const e of document.querySelectorAll("[data-module]")) import(e.dataset.module); // what few pages need
   for (const form of document.querySelectorAll("form[data-pending]")) pending(form);
   for (const box of document.querySelectorAll("[data-keys]")) box.checked = !off();
   for (const t of document.querySelectorAll("main time[datetime]:not([title])")) {
