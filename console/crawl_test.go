@@ -146,3 +146,21 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 		})
 	}
 }
+
+// Given any answer of the console, then no page of another site may frame it, and no script but the program's files may run in it.
+func TestNoFrameAndNoForeignScript(t *testing.T) {
+	w := newWorld(t, "plain")
+	for _, path := range []string{"/console/", "/console/acme/sign-in", "/console/acme/overview", "/console/acme/nowhere", "/console-files/console.css"} {
+		r, err := http.Get(w.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		policy := r.Header.Get("Content-Security-Policy")
+		for _, part := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
+			if !strings.Contains(policy, part) || strings.Contains(policy, "unsafe") {
+				t.Errorf("the policy of %s is %q, without %s", path, policy, part)
+			}
+		}
+	}
+}
