@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -242,6 +243,29 @@ func TestHostileRoles(t *testing.T) {
 	review.hasNot(t, "Record this change x")
 	if strings.Contains(review.html, "<img src=x") {
 		t.Error(review.html)
+	}
+}
+
+// Given roles whose keys hold what addresses are made of, when somebody follows the links to them, then each leads to its own role, and
+// what is done there is done to it.
+func TestOddRoleKeys(t *testing.T) {
+	w := newWorld(t, "plain")
+	keys := []string{"a/b", "..", "what?#%2F", "two words", "<b>&amp;"}
+	for _, key := range keys {
+		w.role(key, "Role of "+key, "a.read")
+	}
+	b := w.signedIn("owner")
+	list := b.get("/console/acme/roles")
+	for _, key := range keys {
+		row := list.row(t, "Role of "+key)
+		link := regexp.MustCompile(`<th scope="row"><a href="([^"]*)"`).FindStringSubmatch(row.html)
+		if link == nil {
+			t.Fatalf("%s: there is no link in %s", key, row.html)
+		}
+		page := b.get(html.UnescapeString(link[1]))
+		page.has(t, "Role of "+key, "Key "+key)
+		review := b.submit(page, html.UnescapeString(link[1])+"/edit", url.Values{"name": {"Renamed " + key}, "base": {"7"}, "permission": {"a.read"}})
+		b.confirm(review, "").has(t, "Recorded", "Renamed "+key)
 	}
 }
 
