@@ -247,12 +247,12 @@ func (v *visit) matrixAddress(name string, values ...string) string {
 	return with(address(v.org, "", []string{"matrix"}), q.Encode())
 }
 
-// cut leaves the rows of one page. A category counts as a row, whose cells are its counts.
+// cut leaves the rows of one page. A category counts as a row, whose cells are its counts; headings are cells, too.
 func (m *matrix) cut(v *visit) {
-	columns := max(len(m.Columns), 1)
-	room := maxCells/columns - len(m.Groups)
+	rows := maxCells/(len(m.Columns)+1) - 1
+	room := rows - len(m.Groups)
 	if room < 1 {
-		fit := maxCells/columns - 1
+		fit := rows - 1
 		m.LeftOut = len(m.Groups) - fit
 		m.Groups, room = m.Groups[:fit], 1
 	}

@@ -58,7 +58,7 @@ func (v *visit) roleReports() (view, error) {
 		*report.into, r.More[report.name] = firstOf(list.Items)
 	}
 	if v.query("unused") != "" {
-		unused, err := v.client.Unused(ctx, v.org, "", "", read)
+		unused, err := v.client.UnusedRoles(ctx, v.org, "", read)
 		if r.NoUnused = refused(err); err != nil && r.NoUnused == nil {
 			return view{}, err
 		}
