@@ -59,6 +59,7 @@ var parameters = map[string]parameter{
 	"q":           aText("Text that is looked for, in any case: in key, name and description of a role; in key, name and e-mail address of a subject, which is noted where it was found by the latter two. An id finds what it is of."),
 	"sort":        aText("Order of the list, with a - before it backwards: key, of subjects also added, of roles also name, permissions, holders, created and changed."),
 	"state":       aText("States of the subjects asked for, with commas between them: active, invited, deactivated, removed."),
+	"roles":       aFlag("Only the roles of which nothing was used, without what each subject did not use."),
 	"names":       aFlag("With name and e-mail address of each, which is noted."),
 	"about":       aText("What it is about: role: or subject: and a key, in the history also resource: and a path, or token: and an id."),
 	"code":        aText("Code of a refusal."),

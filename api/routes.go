@@ -195,7 +195,7 @@ func coreRoutes() []Route {
 			Summary: "Roles without a description, or without a guideline that says when to use them"},
 		{Method: get, Path: org + "/reports/unheld", Action: roles, Query: reads(), endpoint: pages(reportUnheld),
 			Summary: "Roles that nobody has"},
-		{Method: get, Path: org + "/reports/unused", Action: rules.ActionLogRead, Query: reads("since", "subject"), endpoint: answer(reportUnused),
+		{Method: get, Path: org + "/reports/unused", Action: rules.ActionLogRead, Query: reads("since", "subject", "roles"), endpoint: answer(reportUnused),
 			Summary: "Permissions that were held and not used in a period, and roles of which nothing was"},
 		{Method: get, Path: org + "/reports/changes", Action: happened, Query: []string{"role", "from", "to", "at_least"}, endpoint: answer(reportChanges),
 			Summary: "Whom a change of a role concerns"},
