@@ -58,13 +58,18 @@ var functions = template.FuncMap{
 	"search": with,
 	"items":  itemsOf,
 	"part":   partOf,
+	"behind": behind,
 	"next":   func(n uint64) uint64 { return n + 1 },
+	"sub":    func(a, b int) int { return a - b },
 	"bare":   bare,
 	"keyOf":  client.RoleKey,
+	"heldBy": heldBy,
 
 	// History and effective access:
 	"sets":      setsOf,
 	"setline":   setLineOf,
+	"latest":    latest,
+	"earlier":   earlier,
 	"sign":      sign,
 	"thing":     thingOf,
 	"named":     namedOf,
