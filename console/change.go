@@ -47,6 +47,31 @@ type affected struct {
 	Gains, Losses []wire.Effective
 }
 
+// A gainedOn is permissions that are gained, or lost, on one scope.
+type gainedOn struct {
+	Scope       string
+	Permissions []string
+}
+
+// Gained and Lost give the permissions by scope: many are of one.
+func (a affected) Gained() []gainedOn { return byScope(a.Gains) }
+func (a affected) Lost() []gainedOn   { return byScope(a.Losses) }
+
+func byScope(list []wire.Effective) (all []gainedOn) {
+	for _, e := range list {
+		i := slices.IndexFunc(all, func(g gainedOn) bool { return g.Scope == e.Scope })
+		if i < 0 {
+			i, all = len(all), append(all, gainedOn{Scope: e.Scope})
+		}
+		name := e.Permission
+		if name == "*" {
+			name = "everything"
+		}
+		all[i].Permissions = append(all[i].Permissions, name)
+	}
+	return all
+}
+
 func changeRoutes() []route {
 	return []route{{method: http.MethodPost, path: "{org}/change", screen: (*visit).confirm}}
 }
