@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -72,6 +73,25 @@ func TestExportsRefused(t *testing.T) {
 	w.do(wire.Intent{Kind: wire.RevokeRole, Subject: "dora", Role: "officer"})
 	w.do(wire.Intent{Kind: wire.DeleteRole, Role: "officer", Confirm: true})
 	b.get("/console/acme/exports?what=role&role=officer&at=12").has(t, "The signed document as of event 12")
+}
+
+// Given names that mean ill, then they are shown as what they are.
+func TestHostileExports(t *testing.T) {
+	w := pictured(t)
+	const name = `<img src=x onerror=alert(1)>"'</script><style>*{display:none}</style>`
+	w.role("ill", name, "POLICIES_POLICY_READ")
+	w.role("long", strings.Repeat("Long", 120), "POLICIES_POLICY_READ")
+	b := w.signedIn("owner")
+	for _, role := range []string{"ill", "long"} {
+		page := b.get("/console/acme/exports?what=role&role=" + role + "&format=vc")
+		for _, raw := range []string{"<img src=x", "<style", "</script><"} {
+			if strings.Contains(page.html, raw) {
+				t.Errorf("%s stands in the page of %s", raw, role)
+			}
+		}
+	}
+	b.get("/console/acme/exports?what=role&role=ill&format=vc").has(t, name)
+	b.get("/console/acme/exports?what=subject&subject="+url.QueryEscape(name)).has(t, "subject")
 }
 
 // Given many documents, then they stand on pages, each of which leads to the next.

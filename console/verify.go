@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strconv"
@@ -21,11 +22,11 @@ type verification struct {
 	Entries bool   // whether the caller may read entries
 	Keys    string // of the log, as this server names them: a vkey a line
 	Known   string // the entry that the page is as of, as 41@bafkrei…
-	Origin  string
+	Origin  string // of the log, under which the browser remembers what it verified
 }
 
 func (v *visit) verify() (view, error) {
-	data := verification{Entries: v.can("history.read"), Origin: v.details.Ledger}
+	data := verification{Entries: v.can("history.read"), Origin: cmp.Or(v.details.Ledger, v.org)}
 	policy, err := v.client.Policy(v.ctx(), v.org)
 	var refused *client.Error
 	switch {
@@ -41,6 +42,9 @@ func (v *visit) verify() (view, error) {
 		}
 	}
 	data.Keys = strings.Join(keys, "\n")
+	if name, _, ok := strings.Cut(data.Keys, "+"); ok {
+		data.Origin = name
+	}
 	if at := v.call.asOf; at.Seq > 0 {
 		data.Known = strconv.FormatUint(at.Seq, 10) + "@" + at.CID
 	}
