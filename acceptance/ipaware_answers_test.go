@@ -70,9 +70,18 @@ func TestI64PermissionsHeldAndNeverUsedAreReported(t *testing.T) {
 		t.Errorf("it says %q of %d decisions", u.Counts, u.Decisions)
 	}
 	// And the role of which nobody used anything is named
-	named := slices.DeleteFunc(u.Roles, func(r wire.RoleReport) bool { return r.Role == "organization-owner" }) // who has it acts as the owner
+	named := slices.DeleteFunc(slices.Clone(u.Roles), func(r wire.RoleReport) bool { return r.Role == "organization-owner" }) // who has it acts as the owner
 	if len(named) != 1 || named[0].Role != "sleepers" {
 		t.Errorf("unused roles %+v; want sleepers", u.Roles)
+	}
+	// And so it is where the roles alone are asked for, and of one subject alone what that one did not use
+	roles := read[wire.Usage](o, o.HTTP("GET", "/reports/unused?since=1&roles=true", nil))
+	if len(roles.Items) != 0 || !slices.EqualFunc(roles.Roles, u.Roles, func(a, b wire.RoleReport) bool { return a.Role == b.Role }) {
+		t.Errorf("the roles alone are %+v beside %d items; in the whole report they are %+v", roles.Roles, len(roles.Items), u.Roles)
+	}
+	one := read[wire.Usage](o, o.HTTP("GET", "/reports/unused?since=1&subject=idle@example.com", nil))
+	if len(one.Items) != 1 || one.Items[0].Subject != "idle@example.com" || len(one.Roles) != 0 {
+		t.Errorf("of one subject it is %+v", one)
 	}
 }
 

@@ -60,6 +60,8 @@ var reading = map[string]string{
 	"reviews":        "/v1/orgs/acme/reviews?limit=50",
 	"documents":      "/v1/orgs/acme/documents?limit=50",
 	"unheld":         "/v1/orgs/acme/reports/unheld",
+	"unused":         "/v1/orgs/acme/reports/unused?roles=true",
+	"similar":        "/v1/orgs/acme/reports/similar?limit=50",
 	"resources":      "/v1/orgs/acme/resources?limit=50",
 	"subjectMissing": "/v1/orgs/acme/subjects/usr-00042@example.com",
 }

@@ -30,8 +30,9 @@ const counts = "a permission counts as used when its holder recorded an entry th
 // reportUnused says which permissions were held and not used in a period, and of which roles nothing was.
 func reportUnused(c *call) (wire.Usage, error) {
 	out := wire.Usage{Items: []wire.UnusedPermission{}, Roles: []wire.RoleReport{}, Counts: counts}
-	a, asOf, err := c.asOf()
-	if err != nil {
+	a, asOf, err1 := c.asOf()
+	rolesOnly, err2 := c.flag("roles")
+	if err := cmp.Or(err1, err2); err != nil {
 		return out, err
 	}
 	out.AsOf = asOf
@@ -55,8 +56,15 @@ func reportUnused(c *call) (wire.Usage, error) {
 	}
 	roles := map[string]bool{} // by key: of which something was used
 	only := c.query.Get("subject")
-	for _, u := range c.org.Access.Subjects(a) {
-		if u.Deactivated != 0 || u.Owner {
+	for _, found := range c.org.Access.FindSubjects(access.SubjectFilter{States: []string{rules.StateActive}}, a) {
+		if only != "" && only != found.Key || rolesOnly && len(use[found.ID]) == 0 {
+			continue // what it may do changes nothing of the answer
+		}
+		u, err := c.org.Access.Subject(found.ID.String(), a)
+		if err != nil {
+			return out, err
+		}
+		if u.Owner {
 			continue
 		}
 		all, err := c.org.Access.Effective(u.ID.String(), a)
@@ -77,14 +85,14 @@ func reportUnused(c *call) (wire.Usage, error) {
 					roles[r.Role.Key] = true
 				}
 			}
-			if !used && (only == "" || only == u.Key) {
+			if !used && !rolesOnly {
 				pos, _ := c.org.Access.At(one.Since)
 				one.Held = stamp(pos.Time)
 				out.Items = append(out.Items, one)
 			}
 		}
 	}
-	for _, v := range c.org.Access.Roles(a) {
+	for _, v := range c.org.Access.RoleList(a) {
 		if v.Holders > 0 && !roles[v.Key] && only == "" {
 			out.Roles = append(out.Roles, wire.RoleReport{Role: v.Key, Name: v.Name, Count: v.Count, Holders: v.Holders, Created: v.Created})
 		}

@@ -40,6 +40,15 @@ func (c *Client) Unused(ctx context.Context, org, since, subject string, r Read)
 	return get[wire.Usage](ctx, c, path(org, "reports", "unused"), q)
 }
 
+// UnusedRoles gives the roles of which nothing was used since a moment, as Unused does, without what each subject did not use:
+// that is long.
+func (c *Client) UnusedRoles(ctx context.Context, org, since string, r Read) (wire.Usage, error) {
+	q := r.query()
+	set(q, "since", since)
+	setFlag(q, "roles", true)
+	return get[wire.Usage](ctx, c, path(org, "reports", "unused"), q)
+}
+
 // Affected says whom the change of a role between two moments concerns; both empty: its last change.
 func (c *Client) Affected(ctx context.Context, org, role, from, to string) (wire.Affected, error) {
 	q := url.Values{}

@@ -1,18 +1,28 @@
 package console_test
 
 import (
-	"fmt"
+	"html"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/permledger/permledger/api"
+	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/node/nodetest"
 )
+
+// wide has as many roles and permissions as the largest organization that the console is made for, and more of everything else
+// than a page shows. With PERMLEDGER_LONG it has as many members and events, too.
+func wide() nodetest.Size {
+	if os.Getenv("PERMLEDGER_LONG") != "" {
+		return nodetest.Large
+	}
+	return nodetest.Size{Subjects: 300, Roles: nodetest.Large.Roles, Permissions: nodetest.Large.Permissions, Entries: 2500}
+}
 
 // largeWorld serves acme of a size, whose owner signs in as "owner" with password.
 func largeWorld(t testing.TB, s nodetest.Size) *world {
@@ -23,67 +33,149 @@ func largeWorld(t testing.TB, s nodetest.Size) *world {
 	return w
 }
 
-var screens = map[string]string{
-	"overview": "/overview", "roles": "/roles", "matrix": "/matrix", "role": "/roles/role-042", "roleEdit": "/roles/role-042/edit", "roleMembers": "/roles/role-042/members",
-	"members": "/members", "member": "/members/" + nodetest.Subject(42), "memberRoles": "/members/" + nodetest.Subject(42) + "/roles", "memberPermissions": "/members/" + nodetest.Subject(42) + "/permissions",
-	"keys": "/keys", "history": "/history", "access": "/access?subject=" + nodetest.Subject(42), "accessWhy": "/access?subject=" + nodetest.Subject(42) + "&permission=" + nodetest.Permission(42),
-	"policies": "/policies", "exports": "/exports", "verify": "/verify", "account": "/account", "createRole": "/create-role", "reports": "/role-reports",
-	"search": "/members?q=lovelace&names=1",
+// who and what are of the large organization: somebody, and a permission.
+var who, what = nodetest.Subject(42), nodetest.Permission(42)
+
+// lists are screens that show a part of what there may be much of.
+var lists = map[string]string{
+	"overview": "/overview", "roles": "/roles", "role": "/roles/role-042", "role members": "/roles/role-042/members", "role reports": "/role-reports",
+	"members": "/members", "members found": "/members?q=lovelace&names=1", "member": "/members/" + who,
+	"history": "/history", "history of a role": "/history?role=role-042", "access": "/access?subject=" + who,
+	"access explained": "/access?subject=" + who + "&permission=" + url.QueryEscape(what), "policies": "/policies", "account": "/account",
 }
 
-func TestX(t *testing.T) {
-	if os.Getenv("PERMLEDGER_LONG") == "" {
-		t.Skip("long")
+// choices are screens on which everything that can be chosen is there.
+var choices = map[string]string{
+	"matrix": "/matrix", "create role": "/create-role", "edit role": "/roles/role-042/edit", "roles of a member": "/members/" + who + "/roles",
+	"permissions of a member": "/members/" + who + "/permissions", "exports": "/exports", "verify": "/verify",
+}
+
+// Most bytes of a page, of what a browser gets when it comes for the first time, and of cells in a matrix.
+const (
+	mostAtFirst = 50_000
+	mostOfList  = 120_000
+	mostCells   = 5_000
+)
+
+var fileNames = regexp.MustCompile(`(?:src|href)="(/console-files/[^"]+)"`)
+
+// weight is how many bytes a browser gets that has nothing yet: a page, and each of its files once, compressed where they are.
+func (b *visitor) weight(path string) int {
+	b.t.Helper()
+	get := func(path string) []byte {
+		req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, b.url+path, nil)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		req.Header.Set("Accept", "text/html")
+		req.Header.Set("Accept-Encoding", "gzip") // which leaves the answer as it came
+		resp, err := b.http.Do(req)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.StatusCode != http.StatusOK || resp.Request.URL.Path != strings.SplitN(path, "?", 2)[0] {
+			b.t.Fatalf("%s: %s, %v", path, resp.Status, err)
+		}
+		return body
 	}
-	s := nodetest.Size{Subjects: 300, Roles: 500, Permissions: 1000, Entries: 2500}
-	if os.Getenv("PERMLEDGER_LONG") != "" {
-		s = nodetest.Large
+	page := get(path)
+	total, seen := len(page), map[string]bool{}
+	for _, m := range fileNames.FindAllSubmatch(page, -1) {
+		if name := html.UnescapeString(string(m[1])); !seen[name] {
+			seen[name] = true
+			total += len(get(name))
+		}
 	}
-	w := largeWorld(t, s)
+	if len(seen) < 3 {
+		b.t.Fatalf("%s names only the files %v", path, seen)
+	}
+	return total
+}
+
+// Given a large organization, when somebody comes to its console for the first time, then the page of signing in and the one behind
+// it are few bytes, files included; and no list is long, however much there is.
+func TestPagesOfALargeOrganizationAreSmall(t *testing.T) {
+	w := largeWorld(t, wide())
+	if n := w.visitor().weight("/console/acme/sign-in"); n > mostAtFirst {
+		t.Errorf("the page of signing in takes %d bytes with its files", n)
+	}
 	b := w.signedIn("owner")
-	for name, path := range screens {
-		for _, at := range []string{"", "at=2000"} {
-			p := path
-			if at != "" {
-				if strings.Contains(p, "?") {
-					p += "&" + at
-				} else {
-					p += "?" + at
-				}
+	if n := b.weight("/console/acme/overview"); n > mostAtFirst {
+		t.Errorf("the first page takes %d bytes with its files", n)
+	}
+	for name, path := range lists {
+		for _, at := range []string{"", "2000"} {
+			page := b.get("/console/acme" + asOf(path, at))
+			if page.status != http.StatusOK || len(page.html) > mostOfList {
+				t.Errorf("%s, at %q: %d, %d bytes", name, at, page.status, len(page.html))
 			}
-			got := b.get("/console/acme" + p)
-			best := time.Hour
-			for range 5 {
-				begun := time.Now()
-				got = b.get("/console/acme" + p)
-				best = min(best, time.Since(begun))
-			}
-			fmt.Printf("%-18s %-8s %d %7d bytes %8.1f ms td=%d\n", name, at, got.status, len(got.html), float64(best.Microseconds())/1000, strings.Count(got.html, "<td")+strings.Count(got.html, "<th"))
 		}
 	}
-	for _, path := range []string{"/console/acme/sign-in", "/console/acme/overview"} {
-		got := b.get(path)
-		total := len(got.html)
-		for _, m := range regexp.MustCompile(`(?:src|href)="(/console-files/[^"]+)"`).FindAllStringSubmatch(got.html, -1) {
-			req, _ := http.NewRequest("GET", b.url+strings.ReplaceAll(m[1], "&amp;", "&"), nil)
-			req.Header.Set("Accept-Encoding", "gzip")
-			resp, err := http.DefaultTransport.RoundTrip(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			n := 0
-			buf := make([]byte, 65536)
-			for {
-				k, err := resp.Body.Read(buf)
-				n += k
-				if err != nil {
-					break
-				}
-			}
-			fmt.Println(path, m[1], n, resp.Header.Get("Content-Encoding"))
-			total += n
-		}
-		fmt.Println(path, len(got.html), total)
+}
+
+func asOf(path, at string) string {
+	switch {
+	case at == "":
+		return path
+	case strings.Contains(path, "?"):
+		return path + "&at=" + at
 	}
-	_ = url.Values{}
+	return path + "?at=" + at
+}
+
+var cells = regexp.MustCompile(`<t[dh][ >]`)
+
+// Given 500 roles and 1,000 permissions, whatever somebody chooses to see of the matrix, then it has some cells, and no more than a
+// browser lays out at once.
+func TestTheMatrixHasNoMoreCellsThanABrowserLaysOut(t *testing.T) {
+	w := largeWorld(t, wide())
+	b := w.signedIn("owner")
+	all, err := w.As(w.bearer("owner")).Roles(t.Context(), acme, false, client.Read{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	picked := func(n int) string {
+		q := url.Values{}
+		for _, r := range all.Items[:n] {
+			q.Add("role", r.Key)
+		}
+		return q.Encode()
+	}
+	for _, roles := range []string{"", picked(1), picked(2), picked(50), picked(len(all.Items))} {
+		for _, more := range []string{"", "open=*", "open=-", "q=verb", "q=verb0042", "differences=1", "differences=1&open=*", "open=*&from=700", "open=*&from=999999999", "open=*&roles=role"} {
+			path := "/console/acme/matrix?" + roles + "&" + more
+			page := b.get(path)
+			_, matrix, ok := strings.Cut(page.html, `id="matrix"`)
+			n := len(cells.FindAllString(matrix, -1))
+			if page.status != http.StatusOK || !ok || n < 2 || n > mostCells {
+				t.Errorf("%.60s… %s: %d, %d cells", path, more, page.status, n)
+			}
+		}
+	}
+}
+
+// BenchmarkScreens is each screen of an organization of 10,000 subjects, 500 roles, 1,000 permissions and 100,000 events, from
+// asking for it to its last byte over loopback, now and as of an earlier position.
+func BenchmarkScreens(b *testing.B) {
+	w := largeWorld(b, nodetest.Large)
+	v := w.signedIn("owner")
+	for _, screens := range []map[string]string{lists, choices} {
+		for name, path := range screens {
+			for moment, at := range map[string]string{"now": "", "past": "60000"} {
+				b.Run(strings.ReplaceAll(name, " ", "-")+"/"+moment, func(b *testing.B) {
+					size := 0
+					for b.Loop() {
+						page := v.get("/console/acme" + asOf(path, at))
+						if page.status != http.StatusOK {
+							b.Fatalf("%d: %s", page.status, page.text())
+						}
+						size = len(page.html)
+					}
+					b.ReportMetric(float64(size), "bytes")
+				})
+			}
+		}
+	}
 }
