@@ -33,6 +33,7 @@ const meanings = {
   tile: "The hashes beside the events are not those of the events.",
   proof: "It is not proven that this event stands in the ledger.",
   document: "The document is not what was signed, or no event of this ledger names it.",
+  issuer: "The DID document does not name the keys that the events do.",
   text: "A text is not one that an event names the hash of.",
   manifest: "The bundle says of itself what is not so.",
   sum: "A file of the bundle was changed.",

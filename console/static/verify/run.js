@@ -57,6 +57,11 @@ export class Run {
     return this.#verifier.checkpointKeys;
   }
 
+  // didDocument is the DID document that the entries give.
+  get didDocument() {
+    return this.#verifier.documentKeys.document(this.source);
+  }
+
   get tree() {
     return this.#verifier.tree;
   }
