@@ -15,9 +15,9 @@ import (
 	"github.com/permledger/permledger/node/nodetest"
 )
 
-// wide has as many roles and permissions as the largest organization that the console is made for, and more of everything else
+// widest has as many roles and permissions as the largest organization that the console is made for, and more of everything else
 // than a page shows. With PERMLEDGER_LONG it has as many members and events, too.
-func wide() nodetest.Size {
+func widest() nodetest.Size {
 	if os.Getenv("PERMLEDGER_LONG") != "" {
 		return nodetest.Large
 	}
@@ -97,7 +97,7 @@ func (b *visitor) weight(path string) int {
 // Given a large organization, when somebody comes to its console for the first time, then the page of signing in and the one behind
 // it are few bytes, files included; and no list is long, however much there is.
 func TestPagesOfALargeOrganizationAreSmall(t *testing.T) {
-	w := largeWorld(t, wide())
+	w := largeWorld(t, widest())
 	if n := w.visitor().weight("/console/acme/sign-in"); n > mostAtFirst {
 		t.Errorf("the page of signing in takes %d bytes with its files", n)
 	}
@@ -130,7 +130,7 @@ var cells = regexp.MustCompile(`<t[dh][ >]`)
 // Given 500 roles and 1,000 permissions, whatever somebody chooses to see of the matrix, then it has some cells, and no more than a
 // browser lays out at once.
 func TestTheMatrixHasNoMoreCellsThanABrowserLaysOut(t *testing.T) {
-	w := largeWorld(t, wide())
+	w := largeWorld(t, widest())
 	b := w.signedIn("owner")
 	all, err := w.As(w.bearer("owner")).Roles(t.Context(), acme, false, client.Read{})
 	if err != nil {
