@@ -131,8 +131,7 @@ func TestExportsInABrowser(t *testing.T) {
 	p.Click("Exports")
 	p.At("/console/acme/exports")
 	p.Inspect("exports")
-	p.Check("A role", true)
-	p.Select("Which role", "Compliance Officer (officer)")
+	p.Select("Which role", "Compliance Officer (officer)") // which chooses that it is a role
 	p.Check("#format-vc", true)
 	p.Click("Show the file")
 	p.See("The signed document")
