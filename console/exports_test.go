@@ -140,4 +140,9 @@ func TestExportsInABrowser(t *testing.T) {
 	if name, b := p.Download("Download"); !strings.Contains(string(b), `"Compliance Officer"`) {
 		t.Errorf("%s: %s", name, b)
 	}
+	p.Click("Verify it in this browser")
+	p.See("The signed document bafkrei")
+	p.Within("#verify-form", "").Click("Verify")
+	p.See("The document holds")
+	p.See("Event 12 of the ledger names this very file")
 }

@@ -35,6 +35,7 @@ func TestVerifyWithoutScript(t *testing.T) {
 	if page.status != http.StatusOK {
 		t.Errorf("status %d", page.status)
 	}
+	b.get("/console/acme/verify?document=%3Cscript%3E").hasNot(t, "The signed document")
 	b.get("/console/acme/verify?at=5").has(t, "As of event 5", "The 5 events")
 }
 
