@@ -115,6 +115,12 @@ document.addEventListener("keydown", (e) => {
   }
 });
 
+// Who fills in a field that belongs to a choice means that choice: <input data-picks="radio-id">.
+document.addEventListener("input", (e) => {
+  const choice = e.target.dataset?.picks && document.getElementById(e.target.dataset.picks);
+  if (choice && e.target.value) choice.checked = true;
+});
+
 // A filter hides the rows that do not hold what is typed: <input data-filter="id">. A group without rows is hidden, too.
 document.addEventListener("input", (e) => {
   const table = e.target.dataset?.filter && document.getElementById(e.target.dataset.filter);
