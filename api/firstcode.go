@@ -24,7 +24,7 @@ func firstSignIn(c *call, in wire.FirstSignIn) (wire.SignedIn, error) {
 		return wire.SignedIn{}, invalid(err)
 	}
 	if c.server.codes == nil {
-		return wire.SignedIn{}, codeSpent("A one-time code is used at a server that runs")
+		return wire.SignedIn{}, codeSpent(c.PathValue("org"), "A one-time code is used at a server that runs")
 	}
 	done, err := c.attempt("first " + c.PathValue("org"))
 	if err != nil {
@@ -52,9 +52,9 @@ func firstSignIn(c *call, in wire.FirstSignIn) (wire.SignedIn, error) {
 		p.Hint = "Look for typing errors: it is as `permledger init` showed it"
 		return wire.SignedIn{}, p
 	case errors.Is(err, node.ErrNoCode):
-		return wire.SignedIn{}, codeSpent("There is no one-time code here, or it was used already")
+		return wire.SignedIn{}, codeSpent(c.PathValue("org"), "There is no one-time code here, or it was used already")
 	case errors.Is(err, node.ErrCodeEnded):
-		return wire.SignedIn{}, codeSpent("The one-time code has ended: it works for 15 minutes from when the ledger is first served")
+		return wire.SignedIn{}, codeSpent(c.PathValue("org"), "The one-time code has ended: it works for 15 minutes from when the ledger is first served")
 	case err != nil:
 		return wire.SignedIn{}, err
 	}
@@ -63,9 +63,9 @@ func firstSignIn(c *call, in wire.FirstSignIn) (wire.SignedIn, error) {
 	return c.opened(session{subject: owner, kind: Session, key: key}, in.Cookie, "signed in with the one-time code of init, and set a password")
 }
 
-func codeSpent(detail string) error {
+func codeSpent(org, detail string) error {
 	p := problemOf(http.StatusConflict, wire.CodeCodeSpent, detail)
-	p.Hint = "Whoever has the data directory makes another with `permledger init DIR --new-code`"
+	p.Hint = "Whoever has the data directory makes another with `permledger init DIR --new-code --org " + org + "`"
 	return p
 }
 
@@ -75,7 +75,7 @@ func (c *call) setFirst(key ed25519.PrivateKey, password string) (owner ulid.ULI
 	var ok bool
 	c.org.Fold.Read(func(s *rules.State) { owner, ok = s.KeyOwner(did) })
 	if !ok {
-		return owner, codeSpent("The key that the one-time code opens is no credential any more")
+		return owner, codeSpent(c.PathValue("org"), "The key that the one-time code opens is no credential any more")
 	}
 	wrapped, err := login.Wrap(key, password)
 	if err != nil {

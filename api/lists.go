@@ -108,6 +108,11 @@ func listSubjects(c *call) (wire.List[wire.Subject], error) {
 		}
 		s := subjectOf(h.Subject)
 		s.Roles = rolesOf(h)
+		for _, r := range h.Roles {
+			if r.Role.ID == f.Role {
+				s.Holds = append(s.Holds, c.holdsOf(r))
+			}
+		}
 		if holder := h.Subject.About.Holder; holder != (ulid.ULID{}) {
 			s.Holder = keyOf(c.org, holder)
 		}

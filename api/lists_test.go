@@ -96,6 +96,7 @@ func TestWhatIsLookedForIsFound(t *testing.T) {
 	texts := []string{"", "USER-0001", "example.COM", "ada", "müller", "ärzte", "Borg", "bot", "nobody at all", "role-00", "Role 003", "desk", "@"}
 	subjects := map[string][]wire.Subject{}
 	roles := map[string][]wire.Role{}
+	given := map[string][]wire.Holds{} // what a subject has of role-001, by moment and id
 	moments := []string{"", "120", "150", "head~2"}
 	for _, at := range moments {
 		list, err := w.FindSubjects(ctx, "acme", wire.SubjectQuery{Names: true}, client.Read{AsOf: at})
@@ -107,6 +108,7 @@ func TestWhatIsLookedForIsFound(t *testing.T) {
 			if err != nil || one.Item.DisplayName != s.DisplayName || one.Item.Email != s.Email || !slices.Equal(one.Item.Roles, s.Roles) {
 				t.Fatalf("as of %q %s is %+v in the list, and %+v by itself; %v", at, s.Key, s, one.Item, err)
 			}
+			given[at+s.ID] = slices.DeleteFunc(one.Item.Holds, func(h wire.Holds) bool { return h.Role != "role-001" })
 		}
 		subjects[at] = list.Items
 		whole, err := w.Roles(ctx, "acme", true, client.Read{AsOf: at})
@@ -130,6 +132,9 @@ func TestWhatIsLookedForIsFound(t *testing.T) {
 			if (has(s.Key, q.Text) || has(s.DisplayName, q.Text) || has(s.Email, q.Text) || strings.EqualFold(s.ID, q.Text)) &&
 				(q.Kind == "" || slices.Contains(strings.Split(q.Kind, ","), s.Kind)) && (q.State == "" || slices.Contains(strings.Split(q.State, ","), s.State)) &&
 				(q.Role == "" || slices.Contains(s.Roles, q.Role)) {
+				if q.Role != "" {
+					s.Holds = given[at+s.ID]
+				}
 				want = append(want, s)
 			}
 		}

@@ -149,7 +149,7 @@ func coreRoutes() []Route {
 			Summary: "What a subject can delegate: the roles and policies that it has, whoever gave them"},
 		{Method: get, Path: org + "/credentials/{did}", Action: rules.ActionKeysRead, own: ofCallerKey, Query: atLeast, endpoint: answer(getCredential),
 			Summary: "The subject that signs with a key now"},
-		{Method: get, Path: org + "/keys", Action: rules.ActionKeysRead, Query: atLeast, endpoint: pagesBy(listKeys, func(k wire.Key) string { return k.DID }),
+		{Method: get, Path: org + "/keys", Action: rules.ActionKeysRead, Query: []string{"at_least", "subject", "kind", "purposes"}, endpoint: pagesBy(listKeys, func(k wire.Key) string { return k.DID }),
 			Summary: "The ledger's keys and the subjects' credentials"},
 		{Method: get, Path: org + "/permissions", Action: rules.ActionPermissionsRead, Query: reads("subject"), endpoint: pages(listPermissions),
 			Summary: "What can be given"},

@@ -79,12 +79,16 @@ func listKeys(c *call) (wire.List[wire.Key], error) {
 	list := wire.List[wire.Key]{Items: []wire.Key{}, AsOf: head(c.org, c.now)}
 	var keys []rules.Key
 	current := map[string]bool{}
+	var asked error
 	c.org.Fold.Read(func(s *rules.State) {
-		keys = s.Keys()
+		keys, asked = c.keysAsked(s)
 		for _, k := range keys {
 			current[k.DID] = s.Key(k.Purpose) == k.DID
 		}
 	})
+	if asked != nil {
+		return list, asked
+	}
 	slices.SortFunc(keys, func(a, b rules.Key) int {
 		return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), a.Subject.Compare(b.Subject), cmp.Compare(a.Since, b.Since), cmp.Compare(a.DID, b.DID))
 	})

@@ -11,7 +11,7 @@ import (
 func roleOf(v access.RoleView, permissions bool, may roleActions) wire.Role {
 	r := wire.Role{
 		ID: v.ID.String(), Key: v.Key, Name: v.Name, Type: v.Type, Managed: v.Managed, Default: v.Default, Actions: may.on(v), Description: v.Description,
-		Count: v.Count, Holders: v.Holders, Created: v.Created, Changed: v.Changed,
+		Count: v.Count, Holders: v.Holders, Keys: v.Keys, Created: v.Created, Changed: v.Changed,
 	}
 	for _, l := range v.Labels {
 		if r.Labels == nil {

@@ -55,7 +55,7 @@ func Open(r io.ReaderAt, size int64) (*Reader, error) {
 	case bytes.HasPrefix(head, []byte("PK")):
 		b.form, err = Zip, b.openZip(r, size)
 	case bytes.Equal(head, []byte(`{"@context":`)): // as all of them begin in canonical JSON
-		return nil, fmt.Errorf("the file %w; this is a signed document (W3C Verifiable Credential): a verifier of these checks it alone, a bundle that the ledger recorded it", ErrNotBundle)
+		return nil, fmt.Errorf("the file %w; this is a signed document (W3C Verifiable Credential), of which a bundle shows that the ledger recorded it", ErrNotBundle)
 	case bytes.HasPrefix(head, []byte("{")):
 		b.form, b.in = Lines, &lines{r, size}
 		err = (&lines{r, size}).each(func(uint64, []byte) bool { return true })

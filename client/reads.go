@@ -110,6 +110,16 @@ func (c *Client) Keys(ctx context.Context, org string) (wire.List[wire.Key], err
 	return get[wire.List[wire.Key]](ctx, c, path(org, "keys"), nil)
 }
 
+// FindKeys gives the keys that fit, as they are now: of the Read only its page counts.
+func (c *Client) FindKeys(ctx context.Context, org string, find wire.KeyQuery, r Read) (wire.List[wire.Key], error) {
+	r.AsOf = ""
+	q := r.query()
+	set(q, "subject", find.Subject)
+	set(q, "kind", find.Kind)
+	set(q, "purposes", find.Purposes)
+	return get[wire.List[wire.Key]](ctx, c, path(org, "keys"), q)
+}
+
 // Permissions gives what can be given or asked about, by name.
 func (c *Client) Permissions(ctx context.Context, org string, r Read) (wire.List[wire.Permission], error) {
 	return get[wire.List[wire.Permission]](ctx, c, path(org, "permissions"), r.query())

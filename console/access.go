@@ -182,16 +182,38 @@ func (v *visit) suggest(a *accessPage) error {
 type missing struct {
 	wire.Missing
 	Asked string // the field of the form that its nearest names are for
+	Do    []way
 }
 
-// Missing is what stands in the way.
-func (a *accessPage) Missing() (all []missing) {
+// A way is something that the caller could do about it.
+type way struct{ Text, Address string }
+
+// Missing is what stands in the way, with what the caller could do about it.
+func (p *page) Missing(a *accessPage) (all []missing) {
 	for _, m := range a.Answer.Missing {
-		asked := "permission"
-		if m.Kind == "unknown-subject" {
-			asked = "subject"
+		one := missing{Missing: m, Asked: "permission"}
+		add := func(action, text string, to ...string) {
+			if p.May(action) {
+				one.Do = append(one.Do, way{text, p.Link(to...)})
+			}
 		}
-		all = append(all, missing{m, asked})
+		switch m.Kind {
+		case "unknown-subject":
+			one.Asked = "subject"
+		case "deactivated":
+			add("subject.reactivate", "reactivate "+a.Subject, "members", a.Subject)
+		case "permission":
+			add("permission.grant", "give it again", "members", a.Subject, "permissions")
+		case "role":
+			switch {
+			case m.Deleted:
+			case m.Held && m.Since == 0:
+				add("role.update", "put it into the role "+m.Role, "roles", m.Role, "edit")
+			case !m.Held:
+				add("role.assign", "give the role "+m.Role, "roles", m.Role, "members")
+			}
+		}
+		all = append(all, one)
 	}
 	return all
 }

@@ -24,6 +24,22 @@ func TestAccess(t *testing.T) {
 	then.hasNot(t, "give the role")
 }
 
+// Given somebody who may not because of something that can be mended, when it is asked why, then the ways to mend it are offered to who may,
+// and in the past to nobody.
+func TestWaysToAccess(t *testing.T) {
+	w := past(t)
+	w.do(wire.Intent{Kind: wire.AssignRole, Subject: "ben", Role: "night"})
+	w.do(wire.Intent{Kind: wire.UpdateRole, Role: "night", Remove: []string{"b.write"}, Reason: "too much"})
+	w.do(wire.Intent{Kind: wire.GrantPermission, Subject: "ben", Permission: "c.read"})
+	w.do(wire.Intent{Kind: wire.RevokePermission, Subject: "ben", Permission: "c.read"})
+	b := w.signedIn("owner")
+	b.get("/console/acme/access?subject=ben&permission=b.write").has(t, "Denied", "has it role night", "Broken: taken out at event 10 by owner too much", "put it into the role night", "Allowed at event 9 only.")
+	b.get("/console/acme/access?subject=ben&permission=c.read").has(t, "Broken: taken away at event 12 by owner", "give it again")
+	w.do(wire.Intent{Kind: wire.DeactivateSubject, Subject: "ben"})
+	b.get("/console/acme/access?subject=ben&permission=a.read").has(t, "deactivated at event 13 by owner", "reactivate ben", "Allowed from event 6 to 7 , and from event 9 to 12 .")
+	b.get("/console/acme/access?subject=ben&permission=a.read&at=13").hasNot(t, "reactivate ben")
+}
+
 // Given names that nobody and nothing has, when it is asked about them, then the answer says what they may have been.
 func TestAccessOfNobody(t *testing.T) {
 	w := past(t)

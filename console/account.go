@@ -25,6 +25,7 @@ type accountPage struct {
 	Held        []held
 	Sources     []wire.Source
 	SourcesNext string
+	Since       uint64         // the entry that made it the owner; 0: it is not
 	Keys        []wire.Subject // API keys that are assigned to it
 }
 
@@ -48,6 +49,7 @@ func (v *visit) accountPage(f *filledForm) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+	a.Since = ownerSince(sources.Items)
 	a.Sources, a.SourcesNext = sources.Items, v.next(sources.Next)
 	if v.at == "" {
 		sessions, err := v.client.Sessions(v.ctx(), v.org)

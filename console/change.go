@@ -25,6 +25,8 @@ type change struct {
 	Once    []string // an idempotency key for each step
 	Preview preview
 
+	Unexplained bool // it lacks the reason that it takes
+
 	Refusal *wire.Problem // why it would not be recorded, or was not
 	Others  []wire.Item   // what others did to the same thing meanwhile
 	Unknown bool          // it may be recorded: sending it again is harmless
@@ -43,6 +45,31 @@ type preview struct {
 type affected struct {
 	Subject       string
 	Gains, Losses []wire.Effective
+}
+
+// A gainedOn is permissions that are gained, or lost, on one scope.
+type gainedOn struct {
+	Scope       string
+	Permissions []string
+}
+
+// Gained and Lost give the permissions by scope: many are of one.
+func (a affected) Gained() []gainedOn { return byScope(a.Gains) }
+func (a affected) Lost() []gainedOn   { return byScope(a.Losses) }
+
+func byScope(list []wire.Effective) (all []gainedOn) {
+	for _, e := range list {
+		i := slices.IndexFunc(all, func(g gainedOn) bool { return g.Scope == e.Scope })
+		if i < 0 {
+			i, all = len(all), append(all, gainedOn{Scope: e.Scope})
+		}
+		name := e.Permission
+		if name == "*" {
+			name = "everything"
+		}
+		all[i].Permissions = append(all[i].Permissions, name)
+	}
+	return all
 }
 
 func changeRoutes() []route {
@@ -205,6 +232,12 @@ func (v *visit) confirm() (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+	if c.Explained() && c.Reason == "" {
+		c.Unexplained = true
+		shown, err := v.reviewed(c)
+		shown.status = http.StatusUnprocessableEntity
+		return shown, err
+	}
 	for c.Done < len(c.Steps) {
 		in := c.Steps[c.Done]
 		if c.Reason != "" {
@@ -217,6 +250,11 @@ func (v *visit) confirm() (view, error) {
 		c.Done, c.Seq = c.Done+1, max(c.Seq, receipt.Seq)
 	}
 	return view{to: recorded(c.Back, c.Seq)}, nil
+}
+
+// Explained says that a change takes a reason: whoever reads the record of a review asks why something was taken away.
+func (c *change) Explained() bool {
+	return slices.ContainsFunc(c.Steps, func(in wire.Intent) bool { return in.Kind == wire.DecideReview && in.Decision == wire.Revoke })
 }
 
 // recorded gives an address whose page says what was just recorded.

@@ -20,15 +20,32 @@ func (p *page) Citation() string {
 	return fmt.Sprintf("%s: %s, event %d (%s) of %s, %s%s", p.Title, ledger, at.Seq, at.CID, at.Time, p.origin(), p.pinned())
 }
 
-// pinned is the address of this page at the position that it shows.
+// pinned is the address of this page at the moment that it shows: at its position, or, where a time was asked for that has passed, at
+// that time, as what ended in between is not the same at both.
 func (p *page) pinned() string {
-	if p.at != "" && p.at == number(p.call.asOf.Seq) {
-		return p.changed("recorded", "")
+	at, moment := p.call.asOf, number(p.call.asOf.Seq)
+	switch {
+	case p.at == "":
+	case at.Occurred != "":
+		moment = p.at
+	case at.Instant != at.Time && at.Instant < p.me.AsOf.Instant:
+		moment = at.Instant
 	}
 	q := p.URL.Query()
 	q.Del("recorded")
-	q.Set("at", number(p.call.asOf.Seq))
+	q.Set("at", moment)
 	return with(p.URL.EscapedPath(), q.Encode())
+}
+
+// Sought says of which time a page is, where one was asked for and no event; empty: an event was.
+func (p *page) Sought() string {
+	switch at := p.call.asOf; {
+	case at.Occurred != "":
+		return "of those that had happened by " + shownTime(at.Occurred)
+	case p.at != "" && at.Instant != "" && at.Instant != at.Time:
+		return "by " + shownTime(at.Instant)
+	}
+	return ""
 }
 
 // origin is where the browser calls this server. Behind a proxy the name of the session's cookie says whether that is over https.

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"strings"
 )
 
@@ -34,6 +35,9 @@ const (
 	root  = "/console/"
 	files = "/console-files/"
 )
+
+// joinLink is the address in an invitation that the command line made.
+var joinLink = regexp.MustCompile(`^/v1/orgs/([^/]+)/join$`)
 
 type server struct {
 	api http.Handler
@@ -60,6 +64,8 @@ func New(api http.Handler, o Options) http.Handler {
 			pages.ServeHTTP(w, r)
 		case r.URL.Path == "/" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html"), r.URL.Path == "/console":
 			http.Redirect(w, r, root, http.StatusSeeOther)
+		case joinLink.MatchString(r.URL.EscapedPath()) && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html"):
+			http.Redirect(w, r, root+joinLink.FindStringSubmatch(r.URL.EscapedPath())[1]+"/join", http.StatusSeeOther) // browsers keep what is behind #
 		case atProvider(r):
 			provider.ServeHTTP(w, r)
 		default:

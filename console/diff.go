@@ -1,6 +1,8 @@
 package console
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/permledger/permledger/api/wire"
@@ -9,12 +11,15 @@ import (
 // A difference is who gained and lost what between two moments, and how roles changed.
 type difference struct {
 	wire.Difference
-	Shown   []wire.SubjectChange // as many as the page has
-	Skipped int                  // before them
-	Rest    int                  // behind them
-	Brief   bool                 // it stands on a page that is about something else
-	Later   string               // address of the page with the rest
-	Whole   string               // address of the page of the difference
+	Shown      []wire.SubjectChange // as many as the page has
+	Skipped    int                  // before them
+	Rest       int                  // behind them
+	ShownRoles []wire.RoleChange
+	RestRoles  int
+	Brief      bool   // it stands on a page that is about something else
+	Alone      bool   // it is of one role or subject, of which the page has all
+	Later      string // address of the page with the rest
+	Whole      string // address of the page of the difference
 }
 
 // comparison is the page of a difference.
@@ -28,8 +33,9 @@ type comparison struct {
 
 // Of how many a page shows what they gained and lost.
 const (
-	diffSubjects  = 100
+	diffSubjects  = 50
 	briefSubjects = 8
+	diffEvents    = 100
 )
 
 // diff compares the moment of the page with an earlier one. Where none is named, it is the event before.
@@ -59,6 +65,7 @@ func (v *visit) diff() (view, error) {
 	if err != nil {
 		return view{}, err
 	}
+	c.Change.Alone = c.Role != "" || c.Subject != ""
 	skip, _ := readNumber(q.Get("skip"))
 	c.Change.cut(int(min(skip, uint64(len(c.Change.Subjects)))), diffSubjects)
 	if c.Change.Rest > 0 {
@@ -84,7 +91,31 @@ func (d *difference) cut(skip, most int) {
 	d.Skipped = skip
 	d.Shown = d.Subjects[skip:min(len(d.Subjects), skip+most)]
 	d.Rest = len(d.Subjects) - skip - len(d.Shown)
+	roles := diffSubjects
+	if d.Brief {
+		roles = briefSubjects
+	}
+	d.ShownRoles = d.Roles[:min(len(d.Roles), roles)]
+	d.RestRoles = len(d.Roles) - len(d.ShownRoles)
 }
+
+// alone gives the address of the difference of one role or subject; empty: this is it.
+func (d *difference) alone(kind, name string) string {
+	if d.Alone {
+		return ""
+	}
+	return d.Whole + "&" + kind + "=" + url.QueryEscape(name)
+}
+
+// Events are those of the page, the newest first; all that happened in between is history.
+func (d *difference) Events() []changeSet {
+	last := slices.Clone(d.Entries[max(0, len(d.Entries)-diffEvents):])
+	slices.Reverse(last)
+	return changeSets(last)
+}
+
+// MoreEvents is how many the page leaves out.
+func (d *difference) MoreEvents() int { return max(0, len(d.Entries)-diffEvents) + d.More }
 
 // Nothing says whether nothing changed in who may do what.
 func (d *difference) Nothing() bool { return len(d.Subjects) == 0 && len(d.Roles) == 0 }

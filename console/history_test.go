@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
@@ -193,6 +194,12 @@ func TestCitation(t *testing.T) {
 	page := b.get("/console/acme/access?subject=ben&permission=b.read")
 	page.has(t, "May ben b.read?: ledger.test/acme, event 8 ("+e.CID+") of 20", w.url+"/console/acme/access?at=8&permission=b.read&subject=ben")
 	w.do(wire.Intent{Kind: wire.AssignRole, Subject: "ben", Role: "desk"})
+	ago := b.get("/console/acme/history?at=1ms")
+	for strings.Contains(ago.text(), "As of event 8") || !strings.Contains(ago.text(), ", the last by") { // the event may be of this very millisecond
+		ago = b.get("/console/acme/history?at=1ms")
+	}
+	ago.has(t, "As of event 9", ", the last by 20", w.url+"/console/acme/history?at=20")
+	b.get("/console/acme/history?at=occurred:2100-01-01").has(t, "the last of those that had happened by 2100-01-01", w.url+"/console/acme/history?at=occurred%3A2100-01-01")
 	b.get("/console/acme/access?at=8&permission=b.read&subject=ben").has(t, "Denied as of event 8", w.url+"/console/acme/access?at=8&permission=b.read&subject=ben")
 }
 
@@ -273,4 +280,33 @@ func TestHistoryOfHostileText(t *testing.T) {
 		}
 	}
 	b.get("/console/acme/history").has(t, script, hebrew)
+}
+
+// Given more changes than a page has room for, when two moments are compared, then it shows the first, says how many more there are,
+// and leads to them.
+func TestLargeDiff(t *testing.T) {
+	w := newWorld(t, "plain")
+	var names []string
+	for i := range 200 {
+		names = append(names, fmt.Sprintf("area.verb%03d", i))
+	}
+	w.role("desk", "Desk", names...)
+	for i := range 60 {
+		who := fmt.Sprintf("user-%02d", i)
+		w.do(wire.Intent{Kind: wire.AddSubject, Subject: who, SubjectKind: "human", Roles: []string{"desk"}})
+	}
+	b := w.signedIn("owner")
+	page := b.get("/console/acme/diff?from=2")
+	page.has(t, "60 people and keys gained or lost something, 1 role changed", "user-49", "60 more permissions", "and 128 more", "The next of 10 more")
+	page.hasNot(t, "user-51 human area.verb000")
+	if most := 1 << 20; len(page.html) > most {
+		t.Errorf("the page has %d bytes", len(page.html))
+	}
+	next := b.get("/console/acme/diff?from=2&skip=50")
+	next.has(t, "From number 51 on", "user-50", "user-59")
+	next.hasNot(t, "user-49 human area.verb000")
+	one := b.get("/console/acme/diff?from=2&at=63&subject=user-07")
+	one.has(t, "1 person or key gained", "area.verb199", "188 more permissions")
+	one.hasNot(t, "and 128 more")
+	b.get("/console/acme/history").has(t, "Between event 62 and event 63", "and 128 more")
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/console/browsertest"
 )
 
@@ -53,4 +54,52 @@ func TestSlider(t *testing.T) {
 	p.See("As of event 4")
 	p.Press("]")
 	p.See("As of event 6")
+}
+
+// Given a browser without script, when somebody travels, compares and asks, then plain links and forms lead there.
+func TestHistoryWithoutScript(t *testing.T) {
+	w := past(t)
+	p := w.browse(t, "owner")
+	p.Script(false)
+	p.Go("/console/acme/history")
+	p.Fill("Event, 1 to 8", "6")
+	p.Click("Go")
+	p.At("/console/acme/history?at=6")
+	p.See("As of event 6")
+	p.Gone("more to do")
+	p.Click("One change back")
+	p.See("As of event 4")
+	p.Click("One change forward")
+	p.See("As of event 6")
+	p.Fill("Compare with event", "3")
+	p.Click("Compare")
+	p.See("What changed between event 3 and event 6")
+	p.Click("Back to live")
+	p.See("Live at event 8")
+	p.Go("/console/acme/access")
+	p.Fill("Who", "ben")
+	p.Fill("May", "b.read")
+	p.Click("Ask")
+	p.See("taken away at event 8 by owner")
+	p.Within(".chain", "taken away").Click("event 8")
+	p.At("/console/acme/entries/8")
+	p.Click("Event 7")
+	p.See("more to do")
+}
+
+// Given the history on a screen, when somebody else records something, then it stands at the top by itself, and what is unfolded stays.
+func TestHistoryIsLive(t *testing.T) {
+	w := past(t)
+	p := w.browse(t, "owner")
+	p.Go("/console/acme/history")
+	w.do(wire.Intent{Kind: wire.AssignRole, Subject: "ben", Role: "night", Reason: "night shift"})
+	p.See("night shift")
+	p.See("Live at event 9")
+	p.Click("The same as a table")
+	p.See("Took something away")
+	w.do(wire.Intent{Kind: wire.RevokeRole, Subject: "ben", Role: "night", Reason: "day again"})
+	p.See("Event 10 was recorded meanwhile")
+	p.See("Took something away")
+	p.Click("Show the page anew")
+	p.See("day again")
 }

@@ -44,33 +44,52 @@ func namedOf(p *page, kind, name string) thingPart {
 	return thingPart{name, p.Thing(kind + ":" + name)}
 }
 
-// most is how much of one list is in a page at first sight; the rest unfolds.
-const most = 12
+// most is how much of one list is in a page at first sight; unfolds is how much more unfolds there; the rest has a page of its own.
+const (
+	most    = 12
+	unfolds = 60
+)
 
-// A fold is a list of which the first stands there and the rest unfolds.
+// A fold is a list of which the first stands there and the next unfolds.
 type fold[T any] struct {
 	Page        *page
 	First, Rest []T
 	Class       string
+	More        int    // behind the rest
+	Address     string // of the page that has them
 }
 
-func folded[T any](p *page, all []T, class string) fold[T] {
-	if len(all) <= most+2 {
-		return fold[T]{p, all, nil, class}
+func folded[T any](p *page, all []T, class, address string) fold[T] {
+	switch {
+	case len(all) <= most+2:
+		return fold[T]{p, all, nil, class, 0, ""}
+	case len(all) <= most+unfolds || address == "":
+		return fold[T]{p, all[:most], all[most:], class, 0, ""}
 	}
-	return fold[T]{p, all[:most], all[most:], class}
+	return fold[T]{p, all[:most], all[most : most+unfolds], class, len(all) - most - unfolds, address}
 }
+
+// causes is how many of the events that together gave or took something are named: the latest.
+const causes = 3
+
+func latest(all []uint64) []uint64 { return all[max(0, len(all)-causes):] }
+func earlier(all []uint64) int     { return max(0, len(all)-causes) }
 
 // Unfolded is the rest, whole.
-func (f fold[T]) Unfolded() fold[T] { return fold[T]{f.Page, f.Rest, nil, f.Class} }
+func (f fold[T]) Unfolded() fold[T] { return fold[T]{f.Page, f.Rest, nil, f.Class, 0, ""} }
 
-func heldOf(p *page, all []wire.Changed, class string) fold[wire.Changed] {
-	return folded(p, all, class)
+// heldOf is what a subject gained or lost, by a difference.
+func heldOf(p *page, d *difference, subject string, all []wire.Changed, class string) fold[wire.Changed] {
+	return folded(p, all, class, d.alone("subject", subject))
 }
 
-func inRoleOf(p *page, all []wire.InRole) fold[wire.InRole] { return folded(p, all, "") }
+func inRoleOf(p *page, d *difference, role string, all []wire.InRole) fold[wire.InRole] {
+	return folded(p, all, "", d.alone("role", role))
+}
 
-func holdersOf(p *page, all []wire.HolderChange) fold[wire.HolderChange] { return folded(p, all, "") }
+func holdersOf(p *page, d *difference, role string, all []wire.HolderChange) fold[wire.HolderChange] {
+	return folded(p, all, "", d.alone("role", role))
+}
 
 // A becausePart is why somebody holds something.
 type becausePart struct {

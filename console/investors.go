@@ -31,6 +31,7 @@ func (v *visit) investorsPage(form filled) (view, error) {
 		return view{}, err
 	}
 	l := investors{atToken: t, Query: v.URL.Query().Get("q")}
+	l.Here = v.address("tokens", t.Token.Token, "investors")
 	list, err := v.client.Investors(v.ctx(), v.org, t.Token.Token, "", v.read())
 	if p := refused(err); p != nil && p.Status == http.StatusForbidden {
 		l.Unread = p
@@ -40,7 +41,7 @@ func (v *visit) investorsPage(form filled) (view, error) {
 	words := strings.Fields(strings.ToLower(l.Query))
 	found := slices.DeleteFunc(slices.Clone(list.Items), func(h wire.HolderRecord) bool { return !holdsAll(h.Investor+" "+h.Wallet+" "+h.Country, words) })
 	l.Total, l.All = len(found), len(list.Items)
-	l.Records, l.pager = cut(v, found)
+	l.Records, l.pager = cut(v, found, "tokens", t.Token.Token, "investors")
 	return view{template: "investors", title: "Investors of " + t.Name, data: &l, status: form.status()}, nil
 }
 

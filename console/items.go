@@ -14,13 +14,10 @@ type items struct {
 
 func itemsOf(p *page, all []wire.Item) items { return items{p, all} }
 
-// part is what a part of a page sees: the page, and what the part is about.
-type part struct {
-	Page *page
-	Data any
-}
+// part is what a part of a page sees: the page, or what stands for it there, and what the part is about.
+type part struct{ Page, Data any }
 
-func partOf(p *page, data any) part { return part{p, data} }
+func partOf(page, data any) part { return part{page, data} }
 
 func number(n uint64) string { return strconv.FormatUint(n, 10) }
 

@@ -15,6 +15,7 @@ func keyRoutes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
 		{method: get, path: "{org}/keys", screen: (*visit).keys},
+		{method: get, path: "{org}/credentials", screen: (*visit).credentials},
 		{method: get, path: "{org}/keys/{key}", screen: (*visit).member},
 		{method: get, path: "{org}/create-key", screen: (*visit).createKey},
 		{method: post, path: "{org}/create-key", screen: (*visit).makeKey},
@@ -26,47 +27,48 @@ func keyRoutes() []route {
 // keysPage is what the screen of keys and wallets shows.
 type keysPage struct {
 	APIKeys     []apiKey
+	Total       int
+	Next        string
 	OwnOnly     bool           // the caller sees those alone that are assigned to it
 	Wallets     []wire.Subject // the first wallets and DIDs that are members
 	WalletCount int
-	Ledger      []wire.Key      // the ledger's own keys
-	Credentials []wire.Key      // what people and programs sign with
-	May         map[string]bool // by the key of an API key: its secret can be rotated
+	Ledger      []wire.Key // the ledger's own keys
 }
 
 // apiKey is an API key with the secrets that work for it.
 type apiKey struct {
 	wire.Subject
 	Secrets []wire.Key
+	Rotates bool // the caller can replace its secret
 }
 
 func (v *visit) keys() (view, error) {
-	k := keysPage{May: map[string]bool{}, OwnOnly: !v.can("api-key.read")}
-	all, err := v.client.APIKeys(v.ctx(), v.org, v.read())
+	k := keysPage{OwnOnly: !v.can("api-key.read")}
+	all, err := v.client.APIKeys(v.ctx(), v.org, v.pageOf(perPage))
 	if _, err = partRefused(err); err != nil { // none is assigned to it
 		return view{}, err
 	}
 	secrets := map[string][]wire.Key{}
-	if v.can("keys.read") && v.at == "" { // which key is used by whom is known of now
-		list, err := v.client.Keys(v.ctx(), v.org)
+	if v.at == "" && v.can("keys.read") { // which secrets there are is known of now
+		list, err := v.client.FindKeys(v.ctx(), v.org, wire.KeyQuery{Kind: "api-key", Purposes: "credential"}, client.Read{})
 		if err != nil {
 			return view{}, err
 		}
 		for _, one := range list.Items {
-			switch {
-			case one.APIKey:
+			if one.Revoked == 0 {
 				secrets[one.Subject] = append(secrets[one.Subject], one)
-			case one.Purpose == "credential" || one.Purpose == "reader":
-				k.Credentials = append(k.Credentials, one)
-			case one.Purpose != "invitation":
-				k.Ledger = append(k.Ledger, one)
 			}
 		}
+		if list, err = v.client.FindKeys(v.ctx(), v.org, wire.KeyQuery{Purposes: "event,document,checkpoint,root,operator,attestor"}, client.Read{}); err != nil {
+			return view{}, err
+		}
+		k.Ledger = list.Items
 	}
 	for _, s := range all.Items {
-		k.APIKeys = append(k.APIKeys, apiKey{s, slices.DeleteFunc(secrets[s.Key], func(one wire.Key) bool { return one.Revoked != 0 })})
-		k.May[s.Key] = v.at == "" && s.State == "active" && (v.can("key.rotate") || v.can("api-key.update") || s.Holder == v.me.Subject)
+		may := v.can("key.rotate") || v.can("api-key.update") || s.Holder == v.me.Subject
+		k.APIKeys = append(k.APIKeys, apiKey{s, secrets[s.Key], may && v.at == "" && s.State == "active" && len(secrets[s.Key]) > 0})
 	}
+	k.Total, k.Next = max(all.Total, len(all.Items)), v.next(all.Next)
 	if v.can("subjects.read") {
 		wallets, err := v.client.FindSubjects(v.ctx(), v.org, wire.SubjectQuery{Kind: "wallet,did"}, client.Read{AsOf: v.read().AsOf, Limit: perPage})
 		if err != nil {
@@ -75,6 +77,26 @@ func (v *visit) keys() (view, error) {
 		k.Wallets, k.WalletCount = wallets.Items, max(wallets.Total, len(wallets.Items))
 	}
 	return view{template: "keys", title: "Keys and wallets", data: &k}, nil
+}
+
+// credentials gives the keys that people and programs sign with, page by page.
+func (v *visit) credentials() (view, error) {
+	if v.at != "" {
+		return view{to: address(v.org, "", []string{"credentials"})}, nil
+	}
+	list, err := v.client.FindKeys(v.ctx(), v.org, wire.KeyQuery{Purposes: "credential,reader"}, client.Read{Limit: perPage, Cursor: v.URL.Query().Get("cursor")})
+	if err != nil {
+		return view{}, err
+	}
+	c := struct {
+		Keys  []wire.Key
+		Total int
+		Next  string
+	}{Keys: list.Items, Total: list.Total}
+	if list.Next != "" {
+		c.Next = url.Values{"cursor": {list.Next}}.Encode()
+	}
+	return view{template: "credentials", title: "Keys that people and programs sign with", data: &c}, nil
 }
 
 // newKey is the form of an API key that is to be made, or whose secret is to be replaced.
@@ -140,6 +162,7 @@ func (v *visit) makeKey() (view, error) {
 }
 
 func (v *visit) madeKey(made wire.MadeSecret, title string) (view, error) {
+	v.newest()
 	return view{template: "made", title: title, data: &madeSecret{
 		MadeSecret: made, Title: title, Back: v.address("keys", made.Key), Says: "Whoever has this secret acts as " + made.Key + ". Put it where the program that needs it reads it, and nowhere else.",
 	}}, nil
@@ -156,16 +179,11 @@ func (v *visit) rotatePage(f *filledForm) (view, error) {
 
 // secretsOf gives the secrets that work for an API key now, by their public keys.
 func (v *visit) secretsOf(key string) ([]wire.Key, error) {
-	all, err := v.client.Keys(v.ctx(), v.org)
+	all, err := v.client.FindKeys(v.ctx(), v.org, wire.KeyQuery{Subject: key, Kind: "api-key", Purposes: "credential"}, client.Read{})
 	if err != nil {
 		return nil, err
 	}
-	var works []wire.Key
-	for _, k := range all.Items {
-		if k.APIKey && k.Subject == key && k.Revoked == 0 {
-			works = append(works, k)
-		}
-	}
+	works := slices.DeleteFunc(all.Items, func(k wire.Key) bool { return k.Revoked != 0 })
 	if len(works) == 0 {
 		return nil, &notFound{"There is no API key " + key + " that works"}
 	}

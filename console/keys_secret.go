@@ -10,6 +10,7 @@ import (
 // A making is a secret that somebody chose to have made, and has not confirmed: it is shown as who would gain and lose what.
 type making struct {
 	Title, Button string
+	Says          string     // of who gains and loses
 	Fields        url.Values // of the form, which the confirmation repeats
 	Preview       preview
 	Refusal       *wire.Problem
@@ -44,6 +45,15 @@ func (v *visit) making(f *filledForm, title, button string, in wire.Intent) (*ma
 		}
 	}
 	return m, nil
+}
+
+// newest has the page say as of which entry it is now that something was recorded. A secret is shown in any case.
+func (v *visit) newest() {
+	before := v.call.asOf
+	v.call.asOf = wire.AsOf{}
+	if _, err := v.client.Whoami(v.ctx(), v.org); err != nil {
+		v.call.asOf = before
+	}
 }
 
 func (v *visit) makingPage(m *making, err error) (view, error) {

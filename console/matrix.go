@@ -166,14 +166,10 @@ func (m *matrix) group(g permissionGroup) matrixGroup {
 			continue
 		}
 		row := matrixRow{Permission: p, Cells: make([]bool, len(m.Columns))}
-		granted := 0
 		for i, c := range m.Columns {
 			row.Cells[i] = everything(c.Role) || c.has[p.Name]
-			if row.Cells[i] {
-				granted++
-			}
 		}
-		if m.Choice.Differences && (granted == 0 || granted == len(m.Columns)) {
+		if m.Choice.Differences && m.same(row.Cells) {
 			continue
 		}
 		for i, yes := range row.Cells {
@@ -186,6 +182,21 @@ func (m *matrix) group(g permissionGroup) matrixGroup {
 	out.Total = len(out.Rows)
 	m.Matching += out.Total
 	return out
+}
+
+// same says whether the roles do not differ in a row. A role that gives everything differs from others everywhere, so it does not
+// count beside two others.
+func (m *matrix) same(cells []bool) bool {
+	var some []bool
+	for i, c := range m.Columns {
+		if !everything(c.Role) {
+			some = append(some, cells[i])
+		}
+	}
+	if len(some) < 2 {
+		some = cells
+	}
+	return !slices.Contains(some, true) || !slices.Contains(some, false)
 }
 
 // Values of the parameter open that are no category.

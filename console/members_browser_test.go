@@ -1,12 +1,18 @@
 package console_test
 
 import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/console/browsertest"
 	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/ledger/secret"
+	"github.com/permledger/permledger/ledger/wallet"
 )
 
 // Given members and keys of all kinds, when their screens are looked at, then everybody can use them: in both schemes, on a telephone,
@@ -64,4 +70,61 @@ func TestInviteAndJoin(t *testing.T) {
 	d.Click("dora")
 	d.See("What you may do, and why")
 	d.See("c.read")
+}
+
+// Given a browser with a wallet, when its owner signs in with it, then the wallet is asked who it is and to sign the message, and what
+// it says when its owner says no is on the page.
+func TestAWalletInTheBrowser(t *testing.T) {
+	w := newWorld(t, "plain")
+	key, err := wallet.ParseKey("0x4c0883a69102937d6231471b5dbb6204fe5129617082792ae468d01a3f362318")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.do(wire.Intent{Kind: wire.AddSubject, Subject: key.Address().String(), SubjectKind: events.KindWallet})
+	p := browsertest.Open(t, w.url)
+	var willing atomic.Bool
+	p.Wallet(func(method string, params json.RawMessage) (any, error) {
+		var given []string
+		switch {
+		case method == "eth_requestAccounts":
+			return []string{strings.ToLower(key.Address().String())}, nil
+		case !willing.Load():
+			return nil, errors.New("the owner said no")
+		case method != "personal_sign":
+			return nil, errors.New("no such method: " + method)
+		}
+		if err := json.Unmarshal(params, &given); err != nil {
+			return nil, err
+		}
+		message, err := hex.DecodeString(strings.TrimPrefix(given[0], "0x"))
+		if err != nil {
+			return nil, err
+		}
+		return key.Sign(wallet.TextHash(string(message))).String(), nil
+	})
+	p.Go("/console/acme/sign-in?then=%2Fconsole%2Facme%2Faccount")
+	p.Click("With a wallet")
+	p.Click("Ask the wallet of this browser")
+	p.See("wants you to sign in with your Ethereum account")
+	p.Inspect("message")
+	p.Click("Sign with the wallet of this browser")
+	p.See("The wallet says: the owner said no")
+	willing.Store(true)
+	p.Click("Sign with the wallet of this browser")
+	p.At("/console/acme/account")
+	p.See("a wallet: what you change, the wallet signs")
+}
+
+// Given the link of an invitation that the command line made, when a browser opens it, then it comes to the page of joining, with the code.
+func TestLinkOfTheCommandLine(t *testing.T) {
+	w := newWorld(t, "plain")
+	code := secret.New(secret.Invitation)
+	w.do(wire.Intent{Kind: wire.InviteSubject, Subject: "dora", SubjectKind: events.KindHuman, Invitation: code.DID()})
+	p := browsertest.Open(t, w.url)
+	p.Go("/v1/orgs/acme/join#" + code.Text())
+	if got := browsertest.Eval[string](p, `() => document.getElementById("code").value`); got != code.Text() {
+		t.Errorf("the code is %q", got)
+	}
+	p.Click("Go on")
+	p.See("You are invited to Acme Registry")
 }

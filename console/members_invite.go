@@ -67,12 +67,16 @@ func (v *visit) makeInvitation() (view, error) {
 			Kind: wire.InviteSubject, Subject: in.Key, SubjectKind: cmp.Or(in.Kind, "human"), Auth: in.Auth, Invitation: standIn(), Until: in.Until,
 			Roles: in.Roles, DisplayName: in.Name, Email: in.Email,
 		})
+		if m != nil {
+			m.Says = "Not before it has joined."
+		}
 		if err != nil || m != nil {
 			return v.makingPage(m, err)
 		}
 	} else {
 		made, err := v.client.MakeInvitation(v.ctx(), v.org, in)
 		if err == nil {
+			v.newest()
 			link := v.origin() + v.address("join") + "#" + made.Secret
 			return view{template: "made", title: "Invitation of " + in.Key, data: &madeSecret{
 				MadeSecret: made, Title: "The invitation of " + in.Key, Link: link, Back: v.address("members", in.Key),

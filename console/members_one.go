@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/client"
 )
 
 // memberPage is what the page of one member, API key or wallet shows.
@@ -14,6 +15,7 @@ type memberPage struct {
 
 	Sources        []wire.Source // what it may do, and why
 	SourcesNext    string
+	Since          uint64 // the entry that made it the owner; 0: it is not
 	SourcesRefused *wire.Problem
 
 	Keys           []wire.Key // that it signs with; only of now
@@ -51,6 +53,7 @@ func (v *visit) member() (view, error) {
 	if m.SourcesRefused, err = partRefused(err); err != nil {
 		return view{}, err
 	}
+	m.Since = ownerSince(sources.Items)
 	m.Sources, m.SourcesNext = sources.Items, v.next(sources.Next)
 	m.givers(sources.Items)
 	history, err := v.client.History(v.ctx(), v.org, wire.HistoryQuery{AsOf: v.read().AsOf, Subject: key, Newest: true, Limit: 10})
@@ -71,15 +74,11 @@ func (v *visit) nowOf(m *memberPage) error {
 		return nil
 	}
 	if v.can("keys.read") {
-		keys, err := v.client.Keys(v.ctx(), v.org)
+		keys, err := v.client.FindKeys(v.ctx(), v.org, wire.KeyQuery{Subject: m.ID, Purposes: "credential"}, client.Read{})
 		if err != nil {
 			return err
 		}
-		for _, k := range keys.Items {
-			if k.Subject == m.Key && k.Purpose == "credential" {
-				m.Keys = append(m.Keys, k)
-			}
-		}
+		m.Keys = keys.Items
 	}
 	if m.Subject.Kind != "api-key" && (v.can("api-key.read") || m.Key == v.me.Subject) {
 		all, err := v.client.APIKeys(v.ctx(), v.org, v.read())
@@ -100,6 +99,18 @@ func (v *visit) nowOf(m *memberPage) error {
 		m.Documents = docs.Items
 	}
 	return nil
+}
+
+// ownerSince gives the entry that made somebody the owner, who may do everything for that one reason; 0: it is not.
+func ownerSince(sources []wire.Source) uint64 {
+	for _, s := range sources {
+		for _, b := range s.Because {
+			if b.Kind == "owner" {
+				return b.At
+			}
+		}
+	}
+	return 0
 }
 
 // givers puts who gave it, and why, beside what somebody holds, where the reasons of its permissions say so.

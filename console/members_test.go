@@ -40,7 +40,7 @@ func TestMembersAreShown(t *testing.T) {
 		"keys":                    {"API keys", "etl", "ben", "Create an API key"},
 		"keys/etl":                {"etl", "night"},
 		"create-key":              {"Create an API key", "Assigned to"},
-		"account":                 {"Your account", "Signed-in devices", "This one", "Change the password", "it is the owner"},
+		"account":                 {"Your account", "Signed-in devices", "This one", "Change the password", "you are the owner, since event 1"},
 	} {
 		t.Run(path, func(t *testing.T) {
 			page := b.get("/console/acme/" + path)

@@ -55,15 +55,15 @@ type pager struct {
 	Before, Next string
 }
 
-// cut gives the part of a list that a request asks for, and where the parts beside it are.
-func cut[T any](v *visit, all []T) ([]T, pager) {
+// cut gives the part of a list that a request asks for, and where the parts beside it are: at the address of the list.
+func cut[T any](v *visit, all []T, segments ...string) ([]T, pager) {
 	from, _ := strconv.Atoi(v.URL.Query().Get("from"))
 	from = max(0, min(from, len(all)))
 	to := min(from+onePage, len(all))
 	at := func(n int) string {
 		q := v.URL.Query()
 		q.Set("from", strconv.Itoa(n))
-		return v.URL.EscapedPath() + "?" + q.Encode()
+		return address(v.org, "", segments) + "?" + q.Encode()
 	}
 	p := pager{From: from + 1, To: to}
 	if from > 0 {
@@ -102,7 +102,7 @@ func (v *visit) policies() (view, error) {
 		l.Kinds = append(l.Kinds, kindCount{kind, kinds[kind]})
 	}
 	l.Total, l.All = len(found), len(list.Items)
-	l.Resources, l.pager = cut(v, found)
+	l.Resources, l.pager = cut(v, found, "policies")
 	return view{template: "policies", title: "Policies", data: &l, status: status}, nil
 }
 
@@ -120,6 +120,7 @@ type onePolicy struct {
 	History    []wire.Item
 	Unread     *wire.Problem // why the history is not shown
 	Form       filled
+	Asks       []option // permissions of which it can be asked who has them on it
 }
 
 type property struct{ Name, Value string }
@@ -177,7 +178,24 @@ func (v *visit) policyPage(form filled) (view, error) {
 	if p.History, p.Unread, err = v.historyOf("resource:" + r.Path); err != nil {
 		return view{}, err
 	}
+	if p.Asks, err = v.asksOf(r.Kind); err != nil {
+		return view{}, err
+	}
 	return view{template: "policy", title: cmp.Or(r.Name, r.Path), data: &p, status: form.status()}, nil
+}
+
+// asksOf gives the permissions that concern a kind of resource: of policies those that need access to one.
+func (v *visit) asksOf(kind string) (all []option, err error) {
+	if !v.can("permissions.read") || !v.can("roles.read") {
+		return nil, nil
+	}
+	list, err := v.client.Permissions(v.ctx(), v.org, v.read())
+	for _, p := range list.Items {
+		if kind == "policy" && slices.Contains(p.Needs, "access") || kind != "policy" && (p.Category == kind || p.Entity == kind) {
+			all = append(all, option{p.Name, p.Name})
+		}
+	}
+	return all, err
 }
 
 // historyOf gives the newest lines of history about something; where the caller may not read them, why.

@@ -10,8 +10,31 @@ import (
 // delegating is what the page shows that passes on what the caller has.
 type delegating struct {
 	wire.Delegable
+	More   int    // policies that are not shown
+	Query  string // which policies are shown
 	People among
 	Form   filled
+}
+
+// mostOffered is how many policies the page offers; others are searched for.
+const mostOffered = 100
+
+// Delegates says whether anything is passed on in the organization, as far as the caller may know.
+func (p *page) Delegates() bool {
+	does, known := p.details.Profile["delegation"].(bool)
+	return (does || !known) && (p.can("role.delegate") || p.can("access.delegate"))
+}
+
+// KeepsDelegated says what becomes of what was passed on when whoever passed it on loses it: it is kept, or lost; empty: the caller
+// may not read that.
+func (p *page) KeepsDelegated() string {
+	switch keeps, known := p.details.Profile["keepDelegated"].(bool); {
+	case !known:
+		return ""
+	case keeps:
+		return "kept"
+	}
+	return "lost"
 }
 
 // Given names a role that somebody has, on what: as a box of the form says it.
@@ -24,7 +47,12 @@ func (v *visit) delegateForm(f filled) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	d := delegating{Delegable: mine.Item, Form: f}
+	d := delegating{Delegable: mine.Item, Query: v.URL.Query().Get("q"), Form: f}
+	words := strings.Fields(strings.ToLower(d.Query))
+	d.Policies = slices.DeleteFunc(d.Policies, func(r wire.Resource) bool { return !holdsAll(r.Path+" "+r.Name, words) })
+	if n := len(d.Policies) - mostOffered; n > 0 {
+		d.Policies, d.More = d.Policies[:mostOffered], n
+	}
 	if v.at == "" {
 		if d.People, err = v.among(); err != nil {
 			return view{}, err

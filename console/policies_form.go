@@ -79,6 +79,12 @@ func choiceField(f filled, name, label, hint string, options []option) field {
 	return one
 }
 
+// Optional gives the field as one that may stay empty.
+func (f field) Optional() field {
+	f.Required = false
+	return f
+}
+
 // DescribedBy gives the ids of what describes a field.
 func (f field) DescribedBy() string {
 	switch {

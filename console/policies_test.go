@@ -1,6 +1,7 @@
 package console_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -95,6 +96,30 @@ func TestDelegate(t *testing.T) {
 	refused.has(t, "There is no resource policy/2 that you have access to")
 }
 
+// Given an organization in which nothing is delegated, then no page offers it. Given more policies than are offered at once, then others
+// are searched for.
+func TestWhatIsDelegable(t *testing.T) {
+	w := newWorld(t, "ipaware")
+	w.do(wire.Intent{Kind: wire.RegisterResource, Resource: "policy/1"})
+	b := w.signedIn("owner")
+	b.get("/console/acme/policies").hasNot(t, "Pass on")
+	b.get("/console/acme/policies/policy%2F1").hasNot(t, "Pass on")
+	b.get("/console/acme/policies/delegate").has(t, "Nothing can be passed on")
+
+	w = newWorld(t, "guardian")
+	for i := range 130 {
+		w.do(wire.Intent{Kind: wire.RegisterResource, Resource: fmt.Sprintf("policy/%03d", i)})
+	}
+	b = w.signedIn("owner")
+	b.get("/console/acme/policies/delegate").has(t, "policy/099", "30 more policies not shown")
+	found := b.get("/console/acme/policies/delegate?q=129")
+	found.has(t, "policy/129")
+	found.hasNot(t, "policy/001", "not shown")
+	list := b.get("/console/acme/policies")
+	list.has(t, "Policies 130", "1 to 50 of 130", "Next")
+	b.get("/console/acme/policies?from=100").has(t, "101 to 130 of 130", "policy/129", "Before")
+}
+
 // Given texts that try to be markup, or to be endless, when they name a policy, then they are shown as the text that they are.
 func TestHostilePolicy(t *testing.T) {
 	w := newWorld(t, "guardian")
@@ -107,6 +132,14 @@ func TestHostilePolicy(t *testing.T) {
 			t.Errorf("%s (%d) holds markup of a name: %s", path, page.status, page.html)
 		}
 		page.has(t, "evil", "policy/<script>")
+	}
+	for path, escaped := range map[string]string{"policy/..": "policy%2F..", "policy/a%2Fb": "policy%2Fa%252Fb", "policy/a?b#c": "policy%2Fa%3Fb%23c", "policy/register": "policy%2Fregister"} {
+		w.do(wire.Intent{Kind: wire.RegisterResource, Resource: path})
+		page := b.get("/console/acme/policies/" + escaped)
+		page.has(t, path, "What happened to it")
+		if !strings.Contains(b.get("/console/acme/policies").html, `href="/console/acme/policies/`+escaped+`"`) {
+			t.Errorf("no link leads to %s", path)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ func roleRoutes() []route {
 		{method: get, path: "{org}/roles/{key}", screen: (*visit).role},
 		{method: get, path: "{org}/roles/{key}/edit", screen: (*visit).editRole},
 		{method: post, path: "{org}/roles/{key}/edit", screen: (*visit).updateRole},
+		{method: get, path: "{org}/roles/{key}/concerned", screen: (*visit).concerned},
 		{method: get, path: "{org}/roles/{key}/members", screen: (*visit).roleMembers},
 		{method: post, path: "{org}/roles/{key}/members", screen: (*visit).giveRole},
 		{method: post, path: "{org}/roles/{key}/take", screen: (*visit).takeRole},
@@ -99,8 +100,8 @@ func matches(query string, texts ...string) bool {
 
 // pages leads to the parts of a list that stand before and behind the one that is shown.
 type pages struct {
-	from           int
-	Previous, Next string // addresses; empty: there is none
+	from                  int
+	First, Previous, Next string // addresses; empty: there is none
 }
 
 // paged gives the part of a list that the page's address asks for (from).

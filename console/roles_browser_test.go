@@ -45,7 +45,7 @@ func TestRolesInABrowser(t *testing.T) {
 	p.See("gains")
 	p.Fill("Reason", "joins the desk")
 	p.Click("Record this change")
-	p.See("1 member and 0 API keys")
+	p.See("Held by 1 member")
 	p.Inspect("role-held")
 
 	p.Click("The role Compliance Officer")
@@ -60,6 +60,11 @@ func TestRolesInABrowser(t *testing.T) {
 	p.Fill("Reason", "least privilege")
 	p.Click("Record this change")
 	p.See("Permissions 3")
+
+	p.Click("whom it concerned")
+	p.See("1 of them gained or lost something")
+	p.Inspect("role-concerned")
+	p.Click("The role Compliance Officer")
 
 	p.Expect(http.StatusConflict)
 	p.Click("Delete")

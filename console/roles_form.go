@@ -14,13 +14,11 @@ import (
 
 // roleForm is the page on which a role is made, or changed.
 type roleForm struct {
-	Role    wire.Role // the one that is changed, as it was when the form was made; zero: a new one
-	New     bool
-	Base    uint64 // the position that the form is of
-	Keys    int    // of the holders
-	Members int
-	Action  string // the address it is sent to
-	Back    string
+	Role   wire.Role // the one that is changed, as it was when the form was made; zero: a new one
+	New    bool
+	Base   uint64 // the position that the form is of
+	Action string // the address it is sent to
+	Back   string
 
 	Key, Name, Description, Guideline, More string // as typed
 	Groups                                  []formGroup
@@ -64,13 +62,6 @@ func (v *visit) roleFormPage(f *roleForm, chosen []string) (view, error) {
 	if !f.New {
 		title = "Edit the role " + f.Role.Key
 		f.Action, f.Back = v.address("roles", f.Role.Key, "edit"), v.address("roles", f.Role.Key)
-		h, err := v.holders(f.Role, 0)
-		if err != nil && refused(err) == nil {
-			return view{}, err
-		}
-		if h != nil {
-			f.Members, f.Keys = h.Members, h.Keys
-		}
 	}
 	if f.Base == 0 {
 		f.Base = v.call.asOf.Seq

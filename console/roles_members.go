@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/permledger/permledger/api/wire"
-	"github.com/permledger/permledger/events"
 )
 
 // holdersOnAPage is how many holders of a role a page shows at once.
@@ -22,42 +21,46 @@ type holders struct {
 
 // holder is one thing that a subject was given of a role.
 type holder struct {
-	Subject, Kind string
+	Subject, Kind, State string
 	wire.Holds
 }
 
 // Value is what a form says of it.
 func (h holder) Value() string { return h.Subject + "\n" + h.Scope }
 
-// holders reads who has a role; at most so many lines of it are shown.
+// holders reads a page of who has a role: at most so many subjects.
 func (v *visit) holders(r wire.Role, size int) (*holders, error) {
-	at, all, err := v.client.Bindings(v.ctx(), v.org, v.read())
+	read := v.read()
+	read.Limit, read.Cursor = size, v.query("cursor")
+	list, err := v.client.FindSubjects(v.ctx(), v.org, wire.SubjectQuery{Role: r.ID}, read)
 	if err != nil {
 		return nil, err
 	}
-	v.call.mixed = v.call.mixed || at.Seq != v.call.asOf.Seq
-	var h holders
-	var lines []holder
-	for b, err := range all {
-		if err != nil {
-			return nil, err
-		}
-		n := len(lines)
-		for _, one := range b.Holds {
-			if one.Role == r.Key {
-				lines = append(lines, holder{b.Subject, b.Kind, one})
-			}
-		}
-		switch {
-		case len(lines) == n:
-		case b.Kind == events.KindAPIKey:
-			h.Keys++
-		default:
-			h.Members++
+	h := holders{Members: r.Holders - r.Keys, Keys: r.Keys}
+	for _, s := range list.Items {
+		for _, one := range s.Holds {
+			h.Shown = append(h.Shown, holder{s.Key, s.Kind, s.State, one})
 		}
 	}
-	h.Shown, h.Pages = paged(v, lines, size)
+	if read.Cursor != "" {
+		h.Pages.First = v.here("cursor")
+	}
+	if list.Next != "" {
+		h.Pages.Next = v.here("cursor", list.Next)
+	}
 	return &h, nil
+}
+
+// heldBy says how many have a role: "2 members and 1 API key".
+func heldBy(r wire.Role) string {
+	var parts []string
+	if n := r.Holders - r.Keys; n > 0 {
+		parts = append(parts, count(n, "member"))
+	}
+	if r.Keys > 0 {
+		parts = append(parts, count(r.Keys, "API key"))
+	}
+	return cmp.Or(strings.Join(parts, " and "), "nobody")
 }
 
 // holdersOn are holders on a page.

@@ -14,7 +14,7 @@ type roleReports struct {
 	Undocumented []wire.RoleReport
 	Unheld       []wire.RoleReport
 	Unreviewed   []wire.RoleReport
-	Unused       wire.Usage
+	Unused       *wire.Usage // nil: not asked for, as it takes reading all of the history
 	NoUnused     *wire.Problem
 	More         map[string]int // how many lines of a report are left out
 }
@@ -57,11 +57,14 @@ func (v *visit) roleReports() (view, error) {
 		}
 		*report.into, r.More[report.name] = firstOf(list.Items)
 	}
-	r.Unused, err = v.client.UnusedRoles(ctx, v.org, "", read)
-	if r.NoUnused = refused(err); err != nil && r.NoUnused == nil {
-		return view{}, err
+	if v.query("unused") != "" {
+		unused, err := v.client.UnusedRoles(ctx, v.org, "", read)
+		if r.NoUnused = refused(err); err != nil && r.NoUnused == nil {
+			return view{}, err
+		}
+		r.Unused = &unused
+		r.Unused.Roles, r.More["unused"] = firstOf(r.Unused.Roles)
 	}
-	r.Unused.Roles, r.More["unused"] = firstOf(r.Unused.Roles)
 	return view{template: "role-reports", title: "Reports on roles", data: &r}, nil
 }
 

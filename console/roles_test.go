@@ -21,7 +21,7 @@ func TestRoles(t *testing.T) {
 	page := w.signedIn("owner").get("/console/acme/roles")
 	page.has(t, "Roles 4", "Compliance Officer", "Custom", "Organization Owner", "Global", "Permission matrix", "Create role")
 	page.row(t, "Organization Owner").has(t, "Global", "all", "View")
-	page.row(t, "Compliance Officer").has(t, "Custom 3 1", "event 7", "Edit Manage")
+	page.row(t, "Compliance Officer").has(t, "Custom 3 1 0 event 7", "Edit Manage")
 	page.row(t, "roles.view View roles and permissions").has(t, "granted granted granted granted")
 	page.row(t, "roles.delete").has(t, "not granted granted not granted granted")
 	page.row(t, "API Keys (4)").has(t, "1 /4 4 /4 1 /4 4 /4")
@@ -75,7 +75,7 @@ func TestCreateRole(t *testing.T) {
 	if !strings.HasPrefix(done.address, "/console/acme/roles/compliance-officer?recorded=") {
 		t.Fatalf("confirmed, and led to %s: %s", done.address, done.text())
 	}
-	done.has(t, "Recorded: event 7", "Compliance Officer", "Custom", "Verifies investors", "Trained staff only", "Permissions 3", "TICKET-1", "0 members and 0 API keys", "Looked over never")
+	done.has(t, "Recorded: event 7", "Compliance Officer", "Custom", "Verifies investors", "Trained staff only", "Permissions 3", "TICKET-1", "Held by nobody", "Looked over never")
 }
 
 // Given what cannot become a role, when it is sent, then the form comes back with the error at its field and what was typed.
@@ -120,7 +120,7 @@ func TestEditRole(t *testing.T) {
 	w.join("ben", "ben@example.com", "desk")
 	b := w.signedIn("owner")
 	form := b.get("/console/acme/roles/desk/edit")
-	form.has(t, "1 member and 0 API keys has it")
+	form.has(t, "Held by 1 member")
 	w.do(wire.Intent{Kind: wire.UpdateRole, Role: "desk", Add: []string{"billing.portal"}, Reason: "theirs"})
 	review := b.submit(form, "/console/acme/roles/desk/edit", url.Values{
 		"name": {"Front desk"}, "permission": {"ipaware:roles.view", "ipaware:organization.view"},
@@ -129,6 +129,9 @@ func TestEditRole(t *testing.T) {
 		"− removed (1): ipaware:api.key.view", "ben", "gains ipaware:organization.view", "loses ipaware:api.key.view")
 	review.hasNot(t, "loses ipaware:billing.portal")
 	b.confirm(review, "mine").has(t, "Front desk", "billing.portal", "organization.view", "mine", "theirs")
+	concerned := b.get("/console/acme/roles/desk/concerned")
+	concerned.has(t, "1 subject had the role, and 1 of them gained or lost something", "gained ipaware:organization.view", "lost ipaware:api.key.view", "mine")
+	b.get("/console/acme/roles/desk/concerned?since=10&until=11").has(t, "gained ipaware:billing.portal")
 	again := b.get("/console/acme/roles/desk/edit")
 	same := b.submit(again, "/console/acme/roles/desk/edit", url.Values{
 		"name": {"Front desk"}, "permission": {"ipaware:roles.view", "ipaware:organization.view", "ipaware:billing.portal"},
@@ -144,7 +147,7 @@ func TestManageRole(t *testing.T) {
 	w.join("ben", "ben@example.com")
 	b := w.signedIn("owner")
 	page := b.get("/console/acme/roles/desk/members")
-	page.has(t, "0 members and 0 API keys", "Nobody", "Give it to somebody")
+	page.has(t, "Held by nobody", "Nobody", "Give it to somebody")
 	wrong := b.submit(page, "/console/acme/roles/desk/members", url.Values{"who": {"benn"}})
 	wrong.has(t, `There is no subject "benn"`, "Did you mean ben ?")
 	if wrong.status != http.StatusUnprocessableEntity || !strings.Contains(wrong.html, `value="benn"`) {
@@ -155,11 +158,11 @@ func TestManageRole(t *testing.T) {
 	review := b.submit(page, "/console/acme/roles/desk/members", url.Values{"who": {"ben"}, "until": {"2199-12-31"}})
 	review.has(t, "Give the role desk to ben", "gains ipaware:roles.view")
 	page = b.confirm(review, "on duty")
-	page.has(t, "1 member and 0 API keys", "2200-01-01")
+	page.has(t, "Held by 1 member", "2200-01-01")
 	b.submit(page, "/console/acme/roles/desk/take", nil).has(t, "Nobody is chosen")
 	review = b.submit(page, "/console/acme/roles/desk/take", url.Values{"from": {"ben\n"}})
 	review.has(t, "Take the role desk from ben", "loses ipaware:roles.view")
-	b.confirm(review, "off duty").has(t, "0 members and 0 API keys")
+	b.confirm(review, "off duty").has(t, "Held by nobody")
 }
 
 // Given a role that somebody has, when it is to be deleted, then it is refused with who has it; once it is taken from all in the same
@@ -200,6 +203,9 @@ func TestRolesThatTakeIn(t *testing.T) {
 	review := b.submit(page, "/console/acme/roles/desk/default", nil)
 	review.has(t, "Make desk the default role", "Whoever is there already keeps what it has")
 	b.confirm(review, "").has(t, "Default", "everybody who is added gets it")
+	none := b.submit(page, "/console/acme/roles/desk/default", url.Values{"none": {"1"}})
+	none.has(t, "Give desk to nobody any more by itself")
+	b.confirm(none, "").hasNot(t, "everybody who is added gets it")
 	reviewed := b.submit(page, "/console/acme/roles/desk/reviewed", nil)
 	b.confirm(reviewed, "quarter").hasNot(t, "Looked over never")
 }
@@ -239,7 +245,8 @@ func TestRoleReports(t *testing.T) {
 	page := b.get("/console/acme/role-reports")
 	page.row(t, "Night desk").has(t, "2", "never")
 	page.row(t, "desk night 100 %").has(t, "2 permissions")
-	page.has(t, "description, guideline", "Roles of which nobody used anything")
+	page.has(t, "description, guideline", "Look for them")
+	b.get("/console/acme/role-reports?unused=1").has(t, "What counts as use")
 	b.get("/console/acme/role-reports?least=100&days=1&at=6").has(t, "As of event 6")
 	b.get("/console/acme/help").has(t, "What the bar says", "Keyboard and help")
 }

@@ -21,7 +21,6 @@ type rolePage struct {
 	Documents   []wire.Document
 	NoDocuments *wire.Problem
 	Reviewed    *wire.Item // when somebody last looked the role over; nil: nobody did
-	Concerned   *wire.Affected
 
 	MayEdit, MayManage, MayDelete, MayDefault, MayReview bool
 }
@@ -52,7 +51,7 @@ func (v *visit) role() (view, error) {
 	custom := r.Type == "custom"
 	p.MayEdit, p.MayDelete = custom && v.may("role.update"), custom && v.may("role.delete")
 	p.MayManage = v.mayManage() && r.Managed == ""
-	p.MayDefault = v.switched("defaultRoles") && !r.Default && r.Managed == "" && v.may("role.default")
+	p.MayDefault = v.switched("defaultRoles") && r.Managed == "" && v.may("role.default")
 	p.MayReview = v.may("role.review")
 	for _, read := range []func(*rolePage) error{v.roleContent, v.roleHistory, v.roleDocuments} {
 		if err := read(&p); err != nil {
@@ -107,7 +106,7 @@ func (v *visit) roleContent(p *rolePage) error {
 	return nil
 }
 
-// roleHistory reads what happened to a role, when it was last looked over, and whom its last change concerned.
+// roleHistory reads what happened to a role, and when it was last looked over.
 func (v *visit) roleHistory(p *rolePage) error {
 	q := wire.HistoryQuery{AsOf: v.read().AsOf, Role: p.Role.ID, Newest: true, Limit: shownAtOnce}
 	list, err := v.client.History(v.ctx(), v.org, q)

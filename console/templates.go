@@ -58,13 +58,18 @@ var functions = template.FuncMap{
 	"search": with,
 	"items":  itemsOf,
 	"part":   partOf,
+	"behind": behind,
 	"next":   func(n uint64) uint64 { return n + 1 },
+	"sub":    func(a, b int) int { return a - b },
 	"bare":   bare,
 	"keyOf":  client.RoleKey,
+	"heldBy": heldBy,
 
 	// History and effective access:
 	"sets":      setsOf,
 	"setline":   setLineOf,
+	"latest":    latest,
+	"earlier":   earlier,
 	"sign":      sign,
 	"thing":     thingOf,
 	"named":     namedOf,
@@ -131,12 +136,6 @@ func (p *page) Name() string {
 		return p.details.Name
 	}
 	return p.org
-}
-
-// KeepsDelegated says whether what is passed on stays when whoever passed it on loses it.
-func (p *page) KeepsDelegated() bool {
-	keeps, _ := p.details.Profile["keepDelegated"].(bool)
-	return keeps
 }
 
 // May says whether a page has a control that changes something: not in the past, and only for who may.

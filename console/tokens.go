@@ -42,6 +42,7 @@ type tokens struct {
 	All    int
 	Query  string
 	Own    bool // the caller sees those of its wallets alone
+	None   bool // nobody could own a token: no role is for that
 	pager
 }
 
@@ -54,7 +55,14 @@ func (v *visit) tokens() (view, error) {
 	words := strings.Fields(strings.ToLower(l.Query))
 	found := slices.DeleteFunc(slices.Clone(list), func(t wire.Token) bool { return !holdsAll(t.Token+" "+t.Name+" "+t.Owner, words) })
 	l.Total, l.All = len(found), len(list)
-	l.Tokens, l.pager = cut(v, found)
+	l.Tokens, l.pager = cut(v, found, "tokens")
+	if l.All == 0 && !l.Own {
+		roles, err := v.client.Roles(v.ctx(), v.org, false, v.read())
+		if err != nil {
+			return view{}, err
+		}
+		l.None = !slices.ContainsFunc(roles.Items, func(r wire.Role) bool { return r.Managed == "token-owner" })
+	}
 	return view{template: "tokens", title: "Tokens", data: &l}, nil
 }
 
@@ -95,6 +103,7 @@ type atToken struct {
 	Owns   bool     // the wallet owns the token
 	Agent  bool     // it is an agent
 	Form   filled
+	Here   string // the page's address
 }
 
 // Signers are the wallets that may do something at the token.
@@ -192,6 +201,7 @@ func (v *visit) tokenPage(form filled) (view, error) {
 		return view{}, err
 	}
 	page := oneToken{atToken: t}
+	page.Here = v.address("tokens", t.Token.Token)
 	if page.History, page.Unread, err = v.historyOf("token:" + t.Token.Token); err != nil {
 		return view{}, err
 	}
@@ -231,58 +241,6 @@ func (v *visit) guide() (view, error) {
 		return view{}, err
 	}
 	return view{template: "guide", title: "Guide of the roles", data: list.Items}, nil
-}
-
-// deploying is what the page shows that records a token.
-type deploying struct {
-	Form    filled
-	Wallets []option // the caller's
-}
-
-func (v *visit) deployPage() (view, error) { return v.deployForm(filled{}) }
-
-func (v *visit) deployForm(f filled) (view, error) {
-	mine, err := v.ownWallets()
-	if err != nil {
-		return view{}, err
-	}
-	d := deploying{Form: f}
-	for _, w := range mine {
-		d.Wallets = append(d.Wallets, option{Value: w, Text: w})
-	}
-	return view{template: "deploy", title: "Deploy a token", data: &d, status: f.status()}, nil
-}
-
-// deploy reviews a new token. An account does that: the wallet that is to own it need not sign.
-func (v *visit) deploy() (view, error) {
-	f := filled{Values: v.PostForm}
-	chain, contract := strings.TrimSpace(f.Get("chain")), strings.TrimSpace(f.Get("contract"))
-	if chain == "" || strings.ContainsFunc(chain, func(r rune) bool { return r < '0' || r > '9' }) {
-		f.fail("chain", "The chain is a number: 1 is Ethereum, 137 is Polygon")
-	}
-	if !isAddress(contract) {
-		f.fail("contract", "An address is 0x and 40 hexadecimal digits")
-	}
-	owner := strings.TrimSpace(f.Get("owner"))
-	if owner != "" && !isAddress(owner) {
-		f.fail("owner", "An address is 0x and 40 hexadecimal digits")
-	}
-	if f.bad() {
-		return v.deployForm(f)
-	}
-	in := wire.Intent{Kind: wire.DeployToken, AtToken: wire.AtToken{Token: "eip155:" + chain + ":" + contract, Wallet: owner}}
-	if name := strings.TrimSpace(f.Get("name")); name != "" {
-		in.Name = &name
-	}
-	return v.review("Deploy "+cmp.Or(strings.TrimSpace(f.Get("name")), in.Token), v.address("tokens"), in)
-}
-
-// isAddress says whether a text may be an address. Whether its mixed case is right, which is a checksum, the API says.
-func isAddress(text string) bool {
-	rest, ok := strings.CutPrefix(text, "0x")
-	return ok && len(rest) == 40 && !strings.ContainsFunc(rest, func(r rune) bool {
-		return (r < '0' || r > '9') && (r < 'a' || r > 'f') && (r < 'A' || r > 'F')
-	})
 }
 
 // changeToken reviews what a wallet is to do at a token.

@@ -31,14 +31,18 @@ type signing struct {
 	Expires   string
 	Texts     string // private texts that the command commits to, as JSON
 	Signature string
+	Shell     string // what does the same from a terminal
 }
 
 func signRoutes() []route {
 	return []route{
-		{method: http.MethodPost, path: "{org}/wallet", screen: (*visit).forWallet},
-		{method: http.MethodPost, path: "{org}/wallet/signed", screen: (*visit).recordSigned},
+		{method: http.MethodGet, path: "{org}/tokens/wallet", screen: (*visit).toTokens}, // a page of a form that is loaded anew
+		{method: http.MethodPost, path: "{org}/tokens/wallet", screen: (*visit).forWallet},
+		{method: http.MethodPost, path: "{org}/tokens/wallet/signed", screen: (*visit).recordSigned},
 	}
 }
+
+func (v *visit) toTokens() (view, error) { return view{to: v.address("tokens")}, nil }
 
 // reviewForWallet shows what a change would do that a wallet signs. back is where to go on once it is recorded.
 func (v *visit) reviewForWallet(title, back, wallet string, steps ...wire.Intent) (view, error) {
@@ -140,7 +144,7 @@ func (v *visit) forWallet() (view, error) {
 	}
 	var fresh []signing
 	for _, in := range a.Steps {
-		title := tokenStep(in)
+		title, command := tokenStep(in), tokenCommand(in, a.Reason)
 		if a.Reason != "" {
 			in.Reason = a.Reason
 		}
@@ -154,7 +158,7 @@ func (v *visit) forWallet() (view, error) {
 		if err != nil {
 			return view{}, err
 		}
-		s := signing{Title: title, Command: string(p.Wallet.Command), Method: p.Wallet.Method, TypedData: string(p.Wallet.TypedData), Text: p.Wallet.Text, Hex: p.Wallet.Hex, Expires: p.Wallet.Expires}
+		s := signing{Title: title, Command: string(p.Wallet.Command), Method: p.Wallet.Method, TypedData: string(p.Wallet.TypedData), Text: p.Wallet.Text, Hex: p.Wallet.Hex, Expires: p.Wallet.Expires, Shell: command}
 		if len(texts) > 0 {
 			b, err := json.Marshal(texts)
 			if err != nil {
@@ -182,7 +186,7 @@ func (v *visit) recordSigned() (view, error) {
 	}
 	for i, in := range a.Steps {
 		a.Signings = append(a.Signings, signing{
-			Title: tokenStep(in), Command: columns["command"][i], Method: columns["method"][i], TypedData: columns["typed"][i], Text: strings.ReplaceAll(columns["text"][i], "\r\n", "\n"), // as browsers send lines
+			Title: tokenStep(in), Shell: tokenCommand(in, a.Reason), Command: columns["command"][i], Method: columns["method"][i], TypedData: columns["typed"][i], Text: strings.ReplaceAll(columns["text"][i], "\r\n", "\n"), // as browsers send lines
 			Hex: columns["hex"][i], Expires: columns["expires"][i], Texts: columns["texts"][i], Signature: strings.TrimSpace(columns["signature"][i]),
 		})
 	}
@@ -248,51 +252,4 @@ func (v *visit) notSigned(a *asking, err error) (view, error) {
 		shown.status = a.Problem.Status
 	}
 	return shown, nil
-}
-
-// tokenStep says in words what a step does to a token.
-func tokenStep(in wire.Intent) string {
-	switch in.Kind {
-	case wire.AddAgent:
-		return "Make " + in.Wallet + " an agent"
-	case wire.RemoveAgent:
-		return "Take the agent " + in.Wallet + " away"
-	case wire.TransferToken:
-		return "Give the token to " + in.Wallet
-	case wire.QualifyInvestor:
-		return "Qualify " + strings.Join(nonEmpty(in.Wallet, in.Investor, in.Country), ", ")
-	case wire.DisqualifyInvestor:
-		return "Take " + in.Wallet + " out of the qualified investors"
-	case wire.BlockWallet:
-		return "Block " + in.Wallet
-	case wire.UnblockWallet:
-		return "Unblock " + in.Wallet
-	case wire.ActOnToken:
-		return "Record " + in.Permission
-	case wire.UpdateToken:
-		switch {
-		case in.State == "paused":
-			return "Pause the token"
-		case in.State == "active":
-			return "Unpause the token"
-		case in.IdentityRegistry != "":
-			return "Set the identity registry " + in.IdentityRegistry
-		case in.Compliance != "":
-			return "Set the compliance contract " + in.Compliance
-		case in.HolderCondition != nil && *in.HolderCondition == "":
-			return "Take away what holder records have to meet"
-		case in.HolderCondition != nil:
-			return "Let holder records have to meet " + *in.HolderCondition
-		}
-	}
-	return in.Kind
-}
-
-func nonEmpty(all ...string) (some []string) {
-	for _, s := range all {
-		if s != "" {
-			some = append(some, s)
-		}
-	}
-	return some
 }

@@ -54,7 +54,7 @@ func (b *visitor) sign(page shown, key *wallet.Key) shown {
 	if len(signatures) == 0 {
 		b.t.Fatalf("nothing is to be signed (%d): %s", page.status, page.text())
 	}
-	return b.submit(page, "/console/acme/wallet/signed", url.Values{"signature": signatures})
+	return b.submit(page, "/console/acme/tokens/wallet/signed", url.Values{"signature": signatures})
 }
 
 func signTyped(t testing.TB, text string, key *wallet.Key) string {
@@ -73,7 +73,7 @@ func signTyped(t testing.TB, text string, key *wallet.Key) string {
 // asks confirms what a page shows for a wallet: the page that follows asks for signatures.
 func (b *visitor) asks(review shown, reason string) shown {
 	b.t.Helper()
-	return b.submit(review, "/console/acme/wallet", url.Values{"reason": {reason}, "scheme": {""}})
+	return b.submit(review, "/console/acme/tokens/wallet", url.Values{"reason": {reason}, "scheme": {""}})
 }
 
 // at does something at ABC with a wallet, from the page of the token to the record.
@@ -109,7 +109,7 @@ func TestTokens(t *testing.T) {
 	asked := b.asks(review, "TICKET-9")
 	asked.has(t, "eth_signTypedData_v4", "TICKET-9", "permledger wallet sign")
 
-	if none := b.submit(asked, "/console/acme/wallet/signed", url.Values{"signature": {""}}); none.status != http.StatusUnprocessableEntity {
+	if none := b.submit(asked, "/console/acme/tokens/wallet/signed", url.Values{"signature": {""}}); none.status != http.StatusUnprocessableEntity {
 		t.Errorf("without a signature: %d: %s", none.status, none.text())
 	}
 	other := b.sign(asked, walletOf("somebody"))
@@ -142,6 +142,14 @@ func TestTokens(t *testing.T) {
 	past := b.get(ofABC + "?at=12&wallet=" + addressOf("owner"))
 	past.has(t, "As of event 12", addressOf("owner"))
 	past.hasNot(t, "Who signs", "Another agent")
+}
+
+// Given an organization in which no role is for owners of tokens, when its tokens are looked at, then none is offered to be deployed.
+func TestNoTokens(t *testing.T) {
+	w := newWorld(t, "plain")
+	page := w.signedIn("owner").get("/console/acme/tokens")
+	page.has(t, "Tokens 0", "no role is for whoever owns one")
+	page.hasNot(t, "Deploy a token")
 }
 
 // Given a change that a wallet signed, when another was recorded meanwhile, then it is shown, and the same signature can be sent again.
@@ -247,6 +255,9 @@ func TestManyInvestors(t *testing.T) {
 	rows.WriteString("wallet,investor\n")
 	for i := range 60 {
 		fmt.Fprintf(&rows, "%s,INV-%d\n", addressOf(fmt.Sprint("investor ", i)), i)
+	}
+	if page := b.get("/console/acme/tokens/wallet"); page.address != "/console/acme/tokens" {
+		t.Errorf("a form that is loaded anew leads to %s", page.address)
 	}
 	form := b.get(ofABC + "/import")
 	take := func() shown {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/console/browsertest"
 )
 
 // pictured is a ledger with roles whose documents are signed, and a person with hostile names.
@@ -141,6 +142,25 @@ func TestVerifyInABrowser(t *testing.T) {
 	p.Click("Forget that")
 	p.Gone("what it verifies now has to begin with them")
 	p.NoSideways()
+}
+
+// Given a page of an earlier moment, when the ledger is verified there, then what the bar says is held against it; where the browser
+// offers no cryptography, as over plain http, the page says so.
+func TestVerifyThenInABrowser(t *testing.T) {
+	w := pictured(t)
+	p := w.browse(t, "owner")
+	p.Go("/console/acme/verify?at=5")
+	p.Within("#verify-form", "").Click("Verify")
+	p.See("Event 5 is the very one that this page shows in its bar")
+	p.See("12 events of ledger.test/acme hold")
+	p.Fill("An event that you know", p.Text(".cite q"))
+	p.Within("#verify-form", "").Click("Verify")
+	p.See("Event 5 is the very one that you know")
+	p.Click("Roles")
+	browsertest.Eval[bool](p, `() => !!Object.defineProperty(crypto, "subtle", {value: undefined})`)
+	p.Click("Verify")
+	p.See("This page was loaded over plain http")
+	p.See("Use the command line below")
 }
 
 // written writes a file for an upload, and gives its path.

@@ -319,3 +319,11 @@ func (b *visitor) confirm(review shown, reason string) shown {
 	b.t.Helper()
 	return b.submit(review, "/console/acme/change", url.Values{"reason": {reason}})
 }
+
+// regexpFind gives what the first group of a pattern finds; empty: nothing.
+func regexpFind(text, pattern string) string {
+	if m := regexp.MustCompile(pattern).FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return ""
+}

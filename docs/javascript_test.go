@@ -90,10 +90,12 @@ func TestJavaScriptKnowsTheHead(t *testing.T) {
 	of := func(n int) string { return fmt.Sprintf("%d@%s", n, entries[n-1].CID()) }
 	kept := func(n int) *nodetest.Kept {
 		h := root(raws[:n])
-		return &nodetest.Kept{Size: uint64(n), Root: hex.EncodeToString(h[:])}
+		return &nodetest.Kept{Origin: "ledger.example/acme", Size: uint64(n), Root: hex.EncodeToString(h[:])}
 	}
 	another := kept(2)
 	another.Root = kept(1).Root
+	elsewhere := *another
+	elsewhere.Origin = "ledger.example/other"
 	var lines []byte
 	for _, raw := range raws {
 		lines = append(append(lines, raw...), '\n')
@@ -114,6 +116,10 @@ func TestJavaScriptKnowsTheHead(t *testing.T) {
 		{nodetest.Case{Name: "something behind zeros", File: append(append(bytes.Clone(whole), make([]byte, 300_000)...), 1)}, "form: "},
 		{nodetest.Case{Name: "verified before", File: whole, Kept: kept(2)}, "ok"},
 		{nodetest.Case{Name: "another history verified before", File: whole, Kept: another}, "entry 2: head"},
+		{nodetest.Case{Name: "another ledger verified before", File: whole, Kept: &elsewhere}, "ok"},
+		{nodetest.Case{Name: "a citation", File: whole, Known: "“History: ledger.example/acme, event 2 (" + entries[1].CID() + ") of 2026-03-01, http://127.0.0.1/”"}, "ok"},
+		{nodetest.Case{Name: "a citation of another history", File: whole, Known: "event 2 (" + entries[2].CID() + ")"}, "entry 2: head"},
+		{nodetest.Case{Name: "a document nested deeply", File: []byte(`{"@context":` + strings.Repeat("[", 1<<20) + strings.Repeat("]", 1<<20) + "}")}, "form: "},
 		{nodetest.Case{Name: "JSON Lines", File: lines, Known: of(3)}, "ok"},
 		{nodetest.Case{Name: "JSON Lines without the last line's end", File: lines[:len(lines)-1]}, "form: "},
 		{nodetest.Case{Name: "JSON Lines with an empty line", File: append(bytes.Clone(lines), '\n')}, "entry 4: form"},

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/sha512"
 	"encoding/hex"
+	"strings"
 	"testing"
 
 	"filippo.io/edwards25519"
@@ -129,6 +130,26 @@ func TestJavaScriptKeys(t *testing.T) {
 	}
 	if uncommon == 0 {
 		t.Error("no signature of a key with a part of order 8 holds: the cases show nothing")
+	}
+}
+
+// Given a browser that offers no cryptography, as all do over plain http unless the host is localhost, or none that knows Ed25519, then
+// the console's verifier says so instead of anything about the ledger.
+func TestJavaScriptWithoutCryptography(t *testing.T) {
+	var got []string
+	nodetest.Run(t, console, []byte(`
+import {missing} from './static/verify.js';
+
+const said = [await missing()];
+const subtle = {importKey: async () => { throw new DOMException('Unrecognized algorithm name', 'NotSupportedError'); }};
+for (const crypto of [{}, {subtle}]) {
+  Object.defineProperty(globalThis, 'crypto', {value: crypto, configurable: true});
+  said.push(await missing());
+}
+console.log(JSON.stringify(said));
+`), nil, &got)
+	if len(got) != 3 || got[0] != "" || !strings.Contains(got[1], "plain http") || !strings.Contains(got[2], "Ed25519") {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -138,6 +138,9 @@ func (x *extract) next(p proven) error {
 			return &chain.BrokenError{Position: p.position, Check: chain.CheckDocument, Expected: "the ledger's document key " + x.document, Found: d.Key}
 		}
 		x.carries[d.CID] = carried{p.position, d.Key}
+		if x.opts.carries != nil {
+			x.opts.carries(p.position, en.Event.Source, d)
+		}
 	}
 	x.count(en)
 	x.report.Extract.Entries++

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,6 +75,7 @@ func TestJavaScriptHonestBundles(t *testing.T) {
 		p.position = position
 		add(fmt.Sprint("as of ", position), p, bundle.Zip)
 	}
+	suspects := 0
 	for i, got := range nodetest.Verify(t, console, files...) {
 		w := want[i]
 		if !got.OK || got.Position != w.Position || got.Head != w.CID || got.Signed != w.Signed || got.ByNode != w.Node || w.Extract == nil && got.Root != fmt.Sprintf("%x", w.Root) {
@@ -82,9 +84,20 @@ func TestJavaScriptHonestBundles(t *testing.T) {
 		if strings.Contains(got.Name, "zip") && (got.Documents != w.Documents || got.Texts != w.Texts) {
 			t.Errorf("%s: %d documents and %d texts; want %d and %d", got.Name, got.Documents, got.Texts, w.Documents, w.Texts)
 		}
+		for _, x := range w.Suspects {
+			suspects++
+			if !slices.ContainsFunc(got.Suspects, func(s nodetest.Suspect) bool {
+				return s.Key == x.Key && s.From == x.From && slices.Equal(s.Positions, x.Positions)
+			}) {
+				t.Errorf("%s: %+v does not name %+v", got.Name, got.Suspects, x)
+			}
+		}
 		if not := strings.Join(got.Not, "\n"); !strings.Contains(not, "permledger verify") {
 			t.Errorf("%s does not say what was not checked: %s", got.Name, not)
 		}
+	}
+	if suspects == 0 {
+		t.Error("no key was reported in any of these ledgers")
 	}
 }
 

@@ -44,7 +44,8 @@ type Options struct {
 	disclosed           commitments // takes in what the entries commit to; nil: nobody asks
 	ownGenesis, ownHead bool        // they were kept beside the ledger, not by somebody else
 
-	after func(position uint64, state *rules.State, root func() tree.Hash) error // called behind each entry; may be nil
+	after   func(position uint64, state *rules.State, root func() tree.Hash) error // called behind each entry; may be nil
+	carries func(position uint64, source string, d *chain.Document)                // called for each document that an entry carries; may be nil
 }
 
 // Head is a position that somebody remembers.
@@ -240,6 +241,9 @@ func (f *fold) next(p looked) error {
 		return err
 	}
 	if d := p.Entry.Document; d != nil {
+		if f.opts.carries != nil {
+			f.opts.carries(e.Sequence, e.Source, d)
+		}
 		f.report.Documents++
 		if f.documents != nil {
 			f.documents[d.CID] = e.Sequence

@@ -199,3 +199,10 @@ type SubjectQuery struct {
 	Sort  string // key or added, with a - before it backwards; empty: key
 	Names bool   // with name and e-mail address of each, which is noted
 }
+
+// KeyQuery says which keys are asked for: those that fit all that is said.
+type KeyQuery struct {
+	Subject  string // key or id of whose they are
+	Kind     string // of the subjects whose they are, or several, with commas between them
+	Purposes string // or several, with commas between them
+}

@@ -83,6 +83,7 @@ type Role struct {
 	Permissions []string          `json:"permissions"` // left null where they were not asked for
 	Count       int               `json:"count"`
 	Holders     int               `json:"holders"`
+	Keys        int               `json:"keys"` // of the holders: API keys
 	Created     uint64            `json:"created"`
 	Changed     uint64            `json:"changed"`
 }
@@ -107,7 +108,7 @@ type Subject struct {
 	Reference    string            `json:"reference,omitempty"`
 	Links        []string          `json:"links,omitempty"` // wallets and DIDs it is shown with
 
-	Holds []Holds  `json:"holds,omitempty"` // where one subject was asked for
+	Holds []Holds  `json:"holds,omitempty"` // where one subject was asked for; in a list of who has a role, what each has of it
 	Roles []string `json:"roles,omitempty"` // keys
 }
 

@@ -29,25 +29,34 @@ type Case struct {
 
 // Kept is what was verified before.
 type Kept struct {
-	Size uint64 `json:"size"`
-	Root string `json:"root"` // in hex
+	Origin string `json:"origin"`
+	Size   uint64 `json:"size"`
+	Root   string `json:"root"` // in hex
 }
 
 // A Verdict is what the verifier says of a file.
 type Verdict struct {
-	Name      string   `json:"name"`
-	OK        bool     `json:"ok"`
-	Position  uint64   `json:"position"`
-	Head      string   `json:"head"`
-	Root      string   `json:"root"`
-	Signed    uint64   `json:"signed"`
-	ByNode    uint64   `json:"byNode"`
-	Documents uint64   `json:"documents"`
-	Texts     uint64   `json:"texts"`
-	Millis    float64  `json:"millis"`
-	Proven    []string `json:"proven"`
-	Not       []string `json:"not"`
-	Broken    *Broken  `json:"broken"`
+	Name      string    `json:"name"`
+	OK        bool      `json:"ok"`
+	Position  uint64    `json:"position"`
+	Head      string    `json:"head"`
+	Root      string    `json:"root"`
+	Signed    uint64    `json:"signed"`
+	ByNode    uint64    `json:"byNode"`
+	Documents uint64    `json:"documents"`
+	Texts     uint64    `json:"texts"`
+	Suspects  []Suspect `json:"suspects"`
+	Millis    float64   `json:"millis"`
+	Proven    []string  `json:"proven"`
+	Not       []string  `json:"not"`
+	Broken    *Broken   `json:"broken"`
+}
+
+// A Suspect is a key that was reported as known to others.
+type Suspect struct {
+	Key       string   `json:"key"`
+	From      uint64   `json:"from"`
+	Positions []uint64 `json:"positions"`
 }
 
 // Broken is where a file does not hold.

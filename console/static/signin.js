@@ -1,10 +1,10 @@
-// What script adds to signing in and joining: the code of an invitation out of its link, and a wallet in this browser. Both are forms
+// What script adds to signing in and joining: a code out of its link, and a wallet in this browser. Both are forms
 // that work without.
 
 // The code stands behind #, which browsers send to nobody. It leaves the address when it is in the form.
 for (const field of document.querySelectorAll("[data-fragment]")) {
-  const code = decodeURIComponent(location.hash.slice(1));
-  if (code.startsWith(field.dataset.fragment) && !field.value) {
+  const code = location.hash.slice(1);
+  if (code && code.startsWith(field.dataset.fragment) && !field.value) {
     field.value = code;
     history.replaceState(null, "", location.pathname + location.search);
   }

@@ -15,10 +15,10 @@ export {missing} from './verify/ed25519.js';
 export {parseTrust} from './verify/note.js';
 export {wordsOf} from './verify/words.js';
 
-// parseCitation reads an entry that somebody wrote down: its position and CID, as 41@bafkrei….
+// parseCitation finds an entry that somebody wrote down: its position and CID, as in 41@bafkrei… or "event 41 (bafkrei…)".
 export function parseCitation(s) {
-  const [, position, cid] = /^\s*(?:entry\s+)?([1-9]\d{0,15})\s*@\s*(bafkrei[a-z2-7]{52})\s*$/.exec(s) ?? [];
-  need(cid, 'an entry is written POSITION@CID, as 41@bafkrei…');
+  const [, position, cid] = /(?:^|[^\d])([1-9]\d{0,15})\s*[@(]\s*(bafkrei[a-z2-7]{52})(?![a-z0-9])/.exec(s) ?? [];
+  need(cid, 'an event is written NUMBER@CID, as 41@bafkrei…, or as a citation has it');
   return {position: Number(position), cid};
 }
 

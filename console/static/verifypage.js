@@ -56,7 +56,7 @@ export default async function start(root) {
   function kept() {
     try {
       const k = JSON.parse(remembered("kept", origin) || "null");
-      return Number.isSafeInteger(k?.size) && /^[0-9a-f]{64}$/.test(k?.root) ? k : undefined;
+      return Number.isSafeInteger(k?.size) && /^[0-9a-f]{64}$/.test(k?.root) ? { ...k, origin } : undefined;
     } catch {
       return undefined;
     }

@@ -1,6 +1,6 @@
-// Has the wallet of this browser sign what a page asks it to: <section data-signing data-wallet data-method data-payload> with a field
-// "signature" for each, and one <button data-wallet-sign> in the form, which is sent once all are signed. It makes nothing of its
-// own: what is signed stands on the page, and the wallet shows it again.
+// Has the wallet of this browser sign what a page asks it to. Each <section data-signing data-wallet data-method> has the fields "typed"
+// or "hex", which the wallet signs, and "signature"; one <button data-wallet-sign> begins, and the form is sent once all is signed.
+// It makes nothing of its own: what is signed stands on the page, and the wallet shows it again.
 
 // Wallets say that they are there as window.ethereum, or when they are asked (EIP-6963).
 const announced = [];
@@ -8,11 +8,12 @@ addEventListener("eip6963:announceProvider", (e) => { if (e.detail?.provider) an
 dispatchEvent(new Event("eip6963:requestProvider"));
 const provider = () => window.ethereum ?? announced[0];
 
-document.addEventListener("click", async (e) => {
-  const button = e.target.closest?.("[data-wallet-sign]");
-  if (!button || button.disabled) return;
-  e.preventDefault();
-  const form = button.closest("form");
+export default function start(form) {
+  const button = form.querySelector("[data-wallet-sign]");
+  button.addEventListener("click", () => signAll(form, button));
+}
+
+async function signAll(form, button) {
   const say = (text) => { form.querySelector("[data-wallet-says]").textContent = text; };
   const wallet = provider();
   if (!wallet) {
@@ -24,7 +25,7 @@ document.addEventListener("click", async (e) => {
     const all = [...form.querySelectorAll("[data-signing]")];
     for (const [i, one] of all.entries()) {
       say(`The wallet is asked for signature ${i + 1} of ${all.length}.`);
-      one.querySelector("[name=signature]").value = await sign(wallet, one.dataset);
+      one.querySelector("[name=signature]").value = await sign(wallet, one);
     }
     say("Signed. It is being recorded.");
     form.requestSubmit();
@@ -33,9 +34,11 @@ document.addEventListener("click", async (e) => {
   } finally {
     button.disabled = false;
   }
-});
+}
 
-async function sign(wallet, { wallet: id, method, payload }) {
+async function sign(wallet, section) {
+  const { wallet: id, method } = section.dataset;
+  const payload = section.querySelector(method === "eip712" ? "[name=typed]" : "[name=hex]").value;
   const address = id.slice(id.lastIndexOf(":") + 1); // of an address, or of a did:pkh
   const accounts = await wallet.request({ method: "eth_requestAccounts" });
   if (!accounts.some((a) => a.toLowerCase() === address.toLowerCase())) {

@@ -22,6 +22,7 @@ type RoleView struct {
 	Permissions []string       // sorted
 	Count       int            // of Permissions
 	Holders     int            // subjects that have it on any scope, deactivated ones too
+	Keys        int            // of them: API keys
 	Created     uint64         // position
 	Changed     uint64         // position of the last change
 }
@@ -72,22 +73,27 @@ func (x *Index) roleView(r *role, v view, named bool) RoleView {
 	if r.system {
 		typ = TypeGlobal
 	}
+	holders, keys := x.holders(r, v)
 	return RoleView{
 		ID: r.id, Key: r.key, Name: lastSaid(x, r.name, v), Type: typ, Managed: r.managed, Default: x.defaultAt(v) == r.number, Description: lastSaid(x, r.description, v),
-		Labels: lastSaid(x, r.labels, v), Permissions: permissions, Count: set.count(), Holders: x.holders(r, v),
+		Labels: lastSaid(x, r.labels, v), Permissions: permissions, Count: set.count(), Holders: holders, Keys: keys,
 		Created: r.created, Changed: x.changed(r, v),
 	}
 }
 
-func (x *Index) holders(r *role, v view) int {
+// holders counts who has a role, and how many of these are API keys.
+func (x *Index) holders(r *role, v view) (all, keys int) {
 	have := make(map[uint32]bool, len(r.lines))
 	for _, n := range r.lines {
 		l := x.lines.at(n)
-		if o := x.outcomeOf(l, v); o.holds(v.instant) {
+		if o := x.outcomeOf(l, v); o.holds(v.instant) && !have[l.subject] {
 			have[l.subject] = true
+			if x.kinds[x.subjects.at(l.subject).kind] == events.KindAPIKey {
+				keys++
+			}
 		}
 	}
-	return len(have)
+	return len(have), keys
 }
 
 // PermissionView is a permission as of then.

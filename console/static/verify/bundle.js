@@ -29,6 +29,7 @@ export async function verifyBundle(run, blob) {
   }
   await documents(b);
   await sums(zip, read);
+  run.bundle = true;
 }
 
 function missing(file, is, message = 'it is missing, or not as wide as the manifest implies') {

@@ -22,7 +22,7 @@ const pause = () => new Promise((resume) => {
 // Run is a verification under way, and what it found: its public members are the report, those with # are its means.
 //
 // Options, all of them optional: trust, a policy as note.js reads it; known, a list of {position, cid} that the reader has from elsewhere, or with shown from the page; kept,
-// {size, root} of a checkpoint that was verified before, root in hex; newest, which says that the entries are to be no fewer than
+// {origin, size, root} of a checkpoint that was verified before, root in hex; newest, which says that the entries are to be no fewer than
 // those; progress, called with the position now and then; signal, an AbortSignal.
 export class Run {
   ok = false;
@@ -33,6 +33,7 @@ export class Run {
   signed = 0; // entries with their author's own signature
   byNode = 0; // entries of the ledger's own actor
   documents = 0; // documents that hold
+  bundle = false; // other files came with the entries
   texts = 0; // private texts that entries commit to
   checkpoint = undefined;
   document = undefined; // {cid, key, issuer, subject, position} of a signed document that was verified by itself
@@ -113,7 +114,7 @@ export class Run {
       this.carried.set(entry.document.cid, {position: v.position, key: entry.document.key});
     }
     if (e.type === 'key.reported') {
-      this.#reported.set(c.key, Math.min(Number(c.from), this.#reported.get(c.key) ?? Infinity));
+      this.#reported.set(c.key, Math.min(Number.isSafeInteger(c.from) ? c.from : 1, this.#reported.get(c.key) ?? Infinity));
     }
     const {known = [], kept} = this.#options;
     for (const k of known) {
@@ -124,7 +125,7 @@ export class Run {
         this.knew.push(k);
       }
     }
-    if (kept?.size === v.position && v.tree.size === v.position) {
+    if (kept?.origin === v.source && kept.size === v.position && v.tree.size === v.position) {
       this.#continues(kept, v.tree.root());
     }
   }
@@ -141,7 +142,8 @@ export class Run {
     if (this.position === 0) {
       throw new Broken('form', {message: 'there is no entry'});
     }
-    if (v.tree.size !== this.position) {
+    this.#suspected();
+    if (v.tree.size !== this.position) { // some are not here
       return;
     }
     this.root = hex(v.tree.root());
@@ -150,10 +152,9 @@ export class Run {
         throw new Broken('head', {position: this.position + 1, expected: `a history up to entry ${position}, which you know`, found: `its end at ${this.position}`});
       }
     }
-    if (kept && kept.size > this.position && this.#options.newest) {
+    if (kept?.origin === this.source && kept.size > this.position && this.#options.newest) {
       throw new Broken('head', {position: this.position + 1, expected: `${kept.size} entries, as this browser verified before`, found: `${this.position}`});
     }
-    this.#suspected();
   }
 
   #suspected() {
@@ -199,7 +200,7 @@ export class Run {
     }
     this.checkpoint = found;
     const {kept} = this.#options;
-    if (kept?.size === c.size && !this.continues) {
+    if (kept?.origin === c.origin && kept.size === c.size && !this.continues) {
       this.#continues(kept, c.root);
     }
   }
@@ -210,6 +211,9 @@ export class Run {
       await work();
       this.ok = true;
     } catch (e) {
+      if (e instanceof RangeError) { // no stack is deep enough for it
+        e = new Wrong('it is nested too deeply');
+      }
       this.broken = e instanceof Wrong ? new Broken('form', {file: e.file, message: e.message, unjudged: e instanceof Unjudged}) : e;
       if (!(this.broken instanceof Broken)) {
         throw e;

@@ -41,6 +41,9 @@ export function wordsOf(run) {
     yes('It begins with the history that this browser verified before.');
   }
   no('That the rules permitted each change, and that signed documents say what the events give: that takes the rules, which this page does not have. The command permledger verify asks them again.');
+  if (run.bundle) {
+    no('What the readme, the schemas, the program and the DID document in the bundle say: they are as its list of sums has them, and no more.');
+  }
   checkpointWords(run, yes, no);
   if (run.byNode > 0) {
     no(`More than the operator's word of ${count(run.byNode, 'event', 'events')}: the ledger itself wrote ${run.byNode === 1 ? 'it' : 'them'}, as when a grant ends.`);

@@ -92,8 +92,15 @@ func (a *app) dev(ctx context.Context, dir string, once bool, addresses []string
 		return err
 	}
 	a.ready()
-	a.say("\nserving %s at %s; logs in %s\nTry, in another terminal:\n  export PERMLEDGER_DATA=%s PERMLEDGER_ORG=%s", dir, l.URL, logs.Name(), dir, storyOrganization)
-	a.say("  permledger explain %s %s\n  permledger history role:%s\n  permledger grant %s to ben --reason \"your own\"\n  permledger verify", askedSubject, askedPermission, officer, watcher)
+	code, err := node.MakeFirstCode(dir, storyOrganization, told.keys[storyOwner], time.Now().UTC())
+	if err != nil {
+		return err
+	}
+	a.say("\nserving %s at %s; logs in %s", dir, l.URL, logs.Name())
+	a.say("Look at it in a browser:\n  %s#%s", firstSignInAddress(l.URL, storyOrganization), code)
+	a.say("The code behind # makes you %s, the owner: once, within 15 minutes. Choose a password there, to sign in with as %s from then on.", storyOwner, storyOwner)
+	a.say("Try, in another terminal:\n  export PERMLEDGER_DATA=%s PERMLEDGER_ORG=%s", dir, storyOrganization)
+	a.say("  permledger explain %s %s\n  permledger history role:%s\n  permledger grant %s to ben --reason \"your own\"\n  permledger verify", askedSubject, askedPermission, desk, watcher)
 	a.say("Ctrl-C removes it. For a ledger that stays: permledger init DIR")
 	return l.run(ctx)
 }

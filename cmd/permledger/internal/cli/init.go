@@ -153,8 +153,14 @@ func (a *app) newCode(org string) error {
 
 // code says what a one-time code is for.
 func (p *printer) code(org string) {
-	p.f("This is a one-time code for the owner of %s: `permledger login --code CODE` signs in with it and sets a password. It works\n", org)
-	p.f("once, for 15 minutes from when the ledger is first served; `permledger init DIR --new-code` makes another.\n")
+	p.f("This is a one-time code for the owner of %s. It signs in and sets a password: in a browser at the server's\n", org)
+	p.f("%s, or with `permledger login --code CODE`. It works once, for 15 minutes from when the\n", firstSignInAddress("", org))
+	p.f("ledger is first served; `permledger init DIR --new-code` makes another.\n")
+}
+
+// firstSignInAddress is where the console takes the one-time code of an organization.
+func firstSignInAddress(server, org string) string {
+	return server + "/console/" + org + "/sign-in?code"
 }
 
 // fresh says why a ledger cannot be made at a path: it is a file, or a directory of something else.

@@ -117,7 +117,10 @@ A link says which server and organization it is for; with a code alone say --ser
 				u, err := url.Parse(link)
 				org, found := "", false
 				if err == nil {
-					org, found = strings.CutPrefix(strings.TrimSuffix(u.Path, "/join"), "/v1/orgs/")
+					path := strings.TrimSuffix(u.Path, "/join")
+					if org, found = strings.CutPrefix(path, "/v1/orgs/"); !found { // else of the console
+						org, found = strings.CutPrefix(path, "/console/")
+					}
 				}
 				if !found || u.Host == "" || org == "" || strings.Contains(org, "/") {
 					return usage("accept: the link is not one that `permledger invite` gives")

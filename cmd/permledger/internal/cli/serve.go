@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,7 +117,17 @@ func (a *app) serve(ctx context.Context, n *node.Node, at *listenFlags, o api.Op
 		a.say("%s", w)
 	}
 	a.say("serving %s at %s%s", n.Dir(), l.URL, heads(n))
+	a.say("to look at it in a browser: %s", consoleAddress(l.people, n))
 	return errors.Join(l.run(ctx), monitor.close())
+}
+
+// consoleAddress gives the address of the console: of the one organization that is served, or where people say which.
+func consoleAddress(server string, n *node.Node) string {
+	all := slices.DeleteFunc(n.Organizations(), func(id string) bool { return id == node.Operator })
+	if len(all) == 1 {
+		return server + "/console/" + all[0] + "/overview"
+	}
+	return server + "/console/"
 }
 
 // heads says how far the ledgers of a node are.
@@ -140,6 +151,8 @@ type listener struct {
 	net  net.Listener
 	http *http.Server
 	dir  string
+
+	people string // the URL that people call it by
 
 	stats *api.Stats // for what is to be stopped; nil: nobody asks whether it is ready
 	ops   opsFlags
@@ -169,7 +182,7 @@ func (a *app) listenOn(n *node.Node, at *listenFlags, o api.Options, throwaway b
 		return nil, errors.Join(err, ln.Close())
 	}
 	l := &listener{
-		net: ln, dir: dir, ops: opsFlags{drain: drain}, stats: o.Stats,
+		net: ln, dir: dir, people: o.URL, ops: opsFlags{drain: drain}, stats: o.Stats,
 		http:   httpServer(console.New(api.New(n, o), console.Options{Logger: o.Logger}), o.Logger),
 		Server: wire.Server{URL: url, Certificate: certificate, Token: filepath.Join(dir, "run", "token"), PID: os.Getpid(), Throwaway: throwaway},
 	}

@@ -3,7 +3,7 @@ package cli
 import "github.com/permledger/permledger/api/wire"
 
 // The story that `permledger dev` records: a tokenization platform's organization in its first weeks, after STOKR's
-// "Users and roles". A compliance desk shares the role Compliance Officer; the head of the department has the role too,
+// "Users and roles". A compliance desk shares the role Investor Desk; the head of the department has the role too,
 // and permissions that only she should have; a monitoring tool and a data synchronization job are users like the others;
 // a save of the checkboxes replaces a whole set.
 
@@ -26,7 +26,7 @@ type act struct {
 
 // The keys of the story's roles.
 const (
-	officer = "compliance-officer"
+	desk    = "investor-desk"
 	viewer  = "investor-viewer"
 	admin   = "user-administrator"
 	watcher = "monitoring"
@@ -44,7 +44,7 @@ func storyBefore() [][]act {
 			joins("investor-sync", "technical", "", "data synchronization job"),
 		},
 		{
-			creates(officer, "Compliance Officer", "Creates, verifies and whitelists investors", "one role for the whole desk",
+			creates(desk, "Investor Desk", "Creates, verifies and whitelists investors", "one role for the whole desk",
 				"investor.create", "investor.verify", "whitelist.add_investor"),
 			creates(admin, "User Administrator", "Brings people in, gives them their roles, and takes them away", "the head of a department does this herself",
 				"role.list", "user.assign_role", "user.create", "user.deactivate", "user.unassign_role"),
@@ -52,10 +52,10 @@ func storyBefore() [][]act {
 			creates(watcher, "Monitoring", "Sees what moves", "a tool needs no more than this", "asset.list", "transaction.list", "transaction.view"),
 		},
 		{
-			{who: "anna", intent: wire.Intent{Kind: wire.SetRoles, Subject: "carla", Roles: []string{officer, admin}}, why: "head of compliance"},
+			{who: "anna", intent: wire.Intent{Kind: wire.SetRoles, Subject: "carla", Roles: []string{desk, admin}}, why: "head of compliance"},
 			{who: "anna", intent: wire.Intent{Kind: wire.GrantPermission, Subject: "carla", Permission: "investor.deactivate"}, why: "only the department head"},
-			{who: "carla", intent: wire.Intent{Kind: wire.AssignRole, Subject: "ben", Role: officer}, why: "joins the desk"},
-			{who: "carla", intent: wire.Intent{Kind: wire.AssignRole, Subject: "dora", Role: officer}, why: "joins the desk"},
+			{who: "carla", intent: wire.Intent{Kind: wire.AssignRole, Subject: "ben", Role: desk}, why: "joins the desk"},
+			{who: "carla", intent: wire.Intent{Kind: wire.AssignRole, Subject: "dora", Role: desk}, why: "joins the desk"},
 			{who: "anna", intent: wire.Intent{Kind: wire.AssignRole, Subject: "monitoring", Role: watcher}, why: "TICKET-88"},
 			{who: "anna", intent: wire.Intent{Kind: wire.SetPermissions, Subject: "investor-sync",
 				Permissions: []string{"investor.list", "investor.modify", "investor.view"}}, why: "first synchronization writes"},
@@ -65,7 +65,7 @@ func storyBefore() [][]act {
 	}
 }
 
-// storyRefused is tried between the two parts, and refused: a Compliance Officer may not create roles.
+// storyRefused is tried between the two parts, and refused: who has the role Investor Desk may not create roles.
 func storyRefused() act {
 	return act{who: "ben", intent: wire.Intent{Kind: wire.CreateRole, Role: "fast-track", Name: new("Fast Track"), Permissions: []string{"investor.verify"}}, why: "would save us time"}
 }
@@ -73,16 +73,16 @@ func storyRefused() act {
 // storyAfter is recorded last, in one group.
 func storyAfter() []act {
 	return []act{
-		{who: "anna", intent: wire.Intent{Kind: wire.UpdateRole, Role: officer, Add: []string{"investor.modify"}}, why: "TICKET-131 backlog"},
-		{who: "anna", intent: wire.Intent{Kind: wire.SetRoles, Subject: "ben", Roles: []string{officer, viewer}}, why: "covers for dora"},
+		{who: "anna", intent: wire.Intent{Kind: wire.UpdateRole, Role: desk, Add: []string{"investor.modify"}}, why: "TICKET-131 backlog"},
+		{who: "anna", intent: wire.Intent{Kind: wire.SetRoles, Subject: "ben", Roles: []string{desk, viewer}}, why: "covers for dora"},
 		{who: "anna", intent: wire.Intent{Kind: wire.SetPermissions, Subject: "investor-sync",
 			Permissions: []string{"investor.list", "investor.view"}}, why: "from now on it only reads"},
-		{who: "anna", intent: wire.Intent{Kind: wire.UpdateRole, Role: officer, Remove: []string{"investor.modify"}}, why: "TICKET-140 four eyes"},
+		{who: "anna", intent: wire.Intent{Kind: wire.UpdateRole, Role: desk, Remove: []string{"investor.modify"}}, why: "TICKET-140 four eyes"},
 		{who: "anna", intent: wire.Intent{Kind: wire.GrantPermission, Subject: "carla", Permission: "investor.modify"}, why: "TICKET-140 four eyes"},
-		{who: "carla", intent: wire.Intent{Kind: wire.RevokeRole, Subject: "dora", Role: officer}, why: "leaves the desk"},
+		{who: "carla", intent: wire.Intent{Kind: wire.RevokeRole, Subject: "dora", Role: desk}, why: "leaves the desk"},
 		{who: "anna", intent: wire.Intent{Kind: wire.RevokePermission, Subject: "dora", Permission: "investor.view", Scope: "org/acme/investor/1042"}, why: "leaves the company"},
 		{who: "carla", intent: wire.Intent{Kind: wire.DeactivateSubject, Subject: "dora"}, why: "leaves the company"},
-		{who: "anna", intent: wire.Intent{Kind: wire.IssueDocument, About: "role:" + officer}, why: "for the regulator's file"},
+		{who: "anna", intent: wire.Intent{Kind: wire.IssueDocument, About: "role:" + desk}, why: "for the regulator's file"},
 	}
 }
 

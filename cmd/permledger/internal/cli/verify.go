@@ -133,6 +133,8 @@ it is served: with a token that may read the history all of it, without one the 
 FILE may also be what "permledger prove" or "permledger check --proof" wrote. A proof of an entry takes the entry's bytes,
 --entry FILE, and --trust. A decision is confirmed from the entries that it holds: that they exist and would give the yes. With
 the whole history, --bundle FILE or --ledger DIR, that is replayed: that nothing had taken the yes away, or that a no was right.
+Of a signed document ("permledger export -f vc", "permledger cat CID") the signature is checked, and with --bundle or --ledger that
+an entry names the very file.
 
 --trust names a file that says whose signatures you believe (a policy in C2SP's tlog-policy form, which
 "permledger witness" and auditors hand out): without the log's signature and enough of its witnesses nothing is

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ const (
 	kindDecision    = "decision"
 	kindInclusion   = "inclusion"
 	kindConsistency = "consistency"
+	kindDocument    = "document"
 )
 
 // proven is the answer of verify about a proof.
@@ -49,8 +51,8 @@ type proofFlags struct {
 
 func (f *proofFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.entry, "entry", "", "the `file` with the entry that a tlog-proof is of, or - for standard input")
-	c.Flags().StringVar(&f.bundle, "bundle", "", "a bundle `file` with the whole history, to hold a decision against")
-	c.Flags().StringVar(&f.ledger, "ledger", "", "a `directory` or URL with the whole history, to hold a decision against")
+	c.Flags().StringVar(&f.bundle, "bundle", "", "a bundle `file` with the whole history, to hold a decision or a document against")
+	c.Flags().StringVar(&f.ledger, "ledger", "", "a `directory` or URL with the whole history, to hold a decision or a document against")
 	c.MarkFlagsMutuallyExclusive("bundle", "ledger")
 }
 
@@ -73,6 +75,8 @@ func proofIn(path string) (b []byte, kind string, err error) {
 		return b, kindConsistency, nil
 	case decisions.Is(b):
 		return b, kindDecision, nil
+	case bytes.HasPrefix(b, []byte(`{"@context":`)): // as all of them begin in canonical JSON
+		return b, kindDocument, nil
 	}
 	return nil, "", nil
 }
@@ -89,6 +93,8 @@ func (a *app) verifyProof(ctx context.Context, b []byte, kind string, f *proofFl
 		err = a.verifyInclusion(&p, b, f, o)
 	case kindConsistency:
 		err = verifyConsistency(&p, b, f, o)
+	case kindDocument:
+		err = a.verifyDocument(ctx, &p, b, f, o)
 	default:
 		err = a.verifyDecision(ctx, &p, b, f, o)
 	}
@@ -186,7 +192,7 @@ func cosigners(v *note.Verified) string {
 
 func (a *app) verifyInclusion(p *proven, b []byte, f *proofFlags, o verify.Options) error {
 	if f.bundle+f.ledger != "" {
-		return usage("--bundle and --ledger go with decisions")
+		return usage("--bundle and --ledger go with decisions and documents")
 	}
 	if f.entry == "" {
 		return usage("name the entry that the proof is of: --entry FILE, or - for standard input")
