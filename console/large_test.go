@@ -12,14 +12,13 @@ import (
 	"testing"
 
 	"github.com/permledger/permledger/api"
-	"github.com/permledger/permledger/client"
 	"github.com/permledger/permledger/console/browsertest"
 	"github.com/permledger/permledger/node/nodetest"
 )
 
-// wide has as many roles and permissions as the largest organization that the console is made for, and more of everything else
+// big has as many roles and permissions as the largest organization that the console is made for, and more of everything else
 // than a page shows. With PERMLEDGER_LONG it has as many members and events, too.
-func wide() nodetest.Size {
+func big() nodetest.Size {
 	if os.Getenv("PERMLEDGER_LONG") != "" {
 		return nodetest.Large
 	}
@@ -52,11 +51,10 @@ var choices = map[string]string{
 	"permissions of a member": "/members/" + who + "/permissions", "exports": "/exports", "verify": "/verify",
 }
 
-// Most bytes of a page, of what a browser gets when it comes for the first time, and of cells in a matrix.
+// Most bytes of what a browser gets when it comes for the first time, and of a list.
 const (
 	mostAtFirst = 50_000
 	mostOfList  = 120_000
-	mostCells   = 5_000
 )
 
 var fileNames = regexp.MustCompile(`(?:src|href)="(/console-files/[^"]+)"`)
@@ -99,7 +97,7 @@ func (b *visitor) weight(path string) int {
 // Given a large organization, when somebody comes to its console for the first time, then the page of signing in and the one behind
 // it are few bytes, files included; and no list is long, however much there is.
 func TestPagesOfALargeOrganizationAreSmall(t *testing.T) {
-	w := largeWorld(t, wide())
+	w := largeWorld(t, big())
 	if n := w.visitor().weight("/console/acme/sign-in"); n > mostAtFirst {
 		t.Errorf("the page of signing in takes %d bytes with its files", n)
 	}
@@ -125,37 +123,6 @@ func asOf(path, at string) string {
 		return path + "&at=" + at
 	}
 	return path + "?at=" + at
-}
-
-var cells = regexp.MustCompile(`<t[dh][ >]`)
-
-// Given 500 roles and 1,000 permissions, whatever somebody chooses to see of the matrix, then it has some cells, and no more than a
-// browser lays out at once.
-func TestTheMatrixHasNoMoreCellsThanABrowserLaysOut(t *testing.T) {
-	w := largeWorld(t, wide())
-	b := w.signedIn("owner")
-	all, err := w.As(w.bearer("owner")).Roles(t.Context(), acme, false, client.Read{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	picked := func(n int) string {
-		q := url.Values{}
-		for _, r := range all.Items[:n] {
-			q.Add("role", r.Key)
-		}
-		return q.Encode()
-	}
-	for _, roles := range []string{"", picked(1), picked(2), picked(50), picked(len(all.Items))} {
-		for _, more := range []string{"", "open=*", "open=-", "q=verb", "q=verb0042", "differences=1", "differences=1&open=*", "open=*&from=700", "open=*&from=999999999", "open=*&roles=role"} {
-			path := "/console/acme/matrix?" + roles + "&" + more
-			page := b.get(path)
-			_, matrix, ok := strings.Cut(page.html, `id="matrix"`)
-			n := len(cells.FindAllString(matrix, -1))
-			if page.status != http.StatusOK || !ok || n < 2 || n > mostCells {
-				t.Errorf("%.60s… %s: %d, %d cells", path, more, page.status, n)
-			}
-		}
-	}
 }
 
 // BenchmarkScreens is each screen of an organization of 10,000 subjects, 500 roles, 1,000 permissions and 100,000 events, from
