@@ -132,6 +132,8 @@ document.addEventListener("input", (e) => {
   }
   for (const group of table.querySelectorAll("fieldset, tbody:has(> .group)")) {
     group.hidden = !group.querySelector("tr:not(.group, [hidden]), [data-row]:not([hidden])");
+    const closed = wanted[0] && group.querySelector("details:not([open])");
+    if (closed && !group.hidden) closed.open = true;
   }
 });
 
