@@ -77,6 +77,12 @@ func (d *draft) preview(e *events.Event) *wire.Preview {
 		})
 	case *events.SubjectDeactivated:
 		p.subject(data.Subject, func([]rules.Held) []rules.Held { return nil })
+	case *events.AccessAssigned:
+		p.access(data.Subject, data.Resource, true)
+	case *events.AccessDelegated:
+		p.access(data.Subject, data.Resource, true)
+	case *events.AccessUnassigned:
+		p.access(data.Subject, data.Resource, false)
 	case events.TokenData:
 		p.wallets(events.TokenScope(data.Of()), data.Change())
 	}
@@ -99,6 +105,38 @@ func (p *previewer) wallets(scope string, c events.TokenChange) {
 		return
 	}
 	p.difference(&p.out.Gains, rules.Subject{ID: c.Subject, Key: c.Address, Kind: events.KindWallet}, []rules.Held{given}, nil)
+}
+
+// access lists what a subject may do with a policy by being assigned to it, or not any more: what it holds there, of what needs access.
+func (p *previewer) access(id ulid.ULID, policy string, assigned bool) {
+	u, ok := p.state.Subject(id)
+	after := p.state.Reaches(id, policy, assigned, p.at)
+	if !ok || !p.counts(u) || after == p.state.Reaches(id, policy, p.state.Assigned(id, policy, p.at), p.at) {
+		return
+	}
+	list, seen := &p.out.Losses, map[string]bool{}
+	if after {
+		list = &p.out.Gains
+	}
+	for _, h := range p.state.Held(id, p.at) {
+		if h.Condition != "" || !rules.Covers(h.Scope, policy) { // under a condition it holds in some cases only
+			continue
+		}
+		names := []string{h.Permission}
+		if h.Permission == "" {
+			names = p.state.RolePermissions(h.Role)
+		}
+		for _, name := range names {
+			if seen[name] || !p.fits(name, u.Kind) {
+				continue
+			}
+			seen[name] = true
+			v, err := p.index.Permission(name, access.AsOf{Position: p.state.Position()})
+			if err == nil && slices.Contains(v.Needs, events.NeedAccess) {
+				p.note(list, u.Key, name, policy)
+			}
+		}
+	}
 }
 
 // has gives the permissions of a role.

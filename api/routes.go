@@ -201,6 +201,8 @@ func coreRoutes() []Route {
 			Summary: "Whom a change of a role concerns"},
 		{Method: get, Path: org + "/reports/unreviewed", Action: roles, Query: reads("days"), endpoint: pages(reportUnreviewed),
 			Summary: "Roles that nobody has looked over for a quarter"},
+		{Method: get, Path: org + "/followers", Action: rules.ActionKeysRead, Query: atLeast, endpoint: answer(getFollowers),
+			Summary: "Who reads the streams over NATS from this node, and how far each of their consumers is"},
 		{Method: get, Path: org + "/reports/attention", Action: roles, Query: []string{"days", "unused", "at_least"}, endpoint: answer(attention),
 			Summary: "What to look at now: what ends within days, API keys that nobody used, invitations, open reviews, roles that lack something; what the caller may not read is absent"},
 		{Method: get, Path: org + "/reviews", Action: roles, Query: reads(), endpoint: pages(listReviews),

@@ -140,7 +140,8 @@ func (r *rehearsal) step(s *rules.State, in wire.Intent, credential string) (wir
 	rules.Evolve(s, &e)
 	r.touch(e.Data)
 	switch e.Data.(type) {
-	case *events.RoleRevoked, *events.RolesSet, *events.SubjectDeactivated, *events.GrantEnded: // whoever they delegated to loses it too
+	case *events.RoleRevoked, *events.RolesSet, *events.GrantEnded, *events.OwnershipTransferred,
+		*events.SubjectDeactivated, *events.SubjectReactivated, *events.SubjectRemoved: // so does whoever they delegated to
 		r.all = r.all || s.Delegates()
 	}
 	step.Type = string(e.Data.Type())
@@ -154,7 +155,8 @@ func (r *rehearsal) touch(data events.Data) {
 		r.roles[d.Role] = true
 	case *events.RoleReviewed, *events.ReviewStarted, *events.ReviewDecided, *events.ReviewClosed,
 		*events.RoleCreated, *events.RoleDeleted, *events.DocumentIssued, *events.PermissionsRecorded, *events.KeyRegistered,
-		*events.KeyRotated, *events.KeySucceeded, *events.KeyRevoked, *events.KeyReported, *events.CheckpointsRecorded: // nobody holds it; or nobody's
+		*events.KeyRotated, *events.KeySucceeded, *events.KeyRevoked, *events.KeyReported, *events.CheckpointsRecorded,
+		*events.SubjectInvited, *events.SubjectLinked, *events.SubjectUnlinked, *events.SubjectErased, *events.LoginChanged: // nobody holds it; or nobody's
 	case *events.RoleDelegated:
 		r.subjects[d.Subject] = true
 	case *events.RoleAssigned:
@@ -171,10 +173,26 @@ func (r *rehearsal) touch(data events.Data) {
 		r.subjects[d.Subject] = true
 	case *events.SubjectAdded:
 		r.subjects[d.Subject] = true
-	case *events.SubjectDeactivated:
+	case *events.SubjectUpdated: // an API key acts while who it is assigned to does
 		r.subjects[d.Subject] = true
+	case *events.SubjectDeactivated:
+		r.member(d.Subject)
+	case *events.SubjectReactivated:
+		r.member(d.Subject)
+	case *events.SubjectRemoved:
+		r.member(d.Subject)
+	case *events.OwnershipTransferred:
+		r.subjects[d.From], r.subjects[d.To] = true, true
 	default:
 		r.all = true
+	}
+}
+
+// member notes that a subject may gain or lose, and so may the API keys that are assigned to it.
+func (r *rehearsal) member(id ulid.ULID) {
+	r.subjects[id] = true
+	for _, key := range r.call.org.Access.FindSubjects(access.SubjectFilter{Kinds: []string{events.KindAPIKey}, Holder: id}, r.call.org.Access.Now(r.at)) {
+		r.subjects[key.ID] = true
 	}
 }
 

@@ -114,6 +114,11 @@ func readEvent(in *bufio.Reader) (name, data string, err error) {
 	}
 }
 
+// Followers says who reads an organization's streams over NATS from this node, and how far each of their consumers is.
+func (c *Client) Followers(ctx context.Context, org string) (wire.Followers, error) {
+	return get[wire.Followers](ctx, c, path(org, "followers"), nil)
+}
+
 // Webhooks lists where what changes is sent, and how that goes.
 func (c *Client) Webhooks(ctx context.Context, org string) (wire.List[wire.Webhook], error) {
 	return get[wire.List[wire.Webhook]](ctx, c, path(org, "webhooks"), nil)

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/permledger/permledger/api/wire"
@@ -28,7 +29,7 @@ type accessPage struct {
 	HeldNext string        // address of what comes behind
 	HeldNot  *wire.Problem // why that is not shown
 
-	Holders     []wire.Holder // all who may
+	Holders     []wire.Holder // all others who may
 	HoldersNext string
 	HoldersNot  *wire.Problem
 
@@ -38,7 +39,7 @@ type accessPage struct {
 
 // Of lists a page has so many; a form suggests so many.
 const (
-	accessLines = 100
+	accessLines = 50
 	suggested   = 200
 )
 
@@ -145,7 +146,7 @@ func (v *visit) accessLists(a *accessPage, q url.Values) error {
 		if a.HoldersNot = refused(err); a.HoldersNot == nil && err != nil {
 			return err
 		}
-		a.Holders = list.Items
+		a.Holders = slices.DeleteFunc(list.Items, func(h wire.Holder) bool { return a.Answer != nil && h.Subject == a.Answer.Subject })
 		if list.Next != "" {
 			a.HoldersNext = v.changed("holders", list.Next) + "#holders"
 		}

@@ -35,9 +35,29 @@ func TestWaysToAccess(t *testing.T) {
 	b := w.signedIn("owner")
 	b.get("/console/acme/access?subject=ben&permission=b.write").has(t, "Denied", "has it role night", "Broken: taken out at event 10 by owner too much", "put it into the role night", "Allowed at event 9 only.")
 	b.get("/console/acme/access?subject=ben&permission=c.read").has(t, "Broken: taken away at event 12 by owner", "give it again")
+	w.do(wire.Intent{Kind: wire.RevokeRole, Subject: "ben", Role: "night"})
+	w.do(wire.Intent{Kind: wire.AssignRole, Subject: "ben", Role: "night"})
 	w.do(wire.Intent{Kind: wire.DeactivateSubject, Subject: "ben"})
-	b.get("/console/acme/access?subject=ben&permission=a.read").has(t, "deactivated at event 13 by owner", "reactivate ben", "Allowed from event 6 to 7 , and from event 9 to 12 .")
-	b.get("/console/acme/access?subject=ben&permission=a.read&at=13").hasNot(t, "reactivate ben")
+	b.get("/console/acme/access?subject=ben&permission=a.read").has(t, "deactivated at event 15 by owner", "reactivate ben", "Allowed from event 6 to 7 , and from event 9 to 12 , and at event 14 only.")
+	b.get("/console/acme/access?subject=ben&permission=a.read&at=15").hasNot(t, "reactivate ben")
+	w.do(wire.Intent{Kind: wire.ReactivateSubject, Subject: "ben"})
+	w.do(wire.Intent{Kind: wire.RevokeRole, Subject: "ben", Role: "night"})
+	w.do(wire.Intent{Kind: wire.DeleteRole, Role: "night", Confirm: true, Reason: "no nights any more"})
+	gone := b.get("/console/acme/access?subject=ben&permission=a.read")
+	gone.has(t, "had it role night", "Broken: the role was deleted at event 18 by owner no nights any more")
+	gone.hasNot(t, "give the role night", "put it into the role night")
+}
+
+// Given a wallet that comes along, when it is asked about, then the question goes with it.
+func TestAccessWithAWallet(t *testing.T) {
+	w := past(t)
+	w.do(wire.Intent{Kind: wire.AddSubject, Subject: "0x1111111111111111111111111111111111111111", SubjectKind: "wallet"})
+	b := w.signedIn("owner")
+	page := b.get("/console/acme/access?subject=ben&permission=b.read&with=0x1111111111111111111111111111111111111111")
+	page.has(t, "Denied as of event 9", "--with 0x1111111111111111111111111111111111111111 --as-of 9")
+	if nobody := b.get("/console/acme/access?subject=ben&permission=b.read&with=nobody"); nobody.status != http.StatusNotFound {
+		t.Errorf("with a wallet that there is not: %d", nobody.status)
+	}
 }
 
 // Given names that nobody and nothing has, when it is asked about them, then the answer says what they may have been.

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -74,6 +75,25 @@ func TestExportsRefused(t *testing.T) {
 	b.get("/console/acme/exports?what=role&role=officer&at=12").has(t, "The signed document as of event 12")
 }
 
+// Given names that mean ill, then they are shown as what they are.
+func TestHostileExports(t *testing.T) {
+	w := pictured(t)
+	const name = `<img src=x onerror=alert(1)>"'</script><style>*{display:none}</style>`
+	w.role("ill", name, "POLICIES_POLICY_READ")
+	w.role("long", strings.Repeat("Long", 120), "POLICIES_POLICY_READ")
+	b := w.signedIn("owner")
+	for _, role := range []string{"ill", "long"} {
+		page := b.get("/console/acme/exports?what=role&role=" + role + "&format=vc")
+		for _, raw := range []string{"<img src=x", "<style", "</script><"} {
+			if strings.Contains(page.html, raw) {
+				t.Errorf("%s stands in the page of %s", raw, role)
+			}
+		}
+	}
+	b.get("/console/acme/exports?what=role&role=ill&format=vc").has(t, name)
+	b.get("/console/acme/exports?what=subject&subject="+url.QueryEscape(name)).has(t, "subject")
+}
+
 // Given many documents, then they stand on pages, each of which leads to the next.
 func TestManyDocuments(t *testing.T) {
 	w := pictured(t)
@@ -111,8 +131,7 @@ func TestExportsInABrowser(t *testing.T) {
 	p.Click("Exports")
 	p.At("/console/acme/exports")
 	p.Inspect("exports")
-	p.Check("A role", true)
-	p.Select("Which role", "Compliance Officer (officer)")
+	p.Select("Which role", "Compliance Officer (officer)") // which chooses that it is a role
 	p.Check("#format-vc", true)
 	p.Click("Show the file")
 	p.See("The signed document")
@@ -121,4 +140,9 @@ func TestExportsInABrowser(t *testing.T) {
 	if name, b := p.Download("Download"); !strings.Contains(string(b), `"Compliance Officer"`) {
 		t.Errorf("%s: %s", name, b)
 	}
+	p.Click("Verify it in this browser")
+	p.See("The signed document bafkrei")
+	p.Within("#verify-form", "").Click("Verify")
+	p.See("The document holds")
+	p.See("Event 12 of the ledger names this very file")
 }

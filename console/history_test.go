@@ -310,3 +310,23 @@ func TestLargeDiff(t *testing.T) {
 	one.hasNot(t, "and 128 more")
 	b.get("/console/acme/history").has(t, "Between event 62 and event 63", "and 128 more")
 }
+
+// Given an event that carries a signed document, when its page is read, then the document can be read, printed and saved from there.
+func TestEntryWithADocument(t *testing.T) {
+	w := past(t)
+	r := w.do(wire.Intent{Kind: wire.IssueDocument, About: "role:desk"})
+	b := w.signedIn("owner")
+	page := b.get(fmt.Sprintf("/console/acme/entries/%d", r.Seq))
+	page.has(t, "The document it carries", "role:desk", "Read and print it")
+	var found int
+	for _, m := range hrefs.FindAllStringSubmatch(page.html, -1) {
+		if to := html.UnescapeString(m[1]); strings.Contains(to, "/documents/") {
+			if found++; b.get(to).status != http.StatusOK {
+				t.Errorf("%s cannot be had", to)
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d addresses of the document", found)
+	}
+}

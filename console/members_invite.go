@@ -129,15 +129,12 @@ func (v *visit) recordMember() (view, error) {
 
 // reviewOr shows a change for review, or, where it would be refused for what was typed, the form again.
 func (v *visit) reviewOr(f *filledForm, fields map[string]string, form func(*filledForm) (view, error), title, back string, in wire.Intent) (view, error) {
-	c := change{Title: title, Steps: []wire.Intent{in}}
-	if err := v.prepared(&c, in); err != nil {
-		return view{}, err
-	}
-	if c.Refusal != nil && c.Refusal.Status != http.StatusForbidden {
+	shown, err := v.review(title, back, in)
+	if c, ok := shown.data.(*change); ok && c.Refusal != nil && c.Refusal.Status != http.StatusForbidden {
 		f.against(c.Refusal, fields)
 		return f.again(form(f))
 	}
-	return v.review(title, back, in)
+	return shown, err
 }
 
 // memberFacts is the form of what is said of a member.

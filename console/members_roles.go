@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -120,21 +121,28 @@ func (v *visit) giveRoles() (view, error) {
 		f.Held = nil
 		return f.again(v.rolesPage(f, append([]string{}, chosen...)))
 	}
-	if whole := v.whole(f, chosen, limited, len(steps)); whole != nil {
+	if whole := v.whole(f, limited, steps); whole != nil {
 		steps = []wire.Intent{*whole}
 	}
 	return v.review(fmt.Sprintf("Roles of %s: %s", key, strings.Join(words, ", ")), v.address("members", key), steps...)
 }
 
-// whole gives the one change that replaces all roles, where that is what was chosen and the caller may do it; nil: it is not. What
-// is held until an end, or under a condition, would lose these.
-func (v *visit) whole(f *rolesForm, chosen []string, limited bool, steps int) *wire.Intent {
+// whole gives the one change that puts what was chosen in the place of all roles, where that is several changes and the caller may do
+// it; nil: it is not. What others gave meanwhile stays. What is held until an end, or under a condition, would lose these.
+func (v *visit) whole(f *rolesForm, limited bool, steps []wire.Intent) *wire.Intent {
 	key := f.Subject.Kind == "api-key"
 	may := v.can("role.set") || key && v.can("api-key.update")
-	if !may || limited || len(f.Held) > 0 || steps < 2 && !f.One && v.can("role.assign") && v.can("role.revoke") {
+	if !may || limited || len(f.Held) > 0 || len(steps) < 2 && !f.One && v.can("role.assign") && v.can("role.revoke") {
 		return nil
 	}
-	return &wire.Intent{Kind: wire.SetRoles, Subject: f.Subject.Key, Roles: chosen}
+	for _, step := range steps {
+		if step.Kind == wire.AssignRole {
+			f.Whole[step.Role] = true
+		} else {
+			delete(f.Whole, step.Role)
+		}
+	}
+	return &wire.Intent{Kind: wire.SetRoles, Subject: f.Subject.Key, Roles: slices.Sorted(maps.Keys(f.Whole))}
 }
 
 // permissionsForm is the form of what a member has without a role.

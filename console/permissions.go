@@ -97,3 +97,29 @@ func known(all []wire.Permission, names ...string) []wire.Permission {
 	}
 	return all
 }
+
+// included gives what comes into a role with the permissions that it is to have, because these depend on it, sorted.
+func included(all []wire.Permission, has []string) (more []string) {
+	byName := make(map[string]wire.Permission, len(all))
+	for _, p := range all {
+		byName[p.Name] = p
+	}
+	in := map[string]bool{}
+	for _, name := range has {
+		in[name] = true
+	}
+	for wanted := slices.Clone(has); len(wanted) > 0; wanted = wanted[1:] {
+		p := byName[wanted[0]]
+		for _, other := range p.DependsOn {
+			if !strings.Contains(other, ":") && p.Catalogue != "" {
+				other = p.Catalogue + ":" + other
+			}
+			if !in[other] {
+				in[other] = true
+				more, wanted = append(more, other), append(wanted, other)
+			}
+		}
+	}
+	slices.Sort(more)
+	return more
+}

@@ -38,7 +38,7 @@ func TestPolicies(t *testing.T) {
 	page = b.confirm(page, "")
 	page.has(t, "Published")
 	page = b.submit(page, "/console/acme/policies/policy%2F4711", url.Values{"do": {"assign"}, "subject": {"dora"}})
-	page.has(t, "Assign dora to policy/4711", "dora is assigned to policy/4711")
+	page.has(t, "Assign dora to policy/4711", "dora is assigned to policy/4711", "dora gains", "guardian:POLICIES_POLICY_READ on policy/4711")
 	page.hasNot(t, "Nobody gains or loses anything")
 	page = b.confirm(page, "her desk")
 	page.has(t, "Assigned 1", "Take away")

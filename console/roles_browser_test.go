@@ -71,6 +71,15 @@ func TestRolesInABrowser(t *testing.T) {
 	p.See("Role is assigned to users or API keys")
 	p.Inspect("role-delete")
 
+	p.Click("Cancel")
+	p.Click("Manage who has it")
+	p.Check("Take it from ben", true)
+	p.Click("Take it from those chosen")
+	p.See("Take the role compliance-officer from ben")
+	p.Fill("Reason", "left the desk")
+	p.Click("Record this change")
+	p.See("Held by nobody")
+
 	p.Click("Roles")
 	p.Click("Permission matrix")
 	p.Check("Only differences", true)

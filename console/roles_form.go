@@ -133,6 +133,9 @@ func (v *visit) createRole() (view, error) {
 	c := newChange("Create the role "+key, v.address("roles", key), in)
 	c.Lines = append(c.Lines, fmt.Sprintf("Its name: %s", f.Name))
 	c.Lines = append(c.Lines, permissionLines("It gives", chosen)...)
+	if err := v.sayIncluded(c, chosen); err != nil {
+		return view{}, err
+	}
 	return v.reviewedRole(f, chosen, c)
 }
 
@@ -185,6 +188,10 @@ func (v *visit) updateRole() (view, error) {
 	}
 	c.Lines = append(c.Lines, permissionLines("+ added", in.Add)...)
 	c.Lines = append(c.Lines, permissionLines("− removed", in.Remove)...)
+	has := slices.DeleteFunc(slices.Concat(now.Permissions, in.Add), func(name string) bool { return slices.Contains(in.Remove, name) })
+	if err := v.sayIncluded(c, has); err != nil {
+		return view{}, err
+	}
 	if len(c.Lines) == 0 {
 		return v.wrongRole(f, chosen, "", "Nothing is changed yet", nil)
 	}
@@ -203,6 +210,19 @@ func (v *visit) changesSince(r wire.Role, base uint64) ([]wire.Item, error) {
 		return nil, nil
 	}
 	return list.Items, err
+}
+
+// sayIncluded adds to the lines of a change what comes into the role because of what it is to have.
+func (v *visit) sayIncluded(c *change, has []string) error {
+	if !v.switched("dependencies") {
+		return nil
+	}
+	list, err := v.client.Permissions(v.ctx(), v.org, v.read())
+	if err != nil && refused(err) == nil {
+		return err
+	}
+	c.Lines = append(c.Lines, permissionLines("Comes with it, as these depend on it", included(list.Items, has))...)
+	return nil
 }
 
 // permissionLines says which permissions come or go.

@@ -25,8 +25,8 @@ type holder struct {
 	wire.Holds
 }
 
-// Value is what a form says of it.
-func (h holder) Value() string { return h.Subject + "\n" + h.Scope }
+// Value is what a form says of it: neither keys nor scopes hold a tab.
+func (h holder) Value() string { return h.Subject + "\t" + h.Scope }
 
 // holders reads a page of who has a role: at most so many subjects.
 func (v *visit) holders(r wire.Role, size int) (*holders, error) {
@@ -191,8 +191,8 @@ func (v *visit) takeRole() (view, error) {
 	role := v.PathValue("key")
 	var steps []wire.Intent
 	for _, value := range v.PostForm["from"] {
-		subject, scope, _ := strings.Cut(value, "\n")
-		steps = append(steps, wire.Intent{Kind: wire.RevokeRole, Role: role, Subject: subject, Scope: strings.TrimRight(scope, "\r")})
+		subject, scope, _ := strings.Cut(value, "\t")
+		steps = append(steps, wire.Intent{Kind: wire.RevokeRole, Role: role, Subject: subject, Scope: scope})
 	}
 	if len(steps) == 0 {
 		return v.roleMembersPage(giving{}, nil, true)

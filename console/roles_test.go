@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -160,7 +161,7 @@ func TestManageRole(t *testing.T) {
 	page = b.confirm(review, "on duty")
 	page.has(t, "Held by 1 member", "2200-01-01")
 	b.submit(page, "/console/acme/roles/desk/take", nil).has(t, "Nobody is chosen")
-	review = b.submit(page, "/console/acme/roles/desk/take", url.Values{"from": {"ben\n"}})
+	review = b.submit(page, "/console/acme/roles/desk/take", url.Values{"from": {"ben\t"}})
 	review.has(t, "Take the role desk from ben", "loses ipaware:roles.view")
 	b.confirm(review, "off duty").has(t, "Held by nobody")
 }
@@ -198,6 +199,16 @@ func TestRolesThatTakeIn(t *testing.T) {
 	w.role("desk", "Desk", "POLICIES_POLICY_EXECUTE")
 	b := w.signedIn("owner")
 	b.get("/console/acme/create-role").has(t, "POLICIES_POLICY_EXECUTE", "Takes in POLICIES_POLICY_READ")
+	made := b.submit(b.get("/console/acme/create-role"), "/console/acme/create-role", url.Values{"name": {"Other"}, "permission": {"guardian:POLICIES_POLICY_EXECUTE"}})
+	made.has(t, "It gives (1): guardian:POLICIES_POLICY_EXECUTE", "Comes with it")
+	b.confirm(made, "")
+	other, err := w.Role(t.Context(), acme, "other", client.Read{})
+	if err != nil || len(other.Item.Permissions) < 2 {
+		t.Fatalf("%v %v", other.Item.Permissions, err)
+	}
+	made.has(t, other.Item.Permissions...)
+	edited := b.submit(b.get("/console/acme/roles/desk/edit"), "/console/acme/roles/desk/edit", url.Values{"name": {"Desk"}, "permission": {"guardian:POLICIES_POLICY_EXECUTE"}})
+	edited.has(t, "depends on", "Remove both")
 	page := b.get("/console/acme/roles/desk")
 	page.has(t, "POLICIES_POLICY_READ", "Signed documents", "in force", "Print")
 	review := b.submit(page, "/console/acme/roles/desk/default", nil)
@@ -232,6 +243,29 @@ func TestHostileRoles(t *testing.T) {
 	review.hasNot(t, "Record this change x")
 	if strings.Contains(review.html, "<img src=x") {
 		t.Error(review.html)
+	}
+}
+
+// Given roles whose keys hold what addresses are made of, when somebody follows the links to them, then each leads to its own role, and
+// what is done there is done to it.
+func TestOddRoleKeys(t *testing.T) {
+	w := newWorld(t, "plain")
+	keys := []string{"a/b", "..", "what?#%2F", "two words", "<b>&amp;"}
+	for _, key := range keys {
+		w.role(key, "Role of "+key, "a.read")
+	}
+	b := w.signedIn("owner")
+	list := b.get("/console/acme/roles")
+	for _, key := range keys {
+		row := list.row(t, "Role of "+key)
+		link := regexp.MustCompile(`<th scope="row"><a href="([^"]*)"`).FindStringSubmatch(row.html)
+		if link == nil {
+			t.Fatalf("%s: there is no link in %s", key, row.html)
+		}
+		page := b.get(html.UnescapeString(link[1]))
+		page.has(t, "Role of "+key, "Key "+key)
+		review := b.submit(page, html.UnescapeString(link[1])+"/edit", url.Values{"name": {"Renamed " + key}, "base": {"7"}, "permission": {"a.read"}})
+		b.confirm(review, "").has(t, "Recorded", "Renamed "+key)
 	}
 }
 

@@ -28,6 +28,7 @@ type streamsPage struct {
 	Type     string
 	Hooks    *[]wire.Webhook // nil: not the caller's to see
 	Readers  *[]wire.Key
+	Follow   *wire.Followers // who of them is connected, and how far
 	Form     filled
 	Problem  *wire.Problem // why a webhook was not made
 	Ways     []subscription
@@ -84,6 +85,11 @@ func (v *visit) streamsShown(f filled, p *wire.Problem) (view, error) {
 		}
 		readers := slices.DeleteFunc(list.Items, func(k wire.Key) bool { return k.Purpose != "reader" || k.Revoked != 0 })
 		s.Readers = &readers
+		followers, err := v.unpinned().Followers(v.ctx(), v.org)
+		if err != nil {
+			return view{}, err
+		}
+		s.Follow = &followers
 	}
 	s.Ways = v.ways(s.Position)
 	status := f.status()

@@ -1,12 +1,20 @@
 package console_test
 
 import (
+	"crypto/ed25519"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
 
 	"github.com/permledger/permledger/api/wire"
+	"github.com/permledger/permledger/events"
+	"github.com/permledger/permledger/events/didkey"
 )
 
 // Given an organization, when somebody looks at its streams, then the newest events stand there, and how to follow them with its own names.
@@ -121,4 +129,54 @@ func TestStreamsInABrowser(t *testing.T) {
 	p.Click("Activity")
 	p.See("signed in")
 	p.Inspect("activity")
+}
+
+// Given a program that reads over NATS, when somebody looks at the streams, then it is said how far its consumer is.
+func TestStreamsOfReaders(t *testing.T) {
+	w := newWorld(t, "plain")
+	at, err := w.node.ServeReaders("127.0.0.1:0", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := pair.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := nkeys.Decode(nkeys.PrefixByteUser, []byte(public))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := didkey.Encode(ed25519.PublicKey(raw))
+	w.role("readers", "Readers", "ledger:history.read")
+	w.do(wire.Intent{Kind: wire.AddSubject, Subject: "billing", SubjectKind: events.KindTechnical, Roles: []string{"readers"}})
+	w.do(wire.Intent{Kind: wire.RegisterKey, Subject: "billing", Key: key, Purpose: events.PurposeReader})
+	b := w.signedIn("owner")
+	b.get("/console/acme/streams").has(t, "NATS readers 1", "billing")
+	nc, err := nats.Connect("nats://"+at.String(), nats.Nkey(public, pair.Sign), nats.Name("acme"), nats.Timeout(30*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := js.CreateOrUpdateConsumer(t.Context(), "LEDGER_acme", jetstream.ConsumerConfig{Durable: "sync", AckPolicy: jetstream.AckExplicitPolicy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Next(jetstream.FetchMaxWait(30 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	page := b.get("/console/acme/streams")
+	for end := time.Now().Add(30 * time.Second); !strings.Contains(page.text(), "sync LEDGER_acme 4 messages") && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		page = b.get("/console/acme/streams") // the streams are copied beside what is answered
+	}
+	page.has(t, "billing 1 sync LEDGER_acme 4 messages 1 0 (1 not acknowledged)")
+	gone := b.confirm(b.submit(page, "/console/acme/streams/readers", url.Values{"key": {key}}), "left")
+	gone.has(t, "Recorded", "NATS readers 0")
 }

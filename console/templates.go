@@ -254,9 +254,14 @@ func static(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", f.mediaType)
 	h.Set("Vary", "Accept-Encoding")
+	h.Set("ETag", `W/"`+f.sum+`"`)
 	h.Set("Cache-Control", "no-cache")
 	if r.URL.RawQuery == f.sum {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	if r.Header.Get("If-None-Match") == h.Get("ETag") { // modules ask for each other without a sum
+		w.WriteHeader(http.StatusNotModified)
+		return
 	}
 	body := f.raw
 	if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {

@@ -35,7 +35,36 @@ func TestVerifyWithoutScript(t *testing.T) {
 	if page.status != http.StatusOK {
 		t.Errorf("status %d", page.status)
 	}
+	b.get("/console/acme/verify?document=%3Cscript%3E").hasNot(t, "The signed document")
 	b.get("/console/acme/verify?at=5").has(t, "As of event 5", "The 5 events")
+}
+
+// Given the modules of the verifier, when a browser has them, then it asks only whether they are the same still.
+func TestModulesAreKept(t *testing.T) {
+	w := newWorld(t, "plain")
+	get := func(tag string) *http.Response {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.url+"/console-files/verify/run.js", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("If-None-Match", tag)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp
+	}
+	first := get("")
+	if first.StatusCode != http.StatusOK || first.Header.Get("Content-Type") != "text/javascript; charset=utf-8" || first.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("%s %v", first.Status, first.Header)
+	}
+	if again := get(first.Header.Get("ETag")); again.StatusCode != http.StatusNotModified {
+		t.Errorf("asked again: %s", again.Status)
+	}
+	if other := get(`W/"another"`); other.StatusCode != http.StatusOK {
+		t.Errorf("another one is kept: %s", other.Status)
+	}
 }
 
 // Given somebody who may not read the history, then only files are offered to verify.

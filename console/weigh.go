@@ -6,14 +6,14 @@ import (
 	"github.com/permledger/permledger/api/wire"
 )
 
-// weighed are the kinds of changes of which preparing does not tell who gains and loses what: that is asked for by rehearsing them.
+// weighed are the kinds of changes of which preparing does not tell all who gain and lose: that is asked for by rehearsing them.
 var weighed = []string{
-	wire.AddSubject, wire.InviteSubject, wire.ReactivateSubject, wire.RemoveSubject, wire.TransferOwnership, wire.DeleteRole,
+	wire.AddSubject, wire.InviteSubject, wire.UpdateSubject, wire.DeactivateSubject, wire.ReactivateSubject, wire.RemoveSubject, wire.TransferOwnership,
 }
 
 // weigh adds to a preview who would gain and lose what, for who may ask that. Whoever is invited gains it when it joins.
 func (v *visit) weigh(p *preview, in wire.Intent) error {
-	if len(p.People) > 0 || p.More > 0 || !slices.Contains(weighed, in.Kind) || !v.can("roles.read") {
+	if !slices.Contains(weighed, in.Kind) || !v.can("roles.read") {
 		return nil
 	}
 	if in.Kind == wire.InviteSubject {

@@ -153,6 +153,26 @@ console.log(JSON.stringify(said));
 	}
 }
 
+// Given a verification that is stopped, or a file that cannot be read to its end, then nothing is said of the ledger.
+func TestJavaScriptStops(t *testing.T) {
+	var got []string
+	nodetest.Run(t, console, []byte(`
+import {readFileSync} from 'node:fs';
+import {verifyFile} from './static/verify.js';
+
+const file = new Blob([Buffer.from(JSON.parse(readFileSync(0, 'utf8')), 'base64')]);
+const broken = {slice: file.slice.bind(file), stream: () => new ReadableStream({start: (c) => c.error(new Error('the disk is gone'))})};
+const said = [];
+for (const [f, options] of [[file, {signal: AbortSignal.abort()}], [broken, {}]]) {
+  said.push(await verifyFile(f, options).then(() => 'a verdict', (e) => e.name + ': ' + e.message));
+}
+console.log(JSON.stringify(said));
+`), segment(small(t).raws()), &got)
+	if len(got) != 2 || !strings.HasPrefix(got[0], "AbortError") || got[1] != "Error: the disk is gone" {
+		t.Errorf("%q", got)
+	}
+}
+
 // plusOrder gives a signature whose S is larger by the order of the group, which says the same.
 func plusOrder(sig []byte) []byte {
 	order := []byte{0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 31: 0x10}

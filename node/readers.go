@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -155,4 +156,14 @@ func (o *Org) topicMessage(position uint64) (string, []byte, error) {
 		return "", nil, fmt.Errorf("there is no message %d of the topic", position)
 	}
 	return "", m.Bytes, nil
+}
+
+// Following says who follows an organization's streams over NATS and how far; served is false where the node serves nobody there.
+func (n *Node) Following(ctx context.Context, organization string) (all []readers.Following, served bool, err error) {
+	s := n.readers.Load()
+	if s == nil {
+		return nil, false, nil
+	}
+	all, err = s.Following(ctx, organization)
+	return all, true, err
 }

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"bufio"
 	"crypto/ed25519"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/permledger/permledger/bundle"
 	"github.com/permledger/permledger/bundle/bundletest"
+	"github.com/permledger/permledger/console/nodetest"
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/ledger/chain"
 	"github.com/permledger/permledger/ledger/document/documenttest"
@@ -254,4 +256,33 @@ func hold(all []signed, n int) bool {
 	}
 	wg.Wait()
 	return bad.Load() == 0
+}
+
+// BenchmarkBrowsers has the console's verifier, in Node, verify a journal, and this one beside it, which asks the rules too. ratio
+// is how many times as long the former takes.
+func BenchmarkBrowsers(b *testing.B) {
+	h := makeHistory(b)
+	var segments []byte
+	for r, err := range h.journal.Range(1, h.n) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		segments = append(binary.BigEndian.AppendUint16(segments, uint16(len(r.Entry))), r.Entry...)
+	}
+	var here, there time.Duration
+	for b.Loop() {
+		started := time.Now()
+		if r, err := verify.Entries(b.Context(), h.raws(), verify.Options{}); err != nil || r.Position != h.n {
+			b.Fatal(r, err)
+		}
+		here += time.Since(started)
+		v := nodetest.Verify(b, console, nodetest.Case{Name: "all", File: segments})[0]
+		if !v.OK || v.Position != h.n {
+			b.Fatal(v.Position, v.Broken)
+		}
+		there += time.Duration(v.Millis * float64(time.Millisecond))
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(b.N)*float64(h.n)/there.Seconds(), "events/s")
+	b.ReportMetric(float64(there)/float64(here), "ratio")
 }

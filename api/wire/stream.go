@@ -96,3 +96,27 @@ type ChangesQuery struct {
 	Limit      int    // of a page; 0: as the server likes
 	Wait       string // how long a page waits for the first that fits, like 30s
 }
+
+// Followers are those who read an organization's streams over NATS from this node.
+type Followers struct {
+	Served bool       `json:"served"` // whether the node serves readers at all
+	Items  []Follower `json:"items"`
+	AsOf   AsOf       `json:"asOf"`
+}
+
+// Follower is a reader with what it has on a node.
+type Follower struct {
+	Subject     string     `json:"subject"` // key
+	Connections int        `json:"connections"`
+	Consumers   []Consumer `json:"consumers"`
+}
+
+// Consumer is how far a consumer of a reader is.
+type Consumer struct {
+	Stream    string `json:"stream"`
+	Name      string `json:"name"`
+	Delivered uint64 `json:"delivered"` // position of the last message that was sent
+	Floor     uint64 `json:"floor"`     // up to which all were acknowledged; 0 where none are to be
+	Pending   uint64 `json:"pending"`   // messages that it has not got yet
+	Unacked   int    `json:"unacked"`   // that it got and has not acknowledged
+}

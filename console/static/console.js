@@ -115,6 +115,12 @@ document.addEventListener("keydown", (e) => {
   }
 });
 
+// Who fills in a field that belongs to a choice means that choice: <input data-picks="radio-id">.
+document.addEventListener("input", (e) => {
+  const choice = e.target.dataset?.picks && document.getElementById(e.target.dataset.picks);
+  if (choice && e.target.value) choice.checked = true;
+});
+
 // A filter hides the rows that do not hold what is typed: <input data-filter="id">. A group without rows is hidden, too.
 document.addEventListener("input", (e) => {
   const table = e.target.dataset?.filter && document.getElementById(e.target.dataset.filter);
@@ -126,6 +132,8 @@ document.addEventListener("input", (e) => {
   }
   for (const group of table.querySelectorAll("fieldset, tbody:has(> .group)")) {
     group.hidden = !group.querySelector("tr:not(.group, [hidden]), [data-row]:not([hidden])");
+    const closed = wanted[0] && group.querySelector("details:not([open])");
+    if (closed && !group.hidden) closed.open = true;
   }
 });
 

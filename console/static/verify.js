@@ -60,7 +60,7 @@ const judged = (run, note) => run.judgeCheckpoint(note, 'checkpoint', ({size}) =
 });
 
 // verifyFile verifies a file, a Blob: a bundle (zip or JSON Lines), a segment of a journal, or a signed document. The last is looked
-// for in the ledger of the organization options.org of this server, where one is given.
+// for in the ledger of the organization options.org of this server, where one is given, and must have the CID options.cid, where one is.
 export async function verifyFile(file, options = {}) {
   const run = new Run(options);
   return run.finish(async () => {
@@ -81,12 +81,13 @@ export async function verifyFile(file, options = {}) {
 
 const maxDocument = 8 << 20;
 
-async function verifyDocument(run, file, {org, signal}) {
+async function verifyDocument(run, file, {org, cid: wanted, signal}) {
   await blaming('document', file.name, async () => {
     need(file.size <= maxDocument, 'it is larger than 8 MiB');
     const b = new Uint8Array(await file.arrayBuffer()), d = readDocument(b);
     await checkDocument(d);
     const found = {cid: cid(sha256(b)), key: d.key, issuer: d.issuer, subject: d.document.credentialSubject};
+    need(!wanted || wanted === found.cid, `it is another document than the one that was asked for: ${found.cid}`);
     if (org) {
       await served(run, org, signal);
       const by = run.carried.get(found.cid);

@@ -33,6 +33,7 @@ const meanings = {
   tile: "The hashes beside the events are not those of the events.",
   proof: "It is not proven that this event stands in the ledger.",
   document: "The document is not what was signed, or no event of this ledger names it.",
+  issuer: "The DID document does not name the keys that the events do.",
   text: "A text is not one that an event names the hash of.",
   manifest: "The bundle says of itself what is not so.",
   sum: "A file of the bundle was changed.",
@@ -41,7 +42,7 @@ const meanings = {
 // start makes the page work.
 export default async function start(root) {
   const at = (id) => root.querySelector(`#verify-${id}`);
-  const { org, origin, known } = root.dataset;
+  const { org, origin, known, cid } = root.dataset;
   let stop;
 
   const why = await missing();
@@ -116,8 +117,8 @@ export default async function start(root) {
     } catch {
       return;
     }
-    const server = root.querySelector("[name=source][value=server]")?.checked, file = files.files[0];
-    if (!server && !file) {
+    const source = root.querySelector("[name=source]:checked").value, server = source === "server";
+    if (source === "file" && !files.files[0]) {
       say("Choose a file, or drop one here.");
       files.focus();
       return;
@@ -131,18 +132,25 @@ export default async function start(root) {
     const options = { trust, known: [mine].filter(Boolean), kept: kept(), progress, signal: stop.signal };
     try {
       const run = server ? await verifyServer(org, { ...options, known: [...options.known, { ...parseCitation(known), shown: true }] })
-        : await verifyFile(file, { ...options, org: root.dataset.entries === "true" ? org : "" });
+        : await verifyFile(source === "file" ? files.files[0] : await served(cid), { ...options, org: root.dataset.entries === "true" ? org : "", cid: source === "document" ? cid : undefined });
       if (run.ok && run.checkpoint && !run.extract && run.source === origin && run.checkpoint.size > (kept()?.size ?? 0)) {
         remember("kept", origin, JSON.stringify({ size: run.checkpoint.size, root: run.checkpoint.root, on: new Date().toISOString().slice(0, 10) }));
         showKept();
       }
-      show(run, server ? undefined : file.name, performance.now() - since);
+      show(run, server ? "ledger" : source, performance.now() - since);
     } catch (error) {
       show({ failed: stop.signal.aborted ? "It was stopped." : `It could not be read: ${error.message}` });
     } finally {
       running(false);
     }
   });
+
+  // served gives a document of this server as a file.
+  async function served(cid) {
+    const answer = await fetch(`/v1/orgs/${encodeURIComponent(org)}/documents/${cid}`, { headers: { Accept: "application/vc" }, signal: stop.signal });
+    if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).title ?? answer.statusText);
+    return answer.blob();
+  }
 
   function running(on, total) {
     at("progress").hidden = !on;
@@ -159,11 +167,11 @@ export default async function start(root) {
   function say(text) { at("status").textContent = text; }
 
   // show writes what was found.
-  function show(run, file, millis) {
+  function show(run, what, millis) {
     const section = at("result");
     const b = run.broken;
     const state = run.failed ? "warn" : run.ok ? "good" : b.unjudged ? "warn" : "bad";
-    const title = run.failed ? "Not verified" : run.ok ? `The ${file ? "file" : "ledger"} holds` : b.unjudged ? "It cannot be judged here" : `The ${file ? "file" : "ledger"} does not hold`;
+    const title = run.failed ? "Not verified" : run.ok ? `The ${what} holds` : b.unjudged ? "It cannot be judged here" : `The ${what} does not hold`;
     const box = make("div", undefined, { class: `notice ${state}` });
     box.append(make("h2", title, { id: "verify-title" }));
     section.replaceChildren(box);

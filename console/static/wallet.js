@@ -51,6 +51,3 @@ async function sign(wallet, section) {
   }
   return wallet.request({ method: "eth_signTypedData_v4", params: [address, payload] });
 }
-
-// The page that asks for it needs no more than what listens above.
-export default () => {};

@@ -59,6 +59,18 @@ func (s *State) reaches(u *subject, policy string, at time.Time, in *Context) bo
 	return r != nil && s.lets(u, policy, r, at, in, func() bool { return s.assignedTo(policy, r, u.id, at) })
 }
 
+// Assigned says whether a subject is assigned to a resource, and whoever passed that on has access.
+func (s *State) Assigned(subject ulid.ULID, path string, at time.Time) bool {
+	r := s.resources[path]
+	return r != nil && s.assignedTo(path, r, subject, at)
+}
+
+// Reaches says whether a subject's access scope lets it at a policy, if it is assigned to it, or is not.
+func (s *State) Reaches(subject ulid.ULID, policy string, assigned bool, at time.Time) bool {
+	u, r := s.subjects.get(subject), s.resources[policy]
+	return u != nil && r != nil && s.lets(u, policy, r, at, &Context{}, func() bool { return assigned })
+}
+
 // lets says what the access scope of a subject comes to. It is the widest that its permissions give: all; assigned or
 // published, where it has each of both; assigned; published; assigned and published. Its own policies it always reaches.
 func (s *State) lets(u *subject, policy string, r *resource, at time.Time, in *Context, assigned func() bool) bool {

@@ -24,6 +24,10 @@ export async function verifyBundle(run, blob) {
   const policy = claimed && await blaming('form', 'policy', async () => parsePolicy(await zip.read(claimed)));
   const b = {run, zip, read, manifest, checkpoint, policy, commitments: await commitments(zip, read, manifest.question.texts)};
   await (manifest.question.kind === 'all' ? wholeLedger(b) : someEntries(b));
+  const did = zip.find('did.json');
+  if (did && text(await read(did)) !== canonical(run.didDocument)) {
+    throw new Broken('issuer', {file: 'did.json', expected: 'the DID document that the events give', found: 'another'});
+  }
   for (const [commitment, file] of b.commitments) {
     throw new Broken('text', {file, expected: 'a text that an entry commits to', found: `one with the commitment ${commitment}`});
   }

@@ -3,7 +3,7 @@
 // does not hold, as the page lists them.
 import {Unjudged, Wrong, base64url, cid, equal, need} from './bytes.js';
 import {checkEvidence, entrySigned, readEntry} from './entry.js';
-import {CheckpointKeys, Signers} from './keys.js';
+import {CheckpointKeys, DocumentKeys, Signers} from './keys.js';
 import {sha256} from './sha256.js';
 import {instant} from './time.js';
 import {Tree, leafHash} from './tree.js';
@@ -48,6 +48,7 @@ export class Verifier {
   time = -Infinity; // of the last entry
   tree = new Tree(); // of the entries so far; of no use once some were left out
   checkpointKeys = new CheckpointKeys();
+  documentKeys = new DocumentKeys();
   #signers = new Signers();
   #gap = false;
 
@@ -105,6 +106,7 @@ export class Verifier {
     }
     this.#signers.note(e);
     this.checkpointKeys.note(e);
+    this.documentKeys.note(e);
     if (this.tree.size === this.position) {
       this.tree.append(x.leaf);
     }

@@ -114,3 +114,64 @@ export class CheckpointKeys {
     return this.#list.filter((k) => k.from <= size && (k.until === 0 || size < k.until)).map((k) => k.did).reverse();
   }
 }
+
+// DocumentKeys are the keys that sign documents, and did, in the order in which they came: format.md, 15.4.
+export class DocumentKeys {
+  #all = []; // {did, ended, distrusted, since, reported}
+  #named = undefined; // the DID that the organization named
+
+  note({type, time, data: {command: c}}) {
+    const add = (did) => this.#all.push({did, ended: false, since: undefined, reported: false});
+    const key = this.#all.find((k) => k.did === (type === 'key.rotated' ? c.old : c.key));
+    const distrust = () => { key.since ??= time; };
+    switch (type) {
+    case 'organization.opened':
+      this.#named = c.did;
+      add(c.keys.document);
+      return;
+    case 'key.registered':
+      if (c.purpose === 'document') {
+        add(c.key);
+      }
+      return;
+    }
+    if (!key) {
+      return;
+    }
+    switch (type) {
+    case 'key.rotated':
+      key.ended = true;
+      if (key.reported) {
+        distrust();
+      }
+      add(c.new);
+      break;
+    case 'key.revoked':
+      key.ended = true;
+      distrust();
+      break;
+    case 'key.reported':
+      key.reported = true;
+      if (key.ended) {
+        distrust();
+      }
+    }
+  }
+
+  // document gives the DID document of a ledger.
+  document(source) {
+    const at = source.lastIndexOf('/'), named = this.#named;
+    const id = named?.startsWith('did:web:') ? named : `did:web:${source.slice(0, at).replaceAll(':', '%3A')}:orgs:${source.slice(at + 1)}`;
+    const multibase = ({did}) => did.slice('did:key:'.length), method = (k) => `${id}#${multibase(k)}`;
+    const also = named ? [named].filter((did) => did !== id) : this.#all.map((k) => k.did);
+    return {
+      '@context': ['https://www.w3.org/ns/did/v1', 'https://w3id.org/security/multikey/v1'],
+      ...(also.length > 0 ? {alsoKnownAs: also} : {}),
+      assertionMethod: this.#all.filter((k) => !k.since).map(method),
+      id,
+      verificationMethod: this.#all.map((k) => ({
+        controller: id, id: method(k), publicKeyMultibase: multibase(k), ...(k.since ? {revoked: k.since} : {}), type: 'Multikey',
+      })),
+    };
+  }
+}

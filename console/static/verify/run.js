@@ -57,6 +57,11 @@ export class Run {
     return this.#verifier.checkpointKeys;
   }
 
+  // didDocument is the DID document that the entries give.
+  get didDocument() {
+    return this.#verifier.documentKeys.document(this.source);
+  }
+
   get tree() {
     return this.#verifier.tree;
   }
@@ -66,6 +71,13 @@ export class Run {
   async all(items, {look, taken} = {}) {
     const queue = [];
     let since = performance.now();
+    const breathe = async () => {
+      if (performance.now() - since > busy) {
+        this.#options.progress?.(this.position);
+        await pause();
+        since = performance.now();
+      }
+    };
     const judgeFirst = async () => {
       const item = queue.shift();
       this.#options.signal?.throwIfAborted();
@@ -76,14 +88,11 @@ export class Run {
       await this.#verifier.next(item.x);
       this.#take(item.x);
       taken?.(item);
-      if (performance.now() - since > busy) {
-        this.#options.progress?.(this.position);
-        await pause();
-        since = performance.now();
-      }
+      await breathe();
     };
     for await (const item of items) {
       queue.push({...item, x: inspect(item.raw)});
+      await breathe();
       if (queue.length >= pending) {
         await judgeFirst();
       }

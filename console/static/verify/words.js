@@ -42,7 +42,7 @@ export function wordsOf(run) {
   }
   no('That the rules permitted each change, and that signed documents say what the events give: that takes the rules, which this page does not have. The command permledger verify asks them again.');
   if (run.bundle) {
-    no('What the readme, the schemas, the program and the DID document in the bundle say: they are as its list of sums has them, and no more.');
+    no('What the readme, the schemas and the program in the bundle say: they are as its list of sums has them, and no more.');
   }
   checkpointWords(run, yes, no);
   if (run.byNode > 0) {
