@@ -33,7 +33,7 @@ type comparison struct {
 
 // Of how many a page shows what they gained and lost.
 const (
-	diffSubjects  = 25
+	diffSubjects  = 20
 	briefSubjects = 8
 	diffEvents    = 100
 )
