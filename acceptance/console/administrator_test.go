@@ -91,24 +91,23 @@ func administratorsDay(w *walk) {
 	if said := w.verified(bundle); !strings.Contains(said, "documents are signed with the ledger's document key") {
 		t.Errorf("the bundle of the role has no document: %s", said)
 	}
+	w.Go("/console/acme/exports?what=role&role=compliance-officer&format=vc")
+	name, document := w.Download("Download")
+	signed := w.keep(name, document)
+	if said, code := w.run("verify", signed, "--bundle", bundle); code != 0 {
+		t.Errorf("permledger verify %s --bundle %s ended with %d:\n%s", signed, bundle, code, said)
+	}
+	w.Go("/console/acme/verify")
 	if !w.script {
-		w.Go("/console/acme/verify")
 		w.See("This takes script")
 		return
 	}
-	w.Go("/console/acme/verify")
-	w.Upload("#verify-file", bundle)
-	w.Click("#verify-start")
-	w.Wait("#verify-result:not([hidden])")
-	w.See("The file holds")
-	w.picture("verify-bundle")
-	w.Go("/console/acme/exports?what=role&role=compliance-officer&format=vc")
-	name, document := w.Download("Download")
-	w.Go("/console/acme/verify")
-	w.Upload("#verify-file", w.keep(name, document))
-	w.Click("#verify-start")
-	w.Wait("#verify-result:not([hidden])")
-	w.See("The file holds")
-	w.See("names this very file")
-	w.picture("verify-document")
+	for picture, path := range map[string]string{"verify-bundle": bundle, "verify-document": signed} {
+		w.Go("/console/acme/verify")
+		w.Upload("#verify-file", path)
+		w.Click("#verify-start")
+		w.Wait("#verify-result:not([hidden])")
+		w.See("The file holds")
+		w.picture(picture)
+	}
 }

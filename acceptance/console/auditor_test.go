@@ -38,7 +38,13 @@ func auditorsDay(w *walk) {
 
 	// A review of who has what.
 	w.Click("Reviews")
-	w.See("Access reviews")
+	w.Click("Start a review")
+	w.Check("Who has a role", true)
+	w.Select("#role", "Investor Desk")
+	w.Fill("#title", "Investor Desk, this quarter")
+	w.Click("Review")
+	w.Click("Record this change")
+	w.See("Investor Desk, this quarter")
 	w.picture("reviews")
 
 	// Everything, to take along.
