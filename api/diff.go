@@ -1,7 +1,9 @@
 package api
 
 import (
+	"cmp"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/permledger/permledger/api/wire"
@@ -35,13 +37,38 @@ func getDifference(c *call) (wire.Difference, error) {
 			return d, err
 		}
 	}
+	skip, err1 := c.number("skip", 0)
+	var limit int
+	var err2 error
+	if c.query.Has("limit") {
+		limit, err2 = c.limit(pageSize, maxPageSize)
+	}
+	if err := cmp.Or(err1, err2); err != nil {
+		return d, err
+	}
+	only.Skip, only.Most = int(min(skip, math.MaxInt32)), limit
 	d.From, d.To = fromOut, toOut
 	err = c.difference(&d, c.org.Access.Diff(from, to, only))
+	shorten(&d, limit)
 	return d, err
+}
+
+// shorten leaves out of long lists of who came to have a role, or has it no more, what is beyond a limit; 0: there is none.
+func shorten(d *wire.Difference, limit int) {
+	for i := range d.Roles {
+		r := &d.Roles[i]
+		if n := len(r.Came) - limit; limit > 0 && n > 0 {
+			r.Came, r.MoreCame = r.Came[:limit], n
+		}
+		if n := len(r.Left) - limit; limit > 0 && n > 0 {
+			r.Left, r.MoreLeft = r.Left[:limit], n
+		}
+	}
 }
 
 // difference fills in what changed, and the entries that did it.
 func (c *call) difference(d *wire.Difference, have access.Difference) error {
+	d.MoreSubjects = have.More
 	d.Subjects, d.Roles, d.Entries = []wire.SubjectChange{}, []wire.RoleChange{}, []wire.Item{}
 	causes := map[uint64]bool{}
 	note := func(positions ...uint64) {

@@ -68,6 +68,7 @@ var parameters = map[string]parameter{
 	"from":        aText("Where it begins: a position."),
 	"to":          aText("Where it ends: a position, which still belongs to it."),
 	"newest":      aFlag("The newest first."),
+	"skip":        aNumber("How many are left out at the beginning."),
 	"taking":      aFlag("Only what took something away."),
 	"parts":       {"Into how many parts it is divided at most.", object{"type": "integer", "minimum": 1, "maximum": mostParts}},
 	"by":          oneOf("Whether the parts are of as many entries each, or as long each.", byPosition, byTime),

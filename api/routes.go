@@ -184,7 +184,7 @@ func coreRoutes() []Route {
 
 		{Method: post, Path: org + "/simulate", Action: roles, Query: atLeast, endpoint: handle(simulate),
 			Summary: "What would be so if changes were recorded; nothing is"},
-		{Method: get, Path: org + "/diff", Action: happened, Query: []string{"from", "to", "role", "subject", "at_least"}, endpoint: answer(getDifference),
+		{Method: get, Path: org + "/diff", Action: happened, Query: []string{"from", "to", "role", "subject", "skip", "limit", "at_least"}, endpoint: answer(getDifference),
 			Summary: "Who gained and lost what between two moments, and how roles changed"},
 		{Method: get, Path: org + "/blame", Action: happened, Query: reads("role", "subject"), endpoint: pages(getBlame),
 			Summary: "Since which entry each permission is in a role, or with a subject"},

@@ -208,11 +208,18 @@ func (c *Client) Access(ctx context.Context, org, subject string, r Read) (wire.
 // Diff says who gained and lost what between two moments, as access.Index.ParseAsOf reads them, and how roles changed.
 // role and subject, by key or id, restrict it; empty: they do not.
 func (c *Client) Diff(ctx context.Context, org, from, to, role, subject string) (wire.Difference, error) {
+	return c.DiffPart(ctx, org, wire.DiffQuery{From: from, To: to, Role: role, Subject: subject})
+}
+
+// DiffPart is Diff of a part of the subjects: between distant moments of a large organization all of them are much.
+func (c *Client) DiffPart(ctx context.Context, org string, d wire.DiffQuery) (wire.Difference, error) {
 	q := url.Values{}
-	set(q, "from", from)
-	set(q, "to", to)
-	set(q, "role", role)
-	set(q, "subject", subject)
+	set(q, "from", d.From)
+	set(q, "to", d.To)
+	set(q, "role", d.Role)
+	set(q, "subject", d.Subject)
+	setNumber(q, "skip", uint64(max(d.Skip, 0)))
+	setNumber(q, "limit", uint64(max(d.Limit, 0)))
 	return get[wire.Difference](ctx, c, path(org, "diff"), q)
 }
 

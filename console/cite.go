@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Citation says in one line what a page shows and as of when, with an address that shows the same again; empty on pages that
@@ -28,13 +29,18 @@ func (p *page) pinned() string {
 	case p.at == "":
 	case at.Occurred != "":
 		moment = p.at
-	case at.Instant != at.Time && at.Instant < p.me.AsOf.Instant:
+	case at.Instant != at.Time && hasPassed(at.Instant):
 		moment = at.Instant
 	}
 	q := p.URL.Query()
 	q.Del("recorded")
 	q.Set("at", moment)
 	return with(p.URL.EscapedPath(), q.Encode())
+}
+
+func hasPassed(instant string) bool {
+	t, err := time.Parse(time.RFC3339Nano, instant)
+	return err == nil && t.Before(time.Now())
 }
 
 // Sought says of which time a page is, where one was asked for and no event; empty: an event was.

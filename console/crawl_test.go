@@ -44,6 +44,9 @@ func crawl(b *visitor, look func(shown), from ...string) (pages int) {
 		shapes[shape]++
 		page := b.get(at)
 		pages++
+		if page.absent() {
+			continue
+		}
 		if page.status != http.StatusOK {
 			b.t.Errorf("%s is offered, and answered with %d: %s", at, page.status, page.text())
 			continue
@@ -52,7 +55,7 @@ func crawl(b *visitor, look func(shown), from ...string) (pages int) {
 		for _, m := range links.FindAllStringSubmatch(page.html, -1) {
 			to := html.UnescapeString(m[1])
 			switch {
-			case strings.HasPrefix(to, "#"), strings.HasPrefix(to, "/v1/"), strings.HasPrefix(to, "/orgs/"):
+			case strings.HasPrefix(to, "#"), strings.HasPrefix(to, "/v1/"), strings.HasPrefix(to, "/ipfs/"), strings.HasPrefix(to, "/orgs/"):
 			case strings.HasPrefix(to, "/console/"):
 				from = append(from, to)
 			default:
@@ -71,6 +74,16 @@ func keysOf(q url.Values) func(func(string) bool) {
 			}
 		}
 	}
+}
+
+// absent says whether a page says that what it is about was not there at its moment, or that an event, whose number anybody may
+// know, is not for the reader.
+func (s shown) absent() bool {
+	if s.status != http.StatusNotFound && s.status != http.StatusBadRequest {
+		return false
+	}
+	text := s.text()
+	return strings.Contains(s.address, "at=") && (strings.Contains(text, "as of then") || strings.Contains(text, "there was no ")) || strings.Contains(text, "that you may read")
 }
 
 // writes are the forms of a page that change something, but for signing out.
@@ -126,10 +139,28 @@ func TestEveryLinkLeadsSomewhere(t *testing.T) {
 						}
 					}
 				}
-			}, "/console/acme/overview", "/console/acme/overview?at=5", "/console/acme/roles?at=8")
+			}, "/console/acme/overview", "/console/acme/overview?at=9")
 			if n < 15 {
 				t.Errorf("only %d pages", n)
 			}
 		})
+	}
+}
+
+// Given any answer of the console, then no page of another site may frame it, and no script but the program's files may run in it.
+func TestNoFrameAndNoForeignScript(t *testing.T) {
+	w := newWorld(t, "plain")
+	for _, path := range []string{"/console/", "/console/acme/sign-in", "/console/acme/overview", "/console/acme/nowhere", "/console-files/console.css"} {
+		r, err := http.Get(w.url + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Body.Close()
+		policy := r.Header.Get("Content-Security-Policy")
+		for _, part := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"} {
+			if !strings.Contains(policy, part) || strings.Contains(policy, "unsafe") {
+				t.Errorf("the policy of %s is %q, without %s", path, policy, part)
+			}
+		}
 	}
 }

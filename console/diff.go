@@ -12,7 +12,7 @@ import (
 type difference struct {
 	wire.Difference
 	Shown      []wire.SubjectChange // as many as the page has
-	Skipped    int                  // before them
+	Skipped    int                  // before them, of those for whom something may differ
 	Rest       int                  // behind them
 	ShownRoles []wire.RoleChange
 	RestRoles  int
@@ -33,7 +33,7 @@ type comparison struct {
 
 // Of how many a page shows what they gained and lost.
 const (
-	diffSubjects  = 50
+	diffSubjects  = 20
 	briefSubjects = 8
 	diffEvents    = 100
 )
@@ -57,7 +57,8 @@ func (v *visit) diff() (view, error) {
 		}
 		from = number(at.Seq - 1)
 	}
-	c.Change, err = v.difference(from, c.To, c.Role, c.Subject)
+	skip, _ := readNumber(q.Get("skip"))
+	c.Change, err = v.difference(wire.DiffQuery{From: from, To: c.To, Role: c.Role, Subject: c.Subject, Skip: int(min(skip, 1<<30))})
 	if p := refused(err); p != nil {
 		c.Problem = p
 		return view{template: "diff", title: "Difference", data: &c, status: p.Status}, nil
@@ -66,31 +67,31 @@ func (v *visit) diff() (view, error) {
 		return view{}, err
 	}
 	c.Change.Alone = c.Role != "" || c.Subject != ""
-	skip, _ := readNumber(q.Get("skip"))
-	c.Change.cut(int(min(skip, uint64(len(c.Change.Subjects)))), diffSubjects)
+	c.Change.Skipped = int(min(skip, 1<<30))
+	c.Change.cut(diffSubjects)
 	if c.Change.Rest > 0 {
-		c.Change.Later = v.changed("skip", number(uint64(c.Change.Skipped+len(c.Change.Shown))))
+		c.Change.Later = v.changed("skip", number(skip+diffSubjects))
 	}
 	return view{template: "diff", title: "Difference " + number(c.Change.From.Seq) + " to " + number(c.Change.To.Seq), data: &c}, nil
 }
 
-// difference asks for a difference, of which a page that is about something else shows the first.
-func (v *visit) difference(from, to, role, subject string) (*difference, error) {
-	have, err := v.client.Diff(v.ctx(), v.org, from, to, role, subject)
+// difference asks for as much of a difference as a page shows. A page that is about something else shows the first of it.
+func (v *visit) difference(q wire.DiffQuery) (*difference, error) {
+	q.Limit = diffSubjects
+	have, err := v.client.DiffPart(v.ctx(), v.org, q)
 	if err != nil {
 		return nil, err
 	}
 	d := &difference{Difference: have, Brief: true, Whole: with(address(v.org, "", []string{"diff"}), "from="+number(have.From.Seq)+"&at="+number(have.To.Seq))}
-	d.cut(0, briefSubjects)
+	d.cut(briefSubjects)
 	return d, nil
 }
 
 // cut chooses those that a page shows.
-func (d *difference) cut(skip, most int) {
+func (d *difference) cut(most int) {
 	d.Brief = most == briefSubjects
-	d.Skipped = skip
-	d.Shown = d.Subjects[skip:min(len(d.Subjects), skip+most)]
-	d.Rest = len(d.Subjects) - skip - len(d.Shown)
+	d.Shown = d.Subjects[:min(len(d.Subjects), most)]
+	d.Rest = len(d.Subjects) - len(d.Shown) + d.MoreSubjects
 	roles := diffSubjects
 	if d.Brief {
 		roles = briefSubjects
@@ -117,5 +118,8 @@ func (d *difference) Events() []changeSet {
 // MoreEvents is how many the page leaves out.
 func (d *difference) MoreEvents() int { return max(0, len(d.Entries)-diffEvents) + d.More }
 
+// Concerned is how many gained or lost something, those included for whom that is not known.
+func (d *difference) Concerned() int { return d.Skipped + len(d.Subjects) + d.MoreSubjects }
+
 // Nothing says whether nothing changed in who may do what.
-func (d *difference) Nothing() bool { return len(d.Subjects) == 0 && len(d.Roles) == 0 }
+func (d *difference) Nothing() bool { return d.Concerned() == 0 && len(d.Roles) == 0 }

@@ -133,7 +133,7 @@ func (v *visit) exact(e *entryPage) error {
 		}
 	}
 	if e.Previous > 0 {
-		e.Change, err = v.difference(number(e.Previous), number(e.Item.Seq), "", "")
+		e.Change, err = v.difference(wire.DiffQuery{From: number(e.Previous), To: number(e.Item.Seq)})
 	}
 	return err
 }

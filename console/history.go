@@ -68,7 +68,7 @@ func (v *visit) history() (view, error) {
 		return view{}, err
 	}
 	if v.can("history.read") && !h.Filter.Any() && h.Filter.cursor == "" && len(h.Sets) > 0 && h.Sets[0].First > 1 {
-		if h.Change, err = v.difference(number(h.Sets[0].First-1), number(h.Sets[0].Last), "", ""); err != nil {
+		if h.Change, err = v.difference(wire.DiffQuery{From: number(h.Sets[0].First - 1), To: number(h.Sets[0].Last)}); err != nil {
 			return view{}, err
 		}
 	}

@@ -1,6 +1,10 @@
 package console
 
-import "github.com/permledger/permledger/api/wire"
+import (
+	"cmp"
+
+	"github.com/permledger/permledger/api/wire"
+)
 
 // What parts of templates are given: the page beside what they show.
 
@@ -44,11 +48,21 @@ func namedOf(p *page, kind, name string) thingPart {
 	return thingPart{name, p.Thing(kind + ":" + name)}
 }
 
-// most is how much of one list is in a page at first sight; unfolds is how much more unfolds there; the rest has a page of its own.
+// most is how much of one list is in a page at first sight; unfolds is how much more unfolds there, where there are few lists; the
+// rest has a page of its own.
 const (
-	most    = 12
-	unfolds = 60
+	most     = 12
+	unfolds  = 60
+	fewLists = 10
 )
+
+// unfolding is how much of each of so many lists unfolds.
+func unfolding(lists int) int {
+	if lists <= fewLists {
+		return unfolds
+	}
+	return 0
+}
 
 // A fold is a list of which the first stands there and the next unfolds.
 type fold[T any] struct {
@@ -59,14 +73,15 @@ type fold[T any] struct {
 	Address     string // of the page that has them
 }
 
-func folded[T any](p *page, all []T, class, address string) fold[T] {
+func folded[T any](p *page, all []T, class, address string, lists int) fold[T] {
+	room := unfolding(lists)
 	switch {
 	case len(all) <= most+2:
 		return fold[T]{p, all, nil, class, 0, ""}
-	case len(all) <= most+unfolds || address == "":
+	case len(all) <= most+room || address == "":
 		return fold[T]{p, all[:most], all[most:], class, 0, ""}
 	}
-	return fold[T]{p, all[:most], all[most : most+unfolds], class, len(all) - most - unfolds, address}
+	return fold[T]{p, all[:most], all[most : most+room], class, len(all) - most - room, address}
 }
 
 // causes is how many of the events that together gave or took something are named: the latest.
@@ -80,15 +95,20 @@ func (f fold[T]) Unfolded() fold[T] { return fold[T]{f.Page, f.Rest, nil, f.Clas
 
 // heldOf is what a subject gained or lost, by a difference.
 func heldOf(p *page, d *difference, subject string, all []wire.Changed, class string) fold[wire.Changed] {
-	return folded(p, all, class, d.alone("subject", subject))
+	return folded(p, all, class, d.alone("subject", subject), len(d.Shown))
 }
 
 func inRoleOf(p *page, d *difference, role string, all []wire.InRole) fold[wire.InRole] {
-	return folded(p, all, "", d.alone("role", role))
+	return folded(p, all, "", d.alone("role", role), len(d.ShownRoles))
 }
 
-func holdersOf(p *page, d *difference, role string, all []wire.HolderChange) fold[wire.HolderChange] {
-	return folded(p, all, "", d.alone("role", role))
+// holdersOf is who came to have a role, or has it no more; more of them are not in the difference.
+func holdersOf(p *page, d *difference, role string, all []wire.HolderChange, more int) fold[wire.HolderChange] {
+	f := folded(p, all, "", d.alone("role", role), len(d.ShownRoles))
+	if more > 0 {
+		f.More, f.Address = f.More+more, cmp.Or(d.alone("role", role), p.Thing("role:"+role))
+	}
+	return f
 }
 
 // A becausePart is why somebody holds something.

@@ -103,8 +103,11 @@ func (v *visit) presets(first []wire.Item, now time.Time) []preset {
 		days  int
 	}{{"A year ago", 365}, {"30 days ago", 30}, {"7 days ago", 7}, {"Yesterday", 1}} {
 		day := now.AddDate(0, 0, -p.days).Format(time.DateOnly)
+		if len(first) == 0 { // it is not for the reader to know
+			continue
+		}
 		one := preset{Title: p.title, Address: v.changed("at", day), Here: v.at == day}
-		if len(first) > 0 && day < first[0].Time[:len(time.DateOnly)] {
+		if day < first[0].Time[:len(time.DateOnly)] {
 			if p.days > 1 {
 				continue
 			}

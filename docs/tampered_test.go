@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/permledger/permledger/events"
 	"github.com/permledger/permledger/events/eventtest"
@@ -53,6 +54,7 @@ func proven(t testing.TB, en *chain.Entry, key byte, edit func(*events.Event, *c
 	if en.Evidence != nil {
 		ev = new(chain.Evidence)
 		*ev = *en.Evidence
+		ev.Signature = bytes.Clone(ev.Signature) // an edit must not reach the honest entry, of which others are made
 	}
 	ev = edit(&e, ev)
 	body, err := e.Encode()
@@ -140,6 +142,10 @@ func tamperings(t testing.TB) []tampered {
 		e.Auth = events.Auth{Method: events.MethodNode, Credential: did(eventKey)}
 	})
 	changed("evidence that had expired", 3, chain.CheckEvidence, eventKey, func(e *events.Event) { e.Time = e.Time.AddDate(0, 0, 1) })
+	put("evidence that is good for more than a day", 3, chain.CheckEvidence, proven(t, honest.entries[2], eventKey, func(e *events.Event, ev *chain.Evidence) *chain.Evidence {
+		ev.Signed.Expires = e.ID.Timestamp().Add(24*time.Hour + time.Millisecond)
+		return signed(t, e, ev.Signed, ownerKey)
+	}))
 	changed("an unknown key", 2, chain.CheckKey, 20, nil)
 	changed("a key before it is registered", 4, chain.CheckKey, nextEventKey, nil)
 	changed("a key for its own registration", 5, chain.CheckKey, nextEventKey, nil)

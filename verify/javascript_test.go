@@ -158,8 +158,9 @@ func TestJavaScriptTrust(t *testing.T) {
 	at := time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)
 	var files []nodetest.Case
 	var want []string
+	form := bundle.Zip
 	add := func(name string, trust *note.Policy, text string) {
-		b := p.write(t, bundle.Zip)
+		b := p.write(t, form)
 		_, err := verifyBundle(t, b, verify.Options{Trust: trust})
 		if trust != nil && text == "" {
 			text = trust.String()
@@ -182,6 +183,9 @@ func TestJavaScriptTrust(t *testing.T) {
 	add("the key as a vkey", policy(0), policy(0).Logs[0].Key.String())
 	add("the key as a did:key", policy(0), did("checkpoint2"))
 	add("another key as a did:key", stranger, did("stranger"))
+	form = bundle.Lines
+	add("JSON Lines, which nobody signed", policy(0), "")
+	form = bundle.Zip
 	p.Policy = []byte(other.String())
 	add("the policy in the bundle is of another log", nil, "")
 	p.Policy = []byte("quorum nobody\n")
@@ -219,6 +223,52 @@ func TestJavaScriptTrust(t *testing.T) {
 	for i, got := range nodetest.Verify(t, console, files...) {
 		if wordIn(got) != want[i] {
 			t.Errorf("%s: the console says %s (%+v); this verifier %s", got.Name, wordIn(got), got.Broken, want[i])
+		}
+	}
+}
+
+// Given signed documents, then the console's verifier takes them, and refuses them with another byte anywhere, with more in their proof, or
+// with the proof of another.
+func TestJavaScriptDocuments(t *testing.T) {
+	p := pack(t, history(t, profiles["with documents"]))
+	var files []nodetest.Case
+	var documents [][]byte
+	for _, cid := range p.Documents {
+		b, err := p.Document(cid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, b)
+		files = append(files, nodetest.Case{Name: "honest", File: b})
+	}
+	honest := len(files)
+	first, proofOf := documents[0], func(b []byte) []byte { return b[bytes.LastIndex(b, []byte(`,"proof":`)):] }
+	for at := 0; at < len(first); at += 3 {
+		bad := bytes.Clone(first)
+		bad[at] ^= 1 << (at % 7)
+		files = append(files, nodetest.Case{Name: fmt.Sprintf("byte %d", at), File: bad})
+	}
+	for name, text := range map[string][2]string{
+		"a member of its proof that nobody knows": {`"proofPurpose"`, `"expires":"2100-01-01T00:00:00Z","proofPurpose"`},
+		"another suite":        {"eddsa-jcs-2022", "eddsa-rdfc-2022"},
+		"another purpose":      {`"assertionMethod"`, `"authentication"`},
+		"white space":          {`"type":`, `"type": `},
+		"a member more":        {`"credentialSubject":{`, `"credentialSubject":{"aside":true,`},
+		"another time of sign": {`"created":"2`, `"created":"3`},
+	} {
+		if !bytes.Contains(first, []byte(text[0])) {
+			t.Fatalf("%s: %s does not stand in %s", name, text[0], first)
+		}
+		files = append(files, nodetest.Case{Name: name, File: bytes.Replace(first, []byte(text[0]), []byte(text[1]), 1)})
+	}
+	second := documents[1]
+	files = append(files,
+		nodetest.Case{Name: "the proof of another", File: append(bytes.TrimSuffix(bytes.Clone(first), proofOf(first)), proofOf(second)...)},
+		nodetest.Case{Name: "without a proof", File: append(bytes.TrimSuffix(bytes.Clone(first), proofOf(first)), '}')},
+		nodetest.Case{Name: "cut off", File: first[:len(first)-1]}, nodetest.Case{Name: "a line's end more", File: append(bytes.Clone(first), '\n')})
+	for i, got := range nodetest.Verify(t, console, files...) {
+		if got.OK != (i < honest) {
+			t.Errorf("%s: %v %+v", got.Name, got.OK, got.Broken)
 		}
 	}
 }

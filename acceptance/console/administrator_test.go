@@ -34,22 +34,26 @@ func administratorsDay(w *walk) {
 	w.See("Recorded: event 30")
 	w.picture("role")
 
-	// For a colleague, who may do three things more.
-	w.Go("/console/acme/members")
-	w.picture("members")
-	w.Click("ben")
+	// For a colleague, who may do these three things then.
+	w.Click("Members")
+	w.Click("Add without invitation")
+	w.Fill("#key", "eva")
+	w.Fill("Display name", "Eva Berg")
+	w.Click("Review")
+	w.Click("Record this change")
+	w.See("Recorded: event 31")
 	w.Click("Manage roles")
 	w.Check("Compliance Officer compliance-officer", true)
 	w.Click("Review the change")
-	w.See("ben gains")
+	w.See("eva gains")
 	w.Fill("Reason", "joins the desk")
 	w.picture("review")
 	w.Click("Record this change")
-	w.See("Recorded: event 31")
+	w.See("Recorded: event 32")
 
 	// What may he do now, and why?
-	w.Go("/console/acme/access?subject=ben&permission=whitelist.add_investor")
-	w.See("Allowed as of event 31: ben may stokr:whitelist.add_investor")
+	w.Go("/console/acme/access?subject=eva&permission=whitelist.add_investor")
+	w.See("Allowed as of event 32: eva may stokr:whitelist.add_investor")
 	w.picture("access")
 
 	// One permission less.
@@ -60,21 +64,21 @@ func administratorsDay(w *walk) {
 	w.Fill("Reason", "TICKET-230 four eyes")
 	w.picture("review-removal")
 	w.Click("Record this change")
-	w.See("Recorded: event 32")
-	w.Go("/console/acme/access?subject=ben&permission=whitelist.add_investor")
-	w.See("Denied as of event 32: ben may not stokr:whitelist.add_investor")
+	w.See("Recorded: event 33")
+	w.Go("/console/acme/access?subject=eva&permission=whitelist.add_investor")
+	w.See("Denied as of event 33: eva may not stokr:whitelist.add_investor")
 	w.See("TICKET-230 four eyes")
 	w.picture("access-denied")
 
 	// What was so a moment ago, and yesterday, when there was nothing.
-	w.Go("/console/acme/roles/compliance-officer?at=31")
-	w.See("As of event 31")
+	w.Go("/console/acme/roles/compliance-officer?at=32")
+	w.See("As of event 32")
 	w.See("read-only")
 	w.picture("as-of")
 	w.Click("Choose another moment")
 	w.See("Yesterday: the first event is of")
 	w.picture("history")
-	w.Expect(404)
+	w.Expect(400)
 	w.Go("/console/acme/roles?at=" + time.Now().UTC().AddDate(0, 0, -1).Format(time.DateOnly))
 	w.See("The same page, live")
 
@@ -87,21 +91,23 @@ func administratorsDay(w *walk) {
 	if said := w.verified(bundle); !strings.Contains(said, "documents are signed with the ledger's document key") {
 		t.Errorf("the bundle of the role has no document: %s", said)
 	}
+	w.Go("/console/acme/exports?what=role&role=compliance-officer&format=vc")
+	name, document := w.Download("Download")
+	signed := w.keep(name, document)
+	if said, code := w.run("verify", signed, "--bundle", bundle); code != 0 {
+		t.Errorf("permledger verify %s --bundle %s ended with %d:\n%s", signed, bundle, code, said)
+	}
+	w.Go("/console/acme/verify")
 	if !w.script {
-		w.Go("/console/acme/verify")
 		w.See("This takes script")
 		return
 	}
-	w.Go("/console/acme/verify")
-	w.Upload("File", bundle)
-	w.Click("#verify-start")
-	w.Wait("#verify-result:not([hidden])")
-	w.picture("verify-bundle")
-	w.Go("/console/acme/exports?what=role&role=compliance-officer&format=vc")
-	name, document := w.Download("Download")
-	w.Go("/console/acme/verify")
-	w.Upload("File", w.keep(name, document))
-	w.Click("#verify-start")
-	w.Wait("#verify-result:not([hidden])")
-	w.picture("verify-document")
+	for picture, path := range map[string]string{"verify-bundle": bundle, "verify-document": signed} {
+		w.Go("/console/acme/verify")
+		w.Upload("#verify-file", path)
+		w.Click("#verify-start")
+		w.Wait("#verify-result:not([hidden])")
+		w.See("The file holds")
+		w.picture(picture)
+	}
 }

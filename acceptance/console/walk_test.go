@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/permledger/permledger/console/browsertest"
@@ -98,6 +99,32 @@ func fewColours(shot image.Image) image.Image {
 	small := image.NewPaletted(box, palette[:min(64, len(palette))])
 	draw.Draw(small, box, shot, box.Min, draw.Src)
 	return small
+}
+
+// Given the README's section about the browser, then what it shows is what dev says, and what it names is on the pages.
+func TestReadme(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "## Look at it in a browser\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	_, block, _ := strings.Cut(text, "```text\n$ go run ./cmd/permledger dev\n")
+	block, text, _ = strings.Cut(block, "```\n")
+	w := enter(t, false)
+	for line := range strings.Lines(block) {
+		pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.TrimSuffix(line, "\n")), "…", ".*")
+		if !regexp.MustCompile("(?m)^" + pattern + "$").MatchString(w.said) {
+			t.Errorf("the README shows %q, and dev says:\n%s", line, w.said)
+		}
+	}
+	names := regexp.MustCompile(`\*\*(.*?)\*\*`).FindAllStringSubmatch(text, -1)
+	if len(names) < 5 || names[0][1] != "Set the password and sign in" { // which was pressed
+		t.Fatalf("the README names %q", names)
+	}
+	for _, name := range names[1:] {
+		w.Click(name[1])
+	}
 }
 
 var named = regexp.MustCompile(`\]\(console/([a-z0-9-]+\.png)\)`)

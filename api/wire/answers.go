@@ -8,6 +8,8 @@ type Difference struct {
 	Roles    []RoleChange    `json:"roles"`    // by key
 	Entries  []Item          `json:"entries"`  // what was recorded at the positions named above
 	More     int             `json:"more,omitempty"`
+	// MoreSubjects are left out behind those of a limit: of these something was recorded that may have changed what they may.
+	MoreSubjects int `json:"moreSubjects,omitempty"`
 }
 
 // SubjectChange is what one subject gained and lost.
@@ -38,6 +40,8 @@ type RoleChange struct {
 	Removed     []InRole       `json:"removed,omitempty"`
 	Came        []HolderChange `json:"came,omitempty"` // who has it now and had it not
 	Left        []HolderChange `json:"left,omitempty"`
+	MoreCame    int            `json:"moreCame,omitempty"` // left out of Came, where there is a limit
+	MoreLeft    int            `json:"moreLeft,omitempty"`
 	Positions   []uint64       `json:"positions,omitempty"` // of what was recorded about the role itself
 }
 

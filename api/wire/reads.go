@@ -173,6 +173,14 @@ type HistoryQuery struct {
 	Cursor     string // the Next of the page before
 }
 
+// DiffQuery asks what is different between two moments.
+type DiffQuery struct {
+	From, To      string // as access.Index.ParseAsOf reads them
+	Role, Subject string // keys or ids that restrict it; empty: they do not
+	Skip          int    // so many subjects for whom something may differ are left out, by key
+	Limit         int    // so many behind them are looked at, and of who came to have a role so many shown; 0: all
+}
+
 // HistoryPart is a stretch of the history, and how much happened in it.
 type HistoryPart struct {
 	From    uint64 `json:"from"`    // first position

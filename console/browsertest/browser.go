@@ -63,6 +63,9 @@ func without(t testing.TB, err error) {
 // browserContext starts the browser where it does not run yet.
 func browserContext(t testing.TB) context.Context {
 	t.Helper()
+	if os.Getenv("PERMLEDGER_CHROMIUM") == "none" {
+		t.Skip("PERMLEDGER_CHROMIUM=none: tests with a browser are not wanted in this run")
+	}
 	path, err := program()
 	if err != nil {
 		without(t, err)

@@ -21,7 +21,7 @@
 // Each test has a browser context (cookies, storage, cache) of its own in one browser of the test binary.
 //
 // Where there is no Chromium, or no npm for axe, the test is skipped with the reason; with PERMLEDGER_JUDGES set, as in CI, it
-// fails. PERMLEDGER_CHROMIUM names the program. Pictures stand in PERMLEDGER_SCREENSHOTS, one folder for each test, or
+// fails. PERMLEDGER_CHROMIUM names the program; none skips all. Pictures stand in PERMLEDGER_SCREENSHOTS, one folder for each test, or
 // else in the test's artifact directory.
 //
 // A Page belongs to the goroutine of its test.

@@ -11,6 +11,7 @@ import (
 type Difference struct {
 	Subjects []SubjectChange // that gained or lost something, by key
 	Roles    []RoleChange    // that changed, or came to be held by others, by key
+	More     int             // subjects behind those of [Only.Most], for whom something may differ
 }
 
 // A SubjectChange says what a subject may do at the later moment and could not at the earlier, and the other way round.
@@ -63,6 +64,9 @@ type HolderChange struct {
 type Only struct {
 	Subject ulid.ULID
 	Role    ulid.ULID // its own change, and what its holders gained and lost by whatever
+
+	// Of the subjects for whom something may differ, by key, so many are left out, and so many looked at; 0: all.
+	Skip, Most int
 }
 
 // Diff compares two moments of which from is not the later. It looks at each subject once, and closely at those alone
@@ -82,16 +86,25 @@ func (x *Index) Diff(from, to AsOf, only Only) Difference {
 	}
 	var d Difference
 	for number, r := range x.roles.all {
-		if c.sets[number] = c.roleDiffers(r); only == (Only{}) || only.Role == r.id {
+		if c.sets[number] = c.roleDiffers(r); only.Role == r.id || only.Role == (ulid.ULID{}) && only.Subject == (ulid.ULID{}) {
 			if change, differs := c.role(r); differs {
 				d.Roles = append(d.Roles, change)
 			}
 		}
 	}
-	for _, u := range x.subjects.all {
+	var some []*subject
+	for _, n := range x.byKey() {
+		u := x.subjects.at(n)
 		if only.Subject != (ulid.ULID{}) && u.id != only.Subject || only.Role != (ulid.ULID{}) && !c.everHad(u, only.Role) || !c.differs(u) {
 			continue
 		}
+		some = append(some, u)
+	}
+	if some = some[min(only.Skip, len(some)):]; only.Most > 0 {
+		d.More = max(len(some)-only.Most, 0)
+		some = some[:len(some)-d.More]
+	}
+	for _, u := range some {
 		before, after := c.ways(u, c.a), c.ways(u, c.b)
 		change := SubjectChange{Gained: c.gained(u, before, after), Lost: c.lost(u, before, after)}
 		if len(change.Gained)+len(change.Lost) > 0 {
@@ -99,7 +112,6 @@ func (x *Index) Diff(from, to AsOf, only Only) Difference {
 			d.Subjects = append(d.Subjects, change)
 		}
 	}
-	slices.SortFunc(d.Subjects, func(a, b SubjectChange) int { return cmp.Compare(a.Subject.Key, b.Subject.Key) })
 	slices.SortFunc(d.Roles, func(a, b RoleChange) int {
 		return cmp.Or(cmp.Compare(a.Role.Key, b.Role.Key), a.Role.ID.Compare(b.Role.ID))
 	})

@@ -40,6 +40,7 @@ export class Run {
   extract = undefined; // {kind, id, entries, asOf} where only the entries about a role or subject are here
   suspects = []; // {key, from, positions} of keys that were reported as known to others
   knew = []; // those that the reader knows and that are here
+  missed = []; // those that the reader knows and that are not here
   continues = false; // it begins with what was verified before
   broken = undefined; // the Broken that ended it
   carried = new Map(); // CIDs of documents that entries carry: {position, key}
@@ -218,6 +219,11 @@ export class Run {
   async finish(work) {
     try {
       await work();
+      const {trust, known = []} = this.#options;
+      if (trust && !this.checkpoint) {
+        throw new Broken('trust', {file: 'checkpoint', message: 'there is no checkpoint here that those whom you trust could have signed'});
+      }
+      this.missed = known.filter((k) => !this.knew.includes(k));
       this.ok = true;
     } catch (e) {
       if (e instanceof RangeError) { // no stack is deep enough for it

@@ -37,6 +37,9 @@ export function wordsOf(run) {
   for (const k of run.knew) {
     yes(k.shown ? `Event ${k.position} is the very one that this page shows in its bar.` : `Event ${k.position} is the very one that you know, and all before it is what led to it.`);
   }
+  for (const k of run.missed) {
+    no(`That event ${k.position} is the one that you know: it is not among these.`);
+  }
   if (run.continues) {
     yes('It begins with the history that this browser verified before.');
   }
