@@ -164,11 +164,14 @@ func getReview(c *call) (wire.One[wire.Review], error) {
 	})
 	started, _ := c.org.History.Find(history.Query{Role: id, Types: []events.Type{"review.started"}, To: a.Position})
 	if id == (ulid.ULID{}) || len(started) == 0 {
-		return one, problemOf(http.StatusNotFound, string(rules.NotFound), fmt.Sprintf("There is no review %q; one that is closed is named by its id", clip(name)))
+		return one, noReview(name)
 	}
 	v, _, err := c.reviewAt(started[0], a.Position)
 	if err != nil {
 		return one, err
+	}
+	if v.ID != id.String() { // the id is of a role, which a review is about
+		return one, noReview(name)
 	}
 	v.Items = []wire.ReviewItem{}
 	if isOpen && !open.Closed {
@@ -180,6 +183,10 @@ func getReview(c *call) (wire.One[wire.Review], error) {
 	}
 	one.Item = v
 	return one, c.describeItems(&one.Item, a)
+}
+
+func noReview(name string) error {
+	return problemOf(http.StatusNotFound, string(rules.NotFound), fmt.Sprintf("There is no review %q; one that is closed is named by its id", clip(name)))
 }
 
 func (c *call) reviewItem(i rules.ReviewItem) wire.ReviewItem {

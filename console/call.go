@@ -27,9 +27,9 @@ type caller struct {
 // passed are the fields of a browser's request that the API judges it by.
 var passed = []string{"Cookie", "Origin", "Sec-Fetch-Site", "User-Agent", "X-Forwarded-For", "X-Forwarded-Proto", "Traceparent"}
 
-// client gives a client that calls as the browser.
+// client gives a client that calls as the browser. Its address is none of the browser's: what stands in Host need not be one.
 func (c *caller) client() *client.Client {
-	return client.New("http://"+c.from.Host, "", &http.Client{
+	return client.New("http://in-process", "", &http.Client{
 		Transport:     c,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}).Within(0)

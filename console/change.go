@@ -238,18 +238,31 @@ func (v *visit) confirm() (view, error) {
 		shown.status = http.StatusUnprocessableEntity
 		return shown, err
 	}
+	own, last := map[uint64]bool{}, uint64(0)
 	for c.Done < len(c.Steps) {
 		in := c.Steps[c.Done]
 		if c.Reason != "" {
 			in.Reason = c.Reason
 		}
 		receipt, err := v.client.IfUnchangedSince(c.Seq).Once(c.Once[c.Done]).Do(v.ctx(), v.org, in)
+		if p := problem(err); err != nil && p.Code() == wire.CodeChanged && onlyOwn(p.Changes, own) { // the steps before this one
+			receipt, err = v.client.IfUnchangedSince(last).Once(c.Once[c.Done]).Do(v.ctx(), v.org, in)
+		}
 		if err != nil {
 			return v.notRecorded(c, err)
 		}
-		c.Done, c.Seq = c.Done+1, max(c.Seq, receipt.Seq)
+		if c.Done, own[receipt.Seq], last = c.Done+1, true, max(last, receipt.Seq); receipt.Seq == c.Seq+1 { // nobody came between
+			c.Seq = receipt.Seq
+		}
 	}
-	return view{to: recorded(c.Back, c.Seq)}, nil
+	return view{to: recorded(c.Back, last)}, nil
+}
+
+const mostTold = 50 // changes that a refusal names
+
+// onlyOwn says whether all that changed what a step goes by are the steps before it: the API tells of the newest, at most so many.
+func onlyOwn(changes []wire.Item, own map[uint64]bool) bool {
+	return len(changes) > 0 && len(changes) < mostTold && !slices.ContainsFunc(changes, func(i wire.Item) bool { return !own[i.Seq] })
 }
 
 // Explained says that a change takes a reason: whoever reads the record of a review asks why something was taken away.
@@ -301,9 +314,7 @@ func readChange(v *visit) (*change, error) {
 		return nil, badForm("its steps are incomplete")
 	}
 	c.Done = int(done)
-	if !strings.HasPrefix(c.Back, address(v.org, "", nil)+"/") { // never to another place, whoever made the form
-		c.Back = v.address("overview")
-	}
+	c.Back = v.ours(c.Back)
 	return c, nil
 }
 

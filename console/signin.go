@@ -62,10 +62,32 @@ type entering struct {
 // then gives the address to go to after signing in: one of this organization's pages.
 func (v *visit) then() string {
 	to := cmp.Or(v.PostFormValue("then"), v.URL.Query().Get("then"))
-	if u, err := url.Parse(to); err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(u.EscapedPath(), address(v.org, "", nil)+"/") {
+	if !inside(v.org, to) {
 		return address(v.org, "", []string{"overview"})
 	}
 	return to
+}
+
+// inside says whether an address is of one of an organization's pages, however a browser, or what cleans a path on the way, reads
+// it: none that climbs out again, and none with a backslash, which browsers take for a slash.
+func inside(org, to string) bool {
+	if strings.ContainsAny(to, "\\\x00\r\n\t") {
+		return false
+	}
+	u, err := url.Parse(to)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil {
+		return false
+	}
+	rest, ok := strings.CutPrefix(u.EscapedPath(), address(org, "", nil)+"/")
+	if !ok {
+		return false
+	}
+	for segment := range strings.SplitSeq(rest, "/") {
+		if s, err := url.PathUnescape(segment); err != nil || s == "." || s == ".." {
+			return false
+		}
+	}
+	return true
 }
 
 func (v *visit) signIn() (view, error) {

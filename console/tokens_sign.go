@@ -130,7 +130,7 @@ func readAsking(v *visit) (*asking, error) {
 
 // ours gives an address of this organization's pages: never another place, whoever made the form.
 func (v *visit) ours(back string) string {
-	if !strings.HasPrefix(back, address(v.org, "", nil)+"/") {
+	if !inside(v.org, back) {
 		return v.address("overview")
 	}
 	return back

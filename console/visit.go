@@ -37,10 +37,17 @@ const tries = 4
 // maxForm bounds what a form brings. Files have the bound of the API.
 const maxForm = 8 << 20
 
+// maxEntrance bounds what somebody brings who is nobody yet: passwords, codes, and what a wallet signed.
+const maxEntrance = 64 << 10
+
 // page serves a route.
 func (s *server) page(r route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		req.Body = http.MaxBytesReader(w, req.Body, maxForm)
+		most := int64(maxForm)
+		if r.open {
+			most = maxEntrance
+		}
+		req.Body = http.MaxBytesReader(w, req.Body, most)
 		v := &visit{Request: req, server: s, org: req.PathValue("org"), call: new(caller)}
 		var shown view
 		err := v.parse()

@@ -50,10 +50,14 @@ export function parse(b) {
   return v;
 }
 
+// loneSurrogate finds half a character, which JSON can only write as an escape, and RFC 8785 refuses.
+const loneSurrogate = /(?:^|[^\\])(?:\\\\)*\\ud[89a-f]/;
+
 // parseDocument reads the canonical JSON of a signed document, whose strings may be any and which may have false and null.
 export function parseDocument(b) {
   const s = text(b), v = json(s);
   need(canonical(v) === s, 'not the canonical form');
+  need(!loneSurrogate.test(s), 'half a character');
   return v;
 }
 
