@@ -76,7 +76,7 @@ func TestCreateRole(t *testing.T) {
 	if !strings.HasPrefix(done.address, "/console/acme/roles/compliance-officer?recorded=") {
 		t.Fatalf("confirmed, and led to %s: %s", done.address, done.text())
 	}
-	done.has(t, "Recorded: event 7", "Compliance Officer", "Custom", "Verifies investors", "Trained staff only", "Permissions 3", "TICKET-1", "Held by nobody", "Looked over never")
+	done.has(t, "Recorded: event 7", "Compliance Officer", "Custom", "Verifies investors", "Trained staff only", "Permissions 3", "TICKET-1", "Held by nobody", "Give it to somebody", "Looked over never")
 }
 
 // Given what cannot become a role, when it is sent, then the form comes back with the error at its field and what was typed.
