@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/permledger/permledger/api/wire"
 	"github.com/permledger/permledger/bundle"
 	"github.com/permledger/permledger/events"
@@ -126,11 +124,14 @@ func (e *exporting) read() (err error) {
 
 // fileName suggests how a file is called.
 func (e *exporting) fileName(extension string) string {
-	about := e.question.Kind
-	if id := e.question.ID; id != (ulid.ULID{}) {
-		about += "-" + id.String()
+	key := ""
+	switch q := e.question; q.Kind {
+	case bundle.Role:
+		key = names{e.org}.RoleKey(q.ID)
+	case bundle.Subject:
+		key = keyOf(e.org, q.ID)
 	}
-	return fmt.Sprintf("%s-%s-%d.%s", e.org.ID, about, e.at.Position, extension)
+	return wire.ExportName(e.org.ID, e.question.Kind, key, e.at.Position, extension)
 }
 
 // packed makes a form of one that package bundle writes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -131,6 +132,9 @@ func explain(err error, org *node.Org) (*problem, bool) {
 	case errors.As(err, &notFound):
 		p := problemOf(http.StatusNotFound, string(rules.NotFound), notFound.Error())
 		p.At, p.Nearest = notFound.Deleted, nearThing(org, notFound)
+		if slices.Contains(p.Nearest, notFound.Name) { // it is asked for as of a time before it was made
+			p.Nearest, p.Hint = nil, "There is one now: it was made later"
+		}
 		return p, true
 	case errors.Is(err, access.ErrSyntax), errors.Is(err, access.ErrNoPosition), errors.Is(err, access.ErrBeforeFirst):
 		return problemOf(http.StatusBadRequest, wire.CodeBadAsOf, err.Error()), true

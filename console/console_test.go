@@ -117,6 +117,27 @@ func TestNoSuchMoment(t *testing.T) {
 		if page.status != http.StatusBadRequest && page.status != http.StatusNotFound {
 			t.Errorf("%s is answered with %d: %s", at, page.status, page.text())
 		}
-		page.has(t, "The same page, live")
+		page.has(t, "The same page, live", "Choose another moment")
+		page.hasNot(t, "as of 0")
 	}
+
+	w.role("late", "Late", "a.read")
+	early := b.get("/console/acme/roles/late?at=2")
+	early.has(t, "Not found", "There is one now: it was made later", "The same page, live")
+	early.hasNot(t, "Did you mean")
+}
+
+// Given a browser with the cookies of another organization on the same host, when it comes here for the first time, then nobody tells it
+// that a session has ended.
+func TestCookiesOfOthers(t *testing.T) {
+	w := newWorld(t, "plain")
+	b := w.visitor()
+	u, err := url.Parse(b.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.http.Jar.SetCookies(u, []*http.Cookie{{Name: "permledger-other", Value: "x", Path: "/"}, {Name: "theme", Value: "dark", Path: "/"}})
+	page := b.get("/console/acme/roles")
+	page.has(t, "Sign in to acme")
+	page.hasNot(t, "The session has ended")
 }

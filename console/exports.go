@@ -44,6 +44,7 @@ type exported struct {
 	Address string // of the file
 	Command string // that writes the same file
 	Name    string // suggested for it
+	key     string // of the role or subject
 	Signed  *signedDocument
 	Any     bool // the reader chose something: what is offered is what they asked for
 
@@ -98,12 +99,16 @@ func (v *visit) exports() (view, error) {
 func (v *visit) chosen(e *exported) (about string, err error) {
 	switch {
 	case e.Kind == "role" && e.Role != "":
-		_, err = v.client.Role(v.ctx(), v.org, e.Role, v.read())
+		r, err := v.client.Role(v.ctx(), v.org, e.Role, v.read())
+		e.key = cmp.Or(r.Item.Key, e.Role)
 		return "role:" + e.Role, err
 	case e.Kind == "subject" && e.Subject != "":
 		if v.can("subjects.read") {
-			_, err = v.client.Subject(v.ctx(), v.org, e.Subject, v.read())
+			var s wire.One[wire.Subject]
+			s, err = v.client.Subject(v.ctx(), v.org, e.Subject, v.read())
+			e.key = s.Item.Key
 		}
+		e.key = cmp.Or(e.key, e.Subject)
 		return "subject:" + e.Subject, err
 	}
 	e.Kind = "all"
@@ -148,14 +153,13 @@ func (v *visit) offer(e *exported) {
 	at := number(v.call.asOf.Seq)
 	q := url.Values{"format": {e.Form.Name}, "as_of": {at}}
 	command := []string{"permledger export"}
-	name := v.org + "-" + e.Kind
 	switch e.Kind {
 	case "role":
 		q.Set("role", e.Role)
-		command, name = append(command, "--role", quoted(e.Role)), v.org+"-role"
+		command = append(command, "--role", quoted(e.Role))
 	case "subject":
 		q.Set("subject", e.Subject)
-		command, name = append(command, "--subject", quoted(e.Subject)), v.org+"-subject"
+		command = append(command, "--subject", quoted(e.Subject))
 	default:
 		command = append(command, "--all")
 	}
@@ -172,7 +176,7 @@ func (v *visit) offer(e *exported) {
 	if e.Form.Name == wire.ExportVC && e.Kind == "all" {
 		ending = "jsonl"
 	}
-	e.Name = name + "-" + at + "." + cmp.Or(ending, e.Form.Name)
+	e.Name = wire.ExportName(v.org, e.Kind, e.key, v.call.asOf.Seq, cmp.Or(ending, e.Form.Name))
 	e.Address = "/v1/orgs/" + url.PathEscape(v.org) + "/export?" + q.Encode()
 	e.Command = strings.Join(append(command, "--org", v.org, "-f", e.Form.Name, "--as-of", at, "-O", e.Name), " ")
 }

@@ -34,10 +34,13 @@ func TestExports(t *testing.T) {
 	}
 
 	page = b.get("/console/acme/exports?what=role&role=officer&format=vc&texts=reasons&at=")
-	page.has(t, "permledger export --role officer --org acme -f vc --as-of 12 -O acme-role-12.json", "The signed document", "Compliance Officer", "POLICIES_POLICY_READ", "eddsa-jcs-2022", "Current")
+	page.has(t, "permledger export --role officer --org acme -f vc --as-of 12 -O acme-role-officer-12.json", "The signed document", "Compliance Officer", "POLICIES_POLICY_READ", "eddsa-jcs-2022", "Current")
 	signed := page.text()[strings.Index(page.text(), "The signed document"):]
 	if before, _, _ := strings.Cut(signed, "The file, indented"); strings.Contains(before, "SCHEMAS_SCHEMA_READ") {
 		t.Errorf("it names a permission that was taken away: %s", before)
+	}
+	if got := page.file(t, b); got.name != "acme-role-officer-12.json" {
+		t.Errorf("the file is called %q, otherwise than the page says", got.name)
 	}
 	if got := page.file(t, b); !strings.HasPrefix(got.html, `{"@context":`) || !strings.Contains(got.html, `"Compliance Officer"`) {
 		t.Errorf("the file: %d %s", got.status, got.html)
@@ -135,7 +138,7 @@ func TestExportsInABrowser(t *testing.T) {
 	p.Check("#format-vc", true)
 	p.Click("Show the file")
 	p.See("The signed document")
-	p.See("acme-role-12.json")
+	p.See("acme-role-officer-12.json")
 	p.Inspect("exports-document")
 	if name, b := p.Download("Download"); !strings.Contains(string(b), `"Compliance Officer"`) {
 		t.Errorf("%s: %s", name, b)

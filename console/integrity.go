@@ -35,6 +35,15 @@ func (i *integrity) Behind() uint64 {
 	return i.Head - i.Checkpoint.Size
 }
 
+// signingTakes is how long after an event nobody has to wonder that no checkpoint covers it yet: one is signed within a tenth of a second.
+const signingTakes = time.Minute
+
+// Late says whether events that the newest checkpoint does not cover should be covered by now.
+func (i *integrity) Late(newest string) bool {
+	at, err := time.Parse(time.RFC3339Nano, newest)
+	return i.Behind() > 0 && (err != nil || time.Since(at) > signingTakes)
+}
+
 func (v *visit) integrity(head uint64) (*integrity, error) {
 	i := integrity{Head: head, Witnesses: v.details.Witnesses}
 	health, err := v.client.Health(v.ctx())

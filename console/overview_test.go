@@ -37,16 +37,16 @@ func TestOverview(t *testing.T) {
 	w.busy()
 	b := w.signedIn("owner")
 	page := b.get("/console/acme/overview")
-	page.has(t, "2 members", "1 invited", "1 API key", "1 open review", "✓ Writing", "✓ Chain", "Checkpoint", "Nobody else cosigns",
+	page.has(t, "2 active members", "1 invited", "1 API key", "1 open review", "✓ Writing", "✓ Chain", "Checkpoint", "Nobody else cosigns",
 		"Second quarter : 2 of 2 undecided, due in 14 days", "ben loses desk in 3 days", "etl-nightly ends in 2 days", "that of dora lapses in 5 days",
-		"without a description or guideline", "TICKET-118")
+		"that lack a description or a guideline", "TICKET-118")
 	for _, link := range []string{"/console/acme/roles", "/console/acme/members?state=active", "/console/acme/keys", "/console/acme/reviews/", "/console/acme/members/ben", "/console/acme/roles/desk", "/console/acme/role-reports#undocumented"} {
 		if !strings.Contains(page.html, `href="`+link) {
 			t.Errorf("nothing leads to %s", link)
 		}
 	}
 	past := b.get("/console/acme/overview?at=2")
-	past.has(t, "As of event 2", "1 member", "known of now alone")
+	past.has(t, "As of event 2", "1 active member", "known of now alone")
 	past.hasNot(t, "Needs attention", "TICKET-118")
 }
 

@@ -291,7 +291,7 @@ var rows = regexp.MustCompile(`(?s)<tr\b.*?</tr>`)
 func (s shown) row(t testing.TB, with string) shown {
 	t.Helper()
 	for _, html := range rows.FindAllString(s.html, -1) {
-		if row := (shown{s.status, s.address, html}); strings.Contains(row.text(), with) {
+		if row := (shown{status: s.status, address: s.address, html: html}); strings.Contains(row.text(), with) {
 			return row
 		}
 	}

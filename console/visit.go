@@ -210,12 +210,18 @@ func (v *visit) failed(err error) view {
 		if v.Method == http.MethodGet {
 			to = signInAddress(v.org, v.URL.RequestURI())
 		}
-		if v.Header.Get("Cookie") != "" { // it had been signed in
+		if v.wasSignedIn() {
 			to = with(to, "ended=1")
 		}
 		return view{to: to}
 	}
 	return view{template: "problem", title: p.Title, data: p, status: p.Status}
+}
+
+// wasSignedIn says whether the browser brings a session of the organization, one that holds no more: cookies of other organizations and of
+// whatever else is on the same host are none.
+func (v *visit) wasSignedIn() bool {
+	return slices.ContainsFunc(v.Cookies(), func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, "permledger-"+v.org) })
 }
 
 // problem says what an error is to whoever reads the page.

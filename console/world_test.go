@@ -6,6 +6,7 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"mime"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -209,6 +210,7 @@ type shown struct {
 	status  int
 	address string // path and query, after redirects
 	html    string
+	name    string // of a file, as the server calls it
 }
 
 func (b *visitor) get(path string) shown {
@@ -245,7 +247,8 @@ func (b *visitor) send(method, path string, form url.Values) shown {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return shown{resp.StatusCode, resp.Request.URL.RequestURI(), string(all)}
+	_, params, _ := mime.ParseMediaType(resp.Header.Get("Content-Disposition"))
+	return shown{resp.StatusCode, resp.Request.URL.RequestURI(), string(all), params["filename"]}
 }
 
 var (

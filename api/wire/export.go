@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"fmt"
+	"regexp"
+)
+
 // Formats of an export.
 const (
 	ExportBundle = "bundle" // a zip file of entries, proofs, documents and what explains them
@@ -18,3 +23,14 @@ type ExportQuery struct {
 	AsOf    string // as everywhere
 	AtLeast uint64
 }
+
+// ExportName is how a file of an export is called: the organization, what it is of (all, role or subject, and its key), and as of which
+// position. Keys may hold what a name of a file should not: that is an underscore in it.
+func ExportName(org, kind, key string, position uint64, extension string) string {
+	if key = unsafeInNames.ReplaceAllString(key, "_"); key != "" {
+		kind += "-" + key[:min(len(key), 64)]
+	}
+	return fmt.Sprintf("%s-%s-%d.%s", org, kind, position, extension)
+}
+
+var unsafeInNames = regexp.MustCompile(`[^A-Za-z0-9._@-]+`)
