@@ -97,6 +97,7 @@ type route struct {
 	path   string // behind /console/
 	screen screen
 	open   bool // without a session
+	form   bool // it is there to change something, and not in the past
 }
 
 // A screen gives what a page shows, or where to go. It may be called several times for one request: it changes nothing but

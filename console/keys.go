@@ -17,9 +17,9 @@ func keyRoutes() []route {
 		{method: get, path: "{org}/keys", screen: (*visit).keys},
 		{method: get, path: "{org}/credentials", screen: (*visit).credentials},
 		{method: get, path: "{org}/keys/{key}", screen: (*visit).member},
-		{method: get, path: "{org}/create-key", screen: (*visit).createKey},
+		{method: get, path: "{org}/create-key", screen: (*visit).createKey, form: true},
 		{method: post, path: "{org}/create-key", screen: (*visit).makeKey},
-		{method: get, path: "{org}/keys/{key}/rotate", screen: (*visit).rotateKey},
+		{method: get, path: "{org}/keys/{key}/rotate", screen: (*visit).rotateKey, form: true},
 		{method: post, path: "{org}/keys/{key}/rotate", screen: (*visit).makeNextKey},
 	}
 }

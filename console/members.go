@@ -18,12 +18,12 @@ func memberRoutes() []route {
 		{method: post, path: "{org}/members/{key}/roles", screen: (*visit).giveRoles},
 		{method: get, path: "{org}/members/{key}/permissions", screen: (*visit).permissionsOf},
 		{method: post, path: "{org}/members/{key}/permissions", screen: (*visit).givePermissions},
-		{method: get, path: "{org}/members/{key}/edit", screen: (*visit).editMember},
+		{method: get, path: "{org}/members/{key}/edit", screen: (*visit).editMember, form: true},
 		{method: post, path: "{org}/members/{key}/edit", screen: (*visit).updateMember},
 		{method: post, path: "{org}/members/{key}/change", screen: (*visit).changeMember},
-		{method: get, path: "{org}/invite", screen: (*visit).invite},
+		{method: get, path: "{org}/invite", screen: (*visit).invite, form: true},
 		{method: post, path: "{org}/invite", screen: (*visit).makeInvitation},
-		{method: get, path: "{org}/add-member", screen: (*visit).addMember},
+		{method: get, path: "{org}/add-member", screen: (*visit).addMember, form: true},
 		{method: post, path: "{org}/add-member", screen: (*visit).recordMember},
 	}
 }

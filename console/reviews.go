@@ -15,7 +15,7 @@ func reviewRoutes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
 		{method: get, path: "{org}/reviews", screen: (*visit).reviews},
-		{method: get, path: "{org}/start-review", screen: (*visit).newReview},
+		{method: get, path: "{org}/start-review", screen: (*visit).newReview, form: true},
 		{method: post, path: "{org}/start-review", screen: (*visit).startReview},
 		{method: get, path: "{org}/reviews/{review}", screen: (*visit).accessReview},
 		{method: post, path: "{org}/reviews/{review}", screen: (*visit).decideReview},

@@ -111,6 +111,9 @@ func (v *visit) enter(r route, pin bool) error {
 			v.pin = q.Get("of")
 		}
 	}
+	if v.at != "" && r.form {
+		return errPast
+	}
 	if v.at != "" || v.pin != "" { // it is of now, and the page may not be
 		v.call.asOf = wire.AsOf{}
 	}
