@@ -331,3 +331,27 @@ func TestEntryWithADocument(t *testing.T) {
 		t.Errorf("%d addresses of the document", found)
 	}
 }
+
+// Given a page of which somebody wants to see an earlier moment, when it is chosen in the history, then that leads back to the same page
+// at that moment, and to no other place.
+func TestAnEarlierMomentOfAPage(t *testing.T) {
+	w := past(t)
+	b := w.signedIn("owner")
+	link := regexp.MustCompile(`<a href="([^"]*)">View an earlier moment</a>`).FindStringSubmatch(b.get("/console/acme/roles?q=desk").html)
+	if link == nil {
+		t.Fatal("no link to earlier moments")
+	}
+	to := html.UnescapeString(link[1])
+	history := b.get(to + "&event=4")
+	back := regexp.MustCompile(`href="([^"]*)">Show the page you came from as of event 4<`).FindStringSubmatch(history.html)
+	if back == nil {
+		t.Fatalf("%s does not lead back: %s", history.address, history.text())
+	}
+	if got := html.UnescapeString(back[1]); got != "/console/acme/roles?q=desk&at=4" {
+		t.Errorf("it leads to %s", got)
+	}
+	b.get(html.UnescapeString(back[1])).has(t, "As of event 4", "Desk")
+	for _, elsewhere := range []string{"https://evil.example/", "//evil.example", "javascript:alert(1)", "/console/beta/roles", "/console/acme/../../v1"} {
+		b.get("/console/acme/history?at=4&page="+url.QueryEscape(elsewhere)).hasNot(t, "Show the page you came from")
+	}
+}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -127,4 +128,32 @@ func (p *page) Keep(but ...string) url.Values {
 		}
 	}
 	return q
+}
+
+// Moments is where another moment is chosen for this page: the history, which leads back here.
+func (p *page) Moments() string {
+	to := p.address("history")
+	if p.Method != http.MethodGet { // what answers a form has no other moments
+		return to
+	}
+	from := p.URL.Query().Get("page")
+	if p.URL.Path != address(p.org, "", []string{"history"}) {
+		from = with(p.URL.EscapedPath(), p.Keep("at").Encode())
+	}
+	if from == "" {
+		return to
+	}
+	return with(to, "page="+url.QueryEscape(from))
+}
+
+// CameFrom is the page that a moment is being chosen for, at the moment that is shown; empty: none.
+func (p *page) CameFrom() string {
+	from := p.URL.Query().Get("page")
+	if from == "" || !inside(p.org, from) {
+		return ""
+	}
+	if p.at == "" {
+		return from
+	}
+	return with(from, "at="+url.QueryEscape(p.at))
 }
