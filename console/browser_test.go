@@ -72,3 +72,28 @@ func TestManyEvents(t *testing.T) {
 	}
 	p.See("Live at event 8")
 }
+
+// Given somebody who reviews a change, when others record something meanwhile, then the review stays, while other pages follow.
+func TestAReviewStays(t *testing.T) {
+	w := newWorld(t, "plain")
+	w.role("desk", "Desk", "a.read")
+	reader, p := w.browse(t, "owner"), w.browse(t, "owner")
+	reader.Click("Roles")
+	p.Click("Roles")
+	p.Click("#roles tbody th a")
+	p.Click("Edit")
+	p.Fill("Description", "changed")
+	p.Click("Review change")
+	p.See("Who gains and loses what")
+	w.role("night", "Night desk", "b.read")
+	reader.See("Night desk")
+	if follows := browsertest.Eval[bool](p, `() => document.getElementById("main").dataset.follow !== undefined`); follows {
+		t.Error("a page that answers a form follows the ledger")
+	}
+	p.See("Live at event 3")
+	p.Fill("Reason", "mine")
+	p.Click("Record this change")
+	p.See("Recorded: event 5")
+	w.role("late", "Late desk", "b.read")
+	p.See("Live at event 6") // a page that was swapped in follows, from where it stands
+}

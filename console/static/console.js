@@ -1,6 +1,11 @@
 // What script adds to pages that work without it: live updates, keys, filters, copying. Each page is whole without.
 
-const page = () => document.body.dataset;
+// page says what the page is that is shown: of which position, and whose ledger it follows (none: it stays as it is). That stands in the
+// part that is swapped: the attributes of the body stay those of the page that was loaded first.
+const page = () => {
+  const { position, follow } = document.getElementById("main")?.dataset ?? {};
+  return { position: Number(position), follow };
+};
 
 // After a page was swapped in, the reader is at its beginning, as after a real navigation; a form that was refused keeps its place.
 document.addEventListener("htmx:after:swap", () => {
@@ -16,12 +21,12 @@ document.addEventListener("htmx:after:swap", () => {
 // Live: what is recorded shows at once where nobody is in the middle of something, and is announced where somebody is.
 let stream, streamOf = "";
 function follow() {
-  const { org, live } = page();
-  const key = live === undefined ? "" : org;
-  if (key === streamOf) return;
+  const { position, follow: org = "" } = page();
+  if (org === streamOf) return;
   stream?.abort();
-  streamOf = key;
-  if (key) listen(stream = new AbortController(), org, Number(live) + 1);
+  clearTimeout(arrived.timer);
+  streamOf = org;
+  if (org) listen(stream = new AbortController(), org, position + 1);
 }
 
 // listen reads server-sent events, of which only the position counts: the page is then asked for anew. (EventSource would have to
@@ -52,15 +57,15 @@ async function listen(until, org, from) {
 }
 
 function arrived(position) {
-  const { live } = page();
-  if (live === undefined || !(position > Number(live))) return;
+  const isNew = () => page().follow && position > page().position;
+  if (!isNew()) return;
   if (busy()) {
     announce(position);
     return;
   }
   clearTimeout(arrived.timer);
   arrived.timer = setTimeout(() => {
-    if (page().live === undefined || position <= Number(page().live)) return;
+    if (!isNew()) return;
     if (busy()) announce(position); else htmx.ajax("GET", location.pathname + location.search, { target: "body", swap: "innerMorph" });
   }, 300);
 }
