@@ -41,7 +41,7 @@ func (v *visit) accountPage(f *filledForm) (view, error) {
 		return view{}, err
 	}
 	a.Name, a.Email = one.Item.DisplayName, one.Item.Email
-	a.Password = v.me.Kind == "session" && (one.Item.Auth == "" || one.Item.Auth == "email")
+	a.Password = v.me.Kind == withPassword && (one.Item.Auth == "" || one.Item.Auth == "email")
 	for _, h := range one.Item.Holds {
 		a.Held = append(a.Held, held{Holds: h})
 	}

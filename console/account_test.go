@@ -194,7 +194,7 @@ func TestSignInWithAProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorldWith(t, "plain", api.Options{Providers: []*oidc.Provider{p}})
-	w.role("desk", "Desk", "a.read")
+	w.role("desk", "Desk", "ledger:roles.read", "ledger:role.create", "ledger:role.update")
 	w.do(wire.Intent{Kind: wire.AddSubject, Subject: "ida", SubjectKind: events.KindHuman, Auth: events.AuthOIDC, Roles: []string{"desk"}})
 	b := w.visitor()
 	start := b.get("/console/acme/sign-in?then=%2Fconsole%2Facme%2Faccount")
@@ -221,4 +221,8 @@ func TestSignInWithAProvider(t *testing.T) {
 	in := b.get("/console/acme/account")
 	in.has(t, "ida", "an identity provider: you can read here", "role desk")
 	in.hasNot(t, "Change the password")
+	// and what nobody would sign for is not offered, whatever it may do otherwise
+	b.get("/console/acme/roles").has(t, "Desk", "View")
+	b.get("/console/acme/roles").hasNot(t, "Create role", "Edit")
+	b.get("/console/acme/roles/desk").hasNot(t, "Edit")
 }

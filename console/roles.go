@@ -76,9 +76,6 @@ func (v *visit) mayManage() bool {
 	return v.may(mayAssign) || v.may(mayRevoke)
 }
 
-// may says whether a page has a control that changes something: not in the past, and only for who may.
-func (v *visit) may(action string) bool { return v.at == "" && v.can(action) }
-
 // switched says whether a switch of the organization's profile is on.
 func (v *visit) switched(name string) bool {
 	on, _ := v.details.Profile[name].(bool)

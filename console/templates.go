@@ -138,8 +138,7 @@ func (p *page) Name() string {
 	return p.org
 }
 
-// May says whether a page has a control that changes something: not in the past, and only for who may.
-func (p *page) May(action string) bool { return p.at == "" && p.can(action) }
+func (p *page) May(action string) bool { return p.may(action) }
 
 // Followed says whether a page shows by itself what is recorded while it is open: one that answers a form has no other address to be
 // asked for again, and would be lost.

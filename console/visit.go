@@ -128,6 +128,15 @@ func (v *visit) enter(r route, pin bool) error {
 // judges for itself.
 func (v *visit) can(action string) bool { return slices.Contains(v.me.Actions, action) }
 
+// may says whether to offer a control that changes something: not in the past, and only to who may, in a session that signs what is
+// changed. Who came with a wallet or from an identity provider reads; what a wallet signs by itself is offered by its own pages.
+func (v *visit) may(action string) bool {
+	return v.at == "" && v.me.Kind == withPassword && v.can(action)
+}
+
+// withPassword is the kind of session that a password opened: the server holds its key, and signs with it.
+const withPassword = "session"
+
 // read says as of when this page's questions are.
 func (v *visit) read() client.Read { return client.Read{AsOf: cmp.Or(v.at, v.pin)} }
 
