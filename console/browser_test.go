@@ -97,3 +97,26 @@ func TestAReviewStays(t *testing.T) {
 	w.role("late", "Late desk", "b.read")
 	p.See("Live at event 6") // a page that was swapped in follows, from where it stands
 }
+
+// Given a form that makes a secret, when its button is pressed twice, then it is sent once, and the secret is shown.
+func TestAFormIsSentOnce(t *testing.T) {
+	w := newWorld(t, "plain")
+	w.role("desk", "Desk", "a.read")
+	p := w.browse(t, "owner")
+	p.Go("/console/acme/create-key")
+	p.Fill("Key", "tool")
+	p.Check("Desk desk", true)
+	p.Click("Review the key")
+	p.See("Create the key")
+	browsertest.Eval[any](p, `() => {
+		const button = [...document.querySelectorAll("main button")].find(b => b.textContent === "Create the key");
+		button.click();
+		button.click();
+	}`)
+	p.See("This is shown once, and kept nowhere")
+	p.Click("Copy the secret") // it stays
+	refused, err := w.As(w.bearer("owner")).FindActivity(t.Context(), acme, wire.ActivityQuery{Kind: "refused"})
+	if err != nil || len(refused.Items) > 0 {
+		t.Errorf("it was sent again: %+v, %v", refused.Items, err)
+	}
+}
