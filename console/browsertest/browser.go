@@ -14,7 +14,7 @@ import (
 )
 
 // Patience is how long anything is waited for.
-const Patience = 30 * time.Second
+const Patience = 60 * time.Second
 
 // InsecureHost is a name that the browser finds at 127.0.0.1 and does not take for this machine: so pages from there are from an
 // insecure origin, where browsers withhold WebCrypto.
