@@ -113,6 +113,7 @@ func TestCutOffUnknown(t *testing.T) {
 		if test.arrives {
 			w.passed = func(i int) {
 				if i == n {
+					w.lost.Store(true)
 					p.Cut()
 				}
 			}
@@ -169,6 +170,7 @@ func TestDoubtStays(t *testing.T) {
 	w.passed = func(n int) {
 		if n == len(ours) {
 			lies.Store(true)
+			w.lost.Store(true)
 			p.Cut()
 			p.Heal()
 		}

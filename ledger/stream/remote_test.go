@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,6 +74,8 @@ type wire struct {
 	entry func(n int) error
 	// passed is called after the n-th was passed on and the server has taken it in.
 	passed func(n int)
+	// lost is set by passed where no answer is to reach the client: else one that came faster than a connection breaks would.
+	lost atomic.Bool
 	// rewrite may change what the client writes, without changing its length.
 	rewrite func(b []byte) []byte
 }
@@ -102,6 +105,8 @@ type wired struct {
 	more *sync.Cond
 	in   bytes.Buffer
 	err  error
+	held bool // nothing is read, while passed is being called
+	lost bool // what comes is thrown away
 }
 
 func (c *wired) pump() {
@@ -115,7 +120,9 @@ func (c *wired) pump() {
 			}
 		}
 		c.mu.Lock()
-		c.in.Write(b[:n])
+		if !c.lost {
+			c.in.Write(b[:n])
+		}
 		c.err = err
 		c.more.Broadcast()
 		c.mu.Unlock()
@@ -166,6 +173,8 @@ func (c *wired) message(b []byte) error {
 		_, err := c.Conn.Write(b)
 		return err
 	}
+	c.hold()
+	defer c.release()
 	select {
 	case <-c.pongs:
 	default:
@@ -182,11 +191,28 @@ func (c *wired) message(b []byte) error {
 	return nil
 }
 
+func (c *wired) hold() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = true
+}
+
+func (c *wired) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = false
+	if c.w.lost.Swap(false) {
+		c.lost = true
+		c.in.Reset()
+	}
+	c.more.Broadcast()
+}
+
 func (c *wired) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for c.in.Len() == 0 {
-		if c.err != nil {
+	for c.held || c.in.Len() == 0 {
+		if !c.held && c.err != nil {
 			return 0, c.err
 		}
 		c.more.Wait()
