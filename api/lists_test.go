@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -201,11 +200,7 @@ func TestNamesAreFoundWhileTheyAreThere(t *testing.T) {
 	if got := find("ÄRZTE", ""); !slices.Equal(got, []string{nodetest.Subject(8)}) {
 		t.Errorf("by the new name it finds %v", got)
 	}
-	for deadline := time.Now().Add(time.Minute); noted() == 0; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("nobody notes that it found somebody by a name")
-		}
-	}
+	waitFor(t, "somebody notes who was found by a name", func() bool { return noted() > 0 })
 	if got := find(old, ""); slices.Contains(got, nodetest.Subject(8)) {
 		t.Errorf("by the old name it finds %v", got)
 	}

@@ -106,21 +106,10 @@ func (v *visit) reviewed(c *change) (view, error) {
 
 // prepared previews one change.
 func (v *visit) prepared(c *change, in wire.Intent) error {
-	for _, member := range in.Private() { // prepare takes commitments; the words are for when it is recorded
-		if *member != "" {
-			*member, _ = client.Commit(*member)
-		}
-	}
-	p, err := v.client.Prepare(v.ctx(), v.org, in)
-	if e := refused(err); e != nil {
-		c.Refusal = e
-		return nil
-	}
-	if err != nil {
+	in = committed(in)
+	p, ok, err := v.draft(c, in)
+	if !ok {
 		return err
-	}
-	if c.Refusal == nil {
-		c.Refusal = p.Refusal
 	}
 	c.Seq, c.Preview = p.Seq, preview{}
 	if p.Preview != nil {
@@ -131,15 +120,38 @@ func (v *visit) prepared(c *change, in wire.Intent) error {
 	return v.weigh(&c.Preview, in)
 }
 
+// committed gives a step as it is previewed: with commitments in the place of its private texts, whose words are for when it is
+// recorded.
+func committed(in wire.Intent) wire.Intent {
+	for _, member := range in.Private() {
+		if *member != "" {
+			*member, _ = client.Commit(*member)
+		}
+	}
+	return in
+}
+
+// draft has the API prepare a step, and notes in the change why it would be refused. Not ok: there is nothing to preview.
+func (v *visit) draft(c *change, in wire.Intent) (p wire.Prepared, ok bool, err error) {
+	p, err = v.client.Prepare(v.ctx(), v.org, in)
+	if e := refused(err); e != nil {
+		c.Refusal = e
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, err
+	}
+	if c.Refusal == nil {
+		c.Refusal = p.Refusal
+	}
+	return p, true, nil
+}
+
 // rehearsed previews several changes, one after the other.
 func (v *visit) rehearsed(c *change, steps []wire.Intent) error {
 	steps = slices.Clone(steps)
 	for i := range steps {
-		for _, member := range steps[i].Private() {
-			if *member != "" {
-				*member, _ = client.Commit(*member)
-			}
-		}
+		steps[i] = committed(steps[i])
 	}
 	r, err := v.client.Simulate(v.ctx(), v.org, wire.Rehearsal{Intents: steps})
 	if e := refused(err); e != nil && e.Status == http.StatusForbidden {
@@ -166,16 +178,9 @@ func (v *visit) preparedEach(c *change, steps []wire.Intent) error {
 	var gains, losses []wire.Effective
 	more, first := 0, uint64(0)
 	for _, in := range steps {
-		p, err := v.client.Prepare(v.ctx(), v.org, in)
-		if e := refused(err); e != nil {
-			c.Refusal = e
-			return nil
-		}
-		if err != nil {
+		p, ok, err := v.draft(c, in)
+		if !ok {
 			return err
-		}
-		if c.Refusal == nil {
-			c.Refusal = p.Refusal
 		}
 		if first == 0 {
 			first = p.Seq

@@ -149,15 +149,11 @@ func (v *visit) makeKey() (view, error) {
 		if err == nil {
 			return v.madeKey(made, "The API key "+in.Key)
 		}
-		p := refused(err)
-		if p == nil {
+		if f.Problem = refused(err); f.Problem == nil {
 			return view{}, err
 		}
-		f.Problem = p
 	}
-	p := f.Problem
-	f.Problem = nil
-	f.against(p, wrongKey)
+	f.place(wrongKey)
 	return f.again(v.createKeyPage(f))
 }
 

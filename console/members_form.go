@@ -69,6 +69,13 @@ func (f *filledForm) against(p *wire.Problem, fields map[string]string) {
 	f.Problem = p
 }
 
+// place moves the problem of a form to the field that it is about, where one is known.
+func (f *filledForm) place(fields map[string]string) {
+	p := f.Problem
+	f.Problem = nil
+	f.against(p, fields)
+}
+
 // sentence gives the words of a problem in one line.
 func sentence(p *wire.Problem) string {
 	text := p.Title

@@ -83,15 +83,11 @@ func (v *visit) makeInvitation() (view, error) {
 				Says: "Whoever has this link joins as " + in.Key + ", once. Send it in a way that only " + in.Key + " reads.",
 			}}, nil
 		}
-		p := refused(err)
-		if p == nil {
+		if f.Problem = refused(err); f.Problem == nil {
 			return view{}, err
 		}
-		f.Problem = p
 	}
-	p := f.Problem
-	f.Problem = nil
-	f.against(p, wrongNewMember)
+	f.place(wrongNewMember)
 	return f.again(v.invitePage(f))
 }
 

@@ -1,8 +1,8 @@
 package readers_test
 
 import (
+	"fmt"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -38,34 +38,30 @@ func TestFollowing(t *testing.T) {
 	}
 	want := readers.Consumer{Stream: "LEDGER_acme", Name: "sync", Delivered: 3, Floor: 2, Unacked: 1}
 	var all []readers.Following
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	w.eventually(func() error {
 		if all, err = w.srv.Following(t.Context(), "acme"); err != nil {
-			t.Fatal(err)
+			return err
 		}
 		if len(all) == 1 && len(all[0].Consumers) == 1 {
 			got := all[0].Consumers[0]
 			want.Pending = got.Pending
 			if n := uint64(len(w.streams["LEDGER_acme"].all)); got == want && got.Pending == n-3 {
-				break
+				return nil
 			}
 		}
-		if time.Now().After(end) {
-			t.Fatalf("it is said to be %+v; want %+v", all, want)
-		}
-	}
+		return fmt.Errorf("it is said to be %+v; want %+v", all, want)
+	})
 	if r := all[0].Reader; r.Name != "billing" || r.Organization != "acme" || all[0].Connections != 1 {
 		t.Errorf("it follows as %+v", all[0])
 	}
 	nc.Close()
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	w.eventually(func() error {
 		if all, err = w.srv.Following(t.Context(), "acme"); err != nil {
-			t.Fatal(err)
+			return err
 		}
 		if len(all) == 1 && all[0].Connections == 0 && len(all[0].Consumers) == 1 {
-			return // a durable consumer outlives its connection
+			return nil // a durable consumer outlives its connection
 		}
-		if time.Now().After(end) {
-			t.Fatalf("after it has gone: %+v", all)
-		}
-	}
+		return fmt.Errorf("after it has gone: %+v", all)
+	})
 }

@@ -138,13 +138,8 @@ func on[T any](p *Page, id runtime.RemoteObjectID, function string, args ...any)
 	if err != nil {
 		return v, err
 	}
-	if e := answer.ExceptionDetails; e != nil {
-		return v, fmt.Errorf("in the page: %s", exception(e))
-	}
-	if answer.Result.Type == runtime.RemoteObjectTypeUndefined {
-		return v, nil
-	}
-	return v, json.Unmarshal(answer.Result.Value, &v)
+	err = returned(&v, answer.Result, answer.ExceptionDetails)
+	return v, err
 }
 
 // find waits for what a name or a selector finds.

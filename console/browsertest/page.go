@@ -146,16 +146,22 @@ func eval[T any](p *Page, function string, args ...any) (v T, err error) {
 	if err != nil {
 		return v, err
 	}
-	if e := answer.ExceptionDetails; e != nil {
-		return v, fmt.Errorf("in the page: %s", exception(e))
+	err = returned(&v, answer.Result, answer.ExceptionDetails)
+	return v, err
+}
+
+// returned reads what a function in the page gave back.
+func returned(into any, result *runtime.RemoteObject, thrown *runtime.ExceptionDetails) error {
+	if thrown != nil {
+		return fmt.Errorf("in the page: %s", exception(thrown))
 	}
-	if answer.Result.Type == runtime.RemoteObjectTypeUndefined {
-		return v, nil
+	if result.Type == runtime.RemoteObjectTypeUndefined {
+		return nil
 	}
-	if err := json.Unmarshal(answer.Result.Value, &v); err != nil {
-		return v, fmt.Errorf("what the page answered: %w", err)
+	if err := json.Unmarshal(result.Value, into); err != nil {
+		return fmt.Errorf("what the page answered: %w", err)
 	}
-	return v, nil
+	return nil
 }
 
 func invocation(function string, args []any) (string, error) {
