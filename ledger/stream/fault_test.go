@@ -68,6 +68,12 @@ func TestAppendInterleaved(t *testing.T) {
 			appendAll(t, l, 0, first)
 			b.onPub = func(i int) {
 				if i == 7+k {
+					for _, err := range l.Follow(deadline(t), uint64(6+k)) { // ours before it is in the stream: connections do not wait for each other
+						if err != nil {
+							t.Error(err)
+						}
+						break
+					}
 					if _, err := s.read.Request("ledger.acme.foreign", []byte("{}"), time.Second); err != nil {
 						t.Error(err)
 					}
