@@ -100,8 +100,8 @@ type route struct {
 	form   bool // it is there to change something, and not in the past
 }
 
-// A screen gives what a page shows, or where to go. It may be called several times for one request: it changes nothing but
-// through [visit.record].
+// A screen gives what a page shows, or where to go. One for GET changes nothing, and is called again for the same request where the
+// ledger went on meanwhile.
 type screen func(*visit) (view, error)
 
 // A view is what a screen answers with.

@@ -31,5 +31,5 @@ func (s *server) provider(w http.ResponseWriter, r *http.Request) {
 	v := &visit{Request: r, server: s}
 	v.begin()
 	v.call.cookies = got.header.Values("Set-Cookie")
-	v.answer(w, route{}, view{template: "problem", title: p.Title, data: p, status: p.Status}, nil)
+	v.answer(w, view{template: "problem", title: p.Title, data: p, status: p.Status}, nil)
 }

@@ -63,7 +63,7 @@ func (s *server) page(r route) http.Handler {
 				break
 			}
 		}
-		v.answer(w, r, shown, err)
+		v.answer(w, shown, err)
 	})
 }
 
@@ -177,11 +177,9 @@ func with(address, query string) string {
 }
 
 // answer writes what came of a visit.
-func (v *visit) answer(w http.ResponseWriter, r route, shown view, err error) {
-	if v.call != nil {
-		for _, c := range v.call.cookies {
-			w.Header().Add("Set-Cookie", c)
-		}
+func (v *visit) answer(w http.ResponseWriter, shown view, err error) {
+	for _, c := range v.call.cookies {
+		w.Header().Add("Set-Cookie", c)
 	}
 	if err != nil {
 		if shown = v.failed(err); shown.to == "" && shown.status >= http.StatusInternalServerError {
